@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FLOW_BALANCER_CLAIM_H
+#define FLOW_BALANCER_CLAIM_H
+
+#include "flow_balancer/ctl.h"
+#include "flow_balancer/sides.h"
+
+/*
+ * How a worker process becomes worker K.
+ *
+ * The dispatcher makes a new up side per incarnation and writes its epoch into
+ * ctl's directory, so no claim can come before the previous death is settled.
+ * The worker maps the up side, marks it MADV_DONTFORK, takes the lock over it
+ * without waiting and closes the descriptor: the mapping alone keeps the lock,
+ * and a child of the worker does not. Then, holding the lock, it checks that
+ *
+ *   1. nobody has claimed this up side before (its wish is vacant),
+ *   2. the name still leads to this inode, and
+ *   3. its epoch is the directory's and the order line's;
+ *
+ * otherwise it lets go. Two processes at once: one gets the lock; the other,
+ * when it gets it later, finds the wish not vacant. A process that slept
+ * between mapping and locking finds an epoch that is not the directory's.
+ */
+struct fb_claim {
+    struct fb_region up_region;
+    struct fb_region down_region;
+    struct fb_up *up;
+    const struct fb_down *down;
+    unsigned worker;
+};
+
+enum fb_claim_result {
+    FB_CLAIMED,
+    FB_CLAIM_BUSY,    /* the number has a living worker */
+    FB_CLAIM_NOT_YET, /* not offered at this moment: try again */
+    FB_CLAIM_WRONG,   /* cannot succeed; logged */
+};
+
+/*
+ * Claims a number. On FB_CLAIMED the caller owns the claim until
+ * fb_claim_release(), and its wish is `starting`. Worker only.
+ */
+enum fb_claim_result fb_claim_take(struct fb_claim *claim, const struct fb_ctl_handle *ctl,
+                                   unsigned worker);
+
+/* Unmaps both sides, which frees the lock. */
+void fb_claim_release(struct fb_claim *claim);
+
+#endif

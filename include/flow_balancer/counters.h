@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FLOW_BALANCER_COUNTERS_H
+#define FLOW_BALANCER_COUNTERS_H
+
+#include <stdint.h>
+
+/*
+ * Every counter is declared once, here: X(ID, name in the report, sentence).
+ * The lists yield the enums, the names in reports and the texts of flow-stat.
+ * An enum that tells a result is the index of the counter of that result.
+ */
+
+/* How a frame decoded. Each frame received counts in exactly one of these. */
+#define FB_DECODE_REASONS(X)                                                                       \
+    X(OK, "ok", "all headers up to the transport layer are whole")                                 \
+    X(NON_IP, "non_ip", "no IP header: keyed by MAC addresses and ethertype")                      \
+    X(FRAGMENT_FIRST, "fragment_first", "first fragment of a datagram")                            \
+    X(FRAGMENT_LATER, "fragment_later", "later fragment: keyed by addresses and protocol")         \
+    X(NO_NEXT_HEADER, "no_next_header", "IPv6 header chain ends with no next header (59)")         \
+    X(LINK_SHORT, "link_short", "link-layer header cut short")                                     \
+    X(VLAN_SHORT, "vlan_short", "VLAN tag cut short")                                              \
+    X(IP_VERSION, "ip_version", "IP version neither the announced one nor 4 or 6")                 \
+    X(IP4_SHORT, "ip4_short", "IPv4 header cut short")                                             \
+    X(IP4_HEADER_LENGTH, "ip4_header_length", "IPv4 header length below 5 words")                  \
+    X(IP4_TOTAL_LENGTH, "ip4_total_length", "IPv4 total length below the header length")           \
+    X(IP6_SHORT, "ip6_short", "IPv6 header cut short")                                             \
+    X(IP6_EXT_SHORT, "ip6_ext_short", "IPv6 extension or authentication header cut short")         \
+    X(IP6_EXT_MANY, "ip6_ext_many", "more such headers in a chain than are followed")              \
+    X(TCP_SHORT, "tcp_short", "TCP header cut short")                                              \
+    X(TCP_HEADER_LENGTH, "tcp_header_length", "TCP data offset below 5 words or past the segment") \
+    X(UDP_SHORT, "udp_short", "UDP header cut short")                                              \
+    X(UDP_LENGTH, "udp_length", "UDP length below 8 or past the datagram")                         \
+    X(SCTP_SHORT, "sctp_short", "SCTP common header cut short")                                    \
+    X(DCCP_SHORT, "dccp_short", "DCCP header cut short")                                           \
+    X(ICMP_SHORT, "icmp_short", "ICMP or ICMPv6 header cut short")
+
+/* Why a flow ended. `orphaned` is the worker's own, when its dispatcher is gone. */
+#define FB_END_REASONS(X)                                                                          \
+    X(CLOSED, "closed", "TCP FIN both ways or RST, and the linger ran out")                        \
+    X(TIMED_OUT, "timed_out", "idle for the timeout of its class")                                 \
+    X(EVICTED, "evicted", "the flow table was full")                                               \
+    X(REUSED, "reused", "a new SYN on a closing connection")                                       \
+    X(VERDICT, "verdict", "an inspector had seen enough")                                          \
+    X(SHUTDOWN, "shutdown", "the run ended")                                                       \
+    X(WORKER_LOST, "worker_lost", "expired or evicted while it had no worker")                     \
+    X(ORPHANED, "orphaned", "the dispatcher was gone; counted by the worker only")
+
+/* Why a packet was dropped. */
+#define FB_DROP_REASONS(X)                                                                         \
+    X(RING_FULL, "ring_full", "the worker's ring was full (--on-full drop)")                       \
+    X(NO_WORKER, "no_worker", "no worker was alive")                                               \
+    X(ABANDONED, "abandoned", "still in a ring when the run ended")
+
+/* What a worker may do wrong in its up side; one is enough to revoke it. */
+#define FB_VIOLATIONS(X)                                                                           \
+    X(CONSUMED_BACK, "consumed_back", "consumed went backwards")                                   \
+    X(CONSUMED_AHEAD, "consumed_ahead", "consumed is beyond what was published")                   \
+    X(CURSOR_RANGE, "cursor_range", "cursor is outside consumed and published")                    \
+    X(STATE_VALUE, "state_value", "a state that the protocol does not know")                       \
+    X(FAULT, "fault", "its up side was truncated (SIGBUS)")
+
+/* The run as the dispatcher counts it. */
+#define FB_RUN_COUNTERS(X)                                                                         \
+    X(RECEIVED, "received", "frames that libpcap delivered")                                       \
+    X(CAPTURE_RECEIVED, "capture_received", "frames received, as the capture source counts them")  \
+    X(KERNEL_DROPS, "kernel_drops", "frames dropped by the kernel for want of buffer space")       \
+    X(INTERFACE_DROPS, "interface_drops", "frames dropped by the interface or its driver")         \
+    X(STAGED, "staged", "frames taken from the source and not yet in a ring")                      \
+    X(HELD, "held", "fragments that wait for their first fragment")                                \
+    X(SHUNTED, "shunted", "packets of flows that no worker wants")                                 \
+    X(REDELIVERED, "redelivered", "packets given a second time after a worker died")               \
+    X(FAILOVERS, "failovers", "worker numbers given up, their flows moved")                        \
+    X(FLOWS_CREATED, "flows_created", "flows bound to a worker")                                   \
+    X(FLOWS_ACTIVE, "flows_active", "flows alive now")                                             \
+    X(FLOWS_PEAK, "flows_peak", "most flows alive at once")                                        \
+    X(SYN_ON_LIVE_FLOW, "syn_on_live_flow", "SYN on an established flow: counted, the flow stays") \
+    X(STAMPS_HELD, "stamps_held", "time stamps too far ahead to be believed at once")              \
+    X(ELAPSED_NS, "elapsed_ns", "wall clock from the first packet taken to the last inspected")
+
+/* One ring as the dispatcher counts it: entered = inspected + quarantined + moved + waiting. */
+#define FB_LANE_COUNTERS(X)                                                                        \
+    X(ENTERED, "entered", "packets put into the ring")                                             \
+    X(INSPECTED, "packets", "packets that the worker has finished")                                \
+    X(QUARANTINED, "quarantined", "packets on which two processes died")                           \
+    X(MOVED, "moved", "packets taken out of the ring again")                                       \
+    X(WAITING, "backlog", "packets in the ring")                                                   \
+    X(MAX_WAITING, "max_backlog", "most packets in the ring at once")                              \
+    X(BYTES, "bytes", "captured bytes of the packets put into the ring")                           \
+    X(FLOWS, "flows", "flows given to the worker")                                                 \
+    X(FLOWS_BOUND, "flows_bound", "flows bound to the worker now")                                 \
+    X(RESTARTS, "restarts", "claims of the number after the first")                                \
+    X(DROPPED, "dropped", "packets dropped because the ring was full")                             \
+    X(WAKES, "wakes", "times the worker was woken")
+
+/* What a worker counts itself. */
+#define FB_WORKER_COUNTERS(X)                                                                      \
+    X(PACKETS, "self_packets", "packets inspected")                                                \
+    X(BYTES, "self_bytes", "captured bytes inspected")                                             \
+    X(STARTS, "self_flow_starts", "flow starts seen")                                              \
+    X(ENDS, "self_flow_ends", "flow ends seen")                                                    \
+    X(UNKNOWN_ENDS, "self_unknown_ends", "ends of flows that it held no state for")                \
+    X(MID_STREAM, "self_mid_stream", "flows taken up in mid-stream after a restart")               \
+    X(GAP_PACKETS, "self_gap_packets", "packets reported lost before one that was delivered")      \
+    X(PARKS, "self_parks", "times it went to sleep")
+
+enum fb_decode_reason {
+#define X(id, name, text) FB_DECODE_##id,
+    FB_DECODE_REASONS(X)
+#undef X
+        FB_DECODE_COUNT
+};
+enum fb_end_reason {
+#define X(id, name, text) FB_END_##id,
+    FB_END_REASONS(X)
+#undef X
+        FB_END_COUNT
+};
+enum fb_drop_reason {
+#define X(id, name, text) FB_DROP_##id,
+    FB_DROP_REASONS(X)
+#undef X
+        FB_DROP_COUNT
+};
+enum fb_violation {
+#define X(id, name, text) FB_VIOLATION_##id,
+    FB_VIOLATIONS(X)
+#undef X
+        FB_VIOLATION_COUNT
+};
+enum fb_run_counter {
+#define X(id, name, text) FB_RUN_##id,
+    FB_RUN_COUNTERS(X)
+#undef X
+        FB_RUN_COUNT
+};
+enum fb_lane_counter {
+#define X(id, name, text) FB_LANE_##id,
+    FB_LANE_COUNTERS(X)
+#undef X
+        FB_LANE_COUNT
+};
+enum fb_worker_counter {
+#define X(id, name, text) FB_WORKER_##id,
+    FB_WORKER_COUNTERS(X)
+#undef X
+        FB_WORKER_COUNT
+};
+
+/* Name in reports and sentence of one counter. */
+struct fb_counter_text {
+    const char *name;
+    const char *text;
+};
+
+extern const struct fb_counter_text fb_decode_texts[FB_DECODE_COUNT];
+extern const struct fb_counter_text fb_end_texts[FB_END_COUNT];
+extern const struct fb_counter_text fb_drop_texts[FB_DROP_COUNT];
+extern const struct fb_counter_text fb_violation_texts[FB_VIOLATION_COUNT];
+extern const struct fb_counter_text fb_run_texts[FB_RUN_COUNT];
+extern const struct fb_counter_text fb_lane_texts[FB_LANE_COUNT];
+extern const struct fb_counter_text fb_worker_texts[FB_WORKER_COUNT];
+
+#endif

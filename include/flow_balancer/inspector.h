@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FLOW_BALANCER_INSPECTOR_H
+#define FLOW_BALANCER_INSPECTOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flow_balancer/descriptor.h"
+
+/*
+ * What an inspector is: a name and five functions, called by one worker
+ * process from one thread. To add one, write a file beside the others in
+ * worker/ and add its operations to the list in worker/inspectors.c.
+ *
+ * A flow's state is flow_bytes of memory that the worker owns, zeroed before
+ * the flow's first packet, found by the handle without a hash, and handed to
+ * every call for that flow until its end. The worker may be killed at any
+ * instruction: what must survive that has left the process when packet()
+ * returns.
+ */
+struct fb_packet {
+    const struct fb_desc *desc; /* in the ring, read-only; flags below are complete */
+    const uint8_t *data;        /* caplen bytes, read-only, valid during the call */
+    uint16_t flags;             /* desc->flags plus FB_F_MID_STREAM where it is so */
+    int link_type;              /* libpcap's DLT_ value of the frame */
+};
+
+struct fb_inspector_ops {
+    const char *name;
+    const char *help; /* one sentence for --help, with the syntax of the arguments */
+
+    /*
+     * Called once, before the worker claims its number. args is what stood
+     * after the colon, or NULL; worker is the number it will claim, or -1 when
+     * that is not known yet. On success stores the inspector's own state in
+     * *self (owned by the inspector until close) and the bytes that it needs
+     * per flow (0: none, at most FB_FLOW_BYTES_MAX). Returns 0, or -errno after
+     * one logged line.
+     */
+    int (*open)(const char *args, void **self, size_t *flow_bytes);
+
+    /* Called once after the number is claimed and before the first packet. 0 or -errno, logged. May
+     * be NULL. */
+    int (*claimed)(void *self, unsigned worker);
+
+    /*
+     * Called once per packet, in order. flow is the flow's state, or NULL if
+     * flow_bytes is 0. Returns 0, or -errno after one logged line: the worker
+     * then leaves with an error and the packet counts as not inspected.
+     */
+    int (*packet)(void *self, void *flow, const struct fb_packet *packet);
+
+    /* Called once at the end of a flow that the inspector has seen; may be NULL. */
+    void (*flow_end)(void *self, void *flow, const struct fb_desc *end, enum fb_end_reason reason);
+
+    /* Called once when the worker leaves of its own accord. */
+    void (*close)(void *self);
+};
+
+#define FB_FLOW_BYTES_MAX 65536u
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FLOW_BALANCER_NAMES_H
+#define FLOW_BALANCER_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Names of an instance and of its objects. Any process, any thread.
+ *
+ *   /dev/shm/NAME.ctl          written by the dispatcher, read by all
+ *   /dev/shm/NAME.down.K       written by the dispatcher, read by worker K; or
+ *   HUGETLBFS_MOUNT/NAME.down.K   the same on a hugetlbfs mount
+ *   /dev/shm/NAME.up.K         written by worker K, read by all
+ *   RUNTIME_DIR/flow-balancer/NAME.sock   control socket of the dispatcher
+ */
+#define FB_NAME_MAX 64u     /* letters of an instance name */
+#define FB_PATH_MAX 256u    /* bytes of an object's path, with the final zero */
+#define FB_MAX_WORKERS 256u /* worker numbers: what the 8 bits of a flow's binding hold */
+#define FB_SHM_DIR "/dev/shm"
+
+enum fb_kind { FB_KIND_CTL = 1, FB_KIND_DOWN, FB_KIND_UP };
+
+/* True for [A-Za-z0-9_-]{1,64}. */
+bool fb_name_valid(const char *name);
+
+/*
+ * Writes the path of an object into path[FB_PATH_MAX]. dir is FB_SHM_DIR or a
+ * hugetlbfs mount point; worker is ignored for FB_KIND_CTL. name is valid.
+ * Returns false if the path is too long.
+ */
+bool fb_object_path(char path[FB_PATH_MAX], const char *dir, const char *name, enum fb_kind kind,
+                    unsigned worker);
+
+/*
+ * Writes the mount point of the nth (from 0) hugetlbfs mount whose page size
+ * is 2 MB into path[FB_PATH_MAX]. Returns false when there is none such.
+ */
+bool fb_hugetlbfs_mount(unsigned nth, char path[FB_PATH_MAX]);
+
+/*
+ * Unlinks every up and down side of an instance that belongs to our uid, in
+ * /dev/shm and on every hugetlbfs mount, by name pattern; the ctl object only
+ * where with_ctl. Never truncates, never touches a symbolic link's target.
+ * Only the holder of the lock on the named ctl inode may call it.
+ * Returns the number of objects removed.
+ */
+unsigned fb_clear_objects(const char *name, bool with_ctl);
+
+/*
+ * Writes RUNTIME_DIR/flow-balancer into path[FB_PATH_MAX], RUNTIME_DIR being
+ * /run for root, else $XDG_RUNTIME_DIR, else /tmp/flow-balancer-UID, and makes
+ * it with mode 0700 if make and it is missing. Returns 0, or -errno after one
+ * logged line (-EPERM: it belongs to somebody else or others may write to it).
+ */
+int fb_runtime_dir(char path[FB_PATH_MAX], bool make);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FLOW_BALANCER_OBJECT_H
+#define FLOW_BALANCER_OBJECT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow_balancer/region.h"
+
+/* Groups of words with different writers stand this far apart: two cache lines,
+ * since the adjacent-line prefetcher of x86 fetches them in pairs. */
+#define FB_APART 128
+
+/*
+ * First bytes of every shared object. Written by the dispatcher before the
+ * object is offered; the magic comes last, so that whoever sees it sees all.
+ */
+struct fb_header {
+    _Atomic uint64_t magic; /* FB_MAGIC once the object is whole */
+    uint64_t fingerprint;   /* of the layout: fb_layout_fingerprint() */
+    uint8_t instance[16];   /* random, the same in all objects of one run */
+    uint64_t size;          /* bytes that the layout needs */
+    uint32_t kind;          /* enum fb_kind */
+    uint32_t worker;        /* number, 0 for ctl */
+};
+_Static_assert(sizeof(struct fb_header) == 48, "shared layout");
+
+#define FB_MAGIC UINT64_C(0x31624177306c4662) /* "bFl0wAb1" in memory */
+
+/* The three outcomes of joining. */
+enum fb_join {
+    FB_JOINED,
+    FB_NOT_YET, /* no such object, or still being made: try again */
+    FB_WRONG,   /* another version, another instance, somebody else's: logged with both values */
+};
+
+/* Made from sizes and offsets of everything shared; two builds that differ in it cannot meet. */
+uint64_t fb_layout_fingerprint(void);
+
+/* Writes the header and then, with release, its magic. Dispatcher only. */
+void fb_header_format(struct fb_header *header, const uint8_t instance[16], enum fb_kind kind,
+                      unsigned worker, uint64_t size);
+
+/*
+ * Opens, checks and maps an object. instance may be NULL (ctl: any). On
+ * FB_JOINED the caller owns *region. FB_WRONG has been logged. Any process.
+ */
+enum fb_join fb_object_join(struct fb_region *region, const char *path, enum fb_kind kind,
+                            unsigned worker, bool writable, const uint8_t *instance);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FLOW_BALANCER_REGION_H
+#define FLOW_BALANCER_REGION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flow_balancer/names.h"
+
+/*
+ * Mapped memory: shared objects and the dispatcher's private tables.
+ *
+ * The ladder of pages, tried from the top, and what was obtained is read back
+ * from the kernel (/proc/self/smaps), never assumed:
+ *
+ *   hugetlbfs  a file on a hugetlbfs mount (shared) or MAP_HUGETLB (private)
+ *   thp        shared memory or anonymous memory with MADV_HUGEPAGE
+ *   4k         ordinary pages
+ *
+ * Every region is populated when it is made, so that want of memory is an
+ * error here and never a SIGBUS later. No fallocate: on a /dev/shm mounted
+ * with huge=advise it yields no huge page.
+ */
+enum fb_rung { FB_RUNG_HUGETLBFS, FB_RUNG_THP, FB_RUNG_4K, FB_RUNG_COUNT };
+enum fb_hugepages { FB_HUGEPAGES_AUTO, FB_HUGEPAGES_REQUIRE, FB_HUGEPAGES_NEVER };
+
+extern const char *const fb_rung_names[FB_RUNG_COUNT];
+
+#define FB_HUGEPAGE_BYTES ((size_t)2 << 20)
+
+struct fb_region {
+    void *base;
+    size_t size;            /* as mapped, a multiple of the page size */
+    int fd;                 /* -1 for private memory and once it is not needed */
+    enum fb_rung rung;      /* what the kernel gave */
+    char path[FB_PATH_MAX]; /* "" for private memory */
+};
+
+/*
+ * Makes a new shared object of at least size bytes: O_EXCL, O_NOFOLLOW,
+ * O_CLOEXEC, mode 0600, mapped read-write, zero, populated. mode NEVER asks
+ * for 4 KB pages; REQUIRE fails without huge pages of either kind, and its
+ * error names the command that would get them. secret: the object holds
+ * packets and is left out of core dumps. The caller owns the region and the
+ * name; fb_region_close() does not unlink. Dispatcher only.
+ * Returns 0, or -errno after one logged line; nothing is left behind then.
+ */
+int fb_region_create(struct fb_region *region, const char *name, enum fb_kind kind, unsigned worker,
+                     size_t size, enum fb_hugepages mode, bool secret);
+
+/*
+ * The same ladder for private memory: anonymous, zero, not inherited by a
+ * child (MADV_DONTFORK: a fork would split the huge pages), populated only
+ * where populate; else pages come with the first touch. Returns as above.
+ */
+int fb_region_private(struct fb_region *region, size_t size, enum fb_hugepages mode, bool populate);
+
+/*
+ * Maps an existing object whole, read-only or read-write, after checking that
+ * it is a regular file, that it belongs to us, to root or to owner, and that
+ * it has at least min_size bytes. Leaves the descriptor open in region->fd for
+ * locks. Returns 0; -ENOENT (no such object) or -EAGAIN (smaller than
+ * min_size: still being made) without a log line; else -errno after one.
+ * Any process.
+ */
+int fb_region_open(struct fb_region *region, const char *path, bool writable, size_t min_size,
+                   unsigned owner);
+
+/* Unmaps and closes; harmless on a region of all zero with fd -1 or base NULL. */
+void fb_region_close(struct fb_region *region);
+
+/*
+ * Reads from the kernel how many bytes of the mapping are huge pages.
+ * Any process; a file read, not for the data path.
+ */
+size_t fb_region_huge_bytes(const struct fb_region *region);
+
+#endif

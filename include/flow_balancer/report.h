@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FLOW_BALANCER_REPORT_H
+#define FLOW_BALANCER_REPORT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "flow_balancer/ctl.h"
+#include "flow_balancer/sides.h"
+
+/*
+ * The report of a run, schema flow-balancer.report/1: one builder for the
+ * dispatcher at the end and for flow-stat while it runs.
+ *
+ * The ledger adds up if, of the dispatcher's own counts,
+ *
+ *   received = sum over rings(entered - moved) + shunted + sum(dropped) + held + staged
+ *   and for each ring  entered = inspected + quarantined + moved + waiting
+ *
+ * A packet that leaves a ring uninspected (moved to another, dropped on the
+ * way, abandoned at the end) is in `moved` of that ring and counts once more
+ * where it ends. What the workers counted themselves stands beside this and is
+ * no part of it.
+ */
+#define FB_REPORT_SCHEMA "flow-balancer.report/1"
+
+/* What one worker number said of itself. All zero: it said nothing. */
+struct fb_worker_totals {
+    uint64_t counters[FB_WORKER_COUNT];
+    uint64_t latency[FB_LATENCY_BUCKETS];
+    int cpu;       /* pinned to it, or -1 */
+    int numa_node; /* or -1 */
+    bool partial;  /* of a running or the latest incarnation only: may differ from the ledger */
+};
+
+/*
+ * Adds what an up side says to *totals; cpu and node become its own, once it is
+ * claimed. The caller adds up incarnations, or has one, and starts with cpu and
+ * node at -1. Values out of range are cut or
+ * taken as -1: an up side is input. Any process that maps it.
+ */
+void fb_worker_totals_add(struct fb_worker_totals *totals, const struct fb_up *up);
+
+/*
+ * Builds the report from ctl, a snapshot of it and totals[max_workers]. The
+ * caller owns the result (json_decref). NULL if memory ran out. Allocates: not
+ * for the data path. Any process.
+ */
+json_t *fb_report_build(const struct fb_ctl *ctl, const struct fb_snapshot *snapshot,
+                        const struct fb_worker_totals *totals);
+
+/* True if the report says that its ledger adds up. */
+bool fb_report_balanced(const json_t *report);
+
+/* Writes a report as text for people, at most 100 columns where counts stay below 10^12. */
+void fb_report_print(FILE *out, const json_t *report);
+
+/*
+ * Writes a report as JSON: to standard output if path is "-"; into a new file
+ * that replaces path in one step; straight into path if that is something else
+ * than a regular file (a pipe, /dev/stdout). Returns 0, or -errno after one
+ * logged line, and an existing file is then as it was.
+ */
+int fb_report_write(const json_t *report, const char *path);
+
+#endif

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FLOW_BALANCER_RING_H
+#define FLOW_BALANCER_RING_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow_balancer/sides.h"
+
+/*
+ * The ring between the dispatcher and one worker: single producer, single
+ * consumer, over a down side (descriptors, bytes, `published`) and an up side
+ * (`consumed`, `cursor`).
+ *
+ * Why it is correct:
+ *
+ * Data. The producer writes descriptors [published, seq) and their bytes, then
+ * stores published (R1, release); the consumer loads published (A1, acquire)
+ * and reads what lies before it. The consumer finishes with descriptors, then
+ * stores consumed (R2, release); the producer loads consumed (A2, acquire) and
+ * re-uses what lies before it: nobody reads or writes the same bytes at once.
+ *
+ * Bytes. A frame never wraps: it is padded to the start of the next lap of the
+ * arena. The tail, the first byte still in use, is the arena position of the
+ * descriptor at consumed, or the head if the ring is empty, so the padding
+ * before a frame is given back with the descriptor before it.
+ *
+ * Sleep. The consumer stores parked = 1, then F1 (seq_cst fence), then looks at
+ * published, order and epoch once more. The producer stores published, then F2
+ * (seq_cst fence), then looks at parked. Of two seq_cst fences one is first: if
+ * F1, the producer sees parked and rings; if F2, the consumer sees published
+ * and does not sleep. The doorbell is read before parked is set, so a ring
+ * between F1 and the futex call changes it and the call returns at once.
+ *
+ * Death. The worker may die between any two instructions. cursor names the
+ * descriptor under inspection (busy) or the next one (idle), and is stored
+ * before consumed at the end of a burst: so consumed <= cursor always holds in
+ * the memory that is left, and at most the busy one is inspected twice.
+ *
+ * A producer handle can only stage and publish, a consumer handle can only
+ * peek and release.
+ */
+
+/* Producer handle. Dispatcher only, one thread. */
+struct fb_tx {
+    struct fb_desc *descs;
+    uint8_t *arena;
+    struct fb_down *down;
+    const struct fb_up *up;
+    uint64_t slot_mask;
+    uint64_t arena_mask;
+    uint64_t depth;
+    uint64_t seq;       /* next descriptor to be staged */
+    uint64_t published; /* as stored */
+    uint64_t consumed;  /* greatest valid value taken from the worker */
+    uint64_t head;      /* arena position of the next byte */
+    uint64_t tail;      /* a lower bound of the first byte in use */
+    uint64_t publishes;
+    uint64_t unrung_since_ns; /* 0, or when the oldest news was published that the sleeper was not
+                                 woken for */
+    uint64_t last_ring_ns;
+};
+
+/* Consumer handle. Worker only, one thread. */
+struct fb_rx {
+    const struct fb_down *down;
+    struct fb_up *up;
+    const struct fb_desc *descs;
+    const uint8_t *arena;
+    uint64_t slot_mask;
+    uint64_t arena_mask;
+    uint64_t next;      /* first descriptor that is not finished */
+    uint64_t published; /* as last seen */
+    uint64_t epoch;     /* of this incarnation */
+    uint64_t publishes; /* stamps looked at */
+    uint32_t burst;
+};
+
+/* Every frame starts on a cache line of its own. */
+#define FB_ARENA_ALIGN UINT64_C(64)
+/* What stays in a core's L2 while it is written again and again (measured: see tests/bench). */
+#define FB_ARENA_WINDOW UINT64_C(65536)
+/* A sleeper is woken for so many waiting descriptors or at this age, and not more often than this.
+ */
+#define FB_RING_WAITING 64u
+#define FB_RING_AGE_NS UINT64_C(50000)
+#define FB_RING_PAUSE_NS UINT64_C(20000)
+
+/* Sets up a producer at the point where the down side stands. up may change later: fb_tx_attach().
+ */
+void fb_tx_init(struct fb_tx *tx, struct fb_down *down, const struct fb_up *up);
+
+/* Puts a new up side in place after a death; consumed stays as judged by fb_tx_judge(). */
+void fb_tx_attach(struct fb_tx *tx, const struct fb_up *up);
+
+/*
+ * Finds room for a packet of caplen bytes (at most arena_bytes / 4). Returns
+ * false if the ring is full; changes nothing that another fb_tx_reserve()
+ * would see. Else *position is where its bytes go, fb_tx_bytes() their address.
+ */
+static inline bool fb_tx_reserve(struct fb_tx *tx, uint32_t caplen, uint64_t *position) {
+    uint64_t need = (caplen + FB_ARENA_ALIGN - 1) & ~(FB_ARENA_ALIGN - 1);
+    uint64_t size = tx->arena_mask + 1;
+    uint64_t at = tx->head;
+    if ((at & tx->arena_mask) + need > size)
+        at = (at | tx->arena_mask) + 1;
+    *position = at;
+    if (tx->seq == tx->consumed) {
+        tx->tail = at;
+        return true;
+    }
+    if (tx->seq - tx->consumed >= tx->depth)
+        return false;
+    if (at + need - tx->tail <= size)
+        return true;
+    tx->tail = tx->descs[tx->consumed & tx->slot_mask].arena_pos;
+    return at + need - tx->tail <= size;
+}
+
+static inline uint8_t *fb_tx_bytes(const struct fb_tx *tx, uint64_t position) {
+    return tx->arena + (position & tx->arena_mask);
+}
+
+/* Stages a packet whose bytes stand at the position just reserved. The caller fills the descriptor.
+ */
+static inline struct fb_desc *fb_tx_stage(struct fb_tx *tx, uint64_t position, uint32_t caplen) {
+    struct fb_desc *desc = &tx->descs[tx->seq & tx->slot_mask];
+    tx->seq++;
+    tx->head = position + ((caplen + FB_ARENA_ALIGN - 1) & ~(FB_ARENA_ALIGN - 1));
+    return desc;
+}
+
+/* Stages a descriptor without bytes, a flow end. Returns NULL if no slot is free, the kept ones
+ * included. */
+static inline struct fb_desc *fb_tx_stage_end(struct fb_tx *tx) {
+    if (tx->seq - tx->consumed > tx->slot_mask)
+        return NULL;
+    struct fb_desc *desc = &tx->descs[tx->seq & tx->slot_mask];
+    tx->seq++;
+    desc->arena_pos = tx->head;
+    return desc;
+}
+
+/*
+ * Moves the head to the start of the next lap where that keeps the bytes in
+ * cache: when the ring is empty, and, where lossless, when the reader has left
+ * twice as much at the start of this lap as it lags behind. What is jumped
+ * over is no room until the reader passes it, which a lossless dispatcher
+ * waits for and another would lose packets by. Once per burst.
+ */
+static inline void fb_tx_rewind(struct fb_tx *tx, bool lossless) {
+    uint64_t offset = tx->head & tx->arena_mask;
+    if (offset < FB_ARENA_WINDOW)
+        return;
+    if (tx->seq != tx->consumed) {
+        if (!lossless)
+            return;
+        uint64_t tail = tx->descs[tx->consumed & tx->slot_mask].arena_pos;
+        uint64_t lag = tx->head - tail, left = tail & tx->arena_mask;
+        if (lag > offset || left < FB_ARENA_WINDOW || left < 2 * lag)
+            return;
+    }
+    tx->head = (tx->head | tx->arena_mask) + 1;
+}
+
+/* Makes what is staged visible to the worker. The caller then needs one fb_tx_fence() for all
+ * rings. */
+static inline void fb_tx_publish(struct fb_tx *tx, uint64_t now_ns) {
+    if (tx->published == tx->seq)
+        return;
+    struct fb_stamp *stamp = &tx->down->stamps[tx->publishes % FB_STAMPS];
+    /* Stamps are only statistics: their reader checks that they were not overwritten meanwhile. */
+    atomic_store_explicit(&stamp->end_seq, tx->seq, memory_order_relaxed);
+    atomic_store_explicit(&stamp->time_ns, now_ns, memory_order_relaxed);
+    atomic_store_explicit(&tx->down->publishes, ++tx->publishes, memory_order_relaxed);
+    /* R1: pairs with A1 in fb_rx_peek */
+    atomic_store_explicit(&tx->down->published, tx->seq, memory_order_release);
+    tx->published = tx->seq;
+    if (tx->unrung_since_ns == 0)
+        tx->unrung_since_ns = now_ns;
+}
+
+static inline void fb_tx_fence(void) {
+    /* F2: pairs with F1 in fb_rx_park */
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+/*
+ * After fb_tx_fence(): wakes the worker if it sleeps and if enough waits, or
+ * long enough, or force. Returns true if there is news that a sleeper still
+ * has to be woken for: call it again. *woken is set if a wake was sent.
+ */
+bool fb_tx_ring(struct fb_tx *tx, uint64_t now_ns, bool force, bool *woken);
+
+/*
+ * Takes the worker's consumed. Returns FB_VIOLATION_COUNT if it is in range
+ * (tx->consumed is then up to date), else the violation, and nothing changed.
+ */
+static inline enum fb_violation fb_tx_refresh(struct fb_tx *tx) {
+    /* A2: pairs with R2 in fb_rx_release */
+    uint64_t consumed = atomic_load_explicit(&tx->up->consumed, memory_order_acquire);
+    uint64_t passed = consumed - tx->consumed;
+    if (__builtin_expect(passed > tx->published - tx->consumed, 0))
+        return passed >> 63 != 0 ? FB_VIOLATION_CONSUMED_BACK : FB_VIOLATION_CONSUMED_AHEAD;
+    tx->consumed = consumed;
+    return FB_VIOLATION_COUNT;
+}
+
+/* What the last words of a dead or revoked worker say. */
+struct fb_verdict {
+    uint64_t resume_seq;         /* first descriptor that is not finished */
+    bool suspect;                /* it was under inspection */
+    enum fb_violation violation; /* FB_VIOLATION_COUNT: none */
+};
+
+/*
+ * Judges the cursor of a worker whose lock is free, and takes its resume point
+ * as consumed. An impossible cursor is a violation, and the resume point is
+ * the last valid consumed. Dispatcher only.
+ */
+struct fb_verdict fb_tx_judge(struct fb_tx *tx);
+
+/* Stores a new epoch or order and wakes the worker for it. */
+void fb_tx_set_epoch(struct fb_tx *tx, uint64_t epoch);
+void fb_tx_set_order(struct fb_tx *tx, enum fb_order order);
+
+/* Sets up a consumer on claimed sides, at the resume point. */
+void fb_rx_init(struct fb_rx *rx, const struct fb_down *down, struct fb_up *up);
+
+/* How many descriptors can be read from rx->next on, at most one burst. */
+static inline uint32_t fb_rx_peek(struct fb_rx *rx) {
+    uint64_t waiting = rx->published - rx->next;
+    if (waiting == 0) {
+        /* A1: pairs with R1 in fb_tx_publish */
+        rx->published = atomic_load_explicit(&rx->down->published, memory_order_acquire);
+        waiting = rx->published - rx->next;
+    }
+    return waiting < rx->burst ? (uint32_t)waiting : rx->burst;
+}
+
+/* The descriptor i after rx->next, and the bytes of a descriptor. */
+static inline const struct fb_desc *fb_rx_desc(const struct fb_rx *rx, uint32_t i) {
+    return &rx->descs[(rx->next + i) & rx->slot_mask];
+}
+static inline const uint8_t *fb_rx_bytes(const struct fb_rx *rx, const struct fb_desc *desc) {
+    return rx->arena + (desc->arena_pos & rx->arena_mask);
+}
+
+/*
+ * Says that descriptor i after rx->next comes under inspection. Returns false
+ * if this incarnation has been revoked: leave without touching the packet.
+ * The cursor is stored before the epoch is looked at: the dispatcher raises
+ * the epoch, waits, and then judges the cursor. No processor fence is needed:
+ * after 10 ms the store has long left the store buffer, and a dead process has
+ * none; the two signal fences keep the compiler from moving anything across.
+ */
+static inline bool fb_rx_begin(const struct fb_rx *rx, uint32_t i) {
+    /* Relaxed: read by the dispatcher only when this process is dead or revoked. */
+    atomic_store_explicit(&rx->up->cursor, (rx->next + i) * 2 + 1, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst); /* S1: compiler only */
+    return atomic_load_explicit(&rx->down->epoch, memory_order_relaxed) == rx->epoch;
+}
+
+/* After the inspection: nothing of it moves below the next cursor store. */
+static inline void fb_rx_end(void) {
+    atomic_signal_fence(memory_order_seq_cst); /* S2: compiler only */
+}
+
+/* Gives n descriptors back: first cursor, idle at the next, then consumed. */
+static inline void fb_rx_release(struct fb_rx *rx, uint32_t n) {
+    rx->next += n;
+    atomic_store_explicit(&rx->up->cursor, rx->next * 2, memory_order_relaxed);
+    /* R2: pairs with A2 in fb_tx_refresh */
+    atomic_store_explicit(&rx->up->consumed, rx->next, memory_order_release);
+}
+
+enum fb_wake {
+    FB_WAKE_NEWS,    /* something was published, or the order or the epoch changed */
+    FB_WAKE_TIMEOUT, /* nothing new: look whether the dispatcher lives */
+    FB_WAKE_SIGNAL,  /* a signal handler ran */
+};
+
+/* Sleeps until there is news, at most timeout_ms. Worker only. */
+enum fb_wake fb_rx_park(struct fb_rx *rx, unsigned timeout_ms);
+
+/* The order, and whether this incarnation may go on. */
+static inline enum fb_order fb_rx_order(const struct fb_rx *rx) {
+    /* A3: pairs with R3 in fb_tx_set_order */
+    return (enum fb_order)atomic_load_explicit(&rx->down->order, memory_order_acquire);
+}
+static inline bool fb_rx_revoked(const struct fb_rx *rx) {
+    return atomic_load_explicit(&rx->down->epoch, memory_order_relaxed) != rx->epoch;
+}
+
+/*
+ * When the descriptor at rx->next was published, or 0 if that is not known
+ * (more than FB_STAMPS publishes behind). CLOCK_MONOTONIC nanoseconds.
+ */
+uint64_t fb_rx_stamp(struct fb_rx *rx);
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FLOW_BALANCER_SIDES_H
+#define FLOW_BALANCER_SIDES_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow_balancer/counters.h"
+#include "flow_balancer/ctl.h"
+#include "flow_balancer/descriptor.h"
+#include "flow_balancer/life.h"
+#include "flow_balancer/object.h"
+
+/*
+ * The two sides between the dispatcher and one worker. Each has one writer,
+ * and the other end maps it read-only:
+ *
+ *   down   dispatcher -> worker    one per number, for the whole run
+ *   up     worker -> dispatcher    one per incarnation, made by the dispatcher
+ *
+ * What stands in an up side is input to the dispatcher: every word is loaded
+ * once into a local and checked there.
+ *
+ * Sequence numbers are 64 bits wide, free-running and masked only at the
+ * array. cursor holds sequence x 2 + busy.
+ */
+#define FB_STAMPS 1024u /* publishes whose time is kept; a worker further behind is not measured   \
+                         */
+
+/* When a publish was made: everything before end_seq and not before the previous end_seq. */
+struct fb_stamp {
+    _Atomic uint64_t end_seq;
+    _Atomic uint64_t time_ns; /* CLOCK_MONOTONIC */
+};
+
+struct fb_down {
+    struct fb_header header;
+    uint32_t depth, slots, worker_burst, reserved;
+    uint64_t arena_bytes;
+    uint64_t desc_offset;  /* from the start of the object */
+    uint64_t arena_offset; /* from the start of the object */
+
+    /* Writer: dispatcher, once per burst. */
+    _Alignas(FB_APART) _Atomic uint64_t published; /* descriptors before this one are whole */
+    _Atomic uint64_t publishes;                    /* how many stamps were written */
+
+    /* Writer: dispatcher, seldom. */
+    _Alignas(FB_APART) _Atomic uint64_t epoch; /* the incarnation that may read on */
+    _Atomic uint32_t order;                    /* enum fb_order */
+    _Atomic uint32_t doorbell;                 /* futex word: moves when there is news */
+
+    /* Writer: dispatcher, once per burst. */
+    _Alignas(FB_APART) struct fb_stamp stamps[FB_STAMPS];
+    /* Then, at desc_offset, struct fb_desc[slots]; at arena_offset, the packet bytes. */
+};
+
+/*
+ * Time from dispatch to inspection, one sample per worker burst: four buckets
+ * per power of two of nanoseconds.
+ */
+#define FB_LATENCY_BUCKETS 160u
+
+struct fb_up {
+    struct fb_header header;
+    uint64_t epoch; /* of this incarnation; written by the dispatcher before the offer */
+
+    /* Writer: worker, once per burst. */
+    _Alignas(FB_APART) _Atomic uint64_t consumed; /* descriptors before this one are finished */
+    _Atomic uint32_t parked;                      /* 1: asleep or about to be */
+
+    /* Writer: worker, once per packet. */
+    _Alignas(FB_APART) _Atomic uint64_t cursor;
+
+    /* Writer: worker, once per burst or less. */
+    _Alignas(FB_APART) _Atomic uint32_t wish; /* enum fb_wish */
+    _Atomic int32_t cpu;                      /* pinned to it, or -1 */
+    _Atomic int32_t numa_node;                /* or -1 */
+    _Atomic int64_t pid;                      /* for display: nobody signals it */
+    _Atomic uint64_t counters[FB_WORKER_COUNT];
+
+    /* Writer: worker, once per burst. */
+    _Alignas(FB_APART) _Atomic uint64_t latency[FB_LATENCY_BUCKETS];
+};
+
+/* Bytes that a down side or an up side needs. */
+size_t fb_down_footprint(const struct fb_geometry *geometry);
+size_t fb_up_footprint(void);
+
+/*
+ * Writes a down side into zero memory of fb_down_footprint() bytes. first_seq
+ * is where its sequence numbers begin (0 but in tests of the wrap).
+ */
+void fb_down_format(struct fb_down *down, const struct fb_geometry *geometry,
+                    const uint8_t instance[16], unsigned worker, uint64_t first_seq);
+
+/* Writes a vacant up side of incarnation epoch that goes on at resume_seq, into zero memory. */
+void fb_up_format(struct fb_up *up, const uint8_t instance[16], unsigned worker, uint64_t epoch,
+                  uint64_t resume_seq);
+
+/* Checks that the offsets and sizes of a down side lie within size bytes; logs once if not. */
+bool fb_down_plausible(const struct fb_down *down, size_t size);
+
+static inline struct fb_desc *fb_down_descs(struct fb_down *down) {
+    return (struct fb_desc *)(void *)((char *)down + down->desc_offset);
+}
+static inline uint8_t *fb_down_arena(struct fb_down *down) {
+    return (uint8_t *)down + down->arena_offset;
+}
+
+/* The bucket of a duration, and the upper bound of a bucket in nanoseconds. */
+static inline unsigned fb_latency_bucket(uint64_t ns) {
+    if (ns < 4)
+        return (unsigned)ns;
+    unsigned log2 = 63u - (unsigned)__builtin_clzll(ns);
+    unsigned bucket = (log2 - 1) * 4 + (unsigned)((ns >> (log2 - 2)) & 3u);
+    return bucket < FB_LATENCY_BUCKETS ? bucket : FB_LATENCY_BUCKETS - 1;
+}
+static inline uint64_t fb_latency_bound(unsigned bucket) {
+    if (bucket < 4)
+        return bucket;
+    unsigned log2 = bucket / 4 + 1;
+    return (UINT64_C(4) + bucket % 4 + 1) << (log2 - 2);
+}
+
+/*
+ * Words of an up side that are whole facts by themselves: counters, the wish,
+ * ids for display. Relaxed is enough, since no other memory is reached through
+ * them.
+ */
+static inline uint64_t fb_up_counter(const struct fb_up *up, enum fb_worker_counter counter) {
+    return atomic_load_explicit(&up->counters[counter], memory_order_relaxed);
+}
+static inline void fb_up_set_counter(struct fb_up *up, enum fb_worker_counter counter, uint64_t v) {
+    atomic_store_explicit(&up->counters[counter], v, memory_order_relaxed);
+}
+static inline uint32_t fb_up_wish(const struct fb_up *up) {
+    return atomic_load_explicit(&up->wish, memory_order_relaxed);
+}
+static inline void fb_up_set_wish(struct fb_up *up, enum fb_wish wish) {
+    atomic_store_explicit(&up->wish, wish, memory_order_relaxed);
+}
+static inline void fb_up_set_cpu(struct fb_up *up, int cpu) {
+    atomic_store_explicit(&up->cpu, cpu, memory_order_relaxed);
+}
+static inline uint64_t fb_up_latency(const struct fb_up *up, unsigned bucket) {
+    return atomic_load_explicit(&up->latency[bucket], memory_order_relaxed);
+}
+static inline void fb_up_add_latency(struct fb_up *up, uint64_t ns) {
+    unsigned bucket = fb_latency_bucket(ns);
+    atomic_store_explicit(&up->latency[bucket], fb_up_latency(up, bucket) + 1,
+                          memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <inttypes.h>
+#include <popt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "flow_balancer/ctl.h"
+#include "flow_balancer/guard.h"
+#include "flow_balancer/log.h"
+#include "flow_balancer/report.h"
+#include "flow_balancer/sides.h"
+
+/*
+ * flow-stat: the report of a running instance. An observer: it maps ctl and
+ * the up sides, read-only and guarded, and never a down side, which holds
+ * packets. It knows no counter by name.
+ */
+enum { EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
+
+#ifdef FB_HAVE_NUMA
+#define FEATURES "with NUMA"
+#else
+#define FEATURES "without NUMA"
+#endif
+
+/* What was read of an instance. */
+struct view {
+    struct fb_snapshot snapshot;
+    struct fb_worker_totals totals[FB_MAX_WORKERS];
+};
+
+struct options {
+    char *name;
+    int json;
+    int version;
+};
+
+/* Returns false after one logged line if the command line is wrong. */
+static bool parse_options(poptContext context, struct options *options) {
+    int code = poptGetNextOpt(context);
+    if (code < -1) {
+        fb_error("%s: %s: see --help", poptBadOption(context, POPT_BADOPTION_NOALIAS),
+                 poptStrerror(code));
+        return false;
+    }
+    const char *extra = poptGetArg(context);
+    if (extra != NULL) {
+        fb_error("unexpected argument '%s': see --help", extra);
+        return false;
+    }
+    if (options->name == NULL || fb_name_valid(options->name))
+        return true;
+    fb_error("instance name '%s': use 1 to %u letters, digits, '_' or '-'", options->name,
+             FB_NAME_MAX);
+    return false;
+}
+
+/* Takes what the up side of worker k says, or leaves totals at nothing if there is none. */
+static void read_up_side(const struct fb_ctl *ctl, unsigned k, struct fb_worker_totals *totals) {
+    *totals = (struct fb_worker_totals){.cpu = -1, .numa_node = -1, .partial = true};
+    char path[FB_PATH_MAX];
+    struct fb_region region;
+    if (!fb_object_path(path, FB_SHM_DIR, ctl->name, FB_KIND_UP, k) ||
+        fb_object_join(&region, path, FB_KIND_UP, k, false, ctl->header.instance) != FB_JOINED)
+        return;
+    if (region.size >= fb_up_footprint()) {
+        struct fb_worker_totals read = *totals;
+        int slot = fb_guard_add(region.base, region.size);
+        if (slot >= 0)
+            fb_worker_totals_add(&read, region.base);
+        if (slot >= 0 && !fb_guard_faulted(slot))
+            *totals = read;
+        fb_guard_remove(slot);
+    }
+    fb_region_close(&region);
+}
+
+/* Returns the report, owned by the caller, or NULL if the dispatcher died meanwhile. */
+static json_t *read_report(const struct fb_ctl *ctl, struct view *view) {
+    unsigned workers =
+        ctl->geometry.max_workers < FB_MAX_WORKERS ? ctl->geometry.max_workers : FB_MAX_WORKERS;
+    for (unsigned k = 0; k < workers; k++)
+        read_up_side(ctl, k, &view->totals[k]);
+    if (!fb_ctl_read_snapshot(ctl, &view->snapshot, workers))
+        return NULL;
+    return fb_report_build(ctl, &view->snapshot, view->totals);
+}
+
+static double heartbeat_age_s(const struct fb_ctl *ctl) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    double now_s = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    return now_s - (double)fb_ctl_heartbeat(ctl) / 1e9;
+}
+
+static void print_instance(const json_t *report, const struct fb_geometry *geometry) {
+    const json_t *dispatcher = json_object_get(report, "dispatcher");
+    printf("dispatcher: pid %" JSON_INTEGER_FORMAT ", %s, heartbeat %.3f s ago\n",
+           json_integer_value(json_object_get(dispatcher, "pid")),
+           json_string_value(json_object_get(dispatcher, "state")),
+           json_real_value(json_object_get(dispatcher, "heartbeat_age_s")));
+    printf("geometry: %" PRIu32 " workers of at most %" PRIu32 ", %" PRIu32 " packets and %" PRIu64
+           " KB a ring, %" PRIu64 " flows\n",
+           geometry->workers, geometry->max_workers, geometry->depth, geometry->arena_bytes >> 10,
+           geometry->max_flows);
+}
+
+static int show(const struct fb_ctl *ctl, const json_t *report, bool json) {
+    if (json)
+        return fb_report_write(report, "-") == 0 ? EXIT_SUCCESS : EXIT_RUNTIME;
+    print_instance(report, &ctl->geometry);
+    fb_report_print(stdout, report);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_SUCCESS;
+    fb_error("cannot write the report to standard output");
+    return EXIT_RUNTIME;
+}
+
+static int not_running(const char *name) {
+    fb_error("instance '%s' is not running: start it with 'flow-balancer start -n %s', or name "
+             "another with -n",
+             name, name);
+    return EXIT_RUNTIME;
+}
+
+static int report_on(const struct fb_ctl_handle *handle, const char *name, bool json) {
+    struct view *view = calloc(1, sizeof *view);
+    if (view == NULL) {
+        fb_error("no memory for a report: %zu KB are needed", sizeof *view >> 10);
+        return EXIT_RUNTIME;
+    }
+    int status;
+    int slot = fb_guard_add(handle->region.base, handle->region.size);
+    json_t *report = read_report(handle->ctl, view);
+    if (report == NULL || fb_guard_faulted(slot)) {
+        status = not_running(name);
+    } else {
+        json_object_set_new(json_object_get(report, "dispatcher"), "heartbeat_age_s",
+                            json_real(heartbeat_age_s(handle->ctl)));
+        status = show(handle->ctl, report, json);
+    }
+    json_decref(report);
+    fb_guard_remove(slot);
+    free(view);
+    return status;
+}
+
+static int run(const char *name, bool json) {
+    struct fb_ctl_handle handle;
+    if (fb_guard_init() != 0)
+        return EXIT_RUNTIME;
+    enum fb_join joined = fb_ctl_join(&handle, name);
+    if (joined != FB_JOINED)
+        return joined == FB_NOT_YET ? not_running(name) : EXIT_RUNTIME;
+    int status = report_on(&handle, name, json);
+    fb_ctl_leave(&handle);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    fb_log_init("flow-stat", FB_LOG_INFO);
+    struct options options = {0};
+    const struct poptOption table[] = {
+        {"name", 'n', POPT_ARG_STRING, &options.name, 0, "instance (flow-balancer)", "NAME"},
+        {"json", '\0', POPT_ARG_NONE, &options.json, 0,
+         "print the report as JSON, schema " FB_REPORT_SCHEMA, NULL},
+        {"version", '\0', POPT_ARG_NONE, &options.version, 0, "print the version and end", NULL},
+        POPT_AUTOHELP POPT_TABLEEND};
+    poptContext context = poptGetContext("flow-stat", argc, (const char **)argv, table, 0);
+    int status = EXIT_SUCCESS;
+    if (!parse_options(context, &options))
+        status = EXIT_USAGE;
+    else if (options.version)
+        printf("flow-stat %s, %s\n", FB_VERSION, FEATURES);
+    else
+        status = run(options.name != NULL ? options.name : "flow-balancer", options.json);
+    free(options.name);
+    poptFreeContext(context);
+    return status;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "flow_balancer/names.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <mntent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flow_balancer/log.h"
+
+bool fb_name_valid(const char *name) {
+    size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
+    return n >= 1 && n <= FB_NAME_MAX && name[n] == '\0';
+}
+
+bool fb_object_path(char path[FB_PATH_MAX], const char *dir, const char *name, enum fb_kind kind,
+                    unsigned worker) {
+    int n;
+    if (kind == FB_KIND_CTL)
+        n = snprintf(path, FB_PATH_MAX, "%s/%s.ctl", dir, name);
+    else
+        n = snprintf(path, FB_PATH_MAX, "%s/%s.%s.%u", dir, name,
+                     kind == FB_KIND_DOWN ? "down" : "up", worker);
+    return n > 0 && (unsigned)n < FB_PATH_MAX;
+}
+
+bool fb_hugetlbfs_mount(unsigned nth, char path[FB_PATH_MAX]) {
+    FILE *mounts = setmntent("/proc/self/mounts", "re");
+    if (mounts == NULL)
+        return false;
+    bool found = false;
+    struct mntent entry;
+    char text[4096];
+    while (!found && getmntent_r(mounts, &entry, text, sizeof text) != NULL) {
+        if (strcmp(entry.mnt_type, "hugetlbfs") != 0)
+            continue;
+        char *pagesize = hasmntopt(&entry, "pagesize");
+        if (pagesize != NULL && strncmp(pagesize, "pagesize=2M", 11) != 0)
+            continue;
+        if (nth-- != 0)
+            continue;
+        found = snprintf(path, FB_PATH_MAX, "%s", entry.mnt_dir) < (int)FB_PATH_MAX;
+    }
+    endmntent(mounts);
+    return found;
+}
+
+/* What follows the instance name in an object's file name: ".ctl", ".up.7", ".down.12". */
+static bool is_object_suffix(const char *suffix, bool with_ctl) {
+    if (strcmp(suffix, ".ctl") == 0)
+        return with_ctl;
+    const char *number;
+    if (strncmp(suffix, ".up.", 4) == 0)
+        number = suffix + 4;
+    else if (strncmp(suffix, ".down.", 6) == 0)
+        number = suffix + 6;
+    else
+        return false;
+    size_t digits = strspn(number, "0123456789");
+    return digits >= 1 && digits <= 3 && number[digits] == '\0';
+}
+
+static unsigned clear_directory(const char *dir, const char *name, bool with_ctl) {
+    DIR *entries = opendir(dir);
+    if (entries == NULL)
+        return 0;
+    unsigned removed = 0;
+    size_t name_length = strlen(name);
+    struct dirent *entry;
+    while ((entry = readdir(entries)) != NULL) {
+        if (strncmp(entry->d_name, name, name_length) != 0 ||
+            !is_object_suffix(entry->d_name + name_length, with_ctl))
+            continue;
+        struct stat st;
+        if (fstatat(dirfd(entries), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(st.st_mode) || st.st_uid != geteuid())
+            continue;
+        if (unlinkat(dirfd(entries), entry->d_name, 0) == 0)
+            removed++;
+    }
+    closedir(entries);
+    return removed;
+}
+
+unsigned fb_clear_objects(const char *name, bool with_ctl) {
+    unsigned removed = 0;
+    char mount[FB_PATH_MAX];
+    for (unsigned i = 0; fb_hugetlbfs_mount(i, mount); i++)
+        removed += clear_directory(mount, name, false);
+    /* ctl goes last, with the rest of /dev/shm: while its name stands, its lock speaks for all. */
+    removed += clear_directory(FB_SHM_DIR, name, false);
+    if (with_ctl)
+        removed += clear_directory(FB_SHM_DIR, name, true);
+    return removed;
+}
+
+static int check_private_dir(const char *path, bool make) {
+    if (make && mkdir(path, 0700) != 0 && errno != EEXIST) {
+        int error = errno;
+        fb_error("cannot make the run-time directory %s: %s", path, strerror(error));
+        return -error;
+    }
+    struct stat st;
+    if (lstat(path, &st) != 0) {
+        int error = errno;
+        if (make)
+            fb_error("cannot look at the run-time directory %s: %s", path, strerror(error));
+        return -error;
+    }
+    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022) != 0) {
+        fb_error("%s is not a directory that only uid %u may write to: remove it, or chmod 700 it",
+                 path, (unsigned)geteuid());
+        return -EPERM;
+    }
+    return 0;
+}
+
+int fb_runtime_dir(char path[FB_PATH_MAX], bool make) {
+    char base[FB_PATH_MAX - 32];
+    const char *xdg = getenv("XDG_RUNTIME_DIR");
+    if (geteuid() == 0) {
+        snprintf(base, sizeof base, "/run");
+    } else if (xdg != NULL && xdg[0] == '/' && strlen(xdg) < sizeof base) {
+        snprintf(base, sizeof base, "%s", xdg);
+    } else {
+        snprintf(base, sizeof base, "/tmp/flow-balancer-%u", (unsigned)geteuid());
+        int error = check_private_dir(base, make);
+        if (error != 0)
+            return error;
+    }
+    snprintf(path, FB_PATH_MAX, "%s/flow-balancer", base);
+    return check_private_dir(path, make);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "flow_balancer/object.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "flow_balancer/ctl.h"
+#include "flow_balancer/guard.h"
+#include "flow_balancer/log.h"
+#include "flow_balancer/sides.h"
+
+uint64_t fb_layout_fingerprint(void) {
+    /* FNV-1a (RFC draft-eastlake-fnv) over what both ends must agree on. */
+    const uint64_t facts[] = {
+        sizeof(struct fb_header),
+        sizeof(struct fb_desc),
+        offsetof(struct fb_desc, flags),
+        sizeof(struct fb_ctl),
+        offsetof(struct fb_ctl, heartbeat_ns),
+        offsetof(struct fb_ctl, snapshot),
+        offsetof(struct fb_ctl, directory),
+        sizeof(struct fb_worker_entry),
+        FB_DESC_FLAG_COUNT,
+        FB_RUN_COUNT,
+        FB_DECODE_COUNT,
+        FB_END_COUNT,
+        FB_DROP_COUNT,
+        FB_VIOLATION_COUNT,
+        FB_LANE_COUNT,
+        FB_WORKER_COUNT,
+        FB_STATE_COUNT,
+        FB_WISH_COUNT,
+        sizeof(struct fb_down),
+        offsetof(struct fb_down, published),
+        offsetof(struct fb_down, epoch),
+        offsetof(struct fb_down, stamps),
+        sizeof(struct fb_up),
+        offsetof(struct fb_up, consumed),
+        offsetof(struct fb_up, cursor),
+        offsetof(struct fb_up, wish),
+        offsetof(struct fb_up, latency),
+        FB_LATENCY_BUCKETS,
+    };
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    const uint8_t *bytes = (const uint8_t *)facts;
+    for (size_t i = 0; i < sizeof facts; i++)
+        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+void fb_header_format(struct fb_header *header, const uint8_t instance[16], enum fb_kind kind,
+                      unsigned worker, uint64_t size) {
+    header->fingerprint = fb_layout_fingerprint();
+    memmove(header->instance, instance, sizeof header->instance);
+    header->size = size;
+    header->kind = kind;
+    header->worker = worker;
+    /* M1: pairs with M2 in fb_object_join */
+    atomic_store_explicit(&header->magic, FB_MAGIC, memory_order_release);
+}
+
+static enum fb_join check_header(const struct fb_header *header, const char *path,
+                                 enum fb_kind kind, unsigned worker, size_t size,
+                                 const uint8_t *instance) {
+    if (header->fingerprint != fb_layout_fingerprint()) {
+        fb_error("%s has layout %016" PRIx64 ", this program (version %s) has %016" PRIx64
+                 ": use programs of one build",
+                 path, header->fingerprint, FB_VERSION, fb_layout_fingerprint());
+        return FB_WRONG;
+    }
+    if (header->kind != (uint32_t)kind || header->worker != worker || header->size > size) {
+        fb_error("%s says kind %u, worker %u, %" PRIu64 " bytes; expected kind %u, worker %u, at "
+                 "most %zu bytes",
+                 path, header->kind, header->worker, header->size, (unsigned)kind, worker, size);
+        return FB_WRONG;
+    }
+    if (instance != NULL && memcmp(header->instance, instance, sizeof header->instance) != 0)
+        return FB_NOT_YET; /* of an earlier run: its successor is about to replace it */
+    return FB_JOINED;
+}
+
+enum fb_join fb_object_join(struct fb_region *region, const char *path, enum fb_kind kind,
+                            unsigned worker, bool writable, const uint8_t *instance) {
+    int error =
+        fb_region_open(region, path, writable, sizeof(struct fb_header), (unsigned)geteuid());
+    if (error == -ENOENT || error == -EAGAIN)
+        return FB_NOT_YET;
+    if (error != 0)
+        return FB_WRONG;
+    const struct fb_header *header = region->base;
+    /* It may be truncated while we look; whoever keeps the object guards it from then on. */
+    int slot = fb_guard_add(region->base, region->size);
+    /* M2: pairs with M1 in fb_header_format */
+    uint64_t magic = atomic_load_explicit(&header->magic, memory_order_acquire);
+    enum fb_join joined = FB_NOT_YET;
+    if (magic == FB_MAGIC) {
+        joined = check_header(header, path, kind, worker, region->size, instance);
+    } else if (magic != 0) {
+        fb_error("%s has magic %016" PRIx64 ", expected %016" PRIx64 ": not a flow-balancer object",
+                 path, magic, FB_MAGIC);
+        joined = FB_WRONG;
+    }
+    if (fb_guard_faulted(slot))
+        joined = FB_NOT_YET;
+    fb_guard_remove(slot);
+    if (joined != FB_JOINED)
+        fb_region_close(region);
+    return joined;
+}

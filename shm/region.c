@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "flow_balancer/region.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flow_balancer/log.h"
+
+const char *const fb_rung_names[FB_RUNG_COUNT] = {
+    [FB_RUNG_HUGETLBFS] = "hugetlbfs",
+    [FB_RUNG_THP] = "thp",
+    [FB_RUNG_4K] = "4k",
+};
+
+static size_t round_up(size_t size, size_t unit) {
+    return (size + unit - 1) / unit * unit;
+}
+
+/*
+ * A mapping of size bytes (whole pages) at a multiple of 2 MB: without that alignment the
+ * kernel cannot use a huge page for the ends, and for small ones not at all.
+ */
+static void *map_aligned(size_t size, int flags, int fd) {
+    void *base = mmap(NULL, size + FB_HUGEPAGE_BYTES, PROT_NONE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        return MAP_FAILED;
+    uintptr_t start = round_up((uintptr_t)base, FB_HUGEPAGE_BYTES);
+    size_t before = start - (uintptr_t)base;
+    if (before != 0)
+        munmap(base, before);
+    munmap((char *)start + size, FB_HUGEPAGE_BYTES - before);
+    return mmap((void *)start, size, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0);
+}
+
+static int populate(void *base, size_t size) {
+    return madvise(base, size, MADV_POPULATE_WRITE) == 0 ? 0 : -errno;
+}
+
+size_t fb_region_huge_bytes(const struct fb_region *region) {
+    FILE *smaps = fopen("/proc/self/smaps", "re");
+    if (smaps == NULL)
+        return 0;
+    uintptr_t from = (uintptr_t)region->base, to = from + region->size;
+    size_t huge = 0;
+    uintptr_t low = 0, high = 0;
+    size_t page_kb = 0;
+    char line[512];
+    while (fgets(line, sizeof line, smaps) != NULL) {
+        uintptr_t a, b;
+        size_t kb;
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &a, &b) == 2) {
+            low = a;
+            high = b;
+            page_kb = 0;
+        } else if (low < from || high > to || low >= high) {
+            continue;
+        } else if (sscanf(line, "KernelPageSize: %zu kB", &kb) == 1) {
+            page_kb = kb;
+            if (page_kb >= FB_HUGEPAGE_BYTES / 1024)
+                huge += high - low;
+        } else if (page_kb < FB_HUGEPAGE_BYTES / 1024 &&
+                   (sscanf(line, "AnonHugePages: %zu kB", &kb) == 1 ||
+                    sscanf(line, "ShmemPmdMapped: %zu kB", &kb) == 1)) {
+            huge += kb * 1024;
+        }
+    }
+    fclose(smaps);
+    return huge;
+}
+
+/* Half or more in huge pages counts as having them; the ends may not fill one. */
+static enum fb_rung read_back(const struct fb_region *region) {
+    return fb_region_huge_bytes(region) >= region->size / 2 ? FB_RUNG_THP : FB_RUNG_4K;
+}
+
+static int make_file(struct fb_region *region, const char *dir, const char *name, enum fb_kind kind,
+                     unsigned worker, size_t size) {
+    if (!fb_object_path(region->path, dir, name, kind, worker))
+        return -ENAMETOOLONG;
+    region->fd = open(region->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (region->fd < 0)
+        return -errno;
+    if (ftruncate(region->fd, (off_t)size) == 0)
+        return 0;
+    int error = errno;
+    close(region->fd);
+    unlink(region->path);
+    region->fd = -1;
+    return -error;
+}
+
+static void discard(struct fb_region *region) {
+    fb_region_close(region);
+    unlink(region->path);
+}
+
+static int try_hugetlbfs(struct fb_region *region, const char *name, enum fb_kind kind,
+                         unsigned worker, size_t size) {
+    char mount[FB_PATH_MAX];
+    int error = -ENOENT;
+    for (unsigned i = 0; fb_hugetlbfs_mount(i, mount); i++) {
+        size_t rounded = round_up(size, FB_HUGEPAGE_BYTES);
+        error = make_file(region, mount, name, kind, worker, rounded);
+        if (error != 0)
+            continue;
+        void *base = mmap(NULL, rounded, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0);
+        if (base == MAP_FAILED) {
+            error = -errno;
+            discard(region);
+            continue;
+        }
+        region->base = base;
+        region->size = rounded;
+        error = populate(base, rounded);
+        if (error == 0) {
+            region->rung = FB_RUNG_HUGETLBFS;
+            return 0;
+        }
+        discard(region);
+    }
+    return error;
+}
+
+static int try_shm(struct fb_region *region, const char *name, enum fb_kind kind, unsigned worker,
+                   size_t size, bool huge) {
+    /* The kernel backs only whole huge pages of a file with a huge page. */
+    size_t rounded = round_up(size, huge ? FB_HUGEPAGE_BYTES : (size_t)sysconf(_SC_PAGESIZE));
+    int error = make_file(region, FB_SHM_DIR, name, kind, worker, rounded);
+    if (error != 0)
+        return error;
+    void *base = map_aligned(rounded, MAP_SHARED, region->fd);
+    if (base == MAP_FAILED) {
+        error = -errno;
+        discard(region);
+        return error;
+    }
+    region->base = base;
+    region->size = rounded;
+    if (huge)
+        madvise(base, rounded, MADV_HUGEPAGE);
+    error = populate(base, rounded);
+    if (error != 0) {
+        discard(region);
+        return error == -EFAULT ? -ENOSPC : error;
+    }
+    region->rung = huge ? read_back(region) : FB_RUNG_4K;
+    return 0;
+}
+
+static void log_require(const char *what, size_t size) {
+    fb_error("no huge pages for %s (%zu MB) and --hugepages require: reserve some with "
+             "'sysctl vm.nr_hugepages=%zu' and mount hugetlbfs, or "
+             "'mount -o remount,huge=advise /dev/shm'",
+             what, size >> 20, round_up(size, FB_HUGEPAGE_BYTES) / FB_HUGEPAGE_BYTES);
+}
+
+int fb_region_create(struct fb_region *region, const char *name, enum fb_kind kind, unsigned worker,
+                     size_t size, enum fb_hugepages mode, bool secret) {
+    memset(region, 0, sizeof *region);
+    region->fd = -1;
+    int error = -ENOENT;
+    if (mode != FB_HUGEPAGES_NEVER)
+        error = try_hugetlbfs(region, name, kind, worker, size);
+    if (error != 0)
+        error = try_shm(region, name, kind, worker, size, mode != FB_HUGEPAGES_NEVER);
+    if (error != 0) {
+        char path[FB_PATH_MAX];
+        fb_object_path(path, FB_SHM_DIR, name, kind, worker);
+        fb_error("cannot make %s with %zu KB: %s%s", path, size >> 10, strerror(-error),
+                 error == -ENOSPC || error == -ENOMEM
+                     ? ": give " FB_SHM_DIR " more room (mount -o remount,size=...), or use a "
+                       "smaller --ring-bytes, --ring-depth or -w"
+                     : "");
+        return error;
+    }
+    if (mode == FB_HUGEPAGES_REQUIRE && region->rung == FB_RUNG_4K) {
+        log_require(region->path, region->size);
+        discard(region);
+        return -ENOMEM;
+    }
+    if (secret)
+        madvise(region->base, region->size, MADV_DONTDUMP);
+    return 0;
+}
+
+int fb_region_private(struct fb_region *region, size_t size, enum fb_hugepages mode, bool pop) {
+    memset(region, 0, sizeof *region);
+    region->fd = -1;
+    size_t rounded = round_up(size, FB_HUGEPAGE_BYTES);
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+    if (mode != FB_HUGEPAGES_NEVER && pop) {
+        void *base = mmap(NULL, rounded, PROT_READ | PROT_WRITE,
+                          flags | MAP_HUGETLB | (21 << MAP_HUGE_SHIFT), -1, 0);
+        if (base != MAP_FAILED && populate(base, rounded) == 0) {
+            *region = (struct fb_region){
+                .base = base, .size = rounded, .fd = -1, .rung = FB_RUNG_HUGETLBFS};
+            madvise(base, rounded, MADV_DONTFORK);
+            return 0;
+        }
+        if (base != MAP_FAILED)
+            munmap(base, rounded);
+    }
+    region->base = map_aligned(rounded, flags | MAP_NORESERVE, -1);
+    int error = region->base == MAP_FAILED ? -errno : 0;
+    if (error == 0) {
+        region->size = rounded;
+        madvise(region->base, rounded,
+                mode == FB_HUGEPAGES_NEVER ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
+        madvise(region->base, rounded, MADV_DONTFORK);
+        if (pop)
+            error = populate(region->base, rounded);
+    }
+    if (error != 0) {
+        fb_error("cannot get %zu MB of memory: %s: use a smaller --max-flows", rounded >> 20,
+                 strerror(-error));
+        if (region->base == MAP_FAILED)
+            region->base = NULL;
+        fb_region_close(region);
+        return error;
+    }
+    region->rung = pop && mode != FB_HUGEPAGES_NEVER ? read_back(region) : FB_RUNG_4K;
+    if (pop && mode == FB_HUGEPAGES_REQUIRE && region->rung == FB_RUNG_4K) {
+        log_require("the flow table", rounded);
+        fb_region_close(region);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+int fb_region_open(struct fb_region *region, const char *path, bool writable, size_t min_size,
+                   unsigned owner) {
+    memset(region, 0, sizeof *region);
+    snprintf(region->path, sizeof region->path, "%s", path);
+    region->fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC);
+    if (region->fd < 0) {
+        int error = errno;
+        if (error != ENOENT)
+            fb_error("cannot open %s: %s%s", path, strerror(error),
+                     error == EACCES ? ": run as the user that started the dispatcher" : "");
+        return -error;
+    }
+    struct stat st;
+    int error = 0;
+    if (fstat(region->fd, &st) != 0) {
+        error = -errno;
+    } else if (!S_ISREG(st.st_mode) ||
+               (st.st_uid != geteuid() && st.st_uid != 0 && st.st_uid != owner)) {
+        fb_error("%s belongs to uid %u: expected uid %u or root", path, (unsigned)st.st_uid,
+                 (unsigned)geteuid());
+        error = -EPERM;
+    } else if ((size_t)st.st_size < min_size) {
+        error = -EAGAIN;
+    } else {
+        void *base = mmap(NULL, (size_t)st.st_size, PROT_READ | (writable ? PROT_WRITE : 0),
+                          MAP_SHARED, region->fd, 0);
+        if (base == MAP_FAILED) {
+            error = -errno;
+            fb_error("cannot map %s: %s", path, strerror(-error));
+        } else {
+            region->base = base;
+            region->size = (size_t)st.st_size;
+        }
+    }
+    if (error != 0)
+        fb_region_close(region);
+    return error;
+}
+
+void fb_region_close(struct fb_region *region) {
+    if (region->base != NULL)
+        munmap(region->base, region->size);
+    region->base = NULL;
+    if (region->fd >= 0)
+        close(region->fd);
+    region->fd = -1;
+}

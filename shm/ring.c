@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "flow_balancer/ring.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Shared, not private: the two sides are different processes. */
+static long futex(const _Atomic uint32_t *word, int op, uint32_t value,
+                  const struct timespec *timeout) {
+    return syscall(SYS_futex, word, op, value, timeout, NULL, 0);
+}
+
+void fb_tx_init(struct fb_tx *tx, struct fb_down *down, const struct fb_up *up) {
+    uint64_t seq = atomic_load_explicit(&down->published, memory_order_relaxed);
+    *tx = (struct fb_tx){
+        .descs = fb_down_descs(down),
+        .arena = fb_down_arena(down),
+        .down = down,
+        .up = up,
+        .slot_mask = (uint64_t)down->slots - 1,
+        .arena_mask = down->arena_bytes - 1,
+        .depth = down->depth,
+        .seq = seq,
+        .published = seq,
+        .consumed = seq,
+    };
+}
+
+void fb_tx_attach(struct fb_tx *tx, const struct fb_up *up) {
+    tx->up = up;
+    tx->unrung_since_ns = 0;
+}
+
+/* One more news for the sleeper. Relaxed is enough: the futex call compares in the kernel, under
+ * its lock. */
+static void ring_doorbell(struct fb_down *down) {
+    uint32_t bell = atomic_load_explicit(&down->doorbell, memory_order_relaxed);
+    atomic_store_explicit(&down->doorbell, bell + 1, memory_order_relaxed);
+    futex(&down->doorbell, FUTEX_WAKE, INT_MAX, NULL);
+}
+
+bool fb_tx_ring(struct fb_tx *tx, uint64_t now_ns, bool force, bool *woken) {
+    if (tx->unrung_since_ns == 0)
+        return false;
+    if (atomic_load_explicit(&tx->up->parked, memory_order_relaxed) == 0) {
+        /* Awake after F2: it sees what is published before it sleeps. */
+        tx->unrung_since_ns = 0;
+        return false;
+    }
+    if (!force) {
+        bool due = tx->published - tx->consumed >= FB_RING_WAITING ||
+                   now_ns - tx->unrung_since_ns >= FB_RING_AGE_NS;
+        if (!due || now_ns - tx->last_ring_ns < FB_RING_PAUSE_NS)
+            return true;
+    }
+    ring_doorbell(tx->down);
+    tx->unrung_since_ns = 0;
+    tx->last_ring_ns = now_ns;
+    *woken = true;
+    return false;
+}
+
+struct fb_verdict fb_tx_judge(struct fb_tx *tx) {
+    struct fb_verdict verdict = {.violation = fb_tx_refresh(tx)};
+    uint64_t cursor = atomic_load_explicit(&tx->up->cursor, memory_order_relaxed);
+    /* cursor holds the low 63 bits of the sequence: count from consumed on. */
+    uint64_t ahead = ((cursor >> 1) - tx->consumed) & (UINT64_MAX >> 1);
+    uint64_t waiting = tx->published - tx->consumed;
+    bool busy = (cursor & 1) != 0;
+    if (ahead > waiting || (busy && ahead == waiting)) {
+        if (verdict.violation == FB_VIOLATION_COUNT)
+            verdict.violation = FB_VIOLATION_CURSOR_RANGE;
+    } else {
+        tx->consumed += ahead;
+        verdict.suspect = busy;
+    }
+    verdict.resume_seq = tx->consumed;
+    return verdict;
+}
+
+/* Orders and epochs ring at once, by the same fence and look at parked as packets. */
+static void ring_at_once(struct fb_tx *tx) {
+    fb_tx_fence();
+    if (tx->up != NULL && atomic_load_explicit(&tx->up->parked, memory_order_relaxed) != 0)
+        ring_doorbell(tx->down);
+}
+
+void fb_tx_set_epoch(struct fb_tx *tx, uint64_t epoch) {
+    /* Relaxed: the worker only compares it, and nothing is reached through it. */
+    atomic_store_explicit(&tx->down->epoch, epoch, memory_order_relaxed);
+    ring_at_once(tx);
+}
+
+void fb_tx_set_order(struct fb_tx *tx, enum fb_order order) {
+    /* R3: pairs with A3 in fb_rx_order */
+    atomic_store_explicit(&tx->down->order, order, memory_order_release);
+    ring_at_once(tx);
+}
+
+void fb_rx_init(struct fb_rx *rx, const struct fb_down *down, struct fb_up *up) {
+    *rx = (struct fb_rx){
+        .down = down,
+        .up = up,
+        .descs = (const struct fb_desc *)(const void *)((const char *)down + down->desc_offset),
+        .arena = (const uint8_t *)down + down->arena_offset,
+        .slot_mask = (uint64_t)down->slots - 1,
+        .arena_mask = down->arena_bytes - 1,
+        .next = atomic_load_explicit(&up->consumed, memory_order_relaxed),
+        .epoch = up->epoch,
+        .burst = down->worker_burst,
+    };
+    rx->published = rx->next;
+    rx->publishes = atomic_load_explicit(&down->publishes, memory_order_relaxed);
+}
+
+enum fb_wake fb_rx_park(struct fb_rx *rx, unsigned timeout_ms) {
+    uint32_t bell = atomic_load_explicit(&rx->down->doorbell, memory_order_relaxed);
+    enum fb_order order = fb_rx_order(rx);
+    atomic_store_explicit(&rx->up->parked, 1, memory_order_relaxed);
+    /* F1: pairs with F2 in fb_tx_fence */
+    atomic_thread_fence(memory_order_seq_cst);
+    enum fb_wake wake = FB_WAKE_NEWS;
+    if (atomic_load_explicit(&rx->down->published, memory_order_relaxed) == rx->next &&
+        fb_rx_order(rx) == order && !fb_rx_revoked(rx)) {
+        struct timespec timeout = {.tv_sec = timeout_ms / 1000,
+                                   .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
+        if (futex(&rx->down->doorbell, FUTEX_WAIT, bell, &timeout) != 0 && errno != EAGAIN)
+            wake = errno == EINTR ? FB_WAKE_SIGNAL : FB_WAKE_TIMEOUT;
+    }
+    atomic_store_explicit(&rx->up->parked, 0, memory_order_relaxed);
+    return wake;
+}
+
+uint64_t fb_rx_stamp(struct fb_rx *rx) {
+    /* Not older than published, which was loaded with acquire: its stamp is there. */
+    uint64_t publishes = atomic_load_explicit(&rx->down->publishes, memory_order_relaxed);
+    if (publishes - rx->publishes > FB_STAMPS / 2) {
+        /* Too far behind: what was skipped may hold the one that is looked for. */
+        rx->publishes = publishes - FB_STAMPS / 2;
+        return 0;
+    }
+    for (; rx->publishes != publishes; rx->publishes++) {
+        const struct fb_stamp *stamp = &rx->down->stamps[rx->publishes % FB_STAMPS];
+        uint64_t end = atomic_load_explicit(&stamp->end_seq, memory_order_relaxed);
+        if (end - rx->next - 1 >= UINT64_MAX / 2)
+            continue; /* ends at or before next, in the wrapping order */
+        uint64_t time_ns = atomic_load_explicit(&stamp->time_ns, memory_order_relaxed);
+        publishes = atomic_load_explicit(&rx->down->publishes, memory_order_relaxed);
+        return publishes - rx->publishes < FB_STAMPS ? time_ns : 0;
+    }
+    return 0;
+}
