@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DISPATCHER_CAPTURE_H
+#define DISPATCHER_CAPTURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Where frames come from: capture files one after another (pcap, pcapng, pipes,
+ * standard input), files loaded into memory first, or interfaces. The caller
+ * takes bursts; nothing here ever waits but capture_wait(), so that what the
+ * caller has staged never stands behind a slow pipe.
+ *
+ *     open -> burst MORE  -> (work) -> burst ...
+ *                 | IDLE  -> publish, housekeeping, capture_wait -> burst ...
+ *                 | END   -> capture_failed? -> close
+ *
+ * Dispatcher only, one thread. One line is logged for whatever goes wrong.
+ */
+#define CAPTURE_BURST_MAX 128u    /* most frames of one burst */
+#define CAPTURE_FRAME_MAX 262144u /* no frame is longer: libpcap's greatest snapshot length */
+#define CAPTURE_SLACK 64u         /* bytes after a frame that may be read: one vector load */
+
+/*
+ * One captured frame. The bytes are valid until the next capture_burst(), those
+ * of preloaded frames until capture_close(), and stand at ascending addresses
+ * without gaps beyond 63 bytes within a burst, or the whole trace if preloaded.
+ */
+struct frame {
+    const uint8_t *data; /* 64-byte aligned; preloaded: 16 */
+    uint64_t time_ns;    /* since 1970, as captured; a stamp before 1970 is 0 */
+    uint32_t caplen;     /* 0 to CAPTURE_FRAME_MAX */
+    uint32_t wirelen;    /* at least caplen */
+    int32_t dlt;         /* link type, a DLT_ value */
+    bool new_source;     /* first frame of a file or of a loop: the time may start over */
+};
+
+enum capture_direction { CAPTURE_INOUT, CAPTURE_IN, CAPTURE_OUT };
+
+/* Either files or interfaces. Everything pointed to stays the caller's and outlives the capture. */
+struct capture_config {
+    const char *const *files; /* "-": standard input; a FIFO may be named */
+    unsigned file_count;
+    const char *const *interfaces;
+    unsigned interface_count;
+    const char *filter; /* NULL: every frame */
+    int snaplen;        /* bytes, 0: CAPTURE_FRAME_MAX */
+
+    /* Files only. */
+    bool preload;   /* load all files into memory, then deliver from there */
+    uint64_t loops; /* how often all files are delivered, at least 1 */
+    double speed;   /* 1: as captured, 2: twice as fast; 0: at once */
+
+    /* Interfaces only. */
+    bool promiscuous;
+    int buffer_kib; /* kernel buffer, 0: libpcap's default */
+    enum capture_direction direction;
+
+    bool (*link_known)(int dlt); /* a link type that it refuses is an error; NULL: all are known */
+};
+
+/* Of the whole run, interfaces that are gone included. */
+struct capture_stats {
+    uint64_t received; /* interfaces: what pcap_stats() says; files: frames delivered */
+    uint64_t kernel_drops;
+    uint64_t interface_drops;
+};
+
+enum capture_status {
+    CAPTURE_MORE, /* go on at once; the burst may be empty all the same */
+    CAPTURE_IDLE, /* nothing now: preloading, or a live or paced source has to wait */
+    CAPTURE_END   /* nothing ever again */
+};
+
+struct capture;
+
+/*
+ * Opens the sources. Every regular file is opened once and its header, link
+ * type and filter are checked, so that a wrong name stops the run before a
+ * frame is taken; interfaces are activated. Preloading starts with the first
+ * capture_burst(). Returns 0, or -errno after one logged line; wrong options are
+ * -EINVAL. The capture goes to capture_close().
+ */
+int capture_open(struct capture **capture, const struct capture_config *config);
+
+/*
+ * Takes up to max (1 to CAPTURE_BURST_MAX, more is cut) frames. *frames is set
+ * to the first of *count, valid until the next call. *count is 0 unless the
+ * status is CAPTURE_MORE. Makes no system call but those that reading takes.
+ */
+enum capture_status capture_burst(struct capture *capture, unsigned max,
+                                  const struct frame **frames, unsigned *count);
+
+/* After CAPTURE_IDLE: returns when there may be something, or after timeout_us. */
+void capture_wait(struct capture *capture, unsigned timeout_us);
+
+/* Fills *stats. Call it at least every 100 seconds when capturing live: the kernel's counters are
+ * 32 bits wide. */
+void capture_stats(struct capture *capture, struct capture_stats *stats);
+
+/* True once a file broke off or an interface failed: the run ends with an error. */
+bool capture_failed(const struct capture *capture);
+
+/* True for interfaces. */
+bool capture_is_live(const struct capture *capture);
+
+/* Frees everything; frames are no longer valid. NULL is allowed. */
+void capture_close(struct capture *capture);
+
+/* Prints the interfaces to standard output as tcpdump -D does. Returns 0, or -errno after one
+ * logged line. */
+int capture_list_interfaces(void);
+
+#endif

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/capture_source.h"
+#include "flow_balancer/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BLOCK_TIMEOUT_MS 1 /* how long the kernel holds frames back to fill a block */
+
+/*
+ * Interfaces, read in turn, each burst starting with another one. libpcap gives
+ * nothing from one that is down, and goes on when it is up again; any error is
+ * final for that interface, and the capture ends with the last one.
+ */
+struct capture_interface {
+    const char *name;
+    pcap_t *pcap; /* NULL once gone */
+    int dlt;
+    struct pcap_stat last; /* what the counters said last: they are 32 bits wide and wrap */
+};
+
+struct capture_live {
+    const struct capture_config *config;
+    unsigned count;
+    unsigned alive;
+    unsigned turn;
+    bool failed;
+    struct capture_stats total;
+    struct pollfd *fds; /* one per interface */
+    struct capture_interface interfaces[];
+};
+
+static void log_activate_error(const char *name, pcap_t *pcap, int code) {
+    char program[256];
+    ssize_t n;
+
+    switch (code) {
+    case PCAP_ERROR_NO_SUCH_DEVICE:
+        fb_error("there is no interface %s: -D lists those that are", name);
+        return;
+    case PCAP_ERROR_PERM_DENIED:
+    case PCAP_ERROR_PROMISC_PERM_DENIED:
+        n = readlink("/proc/self/exe", program, sizeof program - 1);
+        program[n < 0 ? 0 : n] = '\0';
+        fb_error("no permission to capture on %s, cap_net_raw is missing: run as root, or "
+                 "`setcap cap_net_raw+ep %s`",
+                 name, program);
+        return;
+    default:
+        fb_error("cannot capture on %s: %s: %s: mend it, or choose another (-D lists them)", name,
+                 pcap_statustostr(code), pcap_geterr(pcap));
+    }
+}
+
+/* Options that libpcap takes before activation; none of them can fail on a fresh handle. */
+static void configure(pcap_t *pcap, const struct capture_config *config) {
+    pcap_set_snaplen(pcap, config->snaplen);
+    pcap_set_promisc(pcap, config->promiscuous);
+    pcap_set_timeout(pcap, BLOCK_TIMEOUT_MS);
+    if (config->buffer_kib > 0)
+        pcap_set_buffer_size(
+            pcap, config->buffer_kib > INT32_MAX / 1024 ? INT32_MAX : config->buffer_kib * 1024);
+    pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO);
+}
+
+static int choose_direction(const struct capture_config *config, pcap_t *pcap, const char *name) {
+    static const pcap_direction_t directions[] = {
+        [CAPTURE_INOUT] = PCAP_D_INOUT,
+        [CAPTURE_IN] = PCAP_D_IN,
+        [CAPTURE_OUT] = PCAP_D_OUT,
+    };
+    if (config->direction == CAPTURE_INOUT ||
+        pcap_setdirection(pcap, directions[config->direction]) == 0)
+        return 0;
+    fb_error("%s has no directions: %s: leave out -Q", name, pcap_geterr(pcap));
+    return -EINVAL;
+}
+
+static int install_filter(const struct capture_config *config, pcap_t *pcap, const char *name) {
+    struct bpf_program program;
+    int err;
+
+    if (config->filter == NULL)
+        return 0;
+    err = capture_compile(config, pcap, name, &program);
+    if (err < 0)
+        return err;
+    if (pcap_setfilter(pcap, &program) < 0) {
+        fb_error("filter \"%s\" is refused by %s: %s: give another", config->filter, name,
+                 pcap_geterr(pcap));
+        err = -EINVAL;
+    }
+    pcap_freecode(&program);
+    return err;
+}
+
+static int activate(const struct capture_config *config, pcap_t *pcap, const char *name) {
+    char reason[PCAP_ERRBUF_SIZE];
+    int err, code;
+
+    configure(pcap, config);
+    code = pcap_activate(pcap);
+    if (code < 0) {
+        log_activate_error(name, pcap, code);
+        return code == PCAP_ERROR_NO_SUCH_DEVICE ? -ENODEV : -EPERM;
+    }
+    if (code > 0)
+        fb_warning("%s: %s: %s", name, pcap_statustostr(code), pcap_geterr(pcap));
+    err = capture_check_link(config, pcap, name);
+    if (err == 0)
+        err = choose_direction(config, pcap, name);
+    if (err == 0)
+        err = install_filter(config, pcap, name);
+    if (err == 0 && pcap_setnonblock(pcap, 1, reason) < 0) {
+        fb_error("%s cannot be read without waiting: %s: choose another", name, reason);
+        err = -EINVAL;
+    }
+    return err;
+}
+
+static int open_interface(struct capture_live *l, const char *name) {
+    struct capture_interface *i = &l->interfaces[l->count];
+    char reason[PCAP_ERRBUF_SIZE];
+    int err;
+
+    i->name = name;
+    i->pcap = pcap_create(name, reason);
+    if (i->pcap == NULL) {
+        fb_error("cannot capture on %s: %s: -D lists the interfaces", name, reason);
+        return -EINVAL;
+    }
+    l->count++;
+    err = activate(l->config, i->pcap, name);
+    if (err < 0)
+        return err;
+    i->dlt = pcap_datalink(i->pcap);
+    l->fds[l->alive].fd = pcap_get_selectable_fd(i->pcap);
+    l->fds[l->alive].events = POLLIN;
+    l->alive++;
+    return 0;
+}
+
+static void live_close(void *state) {
+    struct capture_live *l = state;
+    for (unsigned i = 0; i < l->count; i++) {
+        if (l->interfaces[i].pcap != NULL)
+            pcap_close(l->interfaces[i].pcap);
+    }
+    free(l->fds);
+    free(l);
+}
+
+static int live_open(void **state, const struct capture_config *config) {
+    struct capture_live *l =
+        calloc(1, sizeof *l + config->interface_count * sizeof(struct capture_interface));
+    int err = 0;
+
+    if (l == NULL || (l->fds = calloc(config->interface_count, sizeof *l->fds)) == NULL) {
+        fb_error("no memory for %u interfaces: free some", config->interface_count);
+        free(l);
+        return -ENOMEM;
+    }
+    l->config = config;
+    for (unsigned i = 0; i < config->interface_count && err == 0; i++)
+        err = open_interface(l, config->interfaces[i]);
+    if (err < 0) {
+        live_close(l);
+        return err;
+    }
+    *state = l;
+    return 0;
+}
+
+static void add_counters(struct capture_live *l, struct capture_interface *i) {
+    struct pcap_stat now;
+
+    if (i->pcap == NULL || pcap_stats(i->pcap, &now) < 0)
+        return;
+    l->total.received += now.ps_recv - i->last.ps_recv; /* modulo 2^32 */
+    l->total.kernel_drops += now.ps_drop - i->last.ps_drop;
+    l->total.interface_drops += now.ps_ifdrop - i->last.ps_ifdrop;
+    i->last = now;
+}
+
+static void give_up(struct capture_live *l, unsigned at) {
+    struct capture_interface *i = &l->interfaces[at];
+
+    fb_error("reading from interface %s failed: %s: it is given up", i->name, pcap_geterr(i->pcap));
+    add_counters(l, i);
+    pcap_close(i->pcap);
+    i->pcap = NULL;
+    l->fds[at].fd = -1; /* poll() passes over it */
+    l->alive--;
+    l->failed = true;
+}
+
+static void read_interface(struct capture_live *l, unsigned at, struct capture_sink *sink,
+                           unsigned max) {
+    struct capture_interface *i = &l->interfaces[at];
+    int n;
+
+    sink->pcap = i->pcap;
+    sink->dlt = i->dlt;
+    n = pcap_dispatch(i->pcap, (int)max, capture_keep, (u_char *)sink);
+    if (n < 0 && n != PCAP_ERROR_BREAK)
+        give_up(l, at);
+}
+
+static enum capture_status live_read(void *state, struct capture_sink *sink, unsigned max) {
+    struct capture_live *l = state;
+    unsigned at;
+
+    for (unsigned n = 0; n < l->count && sink->count < max && capture_sink_has_room(sink); n++) {
+        at = (l->turn + n) % l->count;
+        if (l->interfaces[at].pcap != NULL)
+            read_interface(l, at, sink, max - (unsigned)sink->count);
+    }
+    l->turn = (l->turn + 1) % l->count;
+    if (sink->count > 0)
+        return CAPTURE_MORE;
+    return l->alive > 0 ? CAPTURE_IDLE : CAPTURE_END;
+}
+
+/* Some kinds of device (none of the usual ones) must be read every so often whatever poll() says.
+ */
+static uint64_t shortest_timeout_us(const struct capture_live *l, uint64_t timeout_us) {
+    for (unsigned i = 0; i < l->count; i++) {
+        const struct timeval *required = NULL;
+        uint64_t us;
+        if (l->interfaces[i].pcap != NULL)
+            required = pcap_get_required_select_timeout(l->interfaces[i].pcap);
+        if (required == NULL)
+            continue;
+        us = (uint64_t)required->tv_sec * 1000000 + (uint64_t)required->tv_usec;
+        timeout_us = us < timeout_us ? us : timeout_us;
+    }
+    return timeout_us;
+}
+
+static void live_wait(void *state, unsigned timeout_us) {
+    struct capture_live *l = state;
+    uint64_t us = shortest_timeout_us(l, timeout_us);
+    struct timespec timeout = {.tv_sec = (time_t)(us / 1000000),
+                               .tv_nsec = (long)(us % 1000000) * 1000};
+    ppoll(l->fds, l->count, &timeout, NULL);
+}
+
+static bool live_failed(const void *state) {
+    const struct capture_live *l = state;
+    return l->failed;
+}
+
+static void live_stats(void *state, struct capture_stats *stats) {
+    struct capture_live *l = state;
+    for (unsigned i = 0; i < l->count; i++)
+        add_counters(l, &l->interfaces[i]);
+    *stats = l->total;
+}
+
+const struct capture_source capture_live_source = {
+    .live = true,
+    .open = live_open,
+    .read = live_read,
+    .wait = live_wait,
+    .failed = live_failed,
+    .stats = live_stats,
+    .close = live_close,
+};
+
+static void print_flags(bpf_u_int32 flags) {
+    static const struct {
+        bpf_u_int32 flag;
+        const char *name;
+    } names[] = {{PCAP_IF_UP, "Up"},
+                 {PCAP_IF_RUNNING, "Running"},
+                 {PCAP_IF_LOOPBACK, "Loopback"},
+                 {PCAP_IF_WIRELESS, "Wireless"}};
+    bpf_u_int32 status = flags & PCAP_IF_CONNECTION_STATUS;
+    bool wireless = (flags & PCAP_IF_WIRELESS) != 0;
+    const char *separator = "";
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if ((flags & names[i].flag) == 0)
+            continue;
+        printf("%s%s", separator, names[i].name);
+        separator = ", ";
+    }
+    if (*separator == '\0')
+        printf("none");
+    if (status == PCAP_IF_CONNECTION_STATUS_CONNECTED)
+        printf(wireless ? ", Associated" : ", Connected");
+    else if (status == PCAP_IF_CONNECTION_STATUS_DISCONNECTED)
+        printf(wireless ? ", Not associated" : ", Disconnected");
+}
+
+int capture_list_interfaces(void) {
+    char reason[PCAP_ERRBUF_SIZE];
+    pcap_if_t *all;
+    unsigned number = 0;
+
+    if (pcap_findalldevs(&all, reason) < 0) {
+        fb_error("cannot list the interfaces: %s: run as root, or with cap_net_raw", reason);
+        return -EIO;
+    }
+    for (const pcap_if_t *i = all; i != NULL; i = i->next) {
+        printf("%u.%s", ++number, i->name);
+        if (i->description != NULL)
+            printf(" (%s)", i->description);
+        if (i->flags != 0) {
+            printf(" [");
+            print_flags(i->flags);
+            printf("]");
+        }
+        printf("\n");
+    }
+    pcap_freealldevs(all);
+    return 0;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DISPATCHER_CAPTURE_SOURCE_H
+#define DISPATCHER_CAPTURE_SOURCE_H
+
+#include "dispatcher/capture.h"
+
+#include <pcap/pcap.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/*
+ * Between capture.c and its sources. A source is a table of operations and the
+ * state behind them; a further one is a file with such a table and a line in
+ * choose_source() of capture.c. Of the capture files only; here libpcap shows.
+ */
+
+/*
+ * Where frames are put: bytes one after another from `next`, one struct frame
+ * each from `frames`. libpcap's data is gone with its next call, so that each
+ * frame is copied once, into memory that stays in the cache (the burst buffer)
+ * or is kept (preloading). A source sets what belongs to its handle, then calls
+ * pcap_dispatch() with capture_keep.
+ */
+struct capture_sink {
+    struct frame *frames;
+    size_t count;
+    uint8_t *next; /* where the next frame's bytes go, aligned */
+    uint8_t *end;
+    uintptr_t align_mask; /* alignment of frames less 1 */
+    uint32_t snaplen;     /* frames are cut to it */
+
+    /* Of the handle that is read. */
+    pcap_t *pcap;
+    const struct bpf_program *filter; /* NULL: every frame is kept */
+    int32_t dlt;
+    bool new_source; /* for the next frame that is kept, which clears it */
+    uint64_t seen;   /* frames read, kept or not */
+};
+
+/* Room that one frame takes at most. */
+#define CAPTURE_SINK_ROOM (CAPTURE_FRAME_MAX + 2 * CAPTURE_SLACK)
+
+/* True if another frame of any length fits; capture_keep() breaks the loop when none does. */
+static inline bool capture_sink_has_room(const struct capture_sink *sink) {
+    return (size_t)(sink->end - sink->next) >= CAPTURE_SINK_ROOM;
+}
+
+/* The pcap_handler of all sources; user is the sink. */
+void capture_keep(u_char *user, const struct pcap_pkthdr *header, const u_char *data);
+
+struct capture_source {
+    bool live;
+
+    /* Makes *state. config outlives it. Returns 0, or -errno after one logged line. */
+    int (*open)(void **state, const struct capture_config *config);
+
+    /*
+     * Reads about max frames into the sink, whose frames, count, next and end
+     * are set for it; a source with frames of its own points the sink at them.
+     * Never waits. Returns CAPTURE_MORE whenever frames were put.
+     */
+    enum capture_status (*read)(void *state, struct capture_sink *sink, unsigned max);
+
+    /* After read said CAPTURE_IDLE: returns when there may be more, or after timeout_us. */
+    void (*wait)(void *state, unsigned timeout_us);
+
+    bool (*failed)(const void *state);
+
+    /* Fills *stats; NULL where frames delivered are all there is to say. */
+    void (*stats)(void *state, struct capture_stats *stats);
+
+    void (*close)(void *state);
+};
+
+extern const struct capture_source capture_file_source;
+extern const struct capture_source capture_memory_source;
+extern const struct capture_source capture_live_source;
+
+/* Refuses a link type that is not known: one logged line, naming it and what it came from. */
+int capture_check_link(const struct capture_config *config, pcap_t *pcap, const char *name);
+
+/* Compiles the filter, if there is one, for a handle. Returns 0, or -EINVAL after one logged line.
+ */
+int capture_compile(const struct capture_config *config, pcap_t *pcap, const char *name,
+                    struct bpf_program *program);
+
+/*
+ * A pipe as a stdio stream that never waits (capture_pipe.c). Returns NULL with
+ * errno set and nothing logged. fclose() of the stream frees the pipe.
+ */
+struct capture_pipe;
+struct capture_pipe *capture_pipe_open(const char *path, FILE **stream);
+
+/* Until this is called the stream gives what has come; from then on whole records only. */
+void capture_pipe_start(struct capture_pipe *pipe);
+
+/* Before capture_pipe_start(): goes back to the first byte. */
+void capture_pipe_rewind(struct capture_pipe *pipe);
+
+/* True once the stream has given everything and the writer is gone: its end is the end. */
+bool capture_pipe_ended(const struct capture_pipe *pipe);
+
+/* Returns when there is something to read, or after timeout_us. */
+void capture_pipe_wait(const struct capture_pipe *pipe, unsigned timeout_us);
+
+#endif

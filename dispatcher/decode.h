@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DISPATCHER_DECODE_H
+#define DISPATCHER_DECODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow_balancer/counters.h"
+#include "flow_balancer/descriptor.h"
+#include "flow_balancer/flow_key.h"
+
+/*
+ * From the bytes of a frame to the key of its flow and the offsets of its
+ * headers: a pure function, with nothing kept from one frame to the next.
+ *
+ * A frame always gets a key, the most specific one that its bytes really hold:
+ *
+ *   transport header with ports   addresses, protocol, ports
+ *   ICMP, ICMPv6                  addresses, protocol, type and answering type (or code)
+ *   other or cut short            addresses, protocol
+ *   later fragment                addresses, protocol
+ *   no IP, or IP cut short        MAC pair and ethertype (cooked: the sender's address only)
+ *   link type without addresses   FB_KEY_NONE: number of the link type, and its protocol number
+ *   shorter than its link header  FB_KEY_NONE: number of the link type
+ *
+ * In an FB_KEY_NONE key word[1] is the enum link_layer and the ethertype field
+ * of word[4] what the link header names as its payload, 0 if nothing.
+ */
+enum link_layer {
+    LINK_UNKNOWN, /* not decoded: every frame has the same key */
+    LINK_ETHERNET,
+    LINK_SLL,  /* Linux cooked capture, version 1 */
+    LINK_SLL2, /* Linux cooked capture, version 2 */
+    LINK_RAW,  /* IPv4 or IPv6 by the version nibble */
+    LINK_IPV4,
+    LINK_IPV6,
+    LINK_NULL, /* address family in the byte order of the capturing machine */
+    LINK_LOOP, /* address family in network byte order */
+    LINK_PPP,
+    LINK_HDLC,        /* Cisco HDLC */
+    LINK_FRAME_RELAY, /* RFC 2427, or Cisco's encapsulation */
+    LINK_COUNT
+};
+
+struct decoded {
+    struct fb_flow_key key;
+    uint32_t payload_len; /* bytes after the transport header as the IP length announces them, not
+                             cut by the snap length; 0 if none or unknown */
+    uint16_t l3_off;      /* IP header whose addresses are there, or FB_NO_OFFSET */
+    uint16_t l4_off;      /* transport header; one with ports (type and code) has them there.
+                             FB_NO_OFFSET where there is none, and in later fragments */
+    uint16_t payload_off; /* first byte after a whole transport header, or FB_NO_OFFSET */
+    uint16_t flags;       /* FB_F_FRAGMENT, FB_F_MALFORMED */
+    uint8_t proto;        /* IP protocol number, 0 where there is no IP */
+    uint8_t tcp_flags;    /* the flags byte of the TCP header, else 0 */
+    uint8_t swapped;      /* 1: the sender is the key's higher endpoint */
+    uint8_t reason;       /* enum fb_decode_reason */
+};
+
+/*
+ * Finds the link layer of `dlt`, a DLT_ value as libpcap's pcap_datalink()
+ * returns it (LINKTYPE_RAW is taken too). Stores it in *link, which the caller
+ * owns. Returns false for one that is not decoded, with LINK_UNKNOWN in *link:
+ * the caller may refuse it or go on with that. Dispatcher; any thread.
+ */
+bool link_layer_of(int dlt, enum link_layer *link);
+
+/*
+ * Decodes one frame of link layer `link`: `caplen` bytes at `bytes`, read
+ * during the call only, never beyond caplen; headers beyond the first 65,534
+ * bytes count as cut off. Fills all of *out, which the caller owns.
+ * Dispatcher; any thread, frames in any order. Cannot fail: what is wrong with
+ * a frame is told by out->reason. Time is bounded by a constant per header and
+ * by caplen / 4 headers.
+ */
+void decode(const uint8_t *bytes, uint32_t caplen, enum link_layer link, struct decoded *out);
+
+#endif

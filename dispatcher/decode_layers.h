@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DISPATCHER_DECODE_LAYERS_H
+#define DISPATCHER_DECODE_LAYERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "dispatcher/decode.h"
+
+/*
+ * What the parts of the decoder share; nobody else includes it.
+ *
+ * One function per layer. Each is handed the cursor, proves with holds() that
+ * its header lies before `end`, notes what it found, moves `off` past the
+ * header and returns the layer that follows. A tunnel is one more layer
+ * function that returns LAYER_IP or LAYER_ETHERNET for what it carries: the
+ * inner headers then overwrite what the outer ones noted.
+ */
+enum layer {
+    LAYER_DONE,
+    LAYER_ETHERNET,
+    LAYER_VLAN,
+    LAYER_LLC,
+    LAYER_SLL,
+    LAYER_SLL2,
+    LAYER_NULL,
+    LAYER_LOOP,
+    LAYER_PPP,
+    LAYER_HDLC,
+    LAYER_FRAME_RELAY,
+    LAYER_IP,
+    LAYER_IP6_EXTENSION,
+    LAYER_IP6_FRAGMENT,
+    LAYER_AUTHENTICATION,
+    LAYER_TCP,
+    LAYER_UDP,
+    LAYER_UDP_LITE,
+    LAYER_SCTP,
+    LAYER_DCCP,
+    LAYER_ICMP,
+};
+
+/* Invariant: off <= end <= caplen and end < FB_NO_OFFSET, so that every offset fits 16 bits. */
+struct cursor {
+    const uint8_t *bytes;
+    uint32_t off;        /* where the next header starts */
+    uint32_t end;        /* headers end here: captured, and inside the packet by its IP length */
+    uint32_t caplen;     /* bytes captured */
+    uint32_t announced;  /* where the IP packet ends by its own length; 0: it does not say */
+    uint32_t extensions; /* IPv6 extension and authentication headers so far */
+    uint32_t mac_off;    /* first of mac_count MAC addresses */
+    uint32_t mac_count;  /* 2: receiver, sender; 1: sender only; 0: none */
+    uint16_t ethertype;
+    uint16_t l3_off;
+    uint16_t l4_off;
+    uint16_t payload_off;
+    uint16_t sport;
+    uint16_t dport;
+    uint8_t kind; /* enum fb_key_kind: FB_KEY_IP4 and FB_KEY_IP6 once the addresses are there */
+    uint8_t proto;
+    uint8_t tcp_flags;
+    uint8_t reason;
+    uint8_t fragment; /* 1: some fragment of a datagram */
+};
+
+/* IEEE 802 numbers registry. */
+#define ETHERTYPE_IP4 0x0800u
+#define ETHERTYPE_IP6 0x86ddu
+
+#define ETHERNET_BYTES 14u
+#define MAC_BYTES 6u
+
+static inline uint16_t load_be16(const uint8_t *p) {
+    return (uint16_t)((unsigned)p[0] << 8 | p[1]);
+}
+
+static inline uint32_t load_be32(const uint8_t *p) {
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static inline uint64_t load_be64(const uint8_t *p) {
+    return (uint64_t)load_be32(p) << 32 | load_be32(p + 4);
+}
+
+static inline uint64_t load_be48(const uint8_t *p) {
+    return (uint64_t)load_be16(p) << 32 | load_be32(p + 2);
+}
+
+static inline uint64_t load_64(const uint8_t *p) {
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* The proof that every layer needs before it reads: n bytes are there. */
+static inline bool holds(const struct cursor *c, uint32_t n) {
+    return c->end - c->off >= n;
+}
+
+static inline const uint8_t *here(const struct cursor *c) {
+    return c->bytes + c->off;
+}
+
+static inline enum layer stop(struct cursor *c, enum fb_decode_reason reason) {
+    c->reason = (uint8_t)reason;
+    return LAYER_DONE;
+}
+
+/* Link layers, in decode_link.c; contract as for every layer, above. */
+enum layer decode_ethernet(struct cursor *c);
+enum layer decode_vlan(struct cursor *c);
+enum layer decode_llc(struct cursor *c);
+enum layer decode_sll(struct cursor *c);
+enum layer decode_sll2(struct cursor *c);
+enum layer decode_null_family(struct cursor *c);
+enum layer decode_loop_family(struct cursor *c);
+enum layer decode_ppp(struct cursor *c);
+enum layer decode_hdlc(struct cursor *c);
+enum layer decode_frame_relay(struct cursor *c);
+
+#endif

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/decode_layers.h"
+
+/* Numbers of the DLT_ list of libpcap (pcap/dlt.h, tcpdump.org/linktypes.html). */
+#define DLT_NULL_ 0
+#define DLT_ETHERNET_ 1
+#define DLT_PPP_ 9
+#define DLT_RAW_ 12 /* on most systems */
+#define DLT_RAW_OPENBSD_ 14
+#define DLT_PPP_SERIAL_ 50
+#define LINKTYPE_RAW_ 101 /* in files; libpcap maps it to the system's DLT_RAW */
+#define DLT_HDLC_ 104
+#define DLT_FRAME_RELAY_ 107
+#define DLT_LOOP_ 108
+#define DLT_SLL_ 113
+#define DLT_IPV4_ 228
+#define DLT_IPV6_ 229
+#define DLT_SLL2_ 276
+
+/* IEEE 802 numbers registry. Below 1536 the field is a length (IEEE 802.3 clause 3.2.6). */
+#define ETHERTYPE_VLAN 0x8100u
+#define ETHERTYPE_QINQ 0x88a8u      /* IEEE 802.1ad */
+#define ETHERTYPE_QINQ_9100 0x9100u /* before 802.1ad, by usage */
+#define ETHERTYPE_QINQ_9200 0x9200u
+#define ETHERTYPE_MIN 1536u
+#define LLC_LENGTH_MAX 1500u
+/* Linux's number for 802.2 frames (linux/if_ether.h), also in cooked headers: one key for all LLC.
+ */
+#define ETHERTYPE_802_2 0x0004u
+
+/* Header lengths in bytes. */
+#define VLAN_BYTES 4u
+#define SNAP_BYTES 8u
+#define SLL_BYTES 16u
+#define SLL2_BYTES 20u
+#define FAMILY_BYTES 4u
+#define HDLC_BYTES 4u
+
+bool link_layer_of(int dlt, enum link_layer *link) {
+    static const struct {
+        int dlt;
+        enum link_layer link;
+    } known[] = {
+        {DLT_ETHERNET_, LINK_ETHERNET}, {DLT_SLL_, LINK_SLL},
+        {DLT_SLL2_, LINK_SLL2},         {DLT_RAW_, LINK_RAW},
+        {DLT_RAW_OPENBSD_, LINK_RAW},   {LINKTYPE_RAW_, LINK_RAW},
+        {DLT_IPV4_, LINK_IPV4},         {DLT_IPV6_, LINK_IPV6},
+        {DLT_NULL_, LINK_NULL},         {DLT_LOOP_, LINK_LOOP},
+        {DLT_PPP_, LINK_PPP},           {DLT_PPP_SERIAL_, LINK_PPP},
+        {DLT_HDLC_, LINK_HDLC},         {DLT_FRAME_RELAY_, LINK_FRAME_RELAY},
+    };
+    *link = LINK_UNKNOWN;
+    for (unsigned i = 0; i < sizeof known / sizeof *known; i++) {
+        if (known[i].dlt == dlt)
+            *link = known[i].link;
+    }
+    return *link != LINK_UNKNOWN;
+}
+
+static enum layer layer_of_ethertype(struct cursor *c, uint16_t type) {
+    c->ethertype = type;
+    switch (type) {
+    case ETHERTYPE_IP4:
+    case ETHERTYPE_IP6:
+        return LAYER_IP;
+    case ETHERTYPE_VLAN:
+    case ETHERTYPE_QINQ:
+    case ETHERTYPE_QINQ_9100:
+    case ETHERTYPE_QINQ_9200:
+        return LAYER_VLAN;
+    default:
+        return stop(c, FB_DECODE_NON_IP);
+    }
+}
+
+/* Behind MAC addresses and VLAN tags: an ethertype, or the length of an 802.2 frame. */
+static enum layer layer_of_type_or_length(struct cursor *c, uint16_t type) {
+    if (type >= ETHERTYPE_MIN)
+        return layer_of_ethertype(c, type);
+    if (type <= LLC_LENGTH_MAX && type < c->end - c->off)
+        c->end = c->off + type; /* what follows is padding */
+    return LAYER_LLC;
+}
+
+/* IEEE 802.3 clause 3. */
+enum layer decode_ethernet(struct cursor *c) {
+    if (!holds(c, ETHERNET_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    uint16_t type = load_be16(here(c) + 2 * MAC_BYTES);
+    c->mac_off = c->off;
+    c->mac_count = 2;
+    c->off += ETHERNET_BYTES;
+    return layer_of_type_or_length(c, type);
+}
+
+/* IEEE 802.1Q, 802.1ad: tag control, then the type of what follows. */
+enum layer decode_vlan(struct cursor *c) {
+    if (!holds(c, VLAN_BYTES))
+        return stop(c, FB_DECODE_VLAN_SHORT);
+    uint16_t type = load_be16(here(c) + 2);
+    c->off += VLAN_BYTES;
+    return layer_of_type_or_length(c, type);
+}
+
+/* IEEE 802.2, RFC 1042: with SNAP and no vendor an ethertype follows; all else is one protocol. */
+enum layer decode_llc(struct cursor *c) {
+    static const uint8_t snap[] = {0xaa, 0xaa, 0x03, 0x00, 0x00, 0x00};
+    c->ethertype = ETHERTYPE_802_2;
+    if (!holds(c, SNAP_BYTES) || memcmp(here(c), snap, sizeof snap) != 0)
+        return stop(c, FB_DECODE_NON_IP);
+    uint16_t type = load_be16(here(c) + sizeof snap);
+    c->off += SNAP_BYTES;
+    return layer_of_ethertype(c, type);
+}
+
+/* Hardware types whose cooked protocol field is no ethertype (LINKTYPE_LINUX_SLL; linux/if_arp.h).
+ */
+static bool cooked_without_ethertype(uint16_t hardware) {
+    return hardware == 770 /* FRAD */ || hardware == 801 /* 802.11 */ || hardware == 802 ||
+           hardware == 803 /* radiotap */ || hardware == 824 /* netlink */;
+}
+
+static enum layer cooked(struct cursor *c, uint16_t hardware, uint16_t type) {
+    c->mac_count = 1;
+    c->ethertype = type;
+    if (cooked_without_ethertype(hardware))
+        return stop(c, FB_DECODE_NON_IP);
+    return type == ETHERTYPE_802_2 ? LAYER_LLC : layer_of_ethertype(c, type);
+}
+
+/* LINKTYPE_LINUX_SLL: packet type, hardware, address length, address (8), protocol. */
+enum layer decode_sll(struct cursor *c) {
+    if (!holds(c, SLL_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    const uint8_t *h = here(c);
+    c->mac_off = c->off + 6;
+    c->off += SLL_BYTES;
+    return cooked(c, load_be16(h + 2), load_be16(h + 14));
+}
+
+/* LINKTYPE_LINUX_SLL2: protocol, reserved, interface (4), hardware, packet type, length, address.
+ */
+enum layer decode_sll2(struct cursor *c) {
+    if (!holds(c, SLL2_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    const uint8_t *h = here(c);
+    c->mac_off = c->off + 12;
+    c->off += SLL2_BYTES;
+    return cooked(c, load_be16(h + 8), load_be16(h));
+}
+
+static enum layer layer_of_family(struct cursor *c, uint32_t family) {
+    switch (family) {
+    case 2:  /* AF_INET everywhere */
+    case 10: /* AF_INET6: Linux */
+    case 24: /* NetBSD, OpenBSD */
+    case 28: /* FreeBSD */
+    case 30: /* Darwin */
+        return LAYER_IP;
+    default:
+        c->ethertype = (uint16_t)family;
+        return stop(c, FB_DECODE_NON_IP);
+    }
+}
+
+/* LINKTYPE_NULL: the order is not told; a family is below 65,536, so the other one has its high
+ * half set. */
+enum layer decode_null_family(struct cursor *c) {
+    if (!holds(c, FAMILY_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    const uint8_t *h = here(c);
+    uint32_t family = load_be32(h);
+    if (family > UINT16_MAX)
+        family = (uint32_t)h[1] << 8 | h[0];
+    c->off += FAMILY_BYTES;
+    return layer_of_family(c, family);
+}
+
+/* LINKTYPE_LOOP. */
+enum layer decode_loop_family(struct cursor *c) {
+    if (!holds(c, FAMILY_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    uint32_t family = load_be32(here(c));
+    c->off += FAMILY_BYTES;
+    return layer_of_family(c, family);
+}
+
+/* RFC 1661, RFC 1662: address and control may be left out, and the protocol's zero byte too. */
+enum layer decode_ppp(struct cursor *c) {
+    if (holds(c, 2) && here(c)[0] == 0xff && here(c)[1] == 0x03)
+        c->off += 2;
+    if (!holds(c, 2))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    bool compressed = here(c)[0] & 1;
+    c->ethertype = compressed ? here(c)[0] : load_be16(here(c));
+    c->off += compressed ? 1 : 2;
+    return c->ethertype == 0x0021 || c->ethertype == 0x0057 ? LAYER_IP : stop(c, FB_DECODE_NON_IP);
+}
+
+/* LINKTYPE_C_HDLC: address, control, ethertype. */
+enum layer decode_hdlc(struct cursor *c) {
+    if (!holds(c, HDLC_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    uint16_t type = load_be16(here(c) + 2);
+    c->off += HDLC_BYTES;
+    return layer_of_ethertype(c, type);
+}
+
+/* Q.922 address of 2 to 4 bytes, the last with its low bit set; then RFC 2427, or an ethertype. */
+enum layer decode_frame_relay(struct cursor *c) {
+    uint32_t address = 1;
+    while (address <= 4 && holds(c, address) && !(here(c)[address - 1] & 1))
+        address++;
+    if (address > 4 || !holds(c, address + 2))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    c->off += address;
+    if (here(c)[0] != 0x03) { /* no unnumbered information: Cisco's encapsulation */
+        uint16_t type = load_be16(here(c));
+        c->off += 2;
+        return layer_of_ethertype(c, type);
+    }
+    c->off += here(c)[1] == 0 && holds(c, 3) ? 2 : 1; /* one byte of padding before SNAP */
+    c->ethertype = here(c)[0];
+    c->off += 1;
+    switch (c->ethertype) { /* network layer protocol identifier, ISO/IEC TR 9577 */
+    case 0xcc:              /* IPv4 */
+    case 0x8e:              /* IPv6 */
+        return LAYER_IP;
+    case 0x80: /* SNAP: vendor, ethertype */
+        if (holds(c, 5) && (load_be32(here(c)) >> 8) == 0) {
+            c->off += 5;
+            return layer_of_ethertype(c, load_be16(here(c) - 2));
+        }
+        return stop(c, FB_DECODE_NON_IP);
+    default:
+        return stop(c, FB_DECODE_NON_IP);
+    }
+}

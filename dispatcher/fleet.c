@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "fleet.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "flow_balancer/guard.h"
+#include "flow_balancer/lock.h"
+#include "flow_balancer/log.h"
+
+#define DECAY_EVERY_NS UINT64_C(100000000)
+/* A new up side that could not be made (no room in /dev/shm) is tried again after this. */
+#define OFFER_AGAIN_NS UINT64_C(1000000000)
+
+static void set_state(struct fleet *fleet, unsigned worker, enum fb_state state, uint64_t now_ns) {
+    fleet->lanes[worker].state = state;
+    fleet->lanes[worker].state_since_ns = now_ns;
+    fb_ctl_set_state(fleet->ctl, worker, state);
+}
+
+static const struct fb_up *up_of(const struct lane *lane) {
+    return lane->up_region.base;
+}
+
+/* Offers the number to the next process, at the resume point. */
+static int offer(struct fleet *fleet, unsigned worker) {
+    struct lane *lane = &fleet->lanes[worker];
+    struct fb_region *region = &lane->up_region;
+    int error = fb_region_create(region, fleet->ctl->name, FB_KIND_UP, worker, fb_up_footprint(),
+                                 FB_HUGEPAGES_NEVER, false);
+    if (error != 0) {
+        region->base = NULL;
+        return error;
+    }
+    lane->epoch++;
+    fb_up_format(region->base, fleet->ctl->header.instance, worker, lane->epoch, lane->tx.consumed);
+    mprotect(region->base, region->size, PROT_READ);
+    lane->guard = fb_guard_add(region->base, region->size);
+    fb_tx_attach(&lane->tx, region->base);
+    fb_tx_set_epoch(&lane->tx, lane->epoch);
+    fb_ctl_set_epoch(fleet->ctl, worker, lane->epoch);
+    return 0;
+}
+
+/* Takes the up side away: nobody can claim it, and what it said is in the totals. */
+static void withdraw(struct fleet *fleet, unsigned worker) {
+    struct lane *lane = &fleet->lanes[worker];
+    if (lane->up_region.base == NULL)
+        return;
+    fb_worker_totals_add(&fleet->totals[worker], up_of(lane));
+    fb_guard_remove(lane->guard);
+    lane->guard = -1;
+    unlink(lane->up_region.path);
+    fb_region_close(&lane->up_region);
+    lane->tx.up = NULL;
+}
+
+static int lane_init(struct fleet *fleet, unsigned worker, enum fb_hugepages hugepages) {
+    struct lane *lane = &fleet->lanes[worker];
+    const struct fb_geometry *geometry = &fleet->ctl->geometry;
+    struct fb_worker_entry *entry = &fleet->ctl->directory[worker];
+    uint64_t handles = geometry->max_flows + geometry->slots;
+    int error = fb_region_create(&lane->down_region, fleet->ctl->name, FB_KIND_DOWN, worker,
+                                 fb_down_footprint(geometry), hugepages, true);
+    if (error == 0)
+        error = fb_region_private(&lane->handle_region, handles * sizeof(struct handle),
+                                  FB_HUGEPAGES_AUTO, false);
+    if (error == 0)
+        error = fb_region_private(&lane->mark_region, geometry->slots * sizeof(struct mark),
+                                  FB_HUGEPAGES_AUTO, false);
+    if (error != 0)
+        return error;
+    fb_down_format(lane->down_region.base, geometry, fleet->ctl->header.instance, worker, 0);
+    fb_tx_init(&lane->tx, lane->down_region.base, NULL);
+    handles_init(&lane->handles, lane->handle_region.base, (uint32_t)handles);
+    lane->marks = lane->mark_region.base;
+    memcpy(entry->down_path, lane->down_region.path, sizeof entry->down_path);
+    fb_ctl_set_rung(fleet->ctl, worker, lane->down_region.rung);
+    return offer(fleet, worker);
+}
+
+int fleet_init(struct fleet *fleet, struct fb_ctl *ctl, const struct policy *policy,
+               enum fb_hugepages hugepages, const struct fleet_timing *timing) {
+    memset(fleet, 0, sizeof *fleet);
+    fleet->ctl = ctl;
+    fleet->count = ctl->geometry.max_workers;
+    fleet->policy = policy;
+    fleet->timing = *timing;
+    fleet->given_up = -1;
+    worker_heap_init(&fleet->heap);
+    for (unsigned k = 0; k < fleet->count; k++) {
+        struct lane *lane = &fleet->lanes[k];
+        lane->down_region.fd = lane->up_region.fd = -1;
+        lane->handle_region.fd = lane->mark_region.fd = -1;
+        lane->guard = -1;
+        fleet->handles[k] = &lane->handles;
+        fleet->totals[k].cpu = fleet->totals[k].numa_node = -1;
+    }
+    for (unsigned k = 0; k < fleet->count; k++) {
+        int error = lane_init(fleet, k, hugepages);
+        if (error != 0)
+            return error;
+        set_state(fleet, k, FB_STATE_ABSENT, 0);
+    }
+    return 0;
+}
+
+void fleet_fini(struct fleet *fleet) {
+    for (unsigned k = 0; k < fleet->count; k++) {
+        struct lane *lane = &fleet->lanes[k];
+        withdraw(fleet, k);
+        fb_region_close(&lane->down_region);
+        fb_region_close(&lane->handle_region);
+        fb_region_close(&lane->mark_region);
+    }
+}
+
+static uint64_t load_of(const struct fleet *fleet, const struct lane *lane) {
+    const struct policy_facts facts = {.waiting = lane_waiting(lane), .share = lane->share};
+    return fleet->policy->load(&facts);
+}
+
+static void join_heap(struct fleet *fleet, unsigned worker) {
+    struct lane *lane = &fleet->lanes[worker];
+    /* At the mean of the others: from zero it would get every new flow for a while. */
+    if (fleet->ready > 0) {
+        double sum = 0;
+        for (unsigned k = 0; k < fleet->count; k++)
+            sum += fleet->lanes[k].in_heap ? fleet->lanes[k].share : 0;
+        lane->share = sum / fleet->ready;
+    }
+    lane->heap_load = load_of(fleet, lane);
+    worker_heap_add(&fleet->heap, worker, lane->heap_load);
+    lane->in_heap = true;
+    fleet->ready++;
+}
+
+static void leave_heap(struct fleet *fleet, unsigned worker) {
+    if (!fleet->lanes[worker].in_heap)
+        return;
+    worker_heap_remove(&fleet->heap, worker);
+    fleet->lanes[worker].in_heap = false;
+    fleet->ready--;
+}
+
+static void revoke_worker(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
+    struct lane *lane = &fleet->lanes[worker];
+    leave_heap(fleet, worker);
+    lane->revoked = true;
+    fb_tx_set_epoch(&lane->tx, lane->epoch + 1);
+    set_state(fleet, worker, FB_STATE_DEAD, now_ns);
+}
+
+static void violated(struct fleet *fleet, unsigned worker, enum fb_violation violation,
+                     uint64_t now_ns) {
+    fleet->violations[violation]++;
+    fb_warning("worker %u broke the protocol: %s; it is revoked", worker,
+               fb_violation_texts[violation].text);
+    revoke_worker(fleet, worker, now_ns);
+}
+
+/* Judges what a dead worker left, and offers its number again where that has a use. */
+static void settle(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
+    struct lane *lane = &fleet->lanes[worker];
+    if (lane->up_region.base != NULL) {
+        uint64_t before = lane->tx.consumed;
+        struct fb_verdict verdict = fb_tx_judge(&lane->tx);
+        lane_account(lane, before);
+        if (verdict.violation != FB_VIOLATION_COUNT && !lane->revoked)
+            fleet->violations[verdict.violation]++;
+        if (verdict.suspect && lane_mark_suspect(lane, verdict.resume_seq))
+            fleet->redelivered++;
+        withdraw(fleet, worker);
+    }
+    lane->revoked = false;
+    fb_ctl_set_pid(fleet->ctl, worker, 0);
+    bool wanted = !fleet->stopping || lane->tx.seq != lane->tx.consumed;
+    if (!wanted)
+        set_state(fleet, worker, FB_STATE_ABSENT, now_ns);
+    else if (offer(fleet, worker) == 0)
+        set_state(fleet, worker, FB_STATE_VACANT, now_ns);
+    else
+        set_state(fleet, worker, FB_STATE_DEAD, now_ns); /* tried again by poll_dead() */
+}
+
+static void poll_offered(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
+    struct lane *lane = &fleet->lanes[worker];
+    if (lane->up_region.base == NULL)
+        return;
+    if (fb_up_wish(up_of(lane)) != FB_WISH_VACANT) {
+        fb_ctl_set_pid(fleet->ctl, worker,
+                       atomic_load_explicit(&up_of(lane)->pid, memory_order_relaxed));
+        if (lane->claims++ > 0)
+            lane->counters[FB_LANE_RESTARTS]++;
+        set_state(fleet, worker, FB_STATE_STARTING, now_ns);
+    } else if (lane->state == FB_STATE_VACANT && fleet->given_up < 0 &&
+               now_ns - lane->state_since_ns >= fleet->timing.failover_ns) {
+        fb_error("worker %u was not started again within %.1f s", worker,
+                 (double)fleet->timing.failover_ns / 1e9);
+        fleet->given_up = (int)worker;
+    }
+}
+
+static void poll_process(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
+    struct lane *lane = &fleet->lanes[worker];
+    /* The lock before the wish: what a process wrote before it was gone is then all there. */
+    bool gone = !fb_lock_held(lane->up_region.fd);
+    uint32_t wish = fb_up_wish(up_of(lane));
+    if (fb_guard_faulted(lane->guard)) {
+        violated(fleet, worker, FB_VIOLATION_FAULT, now_ns);
+    } else if (wish == FB_WISH_VACANT || wish >= FB_WISH_COUNT) {
+        violated(fleet, worker, FB_VIOLATION_STATE_VALUE, now_ns);
+    } else if (gone) {
+        if (wish != FB_WISH_LEFT)
+            fb_warning("worker %u (pid %lld) died; its flows wait for its next process", worker,
+                       (long long)fb_ctl_pid(fleet->ctl, worker));
+        else if (!fleet->stopping)
+            fb_warning("worker %u left; its flows wait for its next process", worker);
+        leave_heap(fleet, worker);
+        set_state(fleet, worker, FB_STATE_DEAD, now_ns);
+        settle(fleet, worker, now_ns);
+    } else if (lane->state == FB_STATE_STARTING && wish == FB_WISH_READY) {
+        set_state(fleet, worker, fleet->stopping ? FB_STATE_STOPPING : FB_STATE_READY, now_ns);
+        if (!fleet->stopping)
+            join_heap(fleet, worker);
+    } else if (lane->state == FB_STATE_STARTING &&
+               now_ns - lane->state_since_ns >= fleet->timing.start_timeout_ns) {
+        fb_warning("worker %u did not become ready within %.1f s; it is revoked", worker,
+                   (double)fleet->timing.start_timeout_ns / 1e9);
+        revoke_worker(fleet, worker, now_ns);
+    }
+}
+
+static void poll_dead(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
+    const struct lane *lane = &fleet->lanes[worker];
+    uint64_t wait = lane->up_region.base != NULL ? REVOKE_WAIT_NS : OFFER_AGAIN_NS;
+    if (now_ns - lane->state_since_ns >= wait)
+        settle(fleet, worker, now_ns);
+}
+
+static void decay_shares(struct fleet *fleet, uint64_t now_ns) {
+    if (now_ns - fleet->decayed_ns < DECAY_EVERY_NS)
+        return;
+    double seconds = fleet->decayed_ns == 0 ? 0 : (double)(now_ns - fleet->decayed_ns) / 1e9;
+    double factor = exp2(-seconds / POLICY_HALF_LIFE_S);
+    fleet->decayed_ns = now_ns;
+    for (unsigned k = 0; k < fleet->count; k++) {
+        struct lane *lane = &fleet->lanes[k];
+        lane->share *= factor;
+        if (lane->in_heap) {
+            lane->heap_load = load_of(fleet, lane);
+            worker_heap_update(&fleet->heap, k, lane->heap_load);
+        }
+    }
+}
+
+void fleet_poll(struct fleet *fleet, uint64_t now_ns) {
+    for (unsigned k = 0; k < fleet->count; k++) {
+        switch (fleet->lanes[k].state) {
+        case FB_STATE_ABSENT:
+        case FB_STATE_VACANT:
+            poll_offered(fleet, k, now_ns);
+            break;
+        case FB_STATE_STARTING:
+        case FB_STATE_READY:
+        case FB_STATE_STOPPING:
+            poll_process(fleet, k, now_ns);
+            break;
+        case FB_STATE_DEAD:
+            poll_dead(fleet, k, now_ns);
+            break;
+        default:
+            break;
+        }
+    }
+    decay_shares(fleet, now_ns);
+}
+
+void fleet_refresh(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
+    struct lane *lane = &fleet->lanes[worker];
+    if (lane->tx.up == NULL)
+        return;
+    enum fb_violation violation = lane_refresh(lane);
+    if (__builtin_expect(violation != FB_VIOLATION_COUNT, 0)) {
+        if (lane->state != FB_STATE_DEAD)
+            violated(fleet, worker, violation, now_ns);
+        return;
+    }
+    if (!lane->in_heap)
+        return;
+    uint64_t load = load_of(fleet, lane);
+    if (load != lane->heap_load) {
+        lane->heap_load = load;
+        worker_heap_update(&fleet->heap, worker, load);
+    }
+}
+
+/*
+ * Between refreshes a load only grows, by what is assigned, so the loads that
+ * the heap knows are lower bounds: only the top has to be put right, until one
+ * stays on top.
+ */
+unsigned fleet_least_loaded(struct fleet *fleet, uint64_t now_ns) {
+    unsigned top = worker_heap_top(&fleet->heap);
+    while (top != WORKER_HEAP_NONE) {
+        fleet_refresh(fleet, top, now_ns);
+        unsigned again = worker_heap_top(&fleet->heap);
+        if (again == top)
+            break;
+        top = again;
+    }
+    return top;
+}
+
+void fleet_give_up(struct fleet *fleet, unsigned worker) {
+    if (fleet->given_up < 0)
+        fleet->given_up = (int)worker;
+}
+
+void fleet_stop(struct fleet *fleet) {
+    fleet->stopping = true;
+    for (unsigned k = 0; k < fleet->count; k++) {
+        struct lane *lane = &fleet->lanes[k];
+        leave_heap(fleet, k);
+        fb_tx_set_order(&lane->tx, FB_ORDER_STOP);
+        if (lane->state == FB_STATE_READY)
+            set_state(fleet, k, FB_STATE_STOPPING, lane->state_since_ns);
+        bool unclaimed = lane->state == FB_STATE_ABSENT || lane->state == FB_STATE_VACANT;
+        bool empty = lane->tx.seq == lane->tx.consumed;
+        if (unclaimed && (empty || (int)k == fleet->given_up) && lane->tx.up != NULL &&
+            fb_up_wish(up_of(lane)) == FB_WISH_VACANT)
+            withdraw(fleet, k);
+    }
+}
+
+bool fleet_drained(const struct fleet *fleet) {
+    for (unsigned k = 0; k < fleet->count; k++) {
+        const struct lane *lane = &fleet->lanes[k];
+        bool hopeless = lane->state == FB_STATE_VACANT && fleet->given_up >= 0;
+        if (lane->tx.seq != lane->tx.consumed && !hopeless)
+            return false;
+    }
+    return true;
+}
+
+bool fleet_gone(const struct fleet *fleet) {
+    for (unsigned k = 0; k < fleet->count; k++) {
+        const struct lane *lane = &fleet->lanes[k];
+        bool hopeless = lane->state == FB_STATE_VACANT && fleet->given_up >= 0;
+        if (lane->up_region.base != NULL && !hopeless)
+            return false;
+    }
+    return true;
+}
+
+uint64_t fleet_abandon(struct fleet *fleet) {
+    uint64_t abandoned = 0;
+    for (unsigned k = 0; k < fleet->count; k++) {
+        struct lane *lane = &fleet->lanes[k];
+        if (lane->tx.up != NULL)
+            lane_refresh(lane);
+        uint64_t waiting = lane_waiting(lane);
+        lane->counters[FB_LANE_MOVED] += waiting;
+        abandoned += waiting;
+        /* The ring is given up as it stands: nothing in it waits any more. */
+        lane->tx.consumed = lane->tx.seq;
+        lane->marks_head = lane->marks_tail;
+        withdraw(fleet, k);
+    }
+    return abandoned;
+}
+
+void fleet_totals(const struct fleet *fleet, unsigned worker, struct fb_worker_totals *totals) {
+    *totals = fleet->totals[worker];
+    if (up_of(&fleet->lanes[worker]) != NULL)
+        fb_worker_totals_add(totals, up_of(&fleet->lanes[worker]));
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loop.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "copy.h"
+
+/* Rings whose consumed is read per burst beside those touched: all 256 within 32 bursts. */
+#define REFRESH_IN_TURN 8u
+/* Preloaded frames are fetched so far ahead of the copy: 32 to 64 KB measured alike. */
+#define SOURCE_AHEAD 32768u
+
+void loop_init(struct loop *loop, struct fleet *fleet, struct flows *flows, bool live, bool block,
+               bool preloaded, uint64_t longest_timeout_ns) {
+    memset(loop, 0, sizeof *loop);
+    loop->fleet = fleet;
+    loop->flows = flows;
+    loop->live = live;
+    loop->block = block;
+    loop->ahead = preloaded ? SOURCE_AHEAD : 0;
+    packet_clock_init(&loop->clock, longest_timeout_ns);
+}
+
+/* The index of a link type; the source has refused types that are not known. */
+static uint8_t link_index_of(struct loop *loop, int dlt) {
+    for (unsigned i = 0; i < loop->link_count; i++) {
+        if (loop->link_dlts[i] == dlt)
+            return (uint8_t)i;
+    }
+    /* Every type that the decoder knows has room. */
+    assert(loop->link_count < FB_MAX_LINKS);
+    unsigned i = loop->link_count++;
+    loop->link_dlts[i] = dlt;
+    link_layer_of(dlt, &loop->links[i]);
+    fb_ctl_set_link_type(loop->fleet->ctl, i, dlt);
+    atomic_store_explicit(&loop->fleet->ctl->links, i + 1, memory_order_relaxed);
+    return (uint8_t)i;
+}
+
+/* Decodes all, and tells the time of each. */
+static void decode_all(struct loop *loop) {
+    struct burst *burst = &loop->burst;
+    for (unsigned i = 0; i < burst->count; i++) {
+        const struct frame *frame = &burst->frames[i];
+        loop->link_index[i] = link_index_of(loop, frame->dlt);
+        decode(frame->data, frame->caplen, loop->links[loop->link_index[i]], &burst->decoded[i]);
+        loop->decode[burst->decoded[i].reason]++;
+        if (frame->new_source)
+            packet_clock_next_file(&loop->clock);
+        burst->ticks[i] =
+            loop->live ? loop->flows->now : packet_clock_advance(&loop->clock, frame->time_ns);
+    }
+}
+
+static void hash_all(struct loop *loop) {
+    struct burst *burst = &loop->burst;
+    key_hash_burst(&loop->flows->hash, &burst->decoded[0].key, sizeof burst->decoded[0],
+                   burst->count, burst->hashes);
+    for (unsigned i = 0; i < burst->count; i++)
+        flow_table_prefetch(&loop->flows->table, burst->hashes[i]);
+}
+
+static void look_up(struct loop *loop, unsigned first) {
+    struct burst *burst = &loop->burst;
+    for (unsigned i = first; i < burst->count; i++)
+        burst->candidates[i] = flow_table_candidate(&loop->flows->table, burst->hashes[i]);
+}
+
+void loop_take(struct loop *loop, const struct frame *frames, unsigned count) {
+    assert(count >= 1 && count <= LOOP_BURST);
+    loop->burst.frames = frames;
+    loop->burst.count = count;
+    loop->stopped_at = 0;
+    loop->run[FB_RUN_RECEIVED] += count;
+    loop->run[FB_RUN_STAGED] = count;
+    decode_all(loop);
+    hash_all(loop);
+}
+
+static struct lane *touch(struct loop *loop, unsigned worker) {
+    struct lane *lane = &loop->fleet->lanes[worker];
+    if (!lane->touched) {
+        lane->touched = true;
+        loop->touched[loop->touched_count++] = (uint8_t)worker;
+    }
+    return lane;
+}
+
+/* The live flow of packet i, or NO_FLOW; one that is over is ended. */
+static uint32_t flow_of(struct loop *loop, unsigned i) {
+    struct flows *flows = loop->flows;
+    const struct burst *burst = &loop->burst;
+    const struct decoded *decoded = &burst->decoded[i];
+    uint32_t flow = burst->candidates[i];
+    if (flow == NO_FLOW || !flow_table_is(&flows->table, flow, &decoded->key))
+        flow = flow_table_find(&flows->table, burst->hashes[i], &decoded->key);
+    enum fb_end_reason reason;
+    if (flow != NO_FLOW &&
+        flows_over(flows, &flows->table.entries[flow], decoded->tcp_flags, &reason)) {
+        flows_end(flows, flow, reason);
+        flow = NO_FLOW;
+    }
+    return flow;
+}
+
+/* Finds room in a worker's ring for packet i; reads consumed once more before it gives up. */
+static bool find_room(struct loop *loop, unsigned i, unsigned worker, uint64_t *position) {
+    struct lane *lane = &loop->fleet->lanes[worker];
+    uint32_t caplen = loop->burst.frames[i].caplen;
+    if (__builtin_expect(fb_tx_reserve(&lane->tx, caplen, position), 1))
+        return true;
+    fleet_refresh(loop->fleet, worker, loop->now_ns);
+    return fb_tx_reserve(&lane->tx, caplen, position);
+}
+
+static uint32_t create_flow(struct loop *loop, unsigned i) {
+    const struct decoded *decoded = &loop->burst.decoded[i];
+    return flows_create(loop->flows, loop->burst.hashes[i], &decoded->key, decoded->swapped != 0,
+                        decoded->proto, decoded->tcp_flags, decoded->payload_len);
+}
+
+static unsigned direction(const struct flow_entry *entry, const struct decoded *decoded) {
+    unsigned first_swapped = (entry->key.word[4] & FLOW_FIRST_SWAPPED) != 0;
+    return first_swapped ^ decoded->swapped;
+}
+
+/* Counts packet i as dropped; its flow, made if need be, remembers the loss for its next packet. */
+static void drop(struct loop *loop, unsigned i, uint32_t flow, enum fb_drop_reason reason) {
+    const struct decoded *decoded = &loop->burst.decoded[i];
+    loop->dropped[reason]++;
+    if (flow == NO_FLOW) {
+        flow = create_flow(loop, i);
+    } else {
+        unsigned dir = direction(&loop->flows->table.entries[flow], decoded);
+        flows_touch(loop->flows, flow, dir, decoded->tcp_flags, decoded->payload_len);
+    }
+    loop->flows->table.entries[flow].seq++;
+    loop->flows->table.entries[flow].gap++;
+}
+
+/* Writes packet i of a flow into the ring of the flow's worker, at a position found for it. */
+static void stage(struct loop *loop, unsigned i, uint32_t flow, unsigned start_flag,
+                  uint64_t position) {
+    const struct frame *frame = &loop->burst.frames[i];
+    const struct decoded *decoded = &loop->burst.decoded[i];
+    struct flow_entry *entry = &loop->flows->table.entries[flow];
+    struct lane *lane = touch(loop, entry->worker);
+    copy_frame(fb_tx_bytes(&lane->tx, position), frame->data, frame->caplen, loop->ahead);
+    struct fb_desc *desc = fb_tx_stage(&lane->tx, position, frame->caplen);
+    unsigned flags = decoded->flags | start_flag | (unsigned)(entry->gap != 0) << FB_BIT_GAP |
+                     (unsigned)(frame->caplen < frame->wirelen) << FB_BIT_TRUNCATED |
+                     (unsigned)loop->link_index[i] << FB_LINK_SHIFT;
+    desc->time_ns = frame->time_ns;
+    desc->frame = loop->frame + i + 1;
+    desc->arena_pos = position;
+    desc->flow_id = flow_table_id(&loop->flows->table, flow);
+    desc->caplen = frame->caplen;
+    desc->wirelen = frame->wirelen;
+    desc->flow_seq = entry->seq;
+    desc->handle = entry->handle;
+    desc->gap = entry->gap;
+    desc->generation = entry->generation;
+    desc->l3_off = decoded->l3_off;
+    desc->l4_off = decoded->l4_off;
+    desc->payload_off = decoded->payload_off;
+    desc->flags = (uint16_t)flags;
+    desc->proto = decoded->proto;
+    desc->dir_deaths_reason = fb_pack_dir_deaths_reason(direction(entry, decoded), 0, 0);
+    entry->seq++;
+    entry->gap = 0;
+    lane->share += 1.0;
+    lane->counters[FB_LANE_ENTERED]++;
+    lane->counters[FB_LANE_BYTES] += frame->caplen;
+}
+
+/* Assigns, copies and stages packet i. */
+static enum loop_stop deliver_one(struct loop *loop, unsigned i) {
+    struct flows *flows = loop->flows;
+    const struct decoded *decoded = &loop->burst.decoded[i];
+    flows->now = loop->burst.ticks[i];
+    uint32_t flow = flow_of(loop, i);
+    bool bound = flow != NO_FLOW && (flows->table.entries[flow].key.word[4] & FLOW_BOUND) != 0;
+    unsigned worker =
+        bound ? flows->table.entries[flow].worker : fleet_least_loaded(loop->fleet, loop->now_ns);
+    if (__builtin_expect(worker == WORKER_HEAP_NONE, 0)) {
+        if (loop->block)
+            return LOOP_NO_WORKER;
+        drop(loop, i, flow, FB_DROP_NO_WORKER);
+        return LOOP_DONE;
+    }
+    uint64_t position;
+    if (__builtin_expect(!find_room(loop, i, worker, &position), 0)) {
+        loop->stopped_worker = worker;
+        if (loop->block)
+            return LOOP_RING_FULL;
+        drop(loop, i, flow, FB_DROP_RING_FULL);
+        loop->fleet->lanes[worker].counters[FB_LANE_DROPPED]++;
+        return LOOP_DONE;
+    }
+    if (flow == NO_FLOW) {
+        flow = create_flow(loop, i);
+    } else {
+        unsigned dir = direction(&flows->table.entries[flow], decoded);
+        flows_touch(flows, flow, dir, decoded->tcp_flags, decoded->payload_len);
+    }
+    if (!bound) {
+        flows_bind(flows, flow, (uint8_t)worker);
+        loop->fleet->lanes[worker].counters[FB_LANE_FLOWS]++;
+    }
+    stage(loop, i, flow, bound ? 0 : FB_F_START, position);
+    return LOOP_DONE;
+}
+
+/* Puts pending flow ends into the slots that are kept for them. */
+static void stage_ends(struct loop *loop) {
+    for (unsigned k = 0; k < loop->fleet->count && loop->flows->ends_pending != 0; k++) {
+        if (loop->fleet->lanes[k].handles.pending != 0)
+            loop->flows->ends_pending -=
+                lane_stage_ends(touch(loop, k), loop->stamp_ns, loop->frame);
+    }
+}
+
+/* Publishes once per worker touched, one fence for all, and wakes who sleeps long enough. */
+static void publish(struct loop *loop) {
+    struct fleet *fleet = loop->fleet;
+    for (unsigned t = 0; t < loop->touched_count; t++)
+        fb_tx_publish(&fleet->lanes[loop->touched[t]].tx, loop->now_ns);
+    fb_tx_fence();
+    for (unsigned t = 0; t < loop->touched_count; t++) {
+        unsigned worker = loop->touched[t];
+        struct lane *lane = &fleet->lanes[worker];
+        lane->touched = false;
+        fleet_refresh(fleet, worker, loop->now_ns);
+        uint64_t waiting = lane_waiting(lane);
+        if (waiting > lane->counters[FB_LANE_MAX_WAITING])
+            lane->counters[FB_LANE_MAX_WAITING] = waiting;
+        fb_tx_rewind(&lane->tx, loop->block);
+        lane->unrung = true;
+    }
+    loop->touched_count = 0;
+}
+
+static void ring(struct loop *loop, bool force) {
+    for (unsigned k = 0; k < loop->fleet->count; k++) {
+        struct lane *lane = &loop->fleet->lanes[k];
+        if (!lane->unrung || lane->tx.up == NULL)
+            continue;
+        bool woken = false;
+        lane->unrung = fb_tx_ring(&lane->tx, loop->now_ns, force, &woken);
+        lane->counters[FB_LANE_WAKES] += woken;
+    }
+}
+
+/* Re-reads consumed of a few workers in turn: an idle one is found soon even if nobody touches it.
+ */
+static void refresh_in_turn(struct loop *loop) {
+    unsigned n = loop->fleet->count < REFRESH_IN_TURN ? loop->fleet->count : REFRESH_IN_TURN;
+    for (unsigned i = 0; i < n; i++) {
+        loop->refresh_next =
+            loop->refresh_next + 1 < loop->fleet->count ? loop->refresh_next + 1 : 0;
+        fleet_refresh(loop->fleet, loop->refresh_next, loop->now_ns);
+    }
+}
+
+enum loop_stop loop_deliver(struct loop *loop) {
+    enum loop_stop stop = LOOP_DONE;
+    unsigned i = loop->stopped_at;
+    refresh_in_turn(loop);
+    look_up(loop, i);
+    if (loop->flows->ends_pending != 0)
+        stage_ends(loop);
+    while (i < loop->burst.count && (stop = deliver_one(loop, i)) == LOOP_DONE)
+        i++;
+    loop->stopped_at = i;
+    loop->run[FB_RUN_STAGED] = loop->burst.count - i;
+    if (stop == LOOP_DONE) {
+        loop->frame += loop->burst.count;
+        loop->stamp_ns = loop->burst.frames[loop->burst.count - 1].time_ns;
+        loop->burst.count = 0;
+        flows_expire(loop->flows);
+    }
+    publish(loop);
+    ring(loop, stop != LOOP_DONE);
+    return stop;
+}
+
+void loop_drop_stopped(struct loop *loop, enum fb_drop_reason reason) {
+    loop->dropped[reason]++;
+    loop->stopped_at++;
+    loop->run[FB_RUN_STAGED] = loop->burst.count - loop->stopped_at;
+}
+
+void loop_flush(struct loop *loop) {
+    flows_expire(loop->flows);
+    if (loop->flows->ends_pending != 0)
+        stage_ends(loop);
+    refresh_in_turn(loop);
+    publish(loop);
+    ring(loop, true);
+}
+
+void loop_ring_all(struct loop *loop) {
+    ring(loop, true);
+}

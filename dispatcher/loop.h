@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DISPATCHER_LOOP_H
+#define DISPATCHER_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow_balancer/counters.h"
+
+#include "capture.h"
+#include "decode.h"
+#include "fleet.h"
+#include "flows.h"
+#include "packet_clock.h"
+
+/*
+ * The data path: a burst of frames at a time from the capture source to the
+ * rings of the workers. Dispatcher only, one thread.
+ *
+ * A burst goes through each stage as a whole, so that the cache misses of one
+ * stage (index line, entry) are fetched while another packet is worked on.
+ */
+#define LOOP_BURST 32u /* measured: 16 is slower, 64 gains only with many workers */
+
+struct burst {
+    unsigned count;
+    const struct frame *frames; /* the capture source's */
+    struct decoded decoded[LOOP_BURST];
+    uint64_t hashes[LOOP_BURST];
+    uint32_t candidates[LOOP_BURST]; /* entries that the tags point to, or NO_FLOW */
+    uint32_t ticks[LOOP_BURST];      /* packet time */
+};
+
+/* Where a burst had to stop. */
+enum loop_stop {
+    LOOP_DONE,
+    LOOP_RING_FULL, /* a worker's ring is full, in block mode */
+    LOOP_NO_WORKER, /* nobody is alive, in block mode */
+};
+
+struct loop {
+    struct fleet *fleet;
+    struct flows *flows;
+    struct packet_clock clock;
+    bool live;         /* time is CLOCK_MONOTONIC, not the packets' */
+    bool block;        /* --on-full block */
+    size_t ahead;      /* bytes by which source lines are fetched ahead, 0: not */
+    uint64_t now_ns;   /* CLOCK_MONOTONIC, at the start of this burst */
+    uint64_t frame;    /* number of the last frame taken */
+    uint64_t stamp_ns; /* its time */
+    uint64_t run[FB_RUN_COUNT];
+    uint64_t decode[FB_DECODE_COUNT];
+    uint64_t dropped[FB_DROP_COUNT];
+
+    /* Link types by index, as the descriptors name them. */
+    int link_dlts[FB_MAX_LINKS];
+    enum link_layer links[FB_MAX_LINKS];
+    unsigned link_count;
+
+    unsigned stopped_at;     /* packet of the burst that had to wait */
+    unsigned stopped_worker; /* whose ring is full */
+    unsigned touched_count;
+    uint8_t touched[FB_MAX_WORKERS];
+    unsigned refresh_next;
+    struct burst burst;
+    uint8_t link_index[LOOP_BURST];
+};
+
+/*
+ * fleet and flows are the caller's and outlive the loop. preloaded: all frames
+ * follow each other in memory. longest_timeout_ns: of those that are finite.
+ */
+void loop_init(struct loop *loop, struct fleet *fleet, struct flows *flows, bool live, bool block,
+               bool preloaded, uint64_t longest_timeout_ns);
+
+/*
+ * Takes in count frames, 1 to LOOP_BURST, that stay valid until they are
+ * delivered: decodes, hashes, and prepares their look-up. To be followed by
+ * loop_deliver() until it returns LOOP_DONE.
+ */
+void loop_take(struct loop *loop, const struct frame *frames, unsigned count);
+
+/*
+ * Gives the packets of the burst from stopped_at on to their workers and
+ * publishes what was staged. When it stops before the end of the burst, the
+ * caller waits and calls it again: the rest is looked up anew, since flows may
+ * have ended meanwhile.
+ */
+enum loop_stop loop_deliver(struct loop *loop);
+
+/* Drops the packet at which the burst stopped, for a reason, and steps over it. */
+void loop_drop_stopped(struct loop *loop, enum fb_drop_reason reason);
+
+/* Stages pending flow ends and publishes: for times when no burst does it. */
+void loop_flush(struct loop *loop);
+
+/* Wakes every parked worker that has news, at once. Before anything that can wait. */
+void loop_ring_all(struct loop *loop);
+
+#endif

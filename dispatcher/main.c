@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "flow_balancer/ctl.h"
+#include "flow_balancer/log.h"
+
+#include "capture.h"
+#include "options.h"
+#include "run.h"
+
+int main(int argc, char **argv) {
+    static struct options options; /* 64 KB of source names */
+    fb_log_init("flow-dispatcher", FB_LOG_INFO);
+    int status = 0;
+    switch (options_parse(&options, argc, (const char **)argv)) {
+    case OPTIONS_DONE:
+        break;
+    case OPTIONS_WRONG:
+        status = 2;
+        break;
+    case OPTIONS_INTERFACES:
+        status = capture_list_interfaces() == 0 ? 0 : 1;
+        break;
+    case OPTIONS_CLEAN:
+        status = fb_ctl_clean(options.name) == 0 ? 0 : 1;
+        break;
+    case OPTIONS_RUN:
+        fb_log_set_level(options.log_level);
+        status = run_dispatcher(&options);
+        break;
+    }
+    options_free(&options);
+    return status;
+}

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "options.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <popt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow_balancer/ctl.h"
+#include "flow_balancer/parse.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+#define DAY_NS (86400 * SECOND_NS)
+
+enum option_code {
+    OPT_READ = 1,
+    OPT_INTERFACE,
+    OPT_FILTER_FILE,
+    OPT_SNAPLEN,
+    OPT_BUFFER,
+    OPT_NO_PROMISCUOUS,
+    OPT_LIST,
+    OPT_DIRECTION,
+    OPT_NAME,
+    OPT_WORKERS,
+    OPT_MAX_WORKERS,
+    OPT_POLICY,
+    OPT_ON_FULL,
+    OPT_BPF,
+    OPT_REPORT,
+    OPT_TIMEOUT,
+    OPT_MAX_FLOWS,
+    OPT_RING_DEPTH,
+    OPT_RING_BYTES,
+    OPT_HUGEPAGES,
+    OPT_FAILOVER,
+    OPT_START_TIMEOUT,
+    OPT_NO_WORKER_TIMEOUT,
+    OPT_DRAIN_TIMEOUT,
+    OPT_PRELOAD,
+    OPT_LOOP,
+    OPT_SPEED,
+    OPT_LOG_LEVEL,
+    OPT_CLEAN,
+    OPT_HELP,
+    OPT_VERSION,
+};
+
+#define TEXT POPT_ARG_STRING
+#define FLAG POPT_ARG_NONE
+
+static const struct poptOption table[] = {
+    {"read", 'r', TEXT, NULL, OPT_READ,
+     "capture file, pcap or pcapng; - is standard input; may be repeated", "FILE"},
+    {"interface", 'i', TEXT, NULL, OPT_INTERFACE, "capture on an interface; may be repeated",
+     "IFACE"},
+    {"filter-file", 'F', TEXT, NULL, OPT_FILTER_FILE, "take the filter expression from a file",
+     "FILE"},
+    {"snapshot-length", 's', TEXT, NULL, OPT_SNAPLEN, "most bytes of a frame (0: 262144)", "BYTES"},
+    {"buffer-size", 'B', TEXT, NULL, OPT_BUFFER, "kernel capture buffer", "KIB"},
+    {"no-promiscuous-mode", 'p', FLAG, NULL, OPT_NO_PROMISCUOUS,
+     "do not put interfaces into promiscuous mode", NULL},
+    {"list-interfaces", 'D', FLAG, NULL, OPT_LIST, "print the interfaces and exit", NULL},
+    {"direction", 'Q', TEXT, NULL, OPT_DIRECTION, "in, out or inout (default)", "DIR"},
+    {"name", 'n', TEXT, NULL, OPT_NAME, "instance name (default flow-balancer)", "NAME"},
+    {"workers", 'w', TEXT, NULL, OPT_WORKERS, "workers to wait for before reading (default 8)",
+     "N"},
+    {"max-workers", '\0', TEXT, NULL, OPT_MAX_WORKERS, "worker numbers, 1 to 256 (default as -w)",
+     "N"},
+    {"policy", '\0', TEXT, NULL, OPT_POLICY,
+     "who gets a new flow: backlog-share (default) or backlog", "NAME"},
+    {"on-full", '\0', TEXT, NULL, OPT_ON_FULL,
+     "full ring: block (default for files) or drop (for interfaces)", "MODE"},
+    {"bpf", '\0', TEXT, NULL, OPT_BPF, "take only frames that pass this pcap filter", "EXPR"},
+    {"report", '\0', TEXT, NULL, OPT_REPORT, "write the report as JSON", "FILE"},
+    {"timeout", '\0', TEXT, NULL, OPT_TIMEOUT,
+     "flow timeouts; classes: all, tcp-opening (30), tcp-established (3600), tcp-closing (10), "
+     "udp-oneway (30), udp-twoway (180), other (60)",
+     "CLASS=SECONDS|never,..."},
+    {"max-flows", '\0', TEXT, NULL, OPT_MAX_FLOWS, "flows alive at once (default 1000000)", "N"},
+    {"ring-depth", '\0', TEXT, NULL, OPT_RING_DEPTH, "packets per ring (default 10000)", "N"},
+    {"ring-bytes", '\0', TEXT, NULL, OPT_RING_BYTES,
+     "packet bytes per ring, rounded up to a power of two; auto (default): 16M, less where memory "
+     "is short",
+     "SIZE|auto"},
+    {"hugepages", '\0', TEXT, NULL, OPT_HUGEPAGES, "auto (default), require or never", "MODE"},
+    {"failover", '\0', TEXT, NULL, OPT_FAILOVER,
+     "how long a worker number may be without a process before the run ends (default 1000; 0, "
+     "never)",
+     "MS"},
+    {"start-timeout", '\0', TEXT, NULL, OPT_START_TIMEOUT,
+     "wait for workers to become ready (default 30)", "S"},
+    {"no-worker-timeout", '\0', TEXT, NULL, OPT_NO_WORKER_TIMEOUT,
+     "wait while no worker is alive (default 30)", "S"},
+    {"drain-timeout", '\0', TEXT, NULL, OPT_DRAIN_TIMEOUT,
+     "wait for the rings to drain at the end (default 30)", "S"},
+    {"preload", '\0', FLAG, NULL, OPT_PRELOAD, "load the files into memory first", NULL},
+    {"loop", '\0', TEXT, NULL, OPT_LOOP, "read all files N times (default 1)", "N"},
+    {"speed", '\0', TEXT, NULL, OPT_SPEED,
+     "pace by the time stamps: 1 as captured, 2 twice as fast; max (default)", "X|max"},
+    {"log-level", '\0', TEXT, NULL, OPT_LOG_LEVEL, "error, warning, info (default) or debug",
+     "LEVEL"},
+    {"clean", '\0', FLAG, NULL, OPT_CLEAN,
+     "remove what a killed dispatcher of this name left, and exit", NULL},
+    {"help", 'h', FLAG, NULL, OPT_HELP, "show this help", NULL},
+    {"version", '\0', FLAG, NULL, OPT_VERSION, "show the version", NULL},
+    POPT_TABLEEND,
+};
+
+static void set_defaults(struct options *o) {
+    *o = (struct options){
+        .snaplen = 0,
+        .direction = "inout",
+        .name = "flow-balancer",
+        .workers = 8,
+        .policy = policy_find(POLICY_DEFAULT),
+        .max_flows = 1000000,
+        .depth = 10000,
+        .hugepages = FB_HUGEPAGES_AUTO,
+        .failover_ns = SECOND_NS,
+        .start_timeout_ns = 30 * SECOND_NS,
+        .no_worker_timeout_ns = 30 * SECOND_NS,
+        .drain_timeout_ns = 30 * SECOND_NS,
+        .loops = 1,
+        .log_level = FB_LOG_INFO,
+    };
+    flow_timeouts_init(&o->timeouts);
+}
+
+/* The expression in a file as one line of text, comments (# to the end of the line) taken out, as
+ * tcpdump -F. */
+static char *read_filter(const char *path) {
+    FILE *file = fopen(path, "re");
+    char *text = NULL;
+    size_t room = 0;
+    FILE *out = file == NULL ? NULL : open_memstream(&text, &room);
+    if (out == NULL) {
+        fb_error("-F '%s': cannot read the filter file: %s", path, strerror(errno));
+        if (file != NULL)
+            fclose(file);
+        return NULL;
+    }
+    bool comment = false;
+    for (int c; (c = getc(file)) != EOF;) {
+        comment = c == '#' || (comment && c != '\n');
+        putc(comment || c == '\n' ? ' ' : c, out);
+    }
+    fclose(file);
+    fclose(out);
+    return text;
+}
+
+static bool set_count32(const char *option, const char *text, uint64_t least, uint64_t most,
+                        uint32_t *value) {
+    uint64_t wide;
+    if (!fb_parse_count(option, text, least, most, &wide))
+        return false;
+    *value = (uint32_t)wide;
+    return true;
+}
+
+static bool add_source(const char *const option, const char *text, const char **list,
+                       unsigned *count) {
+    if (*text == '\0') {
+        fb_error("%s '': give a name", option);
+        return false;
+    }
+    if (*count == OPTIONS_SOURCES_MAX) {
+        fb_error("%s '%s': more than %u sources", option, text, OPTIONS_SOURCES_MAX);
+        return false;
+    }
+    list[(*count)++] = text;
+    return true;
+}
+
+static bool set_name(struct options *o, const char *text) {
+    o->name = text;
+    if (fb_name_valid(text))
+        return true;
+    fb_error("--name '%s': give 1 to %u letters, digits, '_' or '-'", text, FB_NAME_MAX);
+    return false;
+}
+
+static bool set_policy(struct options *o, const char *text) {
+    o->policy = policy_find(text);
+    if (o->policy != NULL)
+        return true;
+    const char *names[16] = {NULL};
+    for (unsigned i = 0; i + 1 < 16 && policy_at(i) != NULL; i++)
+        names[i] = policy_at(i)->name;
+    unsigned ignored;
+    return fb_parse_word("--policy", text, names, &ignored);
+}
+
+static bool set_timeouts(struct options *o, const char *text) {
+    char error[256];
+    if (flow_timeouts_parse(&o->timeouts, text, error, sizeof error) == 0)
+        return true;
+    fb_error("--timeout '%s': %s", text, error);
+    return false;
+}
+
+static bool set_filter(struct options *o, char *text) {
+    if (text == NULL)
+        return false;
+    if (o->filter != NULL) {
+        fb_error("--bpf and -F: give one filter, once; join expressions with 'and'");
+        free(text);
+        return false;
+    }
+    o->filter = text;
+    return true;
+}
+
+static bool set_speed(struct options *o, const char *text) {
+    char *end;
+    o->speed = 0;
+    if (strcmp(text, "max") == 0)
+        return true;
+    o->speed = strtod(text, &end);
+    if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && o->speed >= 1e-6 && o->speed <= 1e6)
+        return true;
+    fb_error("--speed '%s': give a number from 0.000001 to 1000000, or max", text);
+    return false;
+}
+
+/* Options that take a word of a list, or a number of seconds. */
+static bool set_mode(struct options *o, enum option_code code, const char *text) {
+    static const char *const directions[] = {"inout", "in", "out", NULL};
+    static const char *const modes[] = {"block", "drop", NULL};
+    static const char *const huge[] = {"auto", "require", "never", NULL};
+    unsigned index = 0;
+    bool ok;
+    switch (code) {
+    case OPT_DIRECTION:
+        ok = fb_parse_word("--direction", text, directions, &index);
+        o->direction = directions[index];
+        return ok;
+    case OPT_ON_FULL:
+        ok = fb_parse_word("--on-full", text, modes, &index);
+        o->block = index == 0;
+        o->on_full_given = true;
+        return ok;
+    default:
+        ok = fb_parse_word("--hugepages", text, huge, &index);
+        o->hugepages = (enum fb_hugepages)index;
+        return ok;
+    }
+}
+
+static bool set_time(struct options *o, enum option_code code, const char *text) {
+    switch (code) {
+    case OPT_FAILOVER:
+        o->failover_ns = UINT64_MAX;
+        return strcmp(text, "never") == 0 ||
+               fb_parse_duration("--failover", text, 1000000, DAY_NS, &o->failover_ns);
+    case OPT_START_TIMEOUT:
+        return fb_parse_duration("--start-timeout", text, SECOND_NS, DAY_NS, &o->start_timeout_ns);
+    case OPT_NO_WORKER_TIMEOUT:
+        return fb_parse_duration("--no-worker-timeout", text, SECOND_NS, DAY_NS,
+                                 &o->no_worker_timeout_ns);
+    default:
+        return fb_parse_duration("--drain-timeout", text, SECOND_NS, DAY_NS, &o->drain_timeout_ns);
+    }
+}
+
+/* Applies one option that says how the run is to be; its text lives as long as the process. */
+static bool apply(struct options *o, enum option_code code, char *text) {
+    switch (code) {
+    case OPT_READ:
+        return add_source("--read", text, o->files, &o->file_count);
+    case OPT_INTERFACE:
+        return add_source("--interface", text, o->interfaces, &o->interface_count);
+    case OPT_FILTER_FILE:
+        return set_filter(o, read_filter(text));
+    case OPT_BPF:
+        return set_filter(o, strdup(text));
+    case OPT_SNAPLEN:
+        return set_count32("--snapshot-length", text, 0, 262144, &o->snaplen);
+    case OPT_BUFFER:
+        return set_count32("--buffer-size", text, 1, 2097151, &o->buffer_kib);
+    case OPT_NO_PROMISCUOUS:
+        return o->no_promiscuous = true;
+    case OPT_NAME:
+        return set_name(o, text);
+    case OPT_WORKERS:
+        return set_count32("--workers", text, 1, FB_MAX_WORKERS, &o->workers);
+    case OPT_MAX_WORKERS:
+        return set_count32("--max-workers", text, 1, FB_MAX_WORKERS, &o->max_workers);
+    case OPT_POLICY:
+        return set_policy(o, text);
+    case OPT_REPORT:
+        o->report = text;
+        return true;
+    case OPT_TIMEOUT:
+        return set_timeouts(o, text);
+    case OPT_MAX_FLOWS:
+        return set_count32("--max-flows", text, 1, 1u << 27, &o->max_flows);
+    case OPT_RING_DEPTH:
+        return set_count32("--ring-depth", text, 1, 1u << 24, &o->depth);
+    case OPT_RING_BYTES:
+        o->ring_bytes = 0;
+        return strcmp(text, "auto") == 0 ||
+               fb_parse_size("--ring-bytes", text, 4 * 262144, UINT64_C(1) << 36, &o->ring_bytes);
+    case OPT_PRELOAD:
+        return o->preload = true;
+    case OPT_LOOP:
+        return fb_parse_count("--loop", text, 1, UINT64_C(1) << 40, &o->loops);
+    case OPT_SPEED:
+        return set_speed(o, text);
+    case OPT_LOG_LEVEL:
+        if (fb_log_parse_level(text, &o->log_level) == 0)
+            return true;
+        fb_error("--log-level '%s': give one of error, warning, info, debug", text);
+        return false;
+    case OPT_DIRECTION:
+    case OPT_ON_FULL:
+    case OPT_HUGEPAGES:
+        return set_mode(o, code, text);
+    default:
+        return set_time(o, code, text);
+    }
+}
+
+/* Notes the option for the report: its text, true, or a list where it was repeated. */
+static void note(json_t *json, enum option_code code, const char *text) {
+    const char *name = "";
+    for (const struct poptOption *option = table; option->longName != NULL; option++) {
+        if (option->val == (int)code)
+            name = option->longName;
+    }
+    json_t *value = text != NULL ? json_string(text) : json_true();
+    json_t *before = json_object_get(json, name);
+    if (json_is_array(before)) {
+        json_array_append_new(before, value);
+    } else if (before != NULL) {
+        json_t *list = json_array();
+        json_array_append(list, before);
+        json_array_append_new(list, value);
+        json_object_set_new(json, name, list);
+    } else {
+        json_object_set_new(json, name, value);
+    }
+}
+
+static bool check_together(struct options *o) {
+    if (o->max_workers == 0)
+        o->max_workers = o->workers;
+    if (!o->on_full_given)
+        o->block = o->interface_count == 0;
+    if (o->file_count == 0 && o->interface_count == 0)
+        fb_error("nothing to read: give -r FILE or -i IFACE");
+    else if (o->file_count != 0 && o->interface_count != 0)
+        fb_error("-r '%s' and -i '%s': give files or interfaces, not both", o->files[0],
+                 o->interfaces[0]);
+    else if (o->interface_count != 0 && (o->preload || o->loops > 1 || o->speed > 0))
+        fb_error("--preload, --loop and --speed are for files: leave them out with -i '%s'",
+                 o->interfaces[0]);
+    else if (o->max_workers < o->workers)
+        fb_error("--max-workers %u: give at least --workers, %u", o->max_workers, o->workers);
+    else
+        return true;
+    return false;
+}
+
+static void print_help(poptContext context) {
+    poptSetOtherOptionHelp(context, "-r FILE... | -i IFACE... [OPTION...]");
+    poptPrintHelp(context, stdout, 0);
+}
+
+static enum options_result parse(struct options *o, poptContext context, json_t *json) {
+    enum options_result result = OPTIONS_RUN;
+    int code;
+    while ((code = poptGetNextOpt(context)) > 0) {
+        char *text = poptGetOptArg(context);
+        switch (code) {
+        case OPT_HELP:
+            print_help(context);
+            return OPTIONS_DONE;
+        case OPT_VERSION:
+            puts("flow-dispatcher " FB_VERSION);
+            return OPTIONS_DONE;
+        case OPT_LIST:
+            result = OPTIONS_INTERFACES;
+            break;
+        case OPT_CLEAN:
+            result = OPTIONS_CLEAN;
+            break;
+        default:
+            if (!apply(o, (enum option_code)code, text))
+                return OPTIONS_WRONG;
+            note(json, (enum option_code)code, text);
+        }
+    }
+    const char *rest = poptPeekArg(context);
+    if (code < -1)
+        fb_error("%s: %s: see --help", poptBadOption(context, POPT_BADOPTION_NOALIAS),
+                 poptStrerror(code));
+    else if (rest != NULL)
+        fb_error("'%s': not an option: files are given with -r, interfaces with -i", rest);
+    else if (result != OPTIONS_RUN || check_together(o))
+        return result;
+    return OPTIONS_WRONG;
+}
+
+enum options_result options_parse(struct options *options, int argc, const char **argv) {
+    set_defaults(options);
+    json_t *json = json_object();
+    poptContext context = poptGetContext("flow-dispatcher", argc, argv, table, 0);
+    enum options_result result = parse(options, context, json);
+    options->json = json_dumps(json, JSON_COMPACT);
+    json_decref(json);
+    poptFreeContext(context);
+    return result;
+}
+
+void options_free(struct options *options) {
+    free(options->filter);
+    free(options->json);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DISPATCHER_OPTIONS_H
+#define DISPATCHER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow_balancer/log.h"
+#include "flow_balancer/region.h"
+
+#include "flow_class.h"
+#include "policy.h"
+
+#define OPTIONS_SOURCES_MAX 4096u /* -r and -i together */
+
+/* What the command line asks for, checked. Texts live as long as the struct. */
+struct options {
+    const char *files[OPTIONS_SOURCES_MAX];
+    unsigned file_count;
+    const char *interfaces[OPTIONS_SOURCES_MAX];
+    unsigned interface_count;
+    char *filter; /* of --bpf or -F; NULL: none */
+    uint32_t snaplen;
+    uint32_t buffer_kib;
+    bool no_promiscuous;
+    const char *direction; /* in, out or inout */
+    const char *name;
+    uint32_t workers, max_workers;
+    const struct policy *policy;
+    bool block, on_full_given;
+    const char *report; /* NULL: none */
+    struct flow_timeouts timeouts;
+    uint32_t max_flows;
+    uint32_t depth;
+    uint64_t ring_bytes; /* 0: auto */
+    enum fb_hugepages hugepages;
+    uint64_t failover_ns; /* UINT64_MAX: never */
+    uint64_t start_timeout_ns, no_worker_timeout_ns, drain_timeout_ns;
+    bool preload;
+    uint64_t loops;
+    double speed; /* 0: as fast as possible */
+    enum fb_log_level log_level;
+    char *json; /* the options as given, as JSON text, for the report */
+};
+
+enum options_result {
+    OPTIONS_RUN,
+    OPTIONS_CLEAN,      /* --clean: clear the debris of an instance */
+    OPTIONS_INTERFACES, /* -D */
+    OPTIONS_DONE,       /* --help or --version: printed */
+    OPTIONS_WRONG,      /* one line was logged */
+};
+
+/* Parses and checks the command line. */
+enum options_result options_parse(struct options *options, int argc, const char **argv);
+
+void options_free(struct options *options);
+
+#endif

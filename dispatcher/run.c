@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "run.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "flow_balancer/guard.h"
+#include "flow_balancer/log.h"
+#include "flow_balancer/report.h"
+
+#include "control.h"
+#include "ledger.h"
+#include "loop.h"
+
+#define MS_NS UINT64_C(1000000)
+#define POLL_EVERY_NS (5 * MS_NS) /* deaths, claims, requests: what 64 lock probes cost is 20 us   \
+                                   */
+#define SNAPSHOT_EVERY_NS (100 * MS_NS) /* of the protocol */
+#define SAY_EVERY_NS (1000 * MS_NS)     /* what is being waited for */
+#define LEAVE_NS (5000 * MS_NS) /* for workers to report and leave once their rings are empty */
+#define YIELDS_BEFORE_SLEEP 16u
+#define FIRST_SLEEP_NS UINT64_C(10000)
+#define LAST_SLEEP_NS UINT64_C(200000)
+#define RING_BYTES_AUTO (UINT64_C(16) << 20)
+#define RING_BYTES_LEAST (UINT64_C(4) * CAPTURE_FRAME_MAX)
+#define FLOWS_ENDED_AT_ONCE 1024u
+
+struct run {
+    const struct options *options;
+    struct fb_ctl_handle ctl;
+    struct capture *capture;
+    struct control control;
+    struct fleet fleet;
+    struct flows flows;
+    struct loop loop;
+    struct fb_snapshot snapshot;
+    struct fb_worker_totals totals[FB_MAX_WORKERS];
+    uint64_t started_ns;
+    uint64_t first_taken_ns;
+    uint64_t polled_ns, snapshot_ns, said_ns;
+    uint64_t alone_since_ns; /* nobody is alive since; 0: somebody is */
+    uint64_t deadline_ns;    /* for draining; UINT64_MAX: not stopping */
+    unsigned stop_requests;  /* over the control socket */
+    bool stop;               /* read no more */
+    bool failed;
+};
+
+/* How often a signal asked to stop: once, in order; twice, now. */
+static volatile sig_atomic_t stop_signals;
+
+static void on_stop_signal(int signo) {
+    (void)signo;
+    stop_signals = stop_signals + 1;
+}
+
+static uint64_t monotonic_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* --- requests over the control socket ------------------------------------------------------- */
+
+static json_t *list_workers(const struct run *run) {
+    json_t *list = json_array();
+    for (unsigned k = 0; k < run->fleet.count; k++)
+        json_array_append_new(list, json_pack("{s:i, s:s, s:I}", "worker", (int)k, "state",
+                                              fb_state_names[run->fleet.lanes[k].state], "pid",
+                                              (json_int_t)fb_ctl_pid(run->ctl.ctl, k)));
+    return json_pack("{s:b, s:o}", "ok", 1, "workers", list);
+}
+
+static json_t *give_up(struct run *run, const json_t *request) {
+    const json_t *worker = json_object_get(request, "worker");
+    json_int_t k = json_integer_value(worker);
+    if (!json_is_integer(worker) || k < 0 || k >= (json_int_t)run->fleet.count)
+        return control_refusal("give-up: \"worker\" must be a number from 0 to %u",
+                               run->fleet.count - 1);
+    fb_error("worker %d will not be started again: its supervisor gave it up", (int)k);
+    fleet_give_up(&run->fleet, (unsigned)k);
+    return json_pack("{s:b}", "ok", 1);
+}
+
+static json_t *answer(void *arg, const char *name, const json_t *request) {
+    struct run *run = arg;
+    if (strcmp(name, "workers") == 0)
+        return list_workers(run);
+    if (strcmp(name, "give-up") == 0)
+        return give_up(run, request);
+    if (strcmp(name, "stop") == 0) {
+        run->stop_requests++;
+        return json_pack("{s:b}", "ok", 1);
+    }
+    return NULL;
+}
+
+/* --- what has to be done every few milliseconds ----------------------------------------------- */
+
+static void publish_snapshot(struct run *run) {
+    struct capture_stats stats;
+    capture_stats(run->capture, &stats);
+    ledger_gather(&run->snapshot, &run->loop, &stats);
+    fb_ctl_write_snapshot(run->ctl.ctl, &run->snapshot, run->fleet.count);
+    fb_ctl_beat(run->ctl.ctl, run->loop.now_ns);
+}
+
+static void begin_stop(struct run *run) {
+    run->stop = true;
+    if (run->deadline_ns != UINT64_MAX)
+        return;
+    run->deadline_ns = run->loop.now_ns + run->options->drain_timeout_ns;
+    fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_STOPPING);
+}
+
+static void obey(struct run *run) {
+    unsigned asked = (unsigned)stop_signals + run->stop_requests;
+    if (asked >= 1)
+        begin_stop(run);
+    if (asked >= 2)
+        run->deadline_ns = run->loop.now_ns;
+    if (run->fleet.given_up >= 0) {
+        run->failed = true;
+        begin_stop(run);
+    }
+}
+
+static void upkeep(struct run *run) {
+    uint64_t now = monotonic_ns();
+    run->loop.now_ns = now;
+    if (run->loop.live)
+        run->flows.now = (uint32_t)((now - run->started_ns) / PACKET_CLOCK_NS_PER_TICK) + 1;
+    if (now - run->polled_ns >= POLL_EVERY_NS) {
+        run->polled_ns = now;
+        fleet_poll(&run->fleet, now);
+        control_poll(&run->control);
+        obey(run);
+    }
+    if (now - run->snapshot_ns >= SNAPSHOT_EVERY_NS) {
+        run->snapshot_ns = now;
+        publish_snapshot(run);
+    }
+}
+
+/* Once a second, a line that says what is being waited for. */
+static bool time_to_say(struct run *run) {
+    if (run->loop.now_ns - run->said_ns < SAY_EVERY_NS)
+        return false;
+    run->said_ns = run->loop.now_ns;
+    return true;
+}
+
+/* Waits a little longer each time: a worker on the same core must get to run. */
+static void pause_a_little(unsigned waits) {
+    if (waits < YIELDS_BEFORE_SLEEP) {
+        sched_yield();
+        return;
+    }
+    unsigned doublings = waits - YIELDS_BEFORE_SLEEP;
+    uint64_t ns = doublings < 5 ? FIRST_SLEEP_NS << doublings : LAST_SLEEP_NS;
+    nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
+}
+
+/* --- the stages of a run -----------------------------------------------------------------------
+ */
+
+/* Whether the packet at which a burst stopped is to be waited for no longer, and why. */
+static bool hopeless(struct run *run, enum loop_stop stop, enum fb_drop_reason *reason) {
+    bool late = run->loop.now_ns >= run->deadline_ns;
+    if (stop == LOOP_RING_FULL) {
+        *reason = FB_DROP_ABANDONED;
+        unsigned worker = run->loop.stopped_worker;
+        if (run->fleet.lanes[worker].state == FB_STATE_VACANT && time_to_say(run))
+            fb_warning("waiting for a process to claim worker %u: its ring is full", worker);
+        return late || (int)worker == run->fleet.given_up;
+    }
+    *reason = FB_DROP_NO_WORKER;
+    if (run->alone_since_ns == 0)
+        run->alone_since_ns = run->loop.now_ns;
+    uint64_t alone_ns = run->loop.now_ns - run->alone_since_ns;
+    if (alone_ns >= run->options->no_worker_timeout_ns || run->fleet.given_up >= 0) {
+        run->failed = true;
+        begin_stop(run);
+        return true;
+    }
+    if (time_to_say(run))
+        fb_warning("no worker is alive: waiting %.0f s more",
+                   (double)(run->options->no_worker_timeout_ns - alone_ns) / 1e9);
+    return late;
+}
+
+static void deliver(struct run *run) {
+    enum loop_stop stop;
+    unsigned waits = 0, stopped_at = 0;
+    while ((stop = loop_deliver(&run->loop)) != LOOP_DONE) {
+        upkeep(run);
+        enum fb_drop_reason reason;
+        if (hopeless(run, stop, &reason)) {
+            loop_drop_stopped(&run->loop, reason);
+            continue;
+        }
+        waits = run->loop.stopped_at == stopped_at ? waits + 1 : 0;
+        stopped_at = run->loop.stopped_at;
+        pause_a_little(waits);
+    }
+    run->alone_since_ns = 0;
+}
+
+static void read_all(struct run *run) {
+    fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_RUNNING);
+    while (!run->stop) {
+        const struct frame *frames;
+        unsigned count;
+        upkeep(run);
+        enum capture_status status = capture_burst(run->capture, LOOP_BURST, &frames, &count);
+        if (count != 0) {
+            if (run->first_taken_ns == 0)
+                run->first_taken_ns = run->loop.now_ns;
+            loop_take(&run->loop, frames, count);
+            deliver(run);
+        } else if (status == CAPTURE_END) {
+            break;
+        } else if (status == CAPTURE_IDLE) {
+            loop_flush(&run->loop);
+            capture_wait(run->capture, POLL_EVERY_NS / 1000);
+        }
+    }
+}
+
+static int wait_for_workers(struct run *run) {
+    uint64_t since = monotonic_ns();
+    unsigned wanted = run->options->workers;
+    for (;;) {
+        upkeep(run);
+        if (run->fleet.ready >= wanted || run->stop)
+            return 0;
+        if (run->loop.now_ns - since >= run->options->start_timeout_ns)
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = MS_NS}, NULL);
+    }
+    if (run->fleet.ready == 0) {
+        fb_error("no worker became ready within %.0f s: start them with 'flow-worker -n %s "
+                 "--inspector count', or see --start-timeout",
+                 (double)run->options->start_timeout_ns / 1e9, run->options->name);
+        return -ETIMEDOUT;
+    }
+    fb_warning("%u of %u workers are ready after %.0f s: going on with those", run->fleet.ready,
+               wanted, (double)run->options->start_timeout_ns / 1e9);
+    return 0;
+}
+
+/* Ends every flow, so that each worker frees its state in order. */
+static void end_flows(struct run *run) {
+    uint32_t from = 0;
+    unsigned waits = 0;
+    bool more = true;
+    while (more || run->flows.ends_pending != 0) {
+        uint64_t pending = run->flows.ends_pending;
+        more = flows_end_all(&run->flows, &from, FLOWS_ENDED_AT_ONCE);
+        loop_flush(&run->loop);
+        upkeep(run);
+        if (more || run->flows.ends_pending < pending) {
+            waits = 0;
+            continue;
+        }
+        /* The ends of a worker that nobody starts again have nowhere to go. */
+        if (run->loop.now_ns >= run->deadline_ns || fleet_drained(&run->fleet))
+            break;
+        pause_a_little(++waits);
+    }
+    while (more)
+        more = flows_end_all(&run->flows, &from, UINT32_MAX);
+}
+
+static void drain(struct run *run) {
+    begin_stop(run);
+    end_flows(run);
+    for (unsigned waits = 0; !fleet_drained(&run->fleet); waits++) {
+        loop_flush(&run->loop);
+        upkeep(run);
+        if (run->loop.now_ns >= run->deadline_ns)
+            break;
+        if (waits > YIELDS_BEFORE_SLEEP && time_to_say(run))
+            fb_info("draining: %.0f s left", (double)(run->deadline_ns - run->loop.now_ns) / 1e9);
+        pause_a_little(waits);
+    }
+    run->loop.now_ns = monotonic_ns();
+    if (run->first_taken_ns != 0)
+        run->loop.run[FB_RUN_ELAPSED_NS] = run->loop.now_ns - run->first_taken_ns;
+    fleet_stop(&run->fleet);
+    uint64_t leave_by = run->loop.now_ns + LEAVE_NS;
+    for (unsigned waits = 0; !fleet_gone(&run->fleet) && run->loop.now_ns < leave_by; waits++) {
+        pause_a_little(waits);
+        run->polled_ns = 0; /* look at every turn: the run ends when the last one is gone */
+        upkeep(run);
+    }
+    run->loop.dropped[FB_DROP_ABANDONED] += fleet_abandon(&run->fleet);
+}
+
+/* --- making and ending -------------------------------------------------------------------------
+ */
+
+static uint32_t power_of_two_above(uint64_t n) {
+    uint32_t power = 1;
+    while (power <= n)
+        power <<= 1;
+    return power;
+}
+
+/* Rings of 16 MB each where /dev/shm has room for them, else smaller ones. */
+static uint64_t choose_ring_bytes(struct fb_geometry *geometry) {
+    struct statvfs fs;
+    geometry->arena_bytes = RING_BYTES_AUTO;
+    if (statvfs(FB_SHM_DIR, &fs) != 0)
+        return RING_BYTES_AUTO;
+    uint64_t room = (uint64_t)fs.f_bavail * fs.f_bsize / 4 * 3;
+    while (geometry->arena_bytes > RING_BYTES_LEAST &&
+           geometry->max_workers * (uint64_t)fb_down_footprint(geometry) > room)
+        geometry->arena_bytes /= 2;
+    if (geometry->arena_bytes < RING_BYTES_AUTO)
+        fb_warning("%s has %" PRIu64 " MB free: rings take %" PRIu64 " MB of packets each, not "
+                   "%" PRIu64 "; 'mount -o remount,size=1G %s' gives more",
+                   FB_SHM_DIR, room / 3 * 4 >> 20, geometry->arena_bytes >> 20,
+                   RING_BYTES_AUTO >> 20, FB_SHM_DIR);
+    return geometry->arena_bytes;
+}
+
+static void fill_ctl(struct run *run) {
+    const struct options *o = run->options;
+    struct fb_ctl *ctl = run->ctl.ctl;
+    struct fb_geometry *geometry = &ctl->geometry;
+    geometry->workers = o->workers;
+    geometry->max_workers = o->max_workers;
+    geometry->depth = o->depth;
+    geometry->slots = power_of_two_above((uint64_t)o->depth + o->depth / 8);
+    geometry->worker_burst = o->depth / 4 < 1 ? 1 : o->depth / 4 > 32 ? 32 : o->depth / 4;
+    geometry->max_flows = o->max_flows;
+    if (o->ring_bytes != 0)
+        while (geometry->arena_bytes < o->ring_bytes)
+            geometry->arena_bytes = geometry->arena_bytes == 0 ? 4096 : geometry->arena_bytes * 2;
+    else
+        choose_ring_bytes(geometry);
+    strncpy(ctl->policy, o->policy->name, sizeof ctl->policy - 1);
+    if (strlen(o->json) < sizeof ctl->options)
+        strcpy(ctl->options, o->json);
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    ctl->started_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void log_pages(const struct run *run) {
+    const struct fb_ctl *ctl = run->ctl.ctl;
+    uint32_t rung = fb_ctl_rung(ctl, 0);
+    fb_info("rings on %s pages, flow table on %s pages%s", fb_rung_names[rung],
+            fb_rung_names[ctl->flow_table_rung],
+            rung == FB_RUNG_4K && run->options->hugepages == FB_HUGEPAGES_AUTO
+                ? "; 'mount -o remount,huge=advise /dev/shm' gives huge pages"
+                : "");
+}
+
+static bool link_known(int dlt) {
+    enum link_layer link;
+    return link_layer_of(dlt, &link);
+}
+
+static int open_sources(struct run *run) {
+    const struct options *o = run->options;
+    const struct capture_config config = {
+        .files = o->files,
+        .file_count = o->file_count,
+        .interfaces = o->interfaces,
+        .interface_count = o->interface_count,
+        .filter = o->filter,
+        .snaplen = (int)o->snaplen,
+        .preload = o->preload,
+        .loops = o->loops,
+        .speed = o->speed,
+        .promiscuous = !o->no_promiscuous,
+        .buffer_kib = (int)o->buffer_kib,
+        .direction = strcmp(o->direction, "in") == 0    ? CAPTURE_IN
+                     : strcmp(o->direction, "out") == 0 ? CAPTURE_OUT
+                                                        : CAPTURE_INOUT,
+        .link_known = link_known,
+    };
+    return capture_open(&run->capture, &config);
+}
+
+static void handle_signals(void) {
+    struct sigaction action = {.sa_handler = on_stop_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    /* Sleeps of 10 us mean 10 us, not the 60 that the default slack makes of them. */
+    prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+}
+
+static int set_up(struct run *run) {
+    const struct options *o = run->options;
+    run->started_ns = monotonic_ns();
+    handle_signals();
+    int error = open_sources(run);
+    if (error == 0)
+        error = fb_guard_init();
+    if (error == 0)
+        error = fb_ctl_create(&run->ctl, o->name);
+    if (error != 0)
+        return error;
+    fill_ctl(run);
+    const struct fleet_timing timing = {.failover_ns = o->failover_ns,
+                                        .start_timeout_ns = o->start_timeout_ns};
+    error = fleet_init(&run->fleet, run->ctl.ctl, o->policy, o->hugepages, &timing);
+    if (error == 0)
+        error = flows_init(&run->flows, o->max_flows, &o->timeouts, PACKET_CLOCK_TICKS_PER_SECOND,
+                           o->hugepages, run->fleet.handles);
+    if (error == 0)
+        error = control_open(&run->control, o->name, answer, run);
+    if (error != 0)
+        return error;
+    run->ctl.ctl->flow_table_rung = run->flows.region.rung;
+    uint64_t longest_ns = (uint64_t)flow_timeouts_longest_s(&o->timeouts) * 1000 * MS_NS;
+    loop_init(&run->loop, &run->fleet, &run->flows, capture_is_live(run->capture), o->block,
+              o->preload, longest_ns);
+    log_pages(run);
+    fb_ctl_format(&run->ctl);
+    return 0;
+}
+
+/* Builds, prints and writes the report. Returns 0, or -errno; -EBADMSG if the ledger does not
+ * balance. */
+static int report(struct run *run) {
+    publish_snapshot(run);
+    fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_ENDED);
+    for (unsigned k = 0; k < run->fleet.count; k++)
+        fleet_totals(&run->fleet, k, &run->totals[k]);
+    json_t *json = fb_report_build(run->ctl.ctl, &run->snapshot, run->totals);
+    if (json == NULL) {
+        fb_error("no memory for the report");
+        return -ENOMEM;
+    }
+    fb_report_print(stdout, json);
+    fflush(stdout);
+    int error = run->options->report == NULL ? 0 : fb_report_write(json, run->options->report);
+    if (!fb_report_balanced(json)) {
+        fb_error("the ledger does not balance: this is a fault of flow-balancer, please report it");
+        error = -EBADMSG;
+    }
+    json_decref(json);
+    return error;
+}
+
+static void tear_down(struct run *run) {
+    fleet_fini(&run->fleet);
+    flows_fini(&run->flows);
+    control_close(&run->control);
+    fb_ctl_destroy(&run->ctl);
+    capture_close(run->capture);
+}
+
+int run_dispatcher(const struct options *options) {
+    struct run *run = calloc(1, sizeof *run);
+    if (run == NULL) {
+        fb_error("no memory");
+        return 1;
+    }
+    run->options = options;
+    run->deadline_ns = UINT64_MAX;
+    run->ctl.region.fd = -1;
+    run->flows.region.fd = -1;
+    run->control.listener = -1;
+    int error = set_up(run);
+    if (error == 0) {
+        error = wait_for_workers(run);
+        if (error == 0)
+            read_all(run);
+        drain(run);
+        int reported = report(run);
+        error = error != 0 ? error : reported;
+    }
+    bool failed = error != 0 || run->failed || capture_failed(run->capture);
+    tear_down(run);
+    free(run);
+    return failed ? 1 : 0;
+}

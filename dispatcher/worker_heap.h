@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DISPATCHER_WORKER_HEAP_H
+#define DISPATCHER_WORKER_HEAP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The workers that take new flows, least load first: a binary min-heap with
+ * the position of each worker, so that any one of them can be re-keyed. The
+ * load is the policy's: any unit, lower is better. Of equal loads the lower
+ * worker number comes first, so that a run can be repeated; a policy that
+ * wants to break ties otherwise puts the tie-breaker into the load's low bits.
+ * Dispatcher only, one thread.
+ */
+#define WORKER_HEAP_MAX 256u /* worker numbers are below this */
+#define WORKER_HEAP_NONE UINT32_MAX
+
+struct worker_heap_entry {
+    uint64_t load;
+    uint32_t worker;
+};
+
+struct worker_heap {
+    uint32_t count;
+    uint16_t position[WORKER_HEAP_MAX]; /* by worker: index in entries plus 1; 0: not in */
+    struct worker_heap_entry entries[WORKER_HEAP_MAX];
+};
+
+/* Makes an empty heap. */
+void worker_heap_init(struct worker_heap *h);
+
+/* Adds a worker. False, and nothing changes, if it is in already or its number is too high. */
+bool worker_heap_add(struct worker_heap *h, uint32_t worker, uint64_t load);
+
+/* Removes a worker. False if it is not in. */
+bool worker_heap_remove(struct worker_heap *h, uint32_t worker);
+
+/* Gives a worker another load, lower or higher. False if it is not in. */
+bool worker_heap_update(struct worker_heap *h, uint32_t worker, uint64_t load);
+
+bool worker_heap_contains(const struct worker_heap *h, uint32_t worker);
+
+/* The worker with the least load, or WORKER_HEAP_NONE. It stays in. */
+uint32_t worker_heap_top(const struct worker_heap *h);
+
+#endif
