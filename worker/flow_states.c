@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "flow_states.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow_balancer/log.h"
+
+/* Before each flow's state: whose it is. 16 bytes, so that what follows is aligned for anything. */
+struct tag {
+    uint32_t begun;
+    uint16_t generation;
+    uint16_t reserved;
+    uint64_t reserved2;
+};
+_Static_assert(sizeof(struct tag) == 16, "alignment of the state behind it");
+
+int flow_states_init(struct flow_states *states, size_t flow_bytes) {
+    states->flow_bytes = (flow_bytes + 15) & ~(size_t)15;
+    states->stride = sizeof(struct tag) + states->flow_bytes;
+    states->chunks = calloc(FLOW_STATES_CHUNKS, sizeof *states->chunks);
+    if (states->chunks != NULL)
+        return 0;
+    fb_error("no memory for the table of flow states");
+    return -ENOMEM;
+}
+
+void flow_states_fini(struct flow_states *states) {
+    for (size_t i = 0; states->chunks != NULL && i < FLOW_STATES_CHUNKS; i++)
+        free(states->chunks[i]);
+    free(states->chunks);
+    states->chunks = NULL;
+}
+
+static struct tag *find(const struct flow_states *states, uint32_t handle) {
+    uint32_t chunk = handle / FLOW_STATES_PER_CHUNK;
+    if (chunk >= FLOW_STATES_CHUNKS || states->chunks[chunk] == NULL)
+        return NULL;
+    return (struct tag *)(void *)(states->chunks[chunk] +
+                                  handle % FLOW_STATES_PER_CHUNK * states->stride);
+}
+
+void *flow_states_begin(struct flow_states *states, uint32_t handle, uint16_t generation,
+                        bool *known) {
+    struct tag *tag = find(states, handle);
+    if (tag == NULL) {
+        uint32_t chunk = handle / FLOW_STATES_PER_CHUNK;
+        if (chunk < FLOW_STATES_CHUNKS)
+            states->chunks[chunk] = calloc(FLOW_STATES_PER_CHUNK, states->stride);
+        tag = find(states, handle);
+        if (tag == NULL) {
+            fb_error("no state for flow handle %u: %s", handle,
+                     chunk < FLOW_STATES_CHUNKS ? "no memory" : "out of range");
+            return NULL;
+        }
+    }
+    *known = tag->begun != 0 && tag->generation == generation;
+    if (!*known) {
+        memset(tag, 0, states->stride);
+        tag->begun = 1;
+        tag->generation = generation;
+    }
+    return tag + 1;
+}
+
+void *flow_states_end(struct flow_states *states, uint32_t handle, uint16_t generation) {
+    struct tag *tag = find(states, handle);
+    if (tag == NULL || tag->begun == 0 || tag->generation != generation)
+        return NULL;
+    tag->begun = 0;
+    return tag + 1;
+}
+
+void flow_states_each(struct flow_states *states, void (*visit)(void *arg, void *flow), void *arg) {
+    for (uint32_t chunk = 0; chunk < FLOW_STATES_CHUNKS; chunk++) {
+        if (states->chunks[chunk] == NULL)
+            continue;
+        for (uint32_t i = 0; i < FLOW_STATES_PER_CHUNK; i++) {
+            struct tag *tag = find(states, chunk * FLOW_STATES_PER_CHUNK + i);
+            if (tag->begun != 0) {
+                tag->begun = 0;
+                visit(arg, tag + 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef WORKER_FLOW_STATES_H
+#define WORKER_FLOW_STATES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The inspector's state per flow, found by the handle: an array, no hash. It
+ * grows in steps that leave what is there in place, since handles are dense
+ * and their number is not known beforehand. Worker only, one thread.
+ */
+#define FLOW_STATES_PER_CHUNK 4096u
+#define FLOW_STATES_CHUNKS 65536u /* handles up to 2^28: more than the largest flow table */
+
+struct flow_states {
+    size_t flow_bytes; /* of the inspector, rounded up to 16 */
+    size_t stride;
+    char **chunks; /* each of FLOW_STATES_PER_CHUNK states, or NULL */
+};
+
+/* Returns 0, or -ENOMEM after one logged line. */
+int flow_states_init(struct flow_states *states, size_t flow_bytes);
+void flow_states_fini(struct flow_states *states);
+
+/*
+ * The state of a flow: the same memory until its end. *known tells whether it
+ * was begun before; if not, it is begun now and all zero. NULL, logged once,
+ * if the handle is out of range or memory ran out. With flow_bytes 0 the
+ * pointer is not NULL, but nothing may be stored there.
+ */
+void *flow_states_begin(struct flow_states *states, uint32_t handle, uint16_t generation,
+                        bool *known);
+
+/* Forgets a flow. Returns its state, valid until the next call, or NULL if it was not begun. */
+void *flow_states_end(struct flow_states *states, uint32_t handle, uint16_t generation);
+
+/* Calls visit for every flow that is begun. */
+void flow_states_each(struct flow_states *states, void (*visit)(void *arg, void *flow), void *arg);
+
+#endif

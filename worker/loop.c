@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loop.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "flow_balancer/log.h"
+
+#define PARK_MS 100u /* bounds every lost wake: a reader of the ring could move a sleeper away */
+/* Looks at an empty ring before parking: about as long as a wake costs, 12 us. */
+#define SPINS_BEFORE_PARK 2000u
+
+static uint64_t monotonic_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static inline void cpu_relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static bool inspect_end(struct worker_loop *loop, const struct fb_desc *desc) {
+    void *flow = flow_states_end(&loop->states, desc->handle, desc->generation);
+    if (flow == NULL) {
+        loop->counters[FB_WORKER_UNKNOWN_ENDS]++;
+        return true;
+    }
+    loop->counters[FB_WORKER_ENDS]++;
+    if (loop->ops->flow_end != NULL)
+        loop->ops->flow_end(loop->inspector, flow, desc, fb_desc_reason(desc));
+    return true;
+}
+
+static bool inspect_packet(struct worker_loop *loop, const struct fb_desc *desc) {
+    bool known;
+    void *flow = flow_states_begin(&loop->states, desc->handle, desc->generation, &known);
+    if (flow == NULL)
+        return false;
+    unsigned start = desc->flags & FB_F_START;
+    bool mid_stream = !known && start == 0;
+    const struct fb_packet packet = {
+        .desc = desc,
+        .data = fb_rx_bytes(&loop->rx, desc),
+        .flags = (uint16_t)(desc->flags | (mid_stream ? FB_F_MID_STREAM : 0)),
+        .link_type = fb_ctl_link_type(loop->ctl->ctl, fb_desc_link(desc)),
+    };
+    loop->counters[FB_WORKER_STARTS] += start != 0;
+    loop->counters[FB_WORKER_MID_STREAM] += mid_stream;
+    loop->counters[FB_WORKER_GAP_PACKETS] += desc->gap;
+    if (loop->ops->packet(loop->inspector, loop->states.flow_bytes != 0 ? flow : NULL, &packet) !=
+        0)
+        return false;
+    loop->counters[FB_WORKER_PACKETS]++;
+    loop->counters[FB_WORKER_BYTES] += desc->caplen;
+    return true;
+}
+
+static bool inspect(struct worker_loop *loop, const struct fb_desc *desc) {
+    if ((desc->flags & (FB_F_END | FB_F_SKIP)) == 0)
+        return inspect_packet(loop, desc);
+    return (desc->flags & FB_F_SKIP) != 0 || inspect_end(loop, desc);
+}
+
+static void publish_counters(struct worker_loop *loop) {
+    for (unsigned i = 0; i < FB_WORKER_COUNT; i++)
+        fb_up_set_counter(loop->up, (enum fb_worker_counter)i, loop->counters[i]);
+}
+
+/* Takes one burst of n; *end is set if the loop must end. */
+static bool work(struct worker_loop *loop, uint32_t n, enum loop_end *end) {
+    struct fb_rx *rx = &loop->rx;
+    uint64_t stamp_ns = fb_rx_stamp(rx);
+    if (stamp_ns != 0) {
+        uint64_t now_ns = monotonic_ns();
+        fb_up_add_latency(loop->up, now_ns > stamp_ns ? now_ns - stamp_ns : 0);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        const struct fb_desc *desc = fb_rx_desc(rx, i);
+        __builtin_prefetch(fb_rx_desc(rx, i + 2));
+        __builtin_prefetch(fb_rx_bytes(rx, fb_rx_desc(rx, i + 1)));
+        if (!fb_rx_begin(rx, i)) {
+            *end = LOOP_REVOKED;
+            return false;
+        }
+        if (!inspect(loop, desc)) {
+            *end = LOOP_FAILED;
+            return false;
+        }
+        fb_rx_end();
+    }
+    publish_counters(loop);
+    fb_rx_release(rx, n);
+    return true;
+}
+
+static void end_orphan(void *arg, void *flow) {
+    struct worker_loop *loop = arg;
+    static const struct fb_desc end = {.flags = FB_F_END,
+                                       .dir_deaths_reason = FB_END_ORPHANED << 3};
+    loop->counters[FB_WORKER_ENDS]++;
+    if (loop->ops->flow_end != NULL)
+        loop->ops->flow_end(loop->inspector, flow, &end, FB_END_ORPHANED);
+}
+
+/* An empty ring: spins, parks, and looks why there may be no more. True if the loop must end. */
+static bool idle(struct worker_loop *loop, const volatile int *leave, enum loop_end *end) {
+    struct fb_rx *rx = &loop->rx;
+    for (unsigned spin = 0; spin < SPINS_BEFORE_PARK || loop->spin; spin++) {
+        /* The order first: what was published before it is then seen. */
+        enum fb_order order = fb_rx_order(rx);
+        if (fb_rx_peek(rx) != 0)
+            return false;
+        if (fb_rx_revoked(rx)) {
+            *end = LOOP_REVOKED;
+            return true;
+        }
+        if (order == FB_ORDER_STOP || *leave != 0) {
+            *end = order == FB_ORDER_STOP ? LOOP_STOPPED : LOOP_ASKED;
+            return true;
+        }
+        cpu_relax();
+        if (loop->spin && (spin + 1) % (SPINS_BEFORE_PARK * 100) == 0 && !fb_ctl_alive(loop->ctl))
+            break;
+    }
+    if (!loop->spin) {
+        loop->counters[FB_WORKER_PARKS]++;
+        fb_up_set_counter(loop->up, FB_WORKER_PARKS, loop->counters[FB_WORKER_PARKS]);
+        if (fb_rx_park(rx, PARK_MS) == FB_WAKE_NEWS || fb_ctl_alive(loop->ctl))
+            return false;
+    }
+    /* The dispatcher published all that it ever will before its lock was free. */
+    if (fb_rx_peek(rx) != 0)
+        return false;
+    flow_states_each(&loop->states, end_orphan, loop);
+    *end = LOOP_ORPHANED;
+    return true;
+}
+
+enum loop_end worker_loop_run(struct worker_loop *loop, const volatile int *leave) {
+    enum loop_end end = LOOP_STOPPED;
+    for (;;) {
+        uint32_t n = fb_rx_peek(&loop->rx);
+        if (n != 0 && *leave >= 2) {
+            end = LOOP_ASKED;
+            break;
+        }
+        if (n != 0 ? !work(loop, n, &end) : idle(loop, leave, &end))
+            break;
+    }
+    publish_counters(loop);
+    return end;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef WORKER_LOOP_H
+#define WORKER_LOOP_H
+
+#include <stdbool.h>
+
+#include "flow_balancer/claim.h"
+#include "flow_balancer/inspector.h"
+#include "flow_balancer/ring.h"
+
+#include "flow_states.h"
+
+/*
+ * The worker's life on its ring, after the claim: take a burst, inspect each
+ * packet in order, give the burst back, and sleep when there is none.
+ */
+enum loop_end {
+    LOOP_STOPPED,  /* ordered to stop: the ring is finished */
+    LOOP_ORPHANED, /* the dispatcher is gone: the ring is finished, the flows are ended */
+    LOOP_REVOKED,  /* this incarnation may not go on; nothing more was touched */
+    LOOP_FAILED,   /* the inspector failed, or no memory: logged */
+    LOOP_ASKED,    /* a signal asked to leave */
+};
+
+struct worker_loop {
+    const struct fb_ctl_handle *ctl;
+    const struct fb_inspector_ops *ops;
+    void *inspector;
+    struct flow_states states;
+    struct fb_rx rx;
+    struct fb_up *up;
+    bool spin;
+    uint64_t counters[FB_WORKER_COUNT]; /* of this incarnation */
+};
+
+/*
+ * Works until there is a reason to end. claim and everything in the loop are
+ * the caller's. leave: how often a signal asked the worker to leave; once is
+ * obeyed when the ring is empty, twice at the end of the burst.
+ */
+enum loop_end worker_loop_run(struct worker_loop *loop, const volatile int *leave);
+
+#endif
