@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# `make` prints its help. Everything that is built lands under $(BUILD).
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+VERSION := 0.1.0
+
+# make's own default is cc, which ?= would keep.
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+PKGS := libpcap jansson popt libcrypto
+WARN     := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
+CPPFLAGS += -D_GNU_SOURCE -DFB_VERSION='"$(VERSION)"' -Iinclude -I.
+CFLAGS   ?= -O2 -g
+ALL_CFLAGS := -std=c11 $(WARN) $(CFLAGS) -MMD -MP
+LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+
+# A folder is a library plus the main files named here.
+SHM_MAINS  := shm/flow_stat.c
+SHM_SRC    := $(filter-out $(SHM_MAINS),$(wildcard shm/*.c))
+DISP_SRC   := $(filter-out dispatcher/main.c,$(wildcard dispatcher/*.c))
+WORK_SRC   := $(filter-out worker/main.c,$(wildcard worker/*.c))
+TESTS      := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
+PROC_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/proc_*.c))
+RACE_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/race_*.c))
+BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+SHM_LIB  := $(BUILD)/libfb_shm.a
+DISP_LIB := $(BUILD)/libfb_dispatcher.a
+WORK_LIB := $(BUILD)/libfb_worker.a
+PROGRAMS := $(BUILD)/flow-dispatcher $(BUILD)/flow-worker $(BUILD)/flow-stat
+TOOLS    := $(BUILD)/tracegen
+
+.DEFAULT_GOAL := help
+.PHONY: help build tests check check-proc check-san check-race fuzz soak bench lint format coverage install clean race-tests
+.SECONDARY:
+
+help:
+	@echo 'flow-balancer $(VERSION): make TARGET'
+	@echo
+	@echo '  build       flow-dispatcher, flow-worker, flow-stat and the trace generator, in $(BUILD)/'
+	@echo '  check       unit tests (seconds)'
+	@echo '  check-proc  tests with real processes, signals and kill -9; the captures where they are'
+	@echo '  check-san   unit tests under AddressSanitizer and UndefinedBehaviorSanitizer (clang)'
+	@echo '  check-race  ring and both sides under ThreadSanitizer (clang)'
+	@echo '  bench       nanoseconds a packet beside yardsticks of the same run (minutes)'
+	@echo '  lint        include graph, ordering labels, file sizes, white space, shell and Python'
+	@echo '  format      let clang-format decide the white space'
+	@echo '  coverage    line coverage of the unit tests'
+	@echo '  install     programs and scripts under $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
+	@echo '  clean       remove $(BUILD)/'
+	@echo
+	@echo 'Variables: CC, CFLAGS, BUILD, PREFIX, DESTDIR. What a bare machine lacks: scripts/install-deps'
+
+build: $(PROGRAMS) $(TOOLS)
+
+tests: $(TESTS) $(PROC_TESTS)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+$(SHM_LIB): $(call obj,$(SHM_SRC))
+$(DISP_LIB): $(call obj,$(DISP_SRC))
+$(WORK_LIB): $(call obj,$(WORK_SRC))
+$(SHM_LIB) $(DISP_LIB) $(WORK_LIB):
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/flow-dispatcher: $(call obj,dispatcher/main.c) $(DISP_LIB) $(SHM_LIB)
+$(BUILD)/flow-worker: $(call obj,worker/main.c) $(WORK_LIB) $(SHM_LIB)
+$(BUILD)/flow-stat: $(call obj,shm/flow_stat.c) $(SHM_LIB)
+$(BUILD)/tracegen: $(call obj,$(wildcard tests/tracegen*.c))
+$(PROGRAMS) $(TOOLS):
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lm
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lm -lpthread
+
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lm -lpthread
+
+check: $(TESTS)
+	@scripts/run-tests $(TESTS)
+
+check-proc: build $(PROC_TESTS)
+	@FB_BUILD=$(abspath $(BUILD)) scripts/run-tests $(PROC_TESTS)
+
+check-san:
+	$(MAKE) check BUILD=$(BUILD)/san CC=clang \
+	    CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
+
+check-race:
+	$(MAKE) race-tests BUILD=$(BUILD)/race CC=clang CFLAGS='-O1 -g -fsanitize=thread'
+
+race-tests: $(RACE_TESTS)
+	@scripts/run-tests $(RACE_TESTS)
+
+# gcov says "File 'NAME'" and then "Lines executed:P% of N".
+coverage:
+	$(MAKE) check BUILD=$(BUILD)/coverage CC=gcc CFLAGS='-O0 -g --coverage'
+	@find $(BUILD)/coverage/obj -name '*.gcda' | xargs gcov -n -r | \
+	    sed -nE "/^File '(shm|dispatcher|worker|include)/{N;s/^File '(.*)'\nLines executed:(.*)/\2  \1/p}" | sort -n
+
+bench: build $(BENCHES)
+	@FB_BUILD=$(abspath $(BUILD)) tests/bench/run
+
+lint:
+	@scripts/lint
+
+format:
+	@find include shm dispatcher worker tests -name '*.[ch]' -exec clang-format -i {} +
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 0755 $(PROGRAMS) scripts/flow-balancer $(DESTDIR)$(PREFIX)/bin
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

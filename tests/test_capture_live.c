@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/capture_fixture.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+/* In a network namespace of its own, or skipped where that is not permitted. */
+
+static struct taken taken;
+static struct capture *capture;
+static bool isolated;
+
+static int enter_namespace(void **state) {
+    (void)state;
+    isolated = unshare(CLONE_NEWNET) == 0;
+    if (!isolated)
+        print_message("no network namespace of our own (%s): live tests are skipped\n",
+                      strerror(errno));
+    return 0;
+}
+
+static void need_namespace(void) {
+    memset(&taken, 0, sizeof taken);
+    if (!isolated)
+        skip();
+}
+
+static void set_up(const char *name, bool up) {
+    struct ifreq request = {.ifr_flags = 0};
+    int probe = socket(AF_INET, SOCK_DGRAM, 0);
+    strcpy(request.ifr_name, name);
+    assert_int_equal(ioctl(probe, SIOCGIFFLAGS, &request), 0);
+    request.ifr_flags = (short)(up ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP);
+    assert_int_equal(ioctl(probe, SIOCSIFFLAGS, &request), 0);
+    close(probe);
+}
+
+/* One datagram over loopback: captured going out and coming in. */
+static void send_datagram(uint16_t port) {
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int from = socket(AF_INET, SOCK_DGRAM, 0);
+    assert_int_equal(sendto(from, "live", 4, 0, (struct sockaddr *)&to, sizeof to), 4);
+    close(from);
+}
+
+static struct capture_config config_of_lo(void) {
+    static const char *const names[] = {"lo"};
+    return (struct capture_config){
+        .interfaces = names, .interface_count = 1, .loops = 1, .filter = "udp dst port 4444"};
+}
+
+/* Idle is not the end of it: the kernel holds frames back to fill a block. */
+static void take_at_least(unsigned count) {
+    for (unsigned i = 0; i < 2000 && taken.count < count; i++)
+        assert_int_equal(take(capture, &taken, 1), CAPTURE_IDLE);
+    assert_true(taken.count >= count);
+}
+
+static void loopback_gives_what_passes_the_filter(void **state) {
+    struct capture_config config = config_of_lo();
+    struct capture_stats stats;
+    (void)state;
+
+    need_namespace();
+    set_up("lo", true);
+    assert_int_equal(capture_open(&capture, &config), 0);
+    assert_true(capture_is_live(capture));
+    assert_int_equal(take(capture, &taken, 2), CAPTURE_IDLE);
+    assert_int_equal(taken.count, 0);
+    send_datagram(4443);
+    send_datagram(4444);
+    take_at_least(1);
+    assert_int_equal(taken.frames[0].wirelen, 14 + 20 + 8 + 4);
+    assert_int_equal(taken.frames[0].dlt, 1);
+    assert_true(taken.frames[0].new_source);
+    assert_true(taken.frames[0].time_ns > UINT64_C(1500000000000000000));
+    assert_memory_equal(taken.frames[0].data + 42, "live", 4);
+    capture_stats(capture, &stats);
+    assert_true(stats.received >= taken.count);
+    assert_int_equal(stats.kernel_drops, 0);
+    assert_false(capture_failed(capture));
+    capture_close(capture);
+}
+
+static void snapshot_length_and_direction_hold(void **state) {
+    struct capture_config config = config_of_lo();
+    (void)state;
+
+    need_namespace();
+    set_up("lo", true);
+    config.filter = "udp"; /* libpcap looks at the first block once more, cut: within the length */
+    config.snaplen = 30;
+    config.direction = CAPTURE_IN;
+    assert_int_equal(capture_open(&capture, &config), 0);
+    for (unsigned i = 0; i < 5; i++)
+        send_datagram(4444);
+    take_at_least(5);
+    assert_int_equal(take(capture, &taken, 10), CAPTURE_IDLE);
+    assert_int_equal(taken.count, 5);
+    assert_int_equal(taken.frames[0].caplen, 30);
+    assert_int_equal(taken.frames[0].wirelen, 46);
+    capture_close(capture);
+}
+
+static void interface_that_goes_down_is_waited_for(void **state) {
+    struct capture_config config = config_of_lo();
+    (void)state;
+
+    need_namespace();
+    set_up("lo", true);
+    assert_int_equal(capture_open(&capture, &config), 0);
+    set_up("lo", false);
+    assert_int_equal(take(capture, &taken, 20), CAPTURE_IDLE);
+    assert_false(capture_failed(capture));
+    set_up("lo", true);
+    assert_int_equal(take(capture, &taken, 20), CAPTURE_IDLE);
+    send_datagram(4444);
+    take_at_least(1);
+    capture_close(capture);
+}
+
+static void interface_that_is_gone_ends_and_the_others_go_on(void **state) {
+    static const char *const names[] = {"gone0", "lo"};
+    struct capture_config config = {.interfaces = names, .interface_count = 2, .loops = 1};
+    struct ifreq request = {.ifr_name = "gone0", .ifr_flags = IFF_TAP | IFF_NO_PI};
+    int tap = open("/dev/net/tun", O_RDWR);
+    (void)state;
+
+    need_namespace();
+    if (tap < 0 || ioctl(tap, TUNSETIFF, &request) < 0) {
+        print_message("no tap device (%s): skipped\n", strerror(errno));
+        skip();
+    }
+    set_up("gone0", true);
+    set_up("lo", true);
+    assert_int_equal(capture_open(&capture, &config), 0);
+    assert_int_equal(take(capture, &taken, 3), CAPTURE_IDLE);
+    log_begin();
+    close(tap);
+    assert_int_equal(take(capture, &taken, 50), CAPTURE_IDLE);
+    assert_non_null(strstr(log_end(), "interface gone0 failed: The interface disappeared"));
+    assert_true(capture_failed(capture));
+    taken.count = 0;
+    send_datagram(4444);
+    take_at_least(1);
+    capture_close(capture);
+}
+
+static void last_interface_that_is_gone_ends_the_capture(void **state) {
+    static const char *const names[] = {"gone1"};
+    struct capture_config config = {.interfaces = names, .interface_count = 1, .loops = 1};
+    struct ifreq request = {.ifr_name = "gone1", .ifr_flags = IFF_TAP | IFF_NO_PI};
+    int tap = open("/dev/net/tun", O_RDWR);
+    (void)state;
+
+    need_namespace();
+    if (tap < 0 || ioctl(tap, TUNSETIFF, &request) < 0) {
+        print_message("no tap device (%s): skipped\n", strerror(errno));
+        skip();
+    }
+    set_up("gone1", true);
+    assert_int_equal(capture_open(&capture, &config), 0);
+    close(tap);
+    log_begin();
+    assert_int_equal(take(capture, &taken, 5000), CAPTURE_END);
+    log_end();
+    assert_true(capture_failed(capture));
+    capture_close(capture);
+}
+
+static bool only_raw_ip(int dlt) {
+    return dlt == 12;
+}
+
+static void assert_refused(const struct capture_config *config, int err, const char *reason) {
+    log_begin();
+    assert_int_equal(capture_open(&capture, config), err);
+    assert_non_null(strstr(log_end(), reason));
+}
+
+static void wrong_interfaces_and_filters_are_refused(void **state) {
+    static const char *const names[] = {"nosuch0"};
+    struct capture_config config = config_of_lo();
+    (void)state;
+
+    need_namespace();
+    config.filter = "udp dst";
+    assert_refused(&config, -EINVAL, "filter \"udp dst\" does not fit lo");
+    config.filter = NULL;
+    config.link_known = only_raw_ip;
+    assert_refused(&config, -EPROTONOSUPPORT, "lo has link type 1 (EN10MB)");
+    config.interfaces = names;
+    assert_refused(&config, -ENODEV, "there is no interface nosuch0");
+}
+
+static void missing_permission_names_the_capability(void **state) {
+    struct capture_config config = config_of_lo();
+    int status;
+    pid_t child;
+    (void)state;
+
+    fflush(NULL);
+    log_begin();
+    child = fork();
+    if (child == 0)
+        _exit((geteuid() == 0 && setuid(65534) < 0) || capture_open(&capture, &config) != -EPERM);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_non_null(strstr(log_end(), "setcap cap_net_raw+ep /"));
+    assert_int_equal(status, 0);
+}
+
+static void interfaces_are_listed_as_tcpdump_lists_them(void **state) {
+    const char *path = in_directory("list");
+    char text[4096] = "";
+    int file, kept = dup(STDOUT_FILENO);
+    (void)state;
+
+    fflush(stdout);
+    file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    dup2(file, STDOUT_FILENO);
+    assert_int_equal(capture_list_interfaces(), 0);
+    fflush(stdout);
+    dup2(kept, STDOUT_FILENO);
+    close(kept);
+    assert_true(pread(file, text, sizeof text - 1, 0) > 0);
+    close(file);
+    assert_int_equal(strncmp(text, "1.", 2), 0);
+    assert_non_null(strstr(text, ".lo ["));
+    assert_non_null(strstr(text, "Loopback"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(loopback_gives_what_passes_the_filter),
+        cmocka_unit_test(snapshot_length_and_direction_hold),
+        cmocka_unit_test(interface_that_goes_down_is_waited_for),
+        cmocka_unit_test(interface_that_is_gone_ends_and_the_others_go_on),
+        cmocka_unit_test(last_interface_that_is_gone_ends_the_capture),
+        cmocka_unit_test(wrong_interfaces_and_filters_are_refused),
+        cmocka_unit_test(missing_permission_names_the_capability),
+        cmocka_unit_test(interfaces_are_listed_as_tcpdump_lists_them),
+    };
+    return cmocka_run_group_tests(tests, enter_namespace, NULL);
+}
