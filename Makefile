@@ -78,9 +78,12 @@ $(BUILD)/tracegen: $(call obj,$(wildcard tests/tracegen*.c))
 $(PROGRAMS) $(TOOLS):
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lm
 
+# What the process tests share.
+$(PROC_TESTS): $(call obj,tests/process.c tests/records.c)
+
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lm -lpthread
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lcmocka -lm -lpthread
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
 	@mkdir -p $(@D)

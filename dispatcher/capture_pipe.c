@@ -11,27 +11,30 @@
 /*
  * libpcap reads a pipe with blocking stdio and cannot be interrupted within a
  * record without losing it. So it never starts on one that is not all there:
- * the bytes are collected here, records are recognised by their length fields,
- * and the stream ends, for the time being, behind the last whole record.
+ * the bytes are collected here, units (file header, records, blocks) recognised
+ * by their length fields, and the stream ends, for the time being, behind the
+ * last whole one. Until libpcap has opened it, it may begin again from byte 0.
  *
- *     buffer: | given to libpcap | whole records | part of a record | free |
+ *     buffer: | given to libpcap | whole units   | part of a unit | free |
  *             0                 pos           released           filled  size
  *
  * Lengths are input like everything else: with one that cannot be, all bytes
  * are released, and libpcap finds and names the fault.
  */
-#define FIRST_BYTES (1u << 20)           /* four of the longest frames */
-#define RECORD_MOST ((16u << 20) + 4096) /* libpcap refuses longer pcapng blocks */
+#define FIRST_BYTES (1u << 20)         /* four of the longest frames */
+#define UNIT_MOST ((16u << 20) + 4096) /* libpcap refuses longer pcapng blocks */
 
-enum pipe_format { PIPE_UNKNOWN, PIPE_PCAP, PIPE_PCAPNG };
+/* The block type that pcapng begins with, the same in either byte order. */
+#define SECTION_HEADER "\x0a\x0d\x0d\x0a"
 
 struct capture_pipe {
     int fd;
     int error; /* errno of a read that failed */
     bool ended;
     bool big_endian;
-    enum pipe_format format; /* PIPE_UNKNOWN until capture_pipe_start() */
-    size_t record_header;    /* bytes, of pcap */
+    bool opening; /* until capture_pipe_start(): everything is kept, libpcap may begin again */
+    bool pcapng;
+    size_t record_header; /* bytes, of pcap */
     size_t pos, released, filled, size;
     uint8_t *buffer;
 };
@@ -43,6 +46,13 @@ static uint32_t load32(const struct capture_pipe *p, size_t at) {
     return (uint32_t)b[3] << 24 | (uint32_t)b[2] << 16 | (uint32_t)b[1] << 8 | b[0];
 }
 
+/* The file header: 24 bytes, with a magic number of either order and four kinds. */
+static size_t pcap_header_length(struct capture_pipe *p) {
+    p->big_endian = p->buffer[0] == 0xa1;
+    p->record_header = load32(p, 0) == 0xa1b2cd34 ? 24 : 16;
+    return 24;
+}
+
 /* pcap: seconds, fraction, captured length, wire length. 0: the length has not come yet. */
 static size_t pcap_record_length(const struct capture_pipe *p, size_t at) {
     return p->filled - at < p->record_header ? 0 : p->record_header + load32(p, at + 8);
@@ -50,41 +60,47 @@ static size_t pcap_record_length(const struct capture_pipe *p, size_t at) {
 
 /* pcapng: type, length; a section header has its byte order behind them. 0 as above. */
 static size_t pcapng_block_length(struct capture_pipe *p, size_t at) {
-    static const uint8_t section[4] = {0x0a, 0x0d, 0x0d, 0x0a};
     size_t length;
 
     if (p->filled - at < 12)
         return 0;
-    if (memcmp(p->buffer + at, section, sizeof section) == 0)
+    if (memcmp(p->buffer + at, SECTION_HEADER, 4) == 0)
         p->big_endian = p->buffer[at + 8] == 0x1a;
     length = load32(p, at + 4);
     return length < 12 ? SIZE_MAX : length;
 }
 
-static void release_whole_records(struct capture_pipe *p) {
+static size_t first_unit_length(struct capture_pipe *p) {
+    if (p->filled < 4)
+        return 0;
+    p->pcapng = memcmp(p->buffer, SECTION_HEADER, 4) == 0;
+    return p->pcapng ? pcapng_block_length(p, 0) : pcap_header_length(p);
+}
+
+static size_t unit_length(struct capture_pipe *p) {
+    if (p->opening && p->released == 0)
+        return first_unit_length(p);
+    return p->pcapng ? pcapng_block_length(p, p->released) : pcap_record_length(p, p->released);
+}
+
+static void release_whole_units(struct capture_pipe *p) {
     size_t length;
 
-    if (p->format == PIPE_UNKNOWN || p->ended) {
-        p->released = p->filled;
-        return;
-    }
-    for (;;) {
-        length = p->format == PIPE_PCAP ? pcap_record_length(p, p->released)
-                                        : pcapng_block_length(p, p->released);
-        if (length > RECORD_MOST) {
-            p->released = p->filled;
-            return;
-        }
+    while (!p->ended) {
+        length = unit_length(p);
+        if (length > UNIT_MOST)
+            break;
         if (length == 0 || length > p->filled - p->released)
             return;
         p->released += length;
     }
+    p->released = p->filled;
 }
 
 static bool make_room(struct capture_pipe *p) {
     uint8_t *longer;
 
-    if (p->format != PIPE_UNKNOWN) { /* before that, capture_pipe_rewind() may want it all */
+    if (!p->opening) {
         memmove(p->buffer, p->buffer + p->pos, p->filled - p->pos);
         p->filled -= p->pos;
         p->released -= p->pos;
@@ -92,7 +108,7 @@ static bool make_room(struct capture_pipe *p) {
     }
     if (p->filled < p->size)
         return true;
-    longer = p->size < 2 * RECORD_MOST ? realloc(p->buffer, 2 * p->size) : NULL;
+    longer = p->size < 2 * UNIT_MOST ? realloc(p->buffer, 2 * p->size) : NULL;
     if (longer == NULL) {
         p->error = ENOMEM;
         return false;
@@ -120,7 +136,7 @@ static void refill(struct capture_pipe *p) {
         p->ended = true;
     else if (errno != EAGAIN && errno != EINTR)
         p->error = errno;
-    release_whole_records(p);
+    release_whole_units(p);
 }
 
 static ssize_t pipe_read(void *cookie, char *to, size_t size) {
@@ -165,22 +181,12 @@ struct capture_pipe *capture_pipe_open(const char *path, FILE **stream) {
         errno = err;
         return NULL;
     }
-    setvbuf(*stream, NULL, _IONBF, 0); /* so that pos is where libpcap has come to */
+    p->opening = true;
     return p;
 }
 
 void capture_pipe_start(struct capture_pipe *p) {
-    static const uint8_t longer_headers[2][4] = {{0xa1, 0xb2, 0xcd, 0x34},
-                                                 {0x34, 0xcd, 0xb2, 0xa1}};
-    bool longer = memcmp(p->buffer, longer_headers[0], 4) == 0 ||
-                  memcmp(p->buffer, longer_headers[1], 4) == 0;
-
-    p->format = p->buffer[0] == 0x0a ? PIPE_PCAPNG : PIPE_PCAP;
-    p->big_endian =
-        p->buffer[p->format == PIPE_PCAPNG ? 8 : 0] == (p->format == PIPE_PCAPNG ? 0x1a : 0xa1);
-    p->record_header = longer ? 24 : 16;
-    p->released = p->pos;
-    release_whole_records(p);
+    p->opening = false;
 }
 
 void capture_pipe_rewind(struct capture_pipe *p) {

@@ -85,17 +85,19 @@ int capture_compile(const struct capture_config *config, pcap_t *pcap, const cha
                     struct bpf_program *program);
 
 /*
- * A pipe as a stdio stream that never waits (capture_pipe.c). Returns NULL with
- * errno set and nothing logged. fclose() of the stream frees the pipe.
+ * A pipe as a stdio stream that never waits (capture_pipe.c): it gives whole
+ * records only, and ends when there is none for now; clearerr() makes it go on.
+ * Returns NULL with errno set and nothing logged. fclose() of the stream frees
+ * the pipe.
  */
 struct capture_pipe;
 struct capture_pipe *capture_pipe_open(const char *path, FILE **stream);
 
-/* Until this is called the stream gives what has come; from then on whole records only. */
-void capture_pipe_start(struct capture_pipe *pipe);
-
-/* Before capture_pipe_start(): goes back to the first byte. */
+/* Goes back to the first byte, for another try at opening; the stream stands at its end. */
 void capture_pipe_rewind(struct capture_pipe *pipe);
+
+/* libpcap has opened the stream: bytes that were given are no longer kept. */
+void capture_pipe_start(struct capture_pipe *pipe);
 
 /* True once the stream has given everything and the writer is gone: its end is the end. */
 bool capture_pipe_ended(const struct capture_pipe *pipe);

@@ -176,7 +176,8 @@ static void settle(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     }
     lane->revoked = false;
     fb_ctl_set_pid(fleet->ctl, worker, 0);
-    bool wanted = !fleet->stopping || lane->tx.seq != lane->tx.consumed;
+    bool waits = lane->tx.seq != lane->tx.consumed;
+    bool wanted = !fleet->ending && (!fleet->stopping || waits);
     if (!wanted)
         set_state(fleet, worker, FB_STATE_ABSENT, now_ns);
     else if (offer(fleet, worker) == 0)
@@ -190,8 +191,7 @@ static void poll_offered(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
     if (lane->up_region.base == NULL)
         return;
     if (fb_up_wish(up_of(lane)) != FB_WISH_VACANT) {
-        fb_ctl_set_pid(fleet->ctl, worker,
-                       atomic_load_explicit(&up_of(lane)->pid, memory_order_relaxed));
+        fb_ctl_set_pid(fleet->ctl, worker, fb_up_pid(up_of(lane)));
         if (lane->claims++ > 0)
             lane->counters[FB_LANE_RESTARTS]++;
         set_state(fleet, worker, FB_STATE_STARTING, now_ns);
@@ -217,7 +217,7 @@ static void poll_process(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
             fb_warning("worker %u (pid %lld) died; its flows wait for its next process", worker,
                        (long long)fb_ctl_pid(fleet->ctl, worker));
         else if (!fleet->stopping)
-            fb_warning("worker %u left; its flows wait for its next process", worker);
+            fb_info("worker %u left; its flows wait for its next process", worker);
         leave_heap(fleet, worker);
         set_state(fleet, worker, FB_STATE_DEAD, now_ns);
         settle(fleet, worker, now_ns);
@@ -319,19 +319,25 @@ void fleet_give_up(struct fleet *fleet, unsigned worker) {
         fleet->given_up = (int)worker;
 }
 
-void fleet_stop(struct fleet *fleet) {
+void fleet_stop(struct fleet *fleet, bool now, uint64_t now_ns) {
     fleet->stopping = true;
+    fleet->ending = now;
     for (unsigned k = 0; k < fleet->count; k++) {
         struct lane *lane = &fleet->lanes[k];
         leave_heap(fleet, k);
-        fb_tx_set_order(&lane->tx, FB_ORDER_STOP);
-        if (lane->state == FB_STATE_READY)
-            set_state(fleet, k, FB_STATE_STOPPING, lane->state_since_ns);
-        bool unclaimed = lane->state == FB_STATE_ABSENT || lane->state == FB_STATE_VACANT;
+        if (lane->tx.up == NULL)
+            continue;
+        fleet_refresh(fleet, k, now_ns);
         bool empty = lane->tx.seq == lane->tx.consumed;
-        if (unclaimed && (empty || (int)k == fleet->given_up) && lane->tx.up != NULL &&
-            fb_up_wish(up_of(lane)) == FB_WISH_VACANT)
+        bool unclaimed = (lane->state == FB_STATE_ABSENT || lane->state == FB_STATE_VACANT) &&
+                         fb_up_wish(up_of(lane)) == FB_WISH_VACANT;
+        if (unclaimed && (empty || now || (int)k == fleet->given_up))
             withdraw(fleet, k);
+        else if (now && !empty && lane->state != FB_STATE_DEAD)
+            revoke_worker(fleet, k, now_ns);
+        else if (lane->state == FB_STATE_READY)
+            set_state(fleet, k, FB_STATE_STOPPING, now_ns);
+        fb_tx_set_order(&lane->tx, FB_ORDER_STOP);
     }
 }
 

@@ -49,10 +49,12 @@ struct fleet {
     unsigned ready;
     int given_up; /* a number that nobody claimed in time, or -1 */
     bool stopping;
+    bool ending; /* no number is offered again, whatever waits */
 };
 
-#define REVOKE_WAIT_NS UINT64_C(10000000) /* an order of magnitude above a scheduler's time slice  \
-                                           */
+#define REVOKE_WAIT_NS                                                                             \
+    UINT64_C(10000000) /* an order of magnitude above a scheduler's time slice                     \
+                        */
 
 /*
  * Makes the down and up sides of all numbers and offers them. ctl is the
@@ -75,9 +77,13 @@ unsigned fleet_least_loaded(struct fleet *fleet, uint64_t now_ns);
 /* The supervisor will not start this number again. */
 void fleet_give_up(struct fleet *fleet, unsigned worker);
 
-/* Orders every worker to finish its ring and leave; a number without a process is not offered
- * again. */
-void fleet_stop(struct fleet *fleet);
+/*
+ * Orders every worker to finish its ring and leave; a number without a process
+ * is not offered again once its ring is empty. now: what still waits is not to
+ * be inspected; a worker whose ring is not empty is revoked, and what it has
+ * finished by then is counted before the rest is abandoned.
+ */
+void fleet_stop(struct fleet *fleet, bool now, uint64_t now_ns);
 
 /* True when every ring is empty, but for those that nobody will read any more. */
 bool fleet_drained(const struct fleet *fleet);

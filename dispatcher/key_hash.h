@@ -19,8 +19,8 @@
 
 struct key_hash {
     uint64_t secret[2];
-    /* The fastest eight-lane function for this processor. */
-    void (*eight)(const uint64_t secret[2], uint64_t words[5][KEY_HASH_LANES],
+    /* The fastest eight-lane function for this processor; keys stand stride bytes apart. */
+    void (*eight)(const uint64_t secret[2], const char *first, size_t stride,
                   uint64_t hashes[KEY_HASH_LANES]);
 };
 
@@ -31,8 +31,9 @@ int key_hash_init(struct key_hash *hash);
 uint64_t key_hash_one(const struct key_hash *hash, const struct fb_flow_key *key);
 
 /*
- * The hashes of n keys that stand stride bytes apart, the first at first.
- * hashes has room for n rounded up to KEY_HASH_LANES.
+ * The hashes of n keys that stand stride bytes apart, the first at first. Both
+ * keys and hashes have room for n rounded up to KEY_HASH_LANES: the keys beyond
+ * the last are hashed too, whatever they hold.
  */
 void key_hash_burst(const struct key_hash *hash, const struct fb_flow_key *first, size_t stride,
                     unsigned n, uint64_t *hashes);

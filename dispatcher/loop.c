@@ -33,8 +33,7 @@ static uint8_t link_index_of(struct loop *loop, int dlt) {
     unsigned i = loop->link_count++;
     loop->link_dlts[i] = dlt;
     link_layer_of(dlt, &loop->links[i]);
-    fb_ctl_set_link_type(loop->fleet->ctl, i, dlt);
-    atomic_store_explicit(&loop->fleet->ctl->links, i + 1, memory_order_relaxed);
+    fb_ctl_add_link_type(loop->fleet->ctl, i, dlt);
     return (uint8_t)i;
 }
 

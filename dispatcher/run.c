@@ -21,8 +21,9 @@
 #include "loop.h"
 
 #define MS_NS UINT64_C(1000000)
-#define POLL_EVERY_NS (5 * MS_NS) /* deaths, claims, requests: what 64 lock probes cost is 20 us   \
-                                   */
+#define POLL_EVERY_NS                                                                              \
+    (5 * MS_NS) /* deaths, claims, requests: what 64 lock probes cost is 20 us                     \
+                 */
 #define SNAPSHOT_EVERY_NS (100 * MS_NS) /* of the protocol */
 #define SAY_EVERY_NS (1000 * MS_NS)     /* what is being waited for */
 #define LEAVE_NS (5000 * MS_NS) /* for workers to report and leave once their rings are empty */
@@ -294,7 +295,7 @@ static void drain(struct run *run) {
     run->loop.now_ns = monotonic_ns();
     if (run->first_taken_ns != 0)
         run->loop.run[FB_RUN_ELAPSED_NS] = run->loop.now_ns - run->first_taken_ns;
-    fleet_stop(&run->fleet);
+    fleet_stop(&run->fleet, !fleet_drained(&run->fleet), run->loop.now_ns);
     uint64_t leave_by = run->loop.now_ns + LEAVE_NS;
     for (unsigned waits = 0; !fleet_gone(&run->fleet) && run->loop.now_ns < leave_by; waits++) {
         pause_a_little(waits);
@@ -302,6 +303,11 @@ static void drain(struct run *run) {
         upkeep(run);
     }
     run->loop.dropped[FB_DROP_ABANDONED] += fleet_abandon(&run->fleet);
+    if (run->loop.dropped[FB_DROP_ABANDONED] == 0)
+        return;
+    fb_error("%" PRIu64 " packets were not inspected: they waited when the time to drain was over",
+             run->loop.dropped[FB_DROP_ABANDONED]);
+    run->failed = true;
 }
 
 /* --- making and ending -------------------------------------------------------------------------

@@ -37,7 +37,7 @@ static enum fb_claim_result lock_up(struct fb_claim *claim) {
     return FB_CLAIMED;
 }
 
-/* The three checks of claim.h, with the lock held. */
+/* The three checks of claim.h, with the lock held. Relaxed: the epochs are only compared. */
 static bool may_claim(const struct fb_claim *claim, const struct fb_ctl *ctl, unsigned worker) {
     uint64_t order_epoch = atomic_load_explicit(&claim->down->epoch, memory_order_relaxed);
     return fb_up_wish(claim->up) == FB_WISH_VACANT &&
@@ -79,7 +79,7 @@ enum fb_claim_result fb_claim_take(struct fb_claim *claim, const struct fb_ctl_h
         return result;
     }
     fb_up_set_wish(claim->up, FB_WISH_STARTING);
-    atomic_store_explicit(&claim->up->pid, getpid(), memory_order_relaxed);
+    fb_up_set_pid(claim->up, getpid());
     madvise(claim->down_region.base, claim->down_region.size, MADV_DONTDUMP);
     /* The mapping keeps the lock; a descriptor would hand it to a child that exec's late. */
     close(claim->up_region.fd);

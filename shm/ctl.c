@@ -66,6 +66,15 @@ static int open_locked(const char *path, const char *name, bool create, bool *de
     }
 }
 
+/* The control socket of a dead dispatcher; nobody listens there while we hold its lock. */
+static void clear_socket(const char *name) {
+    char dir[FB_PATH_MAX], path[FB_PATH_MAX + FB_NAME_MAX + 8];
+    if (fb_runtime_dir(dir, false) != 0)
+        return;
+    snprintf(path, sizeof path, "%s/%s.sock", dir, name);
+    unlink(path);
+}
+
 static int clear_debris(const char *path, const char *name) {
     bool debris;
     int fd = open_locked(path, name, false, &debris);
@@ -73,9 +82,16 @@ static int clear_debris(const char *path, const char *name) {
         return 0;
     if (fd < 0)
         return fd;
+    clear_socket(name);
     unsigned removed = fb_clear_objects(name, true);
-    fb_info("cleared %u objects that an earlier run of instance '%s' left", removed, name);
+    /* Another user's object, or no file at all: it would stand in the way for ever. */
+    bool stays = names_this(path, fd) != 0;
     close(fd);
+    if (stays) {
+        fb_error("cannot remove %s: choose another name with -n, or let its owner remove it", path);
+        return -EPERM;
+    }
+    fb_info("cleared %u objects that an earlier run of instance '%s' left", removed, name);
     return 0;
 }
 

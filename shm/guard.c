@@ -21,7 +21,8 @@ static struct guarded table[FB_GUARD_REGIONS];
 static void on_sigbus(int signo, siginfo_t *info, void *context) {
     (void)context;
     int saved_errno = errno;
-    uintptr_t address = (uintptr_t)info->si_addr;
+    /* Only a fault has an address. */
+    uintptr_t address = info->si_code > 0 ? (uintptr_t)info->si_addr : 0;
     for (unsigned i = 0; i < FB_GUARD_REGIONS; i++) {
         uintptr_t base = (uintptr_t)table[i].base;
         if (base == 0 || address < base || address - base >= table[i].size)
@@ -36,6 +37,8 @@ static void on_sigbus(int signo, siginfo_t *info, void *context) {
     }
     /* Not ours: let the same access fault again with the default action. */
     signal(signo, SIG_DFL);
+    if (info->si_code <= 0)
+        raise(signo); /* sent by a process: there is no access that would fault again */
 }
 
 int fb_guard_init(void) {

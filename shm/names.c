@@ -42,7 +42,7 @@ bool fb_hugetlbfs_mount(unsigned nth, char path[FB_PATH_MAX]) {
         char *pagesize = hasmntopt(&entry, "pagesize");
         if (pagesize != NULL && strncmp(pagesize, "pagesize=2M", 11) != 0)
             continue;
-        if (nth-- != 0)
+        if (strlen(entry.mnt_dir) >= FB_PATH_MAX || nth-- != 0)
             continue;
         found = snprintf(path, FB_PATH_MAX, "%s", entry.mnt_dir) < (int)FB_PATH_MAX;
     }

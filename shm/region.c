@@ -36,7 +36,13 @@ static void *map_aligned(size_t size, int flags, int fd) {
     if (before != 0)
         munmap(base, before);
     munmap((char *)start + size, FB_HUGEPAGE_BYTES - before);
-    return mmap((void *)start, size, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0);
+    void *mapped = mmap((void *)start, size, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0);
+    if (mapped == MAP_FAILED) {
+        int error = errno;
+        munmap((void *)start, size);
+        errno = error;
+    }
+    return mapped;
 }
 
 static int populate(void *base, size_t size) {
@@ -170,6 +176,9 @@ int fb_region_create(struct fb_region *region, const char *name, enum fb_kind ki
         error = try_hugetlbfs(region, name, kind, worker, size);
     if (error != 0)
         error = try_shm(region, name, kind, worker, size, mode != FB_HUGEPAGES_NEVER);
+    /* Whole huge pages may not fit where 4 KB pages do. */
+    if (error != 0 && mode == FB_HUGEPAGES_AUTO)
+        error = try_shm(region, name, kind, worker, size, false);
     if (error != 0) {
         char path[FB_PATH_MAX];
         fb_object_path(path, FB_SHM_DIR, name, kind, worker);
@@ -238,7 +247,8 @@ int fb_region_open(struct fb_region *region, const char *path, bool writable, si
                    unsigned owner) {
     memset(region, 0, sizeof *region);
     snprintf(region->path, sizeof region->path, "%s", path);
-    region->fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC);
+    /* O_NONBLOCK: anybody can put a FIFO into /dev/shm, and opening that waits. */
+    region->fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (region->fd < 0) {
         int error = errno;
         if (error != ENOENT)
@@ -252,7 +262,8 @@ int fb_region_open(struct fb_region *region, const char *path, bool writable, si
         error = -errno;
     } else if (!S_ISREG(st.st_mode) ||
                (st.st_uid != geteuid() && st.st_uid != 0 && st.st_uid != owner)) {
-        fb_error("%s belongs to uid %u: expected uid %u or root", path, (unsigned)st.st_uid,
+        fb_error("%s is %s of uid %u: expected a file of uid %u or root", path,
+                 S_ISREG(st.st_mode) ? "a file" : "no file, but something", (unsigned)st.st_uid,
                  (unsigned)geteuid());
         error = -EPERM;
     } else if ((size_t)st.st_size < min_size) {

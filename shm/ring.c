@@ -14,6 +14,7 @@ static long futex(const _Atomic uint32_t *word, int op, uint32_t value,
     return syscall(SYS_futex, word, op, value, timeout, NULL, 0);
 }
 
+/* Relaxed: the producer reads back what it wrote itself. */
 void fb_tx_init(struct fb_tx *tx, struct fb_down *down, const struct fb_up *up) {
     uint64_t seq = atomic_load_explicit(&down->published, memory_order_relaxed);
     *tx = (struct fb_tx){
@@ -43,6 +44,7 @@ static void ring_doorbell(struct fb_down *down) {
     futex(&down->doorbell, FUTEX_WAKE, INT_MAX, NULL);
 }
 
+/* Relaxed look at parked: F2 stands before it, see ring.h. */
 bool fb_tx_ring(struct fb_tx *tx, uint64_t now_ns, bool force, bool *woken) {
     if (tx->unrung_since_ns == 0)
         return false;
@@ -64,6 +66,7 @@ bool fb_tx_ring(struct fb_tx *tx, uint64_t now_ns, bool force, bool *woken) {
     return false;
 }
 
+/* Relaxed look at cursor: its writer is dead, or revoked for long enough that it stores no more. */
 struct fb_verdict fb_tx_judge(struct fb_tx *tx) {
     struct fb_verdict verdict = {.violation = fb_tx_refresh(tx)};
     uint64_t cursor = atomic_load_explicit(&tx->up->cursor, memory_order_relaxed);
@@ -82,7 +85,7 @@ struct fb_verdict fb_tx_judge(struct fb_tx *tx) {
     return verdict;
 }
 
-/* Orders and epochs ring at once, by the same fence and look at parked as packets. */
+/* Orders and epochs ring at once, by the same fence and relaxed look at parked as packets. */
 static void ring_at_once(struct fb_tx *tx) {
     fb_tx_fence();
     if (tx->up != NULL && atomic_load_explicit(&tx->up->parked, memory_order_relaxed) != 0)
@@ -101,6 +104,7 @@ void fb_tx_set_order(struct fb_tx *tx, enum fb_order order) {
     ring_at_once(tx);
 }
 
+/* Relaxed: claim.h says how the up side came to be ours, with acquire. */
 void fb_rx_init(struct fb_rx *rx, const struct fb_down *down, struct fb_up *up) {
     *rx = (struct fb_rx){
         .down = down,
@@ -117,9 +121,10 @@ void fb_rx_init(struct fb_rx *rx, const struct fb_down *down, struct fb_up *up) 
     rx->publishes = atomic_load_explicit(&down->publishes, memory_order_relaxed);
 }
 
+/* Relaxed loads and stores: F1 orders parked against published, order and epoch, see ring.h. */
 enum fb_wake fb_rx_park(struct fb_rx *rx, unsigned timeout_ms) {
     uint32_t bell = atomic_load_explicit(&rx->down->doorbell, memory_order_relaxed);
-    enum fb_order order = fb_rx_order(rx);
+    enum fb_order order = (enum fb_order)rx->order;
     atomic_store_explicit(&rx->up->parked, 1, memory_order_relaxed);
     /* F1: pairs with F2 in fb_tx_fence */
     atomic_thread_fence(memory_order_seq_cst);
@@ -135,6 +140,13 @@ enum fb_wake fb_rx_park(struct fb_rx *rx, unsigned timeout_ms) {
     return wake;
 }
 
+/* In the order of sequence numbers, which wraps. Relaxed: see fb_rx_stamp(). */
+static bool ends_after(const struct fb_stamp *stamp, uint64_t seq) {
+    uint64_t end = atomic_load_explicit(&stamp->end_seq, memory_order_relaxed);
+    return end - seq - 1 < UINT64_MAX / 2;
+}
+
+/* Relaxed: statistics; an entry that was overwritten meanwhile is found out by the count. */
 uint64_t fb_rx_stamp(struct fb_rx *rx) {
     /* Not older than published, which was loaded with acquire: its stamp is there. */
     uint64_t publishes = atomic_load_explicit(&rx->down->publishes, memory_order_relaxed);
@@ -145,9 +157,12 @@ uint64_t fb_rx_stamp(struct fb_rx *rx) {
     }
     for (; rx->publishes != publishes; rx->publishes++) {
         const struct fb_stamp *stamp = &rx->down->stamps[rx->publishes % FB_STAMPS];
-        uint64_t end = atomic_load_explicit(&stamp->end_seq, memory_order_relaxed);
-        if (end - rx->next - 1 >= UINT64_MAX / 2)
-            continue; /* ends at or before next, in the wrapping order */
+        if (!ends_after(stamp, rx->next))
+            continue;
+        /* The first that was looked at need not be the first that ends after next. */
+        if (rx->publishes != 0 &&
+            ends_after(&rx->down->stamps[(rx->publishes - 1) % FB_STAMPS], rx->next))
+            return 0;
         uint64_t time_ns = atomic_load_explicit(&stamp->time_ns, memory_order_relaxed);
         publishes = atomic_load_explicit(&rx->down->publishes, memory_order_relaxed);
         return publishes - rx->publishes < FB_STAMPS ? time_ns : 0;

@@ -59,8 +59,10 @@ static struct capture_config config_of_lo(void) {
 
 /* Idle is not the end of it: the kernel holds frames back to fill a block. */
 static void take_at_least(unsigned count) {
-    for (unsigned i = 0; i < 2000 && taken.count < count; i++)
+    for (unsigned waits = 0; waits < 100 && taken.count < count; waits++) {
+        capture_wait(capture, 100000);
         assert_int_equal(take(capture, &taken, 1), CAPTURE_IDLE);
+    }
     assert_true(taken.count >= count);
 }
 

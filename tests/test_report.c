@@ -69,8 +69,8 @@ static struct fake *make_fake(void) {
     ctl->pid = 4711;
     ctl->flow_table_rung = FB_RUNG_4K;
     atomic_store(&ctl->links, 2);
-    fb_ctl_set_link_type(ctl, 0, 1);
-    fb_ctl_set_link_type(ctl, 1, 113);
+    fb_ctl_add_link_type(ctl, 0, 1);
+    fb_ctl_add_link_type(ctl, 1, 113);
     for (unsigned k = 0; k < 2; k++) {
         fb_ctl_set_epoch(ctl, k, 1);
         fb_ctl_set_rung(ctl, k, FB_RUNG_THP);

@@ -33,6 +33,13 @@ void flow_states_fini(struct flow_states *states);
 void *flow_states_begin(struct flow_states *states, uint32_t handle, uint16_t generation,
                         bool *known);
 
+/* Fetches a flow's state ahead of flow_states_begin(); harmless for any handle. */
+static inline void flow_states_prefetch(const struct flow_states *states, uint32_t handle) {
+    uint32_t chunk = handle / FLOW_STATES_PER_CHUNK;
+    if (chunk < FLOW_STATES_CHUNKS && states->chunks[chunk] != NULL)
+        __builtin_prefetch(states->chunks[chunk] + handle % FLOW_STATES_PER_CHUNK * states->stride);
+}
+
 /* Forgets a flow. Returns its state, valid until the next call, or NULL if it was not begun. */
 void *flow_states_end(struct flow_states *states, uint32_t handle, uint16_t generation);
 

@@ -10,6 +10,9 @@
 /* Looks at an empty ring before parking: about as long as a wake costs, 12 us. */
 #define SPINS_BEFORE_PARK 2000u
 
+/* Packets whose flow state and first bytes are fetched ahead of the inspection. */
+#define STATES_AHEAD 4u
+
 static uint64_t monotonic_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -79,10 +82,15 @@ static bool work(struct worker_loop *loop, uint32_t n, enum loop_end *end) {
         uint64_t now_ns = monotonic_ns();
         fb_up_add_latency(loop->up, now_ns > stamp_ns ? now_ns - stamp_ns : 0);
     }
+    for (uint32_t i = 0; i < n; i++)
+        __builtin_prefetch(fb_rx_desc(rx, i));
     for (uint32_t i = 0; i < n; i++) {
         const struct fb_desc *desc = fb_rx_desc(rx, i);
-        __builtin_prefetch(fb_rx_desc(rx, i + 2));
-        __builtin_prefetch(fb_rx_bytes(rx, fb_rx_desc(rx, i + 1)));
+        if (i + STATES_AHEAD < n) {
+            const struct fb_desc *later = fb_rx_desc(rx, i + STATES_AHEAD);
+            flow_states_prefetch(&loop->states, later->handle);
+            __builtin_prefetch(fb_rx_bytes(rx, later));
+        }
         if (!fb_rx_begin(rx, i)) {
             *end = LOOP_REVOKED;
             return false;
@@ -107,6 +115,15 @@ static void end_orphan(void *arg, void *flow) {
         loop->ops->flow_end(loop->inspector, flow, &end, FB_END_ORPHANED);
 }
 
+static bool may_leave(struct worker_loop *loop, int leave) {
+    if (leave == 0)
+        return false;
+    if (loop->asked_ns == 0)
+        loop->asked_ns = monotonic_ns();
+    return leave >= 2 || (fb_ctl_run_state(loop->ctl->ctl) != FB_RUN_STOPPING &&
+                          monotonic_ns() - loop->asked_ns >= LEAVE_GRACE_NS);
+}
+
 /* An empty ring: spins, parks, and looks why there may be no more. True if the loop must end. */
 static bool idle(struct worker_loop *loop, const volatile int *leave, enum loop_end *end) {
     struct fb_rx *rx = &loop->rx;
@@ -119,7 +136,7 @@ static bool idle(struct worker_loop *loop, const volatile int *leave, enum loop_
             *end = LOOP_REVOKED;
             return true;
         }
-        if (order == FB_ORDER_STOP || *leave != 0) {
+        if (order == FB_ORDER_STOP || may_leave(loop, *leave)) {
             *end = order == FB_ORDER_STOP ? LOOP_STOPPED : LOOP_ASKED;
             return true;
         }

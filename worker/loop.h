@@ -30,14 +30,20 @@ struct worker_loop {
     struct fb_rx rx;
     struct fb_up *up;
     bool spin;
+    uint64_t asked_ns;                  /* when the first signal was noticed, or 0 */
     uint64_t counters[FB_WORKER_COUNT]; /* of this incarnation */
 };
 
 /*
- * Works until there is a reason to end. claim and everything in the loop are
- * the caller's. leave: how often a signal asked the worker to leave; once is
- * obeyed when the ring is empty, twice at the end of the burst.
+ * Works until there is a reason to end. Everything in the loop is the
+ * caller's. leave: how often a signal asked the worker to leave. Once is
+ * obeyed when the ring is empty, but not while the dispatcher is stopping,
+ * since then it orders that itself, nor before it had LEAVE_GRACE_NS to do so:
+ * a service manager signals both at once, and the rings are to be drained.
+ * Twice is obeyed at the end of the burst.
  */
+#define LEAVE_GRACE_NS UINT64_C(500000000)
+
 enum loop_end worker_loop_run(struct worker_loop *loop, const volatile int *leave);
 
 #endif

@@ -164,8 +164,9 @@ static inline void fb_ctl_beat(struct fb_ctl *ctl, uint64_t now_ns) {
 static inline int fb_ctl_link_type(const struct fb_ctl *ctl, unsigned link) {
     return atomic_load_explicit(&ctl->link_types[link], memory_order_relaxed);
 }
-static inline void fb_ctl_set_link_type(struct fb_ctl *ctl, unsigned link, int dlt) {
+static inline void fb_ctl_add_link_type(struct fb_ctl *ctl, unsigned link, int dlt) {
     atomic_store_explicit(&ctl->link_types[link], dlt, memory_order_relaxed);
+    atomic_store_explicit(&ctl->links, link + 1, memory_order_relaxed);
 }
 
 /* The epoch on offer. E1/E2: the store comes after the up side is whole. */

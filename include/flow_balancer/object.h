@@ -31,8 +31,8 @@ _Static_assert(sizeof(struct fb_header) == 48, "shared layout");
 /* The three outcomes of joining. */
 enum fb_join {
     FB_JOINED,
-    FB_NOT_YET, /* no such object, or still being made: try again */
-    FB_WRONG,   /* another version, another instance, somebody else's: logged with both values */
+    FB_NOT_YET, /* no such object, still being made, or of an earlier run: try again */
+    FB_WRONG,   /* another version, another kind, somebody else's: logged with both values */
 };
 
 /* Made from sizes and offsets of everything shared; two builds that differ in it cannot meet. */

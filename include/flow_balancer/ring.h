@@ -37,12 +37,9 @@
  * descriptor under inspection (busy) or the next one (idle), and is stored
  * before consumed at the end of a burst: so consumed <= cursor always holds in
  * the memory that is left, and at most the busy one is inspected twice.
- *
- * A producer handle can only stage and publish, a consumer handle can only
- * peek and release.
  */
 
-/* Producer handle. Dispatcher only, one thread. */
+/* Producer handle: can only stage and publish. Dispatcher only, one thread. */
 struct fb_tx {
     struct fb_desc *descs;
     uint8_t *arena;
@@ -57,12 +54,11 @@ struct fb_tx {
     uint64_t head;      /* arena position of the next byte */
     uint64_t tail;      /* a lower bound of the first byte in use */
     uint64_t publishes;
-    uint64_t unrung_since_ns; /* 0, or when the oldest news was published that the sleeper was not
-                                 woken for */
+    uint64_t unrung_since_ns; /* of the oldest news a sleeper was not woken for, or 0 */
     uint64_t last_ring_ns;
 };
 
-/* Consumer handle. Worker only, one thread. */
+/* Consumer handle: can only peek and release. Worker only, one thread. */
 struct fb_rx {
     const struct fb_down *down;
     struct fb_up *up;
@@ -75,20 +71,21 @@ struct fb_rx {
     uint64_t epoch;     /* of this incarnation */
     uint64_t publishes; /* stamps looked at */
     uint32_t burst;
+    uint32_t order; /* as last looked at: a change since then is news for fb_rx_park() */
 };
 
 /* Every frame starts on a cache line of its own. */
 #define FB_ARENA_ALIGN UINT64_C(64)
 /* What stays in a core's L2 while it is written again and again (measured: see tests/bench). */
 #define FB_ARENA_WINDOW UINT64_C(65536)
-/* A sleeper is woken for so many waiting descriptors or at this age, and not more often than this.
- */
+/* Descriptors are fetched for writing so far ahead: their lines come from the reader's cache. */
+#define FB_DESC_AHEAD 16u
+/* A sleeper is woken for so many waiting descriptors, or at this age; this often at most. */
 #define FB_RING_WAITING 64u
 #define FB_RING_AGE_NS UINT64_C(50000)
 #define FB_RING_PAUSE_NS UINT64_C(20000)
 
-/* Sets up a producer at the point where the down side stands. up may change later: fb_tx_attach().
- */
+/* Sets up a producer where the down side stands; up may be NULL until fb_tx_attach(). */
 void fb_tx_init(struct fb_tx *tx, struct fb_down *down, const struct fb_up *up);
 
 /* Puts a new up side in place after a death; consumed stays as judged by fb_tx_judge(). */
@@ -122,17 +119,17 @@ static inline uint8_t *fb_tx_bytes(const struct fb_tx *tx, uint64_t position) {
     return tx->arena + (position & tx->arena_mask);
 }
 
-/* Stages a packet whose bytes stand at the position just reserved. The caller fills the descriptor.
- */
+/* Stages a packet at the position just reserved; the caller fills the descriptor. */
 static inline struct fb_desc *fb_tx_stage(struct fb_tx *tx, uint64_t position, uint32_t caplen) {
     struct fb_desc *desc = &tx->descs[tx->seq & tx->slot_mask];
+    __builtin_prefetch(&tx->descs[(tx->seq + FB_DESC_AHEAD) & tx->slot_mask], 1);
     tx->seq++;
     tx->head = position + ((caplen + FB_ARENA_ALIGN - 1) & ~(FB_ARENA_ALIGN - 1));
     return desc;
 }
 
-/* Stages a descriptor without bytes, a flow end. Returns NULL if no slot is free, the kept ones
- * included. */
+/* Stages a descriptor without bytes, a flow end. NULL if no slot is free, the kept ones included.
+ */
 static inline struct fb_desc *fb_tx_stage_end(struct fb_tx *tx) {
     if (tx->seq - tx->consumed > tx->slot_mask)
         return NULL;
@@ -164,8 +161,7 @@ static inline void fb_tx_rewind(struct fb_tx *tx, bool lossless) {
     tx->head = (tx->head | tx->arena_mask) + 1;
 }
 
-/* Makes what is staged visible to the worker. The caller then needs one fb_tx_fence() for all
- * rings. */
+/* Makes what is staged visible. The caller then needs one fb_tx_fence() for all rings. */
 static inline void fb_tx_publish(struct fb_tx *tx, uint64_t now_ns) {
     if (tx->published == tx->seq)
         return;
@@ -182,8 +178,7 @@ static inline void fb_tx_publish(struct fb_tx *tx, uint64_t now_ns) {
 }
 
 static inline void fb_tx_fence(void) {
-    /* F2: pairs with F1 in fb_rx_park */
-    atomic_thread_fence(memory_order_seq_cst);
+    atomic_thread_fence(memory_order_seq_cst); /* F2: pairs with F1 in fb_rx_park */
 }
 
 /*
@@ -207,7 +202,7 @@ static inline enum fb_violation fb_tx_refresh(struct fb_tx *tx) {
     return FB_VIOLATION_COUNT;
 }
 
-/* What the last words of a dead or revoked worker say. */
+/* What the last words of a dead worker say. */
 struct fb_verdict {
     uint64_t resume_seq;         /* first descriptor that is not finished */
     bool suspect;                /* it was under inspection */
@@ -239,7 +234,6 @@ static inline uint32_t fb_rx_peek(struct fb_rx *rx) {
     return waiting < rx->burst ? (uint32_t)waiting : rx->burst;
 }
 
-/* The descriptor i after rx->next, and the bytes of a descriptor. */
 static inline const struct fb_desc *fb_rx_desc(const struct fb_rx *rx, uint32_t i) {
     return &rx->descs[(rx->next + i) & rx->slot_mask];
 }
@@ -249,11 +243,10 @@ static inline const uint8_t *fb_rx_bytes(const struct fb_rx *rx, const struct fb
 
 /*
  * Says that descriptor i after rx->next comes under inspection. Returns false
- * if this incarnation has been revoked: leave without touching the packet.
- * The cursor is stored before the epoch is looked at: the dispatcher raises
- * the epoch, waits, and then judges the cursor. No processor fence is needed:
- * after 10 ms the store has long left the store buffer, and a dead process has
- * none; the two signal fences keep the compiler from moving anything across.
+ * if this incarnation has been revoked: leave without touching the packet. The
+ * cursor is stored before the epoch is looked at; the dispatcher raises the
+ * epoch, waits, and then judges the cursor. No processor fence is needed: after
+ * 10 ms the store has left the store buffer, and a dead process has none.
  */
 static inline bool fb_rx_begin(const struct fb_rx *rx, uint32_t i) {
     /* Relaxed: read by the dispatcher only when this process is dead or revoked. */
@@ -281,13 +274,17 @@ enum fb_wake {
     FB_WAKE_SIGNAL,  /* a signal handler ran */
 };
 
-/* Sleeps until there is news, at most timeout_ms. Worker only. */
+/*
+ * Sleeps until there is news, at most timeout_ms. News of an order is one that
+ * differs from what fb_rx_order() last said. Worker only.
+ */
 enum fb_wake fb_rx_park(struct fb_rx *rx, unsigned timeout_ms);
 
 /* The order, and whether this incarnation may go on. */
-static inline enum fb_order fb_rx_order(const struct fb_rx *rx) {
+static inline enum fb_order fb_rx_order(struct fb_rx *rx) {
     /* A3: pairs with R3 in fb_tx_set_order */
-    return (enum fb_order)atomic_load_explicit(&rx->down->order, memory_order_acquire);
+    rx->order = atomic_load_explicit(&rx->down->order, memory_order_acquire);
+    return (enum fb_order)rx->order;
 }
 static inline bool fb_rx_revoked(const struct fb_rx *rx) {
     return atomic_load_explicit(&rx->down->epoch, memory_order_relaxed) != rx->epoch;
@@ -295,7 +292,8 @@ static inline bool fb_rx_revoked(const struct fb_rx *rx) {
 
 /*
  * When the descriptor at rx->next was published, or 0 if that is not known
- * (more than FB_STAMPS publishes behind). CLOCK_MONOTONIC nanoseconds.
+ * (more than FB_STAMPS / 2 publishes behind, or before this consumer was set
+ * up). CLOCK_MONOTONIC nanoseconds.
  */
 uint64_t fb_rx_stamp(struct fb_rx *rx);
 

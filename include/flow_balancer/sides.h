@@ -25,8 +25,8 @@
  * Sequence numbers are 64 bits wide, free-running and masked only at the
  * array. cursor holds sequence x 2 + busy.
  */
-#define FB_STAMPS 1024u /* publishes whose time is kept; a worker further behind is not measured   \
-                         */
+/* Publishes whose time is kept: a worker further behind is not measured. */
+#define FB_STAMPS 1024u
 
 /* When a publish was made: everything before end_seq and not before the previous end_seq. */
 struct fb_stamp {
@@ -139,6 +139,12 @@ static inline uint32_t fb_up_wish(const struct fb_up *up) {
 }
 static inline void fb_up_set_wish(struct fb_up *up, enum fb_wish wish) {
     atomic_store_explicit(&up->wish, wish, memory_order_relaxed);
+}
+static inline int64_t fb_up_pid(const struct fb_up *up) {
+    return atomic_load_explicit(&up->pid, memory_order_relaxed);
+}
+static inline void fb_up_set_pid(struct fb_up *up, int64_t pid) {
+    atomic_store_explicit(&up->pid, pid, memory_order_relaxed);
 }
 static inline void fb_up_set_cpu(struct fb_up *up, int cpu) {
     atomic_store_explicit(&up->cpu, cpu, memory_order_relaxed);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef TESTS_CHILD_H
+#define TESTS_CHILD_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/*
+ * Parts of a test that run in a forked child: what may kill, what changes
+ * mounts or the uid, and the other process of an agreement between two. A
+ * child expects with EXPECT(), never with cmocka's asserts, which would go on
+ * with the parent's tests in it; it ends by returning, or by the parent's hand.
+ */
+
+/* In a child: says what did not hold and ends it. */
+#define EXPECT(condition)                                                                          \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "child: %s:%d: %s\n", __FILE__, __LINE__, #condition);                 \
+            _exit(1);                                                                              \
+        }                                                                                          \
+    } while (0)
+
+typedef void (*child_body)(void *arg);
+
+static inline pid_t child_start(child_body body, void *arg) {
+    fflush(NULL);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        /* Deaths on purpose leave no core, and a sanitizer's handlers do not report them. */
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+        signal(SIGSEGV, SIG_DFL);
+        signal(SIGABRT, SIG_DFL);
+        alarm(60); /* a watchdog: no child outlives a test that broke off */
+        body(arg);
+        _exit(0);
+    }
+    return pid;
+}
+
+/* Waits for the child's end; returns the status of waitpid(). */
+static inline int child_wait(pid_t pid) {
+    int status;
+    while (waitpid(pid, &status, 0) != pid)
+        ;
+    return status;
+}
+
+static inline void child_kill(pid_t pid) {
+    kill(pid, SIGKILL);
+    child_wait(pid);
+}
+
+/* Runs it to its end, in which every EXPECT() held. */
+static inline void in_child(child_body body, void *arg) {
+    int status = child_wait(child_start(body, arg));
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        fail_msg("the child ended with wait status 0x%x", (unsigned)status);
+}
+
+/* Two processes in step: a letter through a pipe. */
+struct step {
+    int ends[2];
+};
+
+static inline void step_open(struct step *step) {
+    assert_int_equal(pipe2(step->ends, O_CLOEXEC), 0);
+}
+
+static inline void step_close(struct step *step) {
+    close(step->ends[0]);
+    close(step->ends[1]);
+}
+
+static inline void step_tell(const struct step *step, char letter) {
+    if (write(step->ends[1], &letter, 1) != 1)
+        _exit(1);
+}
+
+/* The next letter, or 0 if everybody who could tell is gone: close your own end for that. */
+static inline char step_hear(const struct step *step) {
+    char letter = 0;
+    return read(step->ends[0], &letter, 1) == 1 ? letter : (char)0;
+}
+
+/* In a child, for root: mounts of its own, which end with it. */
+static inline void private_mounts(void) {
+    EXPECT(unshare(CLONE_NEWNS) == 0);
+    EXPECT(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+}
+
+/* What is written to standard error between the two calls, in memory. */
+struct caught {
+    int file, saved;
+    char text[4096];
+};
+
+static inline void catch_begin(struct caught *c) {
+    fflush(stderr);
+    c->file = memfd_create("stderr", MFD_CLOEXEC);
+    c->saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (c->file < 0 || c->saved < 0 || dup2(c->file, STDERR_FILENO) < 0)
+        abort();
+}
+
+static inline const char *catch_end(struct caught *c) {
+    fflush(stderr);
+    dup2(c->saved, STDERR_FILENO);
+    close(c->saved);
+    ssize_t n = pread(c->file, c->text, sizeof c->text - 1, 0);
+    c->text[n > 0 ? n : 0] = '\0';
+    close(c->file);
+    return c->text;
+}
+
+static inline unsigned lines_of(const char *text) {
+    unsigned lines = 0;
+    for (; *text != '\0'; text++)
+        lines += *text == '\n';
+    return lines;
+}
+
+static inline void expect_one_line(const char *text, const char *part) {
+    if (lines_of(text) != 1 || strstr(text, part) == NULL)
+        fail_msg("not one line with '%s': '%s'", part, text);
+}
+
+#define SKIP(...)                                                                                  \
+    do {                                                                                           \
+        print_message("skip: " __VA_ARGS__);                                                       \
+        print_message("\n");                                                                       \
+        skip();                                                                                    \
+    } while (0)
+
+#endif
