@@ -36,7 +36,7 @@ PROGRAMS := $(BUILD)/flow-dispatcher $(BUILD)/flow-worker $(BUILD)/flow-stat
 TOOLS    := $(BUILD)/tracegen
 
 .DEFAULT_GOAL := help
-.PHONY: help build tests check check-proc check-san check-race fuzz soak bench lint format coverage install clean race-tests
+.PHONY: help build tests check check-proc check-san check-race bench lint format coverage install clean race-tests
 .SECONDARY:
 
 help:

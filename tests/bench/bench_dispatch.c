@@ -29,7 +29,7 @@
 #define DEPTH 10000u
 #define SLOTS 16384u
 #define ARENA (UINT64_C(16) << 20)
-#define MAX_FLOWS 4000000u
+#define MAX_FLOWS 2000000u
 
 static struct rig {
     struct fb_ctl_handle ctl;
