@@ -278,22 +278,27 @@ void fleet_poll(struct fleet *fleet, uint64_t now_ns) {
     decay_shares(fleet, now_ns);
 }
 
-void fleet_refresh(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
+/* Tells the heap a worker's load as it is now. */
+static void reload(struct fleet *fleet, unsigned worker) {
     struct lane *lane = &fleet->lanes[worker];
-    if (lane->tx.up == NULL)
-        return;
-    enum fb_violation violation = lane_refresh(lane);
-    if (__builtin_expect(violation != FB_VIOLATION_COUNT, 0)) {
-        if (lane->state != FB_STATE_DEAD)
-            violated(fleet, worker, violation, now_ns);
-        return;
-    }
-    if (!lane->in_heap)
-        return;
     uint64_t load = load_of(fleet, lane);
     if (load != lane->heap_load) {
         lane->heap_load = load;
         worker_heap_update(&fleet->heap, worker, load);
+    }
+}
+
+void fleet_refresh(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
+    struct lane *lane = &fleet->lanes[worker];
+    if (lane->tx.up == NULL)
+        return;
+    lane->round = fleet->round;
+    enum fb_violation violation = lane_refresh(lane);
+    if (__builtin_expect(violation != FB_VIOLATION_COUNT, 0)) {
+        if (lane->state != FB_STATE_DEAD)
+            violated(fleet, worker, violation, now_ns);
+    } else if (lane->in_heap) {
+        reload(fleet, worker);
     }
 }
 
@@ -305,7 +310,10 @@ void fleet_refresh(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
 unsigned fleet_least_loaded(struct fleet *fleet, uint64_t now_ns) {
     unsigned top = worker_heap_top(&fleet->heap);
     while (top != WORKER_HEAP_NONE) {
-        fleet_refresh(fleet, top, now_ns);
+        if (fleet_is_fresh(fleet, top))
+            reload(fleet, top);
+        else
+            fleet_refresh(fleet, top, now_ns);
         unsigned again = worker_heap_top(&fleet->heap);
         if (again == top)
             break;

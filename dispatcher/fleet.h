@@ -47,7 +47,8 @@ struct fleet {
     uint64_t redelivered;
     uint64_t decayed_ns;
     unsigned ready;
-    int given_up; /* a number that nobody claimed in time, or -1 */
+    uint64_t round; /* counted by the data path, once per burst; 0: each look reads consumed anew */
+    int given_up;   /* a number that nobody claimed in time, or -1 */
     bool stopping;
     bool ending; /* no number is offered again, whatever waits */
 };
@@ -71,7 +72,12 @@ void fleet_poll(struct fleet *fleet, uint64_t now_ns);
  */
 void fleet_refresh(struct fleet *fleet, unsigned worker, uint64_t now_ns);
 
-/* The least-loaded worker, by consumed re-read now; WORKER_HEAP_NONE if none is alive. */
+/* Whether consumed has been read in this round: it lies in another core's cache, 50 ns away. */
+static inline bool fleet_is_fresh(const struct fleet *fleet, unsigned worker) {
+    return fleet->round != 0 && fleet->lanes[worker].round == fleet->round;
+}
+
+/* The least-loaded worker, by consumed as read in this round; WORKER_HEAP_NONE if none is alive. */
 unsigned fleet_least_loaded(struct fleet *fleet, uint64_t now_ns);
 
 /* The supervisor will not start this number again. */

@@ -38,6 +38,7 @@ struct lane {
     uint64_t counters[FB_LANE_COUNT];
     double share;       /* packets given to it, decayed */
     uint64_t heap_load; /* the load by which the heap knows it */
+    uint64_t round;     /* of the fleet, in which consumed was last read */
     bool in_heap;
     bool touched; /* staged to in this burst */
     bool unrung;  /* has news for a sleeper that was not woken yet */

@@ -230,7 +230,8 @@ static void publish(struct loop *loop) {
         unsigned worker = loop->touched[t];
         struct lane *lane = &fleet->lanes[worker];
         lane->touched = false;
-        fleet_refresh(fleet, worker, loop->now_ns);
+        if (!fleet_is_fresh(fleet, worker))
+            fleet_refresh(fleet, worker, loop->now_ns);
         uint64_t waiting = lane_waiting(lane);
         if (waiting > lane->counters[FB_LANE_MAX_WAITING])
             lane->counters[FB_LANE_MAX_WAITING] = waiting;
@@ -265,6 +266,7 @@ static void refresh_in_turn(struct loop *loop) {
 enum loop_stop loop_deliver(struct loop *loop) {
     enum loop_stop stop = LOOP_DONE;
     unsigned i = loop->stopped_at;
+    loop->fleet->round++;
     refresh_in_turn(loop);
     look_up(loop, i);
     if (loop->flows->ends_pending != 0)
@@ -294,6 +296,7 @@ void loop_flush(struct loop *loop) {
     flows_expire(loop->flows);
     if (loop->flows->ends_pending != 0)
         stage_ends(loop);
+    loop->fleet->round++;
     refresh_in_turn(loop);
     publish(loop);
     ring(loop, true);
