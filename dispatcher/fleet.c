@@ -13,6 +13,12 @@
 #define DECAY_EVERY_NS UINT64_C(100000000)
 /* A new up side that could not be made (no room in /dev/shm) is tried again after this. */
 #define OFFER_AGAIN_NS UINT64_C(1000000000)
+/*
+ * Handles beyond one per flow and one per slot: ends of one burst that wait for
+ * the next to be staged. A worker with more ends pending has a full ring, so no
+ * flow is bound to it, and they are staged before its next packet.
+ */
+#define HANDLES_SPARE 256u
 
 static void set_state(struct fleet *fleet, unsigned worker, enum fb_state state, uint64_t now_ns) {
     fleet->lanes[worker].state = state;
@@ -44,11 +50,16 @@ static int offer(struct fleet *fleet, unsigned worker) {
     return 0;
 }
 
-/* Takes the up side away: nobody can claim it, and what it said is in the totals. */
+/*
+ * Takes the up side away, and its epoch with it: who is about to claim it, or
+ * has done so unseen, finds another one and lets go. What it said is in the
+ * totals.
+ */
 static void withdraw(struct fleet *fleet, unsigned worker) {
     struct lane *lane = &fleet->lanes[worker];
     if (lane->up_region.base == NULL)
         return;
+    fb_tx_set_epoch(&lane->tx, ++lane->epoch);
     fb_worker_totals_add(&fleet->totals[worker], up_of(lane));
     fb_guard_remove(lane->guard);
     lane->guard = -1;
@@ -61,7 +72,7 @@ static int lane_init(struct fleet *fleet, unsigned worker, enum fb_hugepages hug
     struct lane *lane = &fleet->lanes[worker];
     const struct fb_geometry *geometry = &fleet->ctl->geometry;
     struct fb_worker_entry *entry = &fleet->ctl->directory[worker];
-    uint64_t handles = geometry->max_flows + geometry->slots;
+    uint64_t handles = geometry->max_flows + geometry->slots + HANDLES_SPARE;
     int error = fb_region_create(&lane->down_region, fleet->ctl->name, FB_KIND_DOWN, worker,
                                  fb_down_footprint(geometry), hugepages, true);
     if (error == 0)
@@ -164,33 +175,39 @@ static void violated(struct fleet *fleet, unsigned worker, enum fb_violation vio
 /* Judges what a dead worker left, and offers its number again where that has a use. */
 static void settle(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
+    struct fb_verdict verdict = {.suspect = false};
     if (lane->up_region.base != NULL) {
         uint64_t before = lane->tx.consumed;
-        struct fb_verdict verdict = fb_tx_judge(&lane->tx);
+        verdict = fb_tx_judge(&lane->tx);
         lane_account(lane, before);
         if (verdict.violation != FB_VIOLATION_COUNT && !lane->revoked)
             fleet->violations[verdict.violation]++;
-        if (verdict.suspect && lane_mark_suspect(lane, verdict.resume_seq))
-            fleet->redelivered++;
         withdraw(fleet, worker);
     }
     lane->revoked = false;
     fb_ctl_set_pid(fleet->ctl, worker, 0);
     bool waits = lane->tx.seq != lane->tx.consumed;
     bool wanted = !fleet->ending && (!fleet->stopping || waits);
-    if (!wanted)
+    if (!wanted) {
         set_state(fleet, worker, FB_STATE_ABSENT, now_ns);
-    else if (offer(fleet, worker) == 0)
-        set_state(fleet, worker, FB_STATE_VACANT, now_ns);
-    else
-        set_state(fleet, worker, FB_STATE_DEAD, now_ns); /* tried again by poll_dead() */
+        return;
+    }
+    if (verdict.suspect && lane_mark_suspect(lane, verdict.resume_seq))
+        fleet->redelivered++;
+    /* An offer that fails is tried again by poll_dead(). */
+    bool offered = offer(fleet, worker) == 0;
+    set_state(fleet, worker, offered ? FB_STATE_VACANT : FB_STATE_DEAD, now_ns);
 }
 
 static void poll_offered(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     if (lane->up_region.base == NULL)
         return;
-    if (fb_up_wish(up_of(lane)) != FB_WISH_VACANT) {
+    uint32_t wish = fb_up_wish(up_of(lane));
+    if (fb_guard_faulted(lane->guard)) {
+        /* Whoever truncated it, nobody can claim it any more. */
+        violated(fleet, worker, FB_VIOLATION_FAULT, now_ns);
+    } else if (wish != FB_WISH_VACANT) {
         fb_ctl_set_pid(fleet->ctl, worker, fb_up_pid(up_of(lane)));
         if (lane->claims++ > 0)
             lane->counters[FB_LANE_RESTARTS]++;
@@ -357,6 +374,16 @@ bool fleet_drained(const struct fleet *fleet) {
             return false;
     }
     return true;
+}
+
+bool fleet_owes_ends(const struct fleet *fleet) {
+    for (unsigned k = 0; k < fleet->count; k++) {
+        const struct lane *lane = &fleet->lanes[k];
+        bool hopeless = lane->state == FB_STATE_VACANT && fleet->given_up >= 0;
+        if (lane->handles.pending != 0 && !hopeless)
+            return true;
+    }
+    return false;
 }
 
 bool fleet_gone(const struct fleet *fleet) {

@@ -94,6 +94,9 @@ void fleet_stop(struct fleet *fleet, bool now, uint64_t now_ns);
 /* True when every ring is empty, but for those that nobody will read any more. */
 bool fleet_drained(const struct fleet *fleet);
 
+/* True while flow ends wait for room in a ring that somebody will still read. */
+bool fleet_owes_ends(const struct fleet *fleet);
+
 /* True when no worker process is left, and none is awaited. */
 bool fleet_gone(const struct fleet *fleet);
 

@@ -118,6 +118,7 @@ static void begin_stop(struct run *run) {
     if (run->deadline_ns != UINT64_MAX)
         return;
     run->deadline_ns = run->loop.now_ns + run->options->drain_timeout_ns;
+    run->said_ns = run->loop.now_ns; /* the first second needs no word */
     fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_STOPPING);
 }
 
@@ -272,7 +273,7 @@ static void end_flows(struct run *run) {
             continue;
         }
         /* The ends of a worker that nobody starts again have nowhere to go. */
-        if (run->loop.now_ns >= run->deadline_ns || fleet_drained(&run->fleet))
+        if (run->loop.now_ns >= run->deadline_ns || !fleet_owes_ends(&run->fleet))
             break;
         pause_a_little(++waits);
     }
@@ -288,7 +289,7 @@ static void drain(struct run *run) {
         upkeep(run);
         if (run->loop.now_ns >= run->deadline_ns)
             break;
-        if (waits > YIELDS_BEFORE_SLEEP && time_to_say(run))
+        if (time_to_say(run))
             fb_info("draining: %.0f s left", (double)(run->deadline_ns - run->loop.now_ns) / 1e9);
         pause_a_little(waits);
     }
