@@ -45,7 +45,7 @@ struct run {
     struct fb_snapshot snapshot;
     struct fb_worker_totals totals[FB_MAX_WORKERS];
     uint64_t started_ns;
-    uint64_t first_taken_ns;
+    uint64_t first_taken_ns, drained_ns; /* 0: not yet */
     uint64_t polled_ns, snapshot_ns, said_ns;
     uint64_t alone_since_ns; /* nobody is alive since; 0: somebody is */
     uint64_t deadline_ns;    /* for draining; UINT64_MAX: not stopping */
@@ -108,6 +108,9 @@ static json_t *answer(void *arg, const char *name, const json_t *request) {
 static void publish_snapshot(struct run *run) {
     struct capture_stats stats;
     capture_stats(run->capture, &stats);
+    uint64_t until_ns = run->drained_ns != 0 ? run->drained_ns : run->loop.now_ns;
+    if (run->first_taken_ns != 0)
+        run->loop.run[FB_RUN_ELAPSED_NS] = until_ns - run->first_taken_ns;
     ledger_gather(&run->snapshot, &run->loop, &stats);
     fb_ctl_write_snapshot(run->ctl.ctl, &run->snapshot, run->fleet.count);
     fb_ctl_beat(run->ctl.ctl, run->loop.now_ns);
@@ -293,9 +296,7 @@ static void drain(struct run *run) {
             fb_info("draining: %.0f s left", (double)(run->deadline_ns - run->loop.now_ns) / 1e9);
         pause_a_little(waits);
     }
-    run->loop.now_ns = monotonic_ns();
-    if (run->first_taken_ns != 0)
-        run->loop.run[FB_RUN_ELAPSED_NS] = run->loop.now_ns - run->first_taken_ns;
+    run->loop.now_ns = run->drained_ns = monotonic_ns();
     fleet_stop(&run->fleet, !fleet_drained(&run->fleet), run->loop.now_ns);
     uint64_t leave_by = run->loop.now_ns + LEAVE_NS;
     for (unsigned waits = 0; !fleet_gone(&run->fleet) && run->loop.now_ns < leave_by; waits++) {

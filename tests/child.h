@@ -69,9 +69,19 @@ static inline void child_kill(pid_t pid) {
     child_wait(pid);
 }
 
-/* Runs it to its end, in which every EXPECT() held. */
+#define SKIP(...)                                                                                  \
+    do {                                                                                           \
+        print_message("skip: " __VA_ARGS__);                                                       \
+        print_message("\n");                                                                       \
+        skip();                                                                                    \
+    } while (0)
+
+/* Runs it to its end, in which every EXPECT() held; skips if it found that it cannot be run. */
+#define CHILD_SKIPS 77
 static inline void in_child(child_body body, void *arg) {
     int status = child_wait(child_start(body, arg));
+    if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_SKIPS)
+        SKIP("the child could not run, and said why");
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         fail_msg("the child ended with wait status 0x%x", (unsigned)status);
 }
@@ -142,12 +152,5 @@ static inline void expect_one_line(const char *text, const char *part) {
     if (lines_of(text) != 1 || strstr(text, part) == NULL)
         fail_msg("not one line with '%s': '%s'", part, text);
 }
-
-#define SKIP(...)                                                                                  \
-    do {                                                                                           \
-        print_message("skip: " __VA_ARGS__);                                                       \
-        print_message("\n");                                                                       \
-        skip();                                                                                    \
-    } while (0)
 
 #endif

@@ -246,10 +246,10 @@ static void sides_without_a_ctl_are_cleared_by_the_next_start(void **state) {
     make_debris(t, workers, "--orphan-timeout 1");
     assert_true(fb_object_path(ctl, FB_SHM_DIR, t->name, FB_KIND_CTL, 0));
     assert_int_equal(unlink(ctl), 0);
-    process_expect(t, process_start(t, "flow-balancer run -n @ -r t.pcap -w 1"), EXIT_DONE);
-    assert_int_equal(objects_of(t->name), 0);
     for (unsigned k = 0; k < 2; k++)
         process_expect(t, workers[k], EXIT_NOTHING_TO_CLAIM);
+    process_expect(t, process_start(t, "flow-balancer run -n @ -r t.pcap -w 1"), EXIT_DONE);
+    assert_int_equal(objects_of(t->name), 0);
 }
 
 static void orphans_rejoin_the_next_dispatcher_of_the_name(void **state) {

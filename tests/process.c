@@ -176,6 +176,8 @@ void pause_or_fail(struct test *t, double end, const char *what) {
 static unsigned split(struct test *t, char *command, char *words[WORDS_MAX]) {
     unsigned count = 0;
     for (char *word; (word = strsep(&command, " ")) != NULL;) {
+        if (*word == '\0') /* an option that was left empty */
+            continue;
         assert_in_range(count, 0, WORDS_MAX - 2);
         words[count++] = strcmp(word, "@") == 0 ? t->name : word;
     }
@@ -341,8 +343,8 @@ unsigned objects_of(const char *instance) {
     return count;
 }
 
-/* Says and removes what stands in dir and begins with the instance's name. */
-static unsigned clear_names(const struct test *t, const char *dir, const char *spared) {
+/* Removes what stands in dir and begins with the instance's name, and says so unless quiet. */
+static unsigned clear_names(const struct test *t, const char *dir, const char *spared, bool quiet) {
     DIR *entries = opendir(dir);
     unsigned left = 0;
     if (entries == NULL)
@@ -353,7 +355,7 @@ static unsigned clear_names(const struct test *t, const char *dir, const char *s
             (entry->d_name[length] != '.' && entry->d_name[length] != '-'))
             continue;
         const char *suffix = strrchr(entry->d_name, '.');
-        if (suffix == NULL || strcmp(suffix, spared) != 0) {
+        if (!quiet && (suffix == NULL || strcmp(suffix, spared) != 0)) {
             print_error("left: %s/%s\n", dir, entry->d_name);
             left++;
         }
@@ -408,14 +410,14 @@ int processes_tear_down(void **state) {
     for (double end = seconds_now() + LEAVE_S; !failed && reap(t) && seconds_now() < end;)
         pause_ms(2);
     if (reap(t)) {
-        left += each_descendant(getpid(), print_words, NULL);
+        left += failed ? 0 : each_descendant(getpid(), print_words, NULL);
         for (double end = seconds_now() + LEAVE_S; reap(t) && seconds_now() < end; pause_ms(2))
             each_descendant(getpid(), kill_one, NULL);
     }
     char run_time[FB_PATH_MAX];
-    left += clear_names(t, FB_SHM_DIR, "");
+    left += clear_names(t, FB_SHM_DIR, "", failed);
     if (fb_runtime_dir(run_time, false) == 0)
-        left += clear_names(t, run_time, ".log");
+        left += clear_names(t, run_time, ".log", failed);
     nftw(t->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     json_decref(t->report);
     free(t);

@@ -132,51 +132,83 @@ size_t records_drop_redelivered(struct records *r) {
     return flagged;
 }
 
-void expect_frames_once(struct records *r, uint64_t last) {
+/* What is wrong, in words. One test program, one thread: one place for it is enough. */
+static const char *problem(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static const char *problem(const char *format, ...) {
+    static char text[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return text;
+}
+
+const char *frames_problem(struct records *r, uint64_t last) {
     records_by_frame(r);
     for (size_t i = 0; i < r->count; i++) {
         uint64_t frame = r->rows[i].frame;
         if (frame < i + 1)
-            fail_msg("frame %" PRIu64 " was delivered twice, to workers %u and %u", frame,
-                     r->rows[i - 1].worker, r->rows[i].worker);
+            return problem("frame %" PRIu64 " was delivered twice, to workers %u and %u", frame,
+                           r->rows[i - 1].worker, r->rows[i].worker);
         if (frame > i + 1)
-            fail_msg("frame %zu was not delivered", i + 1);
+            return problem("frame %zu was not delivered", i + 1);
     }
     if (r->count != last)
-        fail_msg("%zu frames were delivered, not %" PRIu64, r->count, last);
+        return problem("%zu frames were delivered, not %" PRIu64, r->count, last);
+    return NULL;
 }
 
-/* Judges a row by the one before it in its flow, or NULL; returns the packets missing between. */
-static uint32_t judge(const struct record *row, const struct record *before, bool with_gaps) {
+/* Judges a row by the one before it in its flow, or NULL; adds the packets missing between. */
+static const char *row_problem(const struct record *row, const struct record *before,
+                               bool with_gaps, uint64_t *holes) {
     if (before != NULL && row->worker != before->worker)
-        fail_msg("flow %" PRIu64 ": frame %" PRIu64 " on worker %u, frame %" PRIu64 " on worker %u",
-                 row->flow, before->frame, before->worker, row->frame, row->worker);
+        return problem("flow %" PRIu64 ": frame %" PRIu64 " on worker %u, frame %" PRIu64
+                       " on worker %u",
+                       row->flow, before->frame, before->worker, row->frame, row->worker);
     if (before != NULL && row->frame <= before->frame)
-        fail_msg("flow %" PRIu64 ": frame %" PRIu64 " after frame %" PRIu64, row->flow, row->frame,
-                 before->frame);
+        return problem("flow %" PRIu64 ": frame %" PRIu64 " after frame %" PRIu64, row->flow,
+                       row->frame, before->frame);
     uint32_t wanted = before == NULL ? 0 : before->seq + 1;
     if (row->seq < wanted)
-        fail_msg("flow %" PRIu64 ", frame %" PRIu64 ": sequence %" PRIu32 " after %" PRIu32,
-                 row->flow, row->frame, row->seq, before->seq);
+        return problem("flow %" PRIu64 ", frame %" PRIu64 ": sequence %" PRIu32 ", not %" PRIu32,
+                       row->flow, row->frame, row->seq, wanted);
     uint32_t hole = row->seq - wanted;
-    bool told = with_gaps && (row->flags & RECORD_GAP) != 0;
-    if ((hole != 0) != told || (!with_gaps && (row->flags & RECORD_GAP) != 0))
-        fail_msg("flow %" PRIu64 ", frame %" PRIu64 ": a hole of %" PRIu32 ", flags %#x", row->flow,
-                 row->frame, hole, row->flags);
+    bool told = (row->flags & RECORD_GAP) != 0;
+    if ((hole != 0) != told || (told && !with_gaps))
+        return problem("flow %" PRIu64 ", frame %" PRIu64 ": a hole of %" PRIu32 ", flags %#x",
+                       row->flow, row->frame, hole, row->flags);
     if (((row->flags & RECORD_START) != 0) != (before == NULL))
-        fail_msg("flow %" PRIu64 ", frame %" PRIu64 ": flow start %s", row->flow, row->frame,
-                 before == NULL ? "missing" : "in mid-flow");
-    return hole;
+        return problem("flow %" PRIu64 ", frame %" PRIu64 ": flow start %s", row->flow, row->frame,
+                       before == NULL ? "missing" : "in mid-flow");
+    *holes += hole;
+    return NULL;
 }
 
-uint64_t expect_flows_in_order(struct records *r, bool with_gaps) {
-    uint64_t holes = 0;
+const char *flows_problem(struct records *r, bool with_gaps, uint64_t *holes) {
+    *holes = 0;
     if (r->count != 0)
         qsort(r->rows, r->count, sizeof *r->rows, by_flow);
     for (size_t i = 0; i < r->count; i++) {
         bool same = i != 0 && r->rows[i - 1].flow == r->rows[i].flow;
-        holes += judge(&r->rows[i], same ? &r->rows[i - 1] : NULL, with_gaps);
+        const char *found =
+            row_problem(&r->rows[i], same ? &r->rows[i - 1] : NULL, with_gaps, holes);
+        if (found != NULL)
+            return found;
     }
+    return NULL;
+}
+
+void expect_frames_once(struct records *r, uint64_t last) {
+    const char *found = frames_problem(r, last);
+    if (found != NULL)
+        fail_msg("%s", found);
+}
+
+uint64_t expect_flows_in_order(struct records *r, bool with_gaps) {
+    uint64_t holes;
+    const char *found = flows_problem(r, with_gaps, &holes);
+    if (found != NULL)
+        fail_msg("%s", found);
     return holes;
 }
 

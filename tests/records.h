@@ -46,14 +46,18 @@ void records_by_frame(struct records *r);
  */
 size_t records_drop_redelivered(struct records *r);
 
-/* Frames 1 to `last`, each once. */
-void expect_frames_once(struct records *r, uint64_t last);
+/* Frames 1 to `last`, each once. Returns what is wrong, good until the next check, or NULL. */
+const char *frames_problem(struct records *r, uint64_t last);
 
 /*
  * Every flow on one worker, its frames ascending, its sequence rising by one
  * from 0, `start` on its first row only; with_gaps: a hole is there exactly
- * where a row is flagged `gap`. Returns the sum of the holes.
+ * where a row is flagged `gap`. *holes: their sum. Returns as above.
  */
+const char *flows_problem(struct records *r, bool with_gaps, uint64_t *holes);
+
+/* The same two; they fail the test, and the second returns the sum of the holes. */
+void expect_frames_once(struct records *r, uint64_t last);
 uint64_t expect_flows_in_order(struct records *r, bool with_gaps);
 
 /* The tuple of each frame of a trace as a small number, the same for both directions. */

@@ -251,16 +251,19 @@ static void a_reader_that_lags_is_not_jumped_before(void **state) {
     head = r->tx.head;
     fb_tx_rewind(&r->tx, true);
     assert_true(r->tx.head == head);
-    /* It is still in the lap before. */
+    /* It is still in the lap before, far enough from here to either side. */
     ring_pass(r, 1);
-    put_all(r, 2, FB_ARENA_WINDOW);
-    ring_pass(r, 1);
-    put_all(r, 2, FB_ARENA_WINDOW);
+    fb_tx_rewind(&r->tx, true);
+    put_all(r, 3, FB_ARENA_WINDOW);
+    put_all(r, 1, FB_ARENA_WINDOW / 2);
+    ring_pass(r, 4);
+    put_all(r, 1, FB_ARENA_WINDOW / 2);
+    put_all(r, 1, FB_ARENA_WINDOW);
     assert_int_equal(r->tx.head & r->tx.arena_mask, FB_ARENA_WINDOW);
     head = r->tx.head;
     fb_tx_rewind(&r->tx, true);
     assert_true(r->tx.head == head);
-    ring_pass(r, 3);
+    ring_pass(r, 2);
 }
 
 /* ---- publish and peek */
