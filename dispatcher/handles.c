@@ -23,6 +23,7 @@ uint32_t handles_take(struct handles *handles, uint64_t flow_id, uint16_t *gener
     }
     struct handle *handle = &handles->table[number];
     handle->flow_id = flow_id;
+    handles->bound++;
     *generation = handle->generation;
     return number;
 }
@@ -37,6 +38,7 @@ void handles_end(struct handles *handles, uint32_t number, enum fb_end_reason re
         handles->table[handles->pending_tail].next = number;
     handles->pending_tail = number;
     handles->pending++;
+    handles->bound--;
 }
 
 bool handles_pop_end(struct handles *handles, struct pending_end *end) {

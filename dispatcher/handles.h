@@ -37,6 +37,7 @@ struct handles {
     uint32_t free_head;
     uint32_t pending_head, pending_tail;
     uint32_t pending;
+    uint32_t bound; /* that a flow has now */
 };
 
 /* A flow end that waits: what its descriptor needs. */

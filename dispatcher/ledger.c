@@ -26,5 +26,6 @@ void ledger_gather(struct fb_snapshot *snapshot, const struct loop *loop,
         const struct lane *lane = &fleet->lanes[k];
         memcpy(snapshot->lane[k], lane->counters, sizeof snapshot->lane[k]);
         snapshot->lane[k][FB_LANE_WAITING] = lane_waiting(lane);
+        snapshot->lane[k][FB_LANE_FLOWS_BOUND] = lane->handles.bound;
     }
 }

@@ -103,13 +103,28 @@ static uint32_t flow_of(struct loop *loop, unsigned i) {
     return flow;
 }
 
-/* Finds room in a worker's ring for packet i; reads consumed once more before it gives up. */
+/* Puts pending flow ends of a worker into the slots that are kept for them. */
+static void stage_ends_of(struct loop *loop, unsigned worker) {
+    if (loop->fleet->lanes[worker].handles.pending != 0)
+        loop->flows->ends_pending -=
+            lane_stage_ends(touch(loop, worker), loop->stamp_ns, loop->frame);
+}
+
+/*
+ * Finds room in a worker's ring for packet i; reads consumed once more before
+ * it gives up. Pending ends go first: a worker that makes room while a burst
+ * is delivered would else get one new flow after another, each with a handle,
+ * while the handles of those that ended wait here.
+ */
 static bool find_room(struct loop *loop, unsigned i, unsigned worker, uint64_t *position) {
     struct lane *lane = &loop->fleet->lanes[worker];
     uint32_t caplen = loop->burst.frames[i].caplen;
+    if (__builtin_expect(loop->flows->ends_pending != 0, 0))
+        stage_ends_of(loop, worker);
     if (__builtin_expect(fb_tx_reserve(&lane->tx, caplen, position), 1))
         return true;
     fleet_refresh(loop->fleet, worker, loop->now_ns);
+    stage_ends_of(loop, worker);
     return fb_tx_reserve(&lane->tx, caplen, position);
 }
 
@@ -211,13 +226,9 @@ static enum loop_stop deliver_one(struct loop *loop, unsigned i) {
     return LOOP_DONE;
 }
 
-/* Puts pending flow ends into the slots that are kept for them. */
 static void stage_ends(struct loop *loop) {
-    for (unsigned k = 0; k < loop->fleet->count && loop->flows->ends_pending != 0; k++) {
-        if (loop->fleet->lanes[k].handles.pending != 0)
-            loop->flows->ends_pending -=
-                lane_stage_ends(touch(loop, k), loop->stamp_ns, loop->frame);
-    }
+    for (unsigned k = 0; k < loop->fleet->count && loop->flows->ends_pending != 0; k++)
+        stage_ends_of(loop, k);
 }
 
 /* Publishes once per worker touched, one fence for all, and wakes who sleeps long enough. */

@@ -147,8 +147,14 @@ static char *read_filter(const char *path) {
         comment = c == '#' || (comment && c != '\n');
         putc(comment || c == '\n' ? ' ' : c, out);
     }
+    int error = ferror(file) != 0 ? errno : 0;
     fclose(file);
     fclose(out);
+    if (error != 0) {
+        fb_error("-F '%s': cannot read the filter file: %s", path, strerror(error));
+        free(text);
+        return NULL;
+    }
     return text;
 }
 
@@ -266,7 +272,7 @@ static bool set_time(struct options *o, enum option_code code, const char *text)
     }
 }
 
-/* Applies one option that says how the run is to be; its text lives as long as the process. */
+/* Applies one option that says how the run is to be; its text is kept by the caller. */
 static bool apply(struct options *o, enum option_code code, char *text) {
     switch (code) {
     case OPT_READ:
@@ -324,6 +330,19 @@ static bool apply(struct options *o, enum option_code code, char *text) {
     }
 }
 
+/* Keeps a value for as long as the options. */
+static bool keep(struct options *o, char *text) {
+    char **longer = realloc(o->texts, (o->text_count + 1) * sizeof *longer);
+    if (longer == NULL) {
+        fb_error("no memory for the options");
+        free(text);
+        return false;
+    }
+    o->texts = longer;
+    o->texts[o->text_count++] = text;
+    return true;
+}
+
 /* Notes the option for the report: its text, true, or a list where it was repeated. */
 static void note(json_t *json, enum option_code code, const char *text) {
     const char *name = "";
@@ -375,6 +394,8 @@ static enum options_result parse(struct options *o, poptContext context, json_t 
     int code;
     while ((code = poptGetNextOpt(context)) > 0) {
         char *text = poptGetOptArg(context);
+        if (!keep(o, text))
+            return OPTIONS_WRONG;
         switch (code) {
         case OPT_HELP:
             print_help(context);
@@ -417,6 +438,9 @@ enum options_result options_parse(struct options *options, int argc, const char 
 }
 
 void options_free(struct options *options) {
+    for (unsigned i = 0; i < options->text_count; i++)
+        free(options->texts[i]);
+    free(options->texts);
     free(options->filter);
     free(options->json);
 }

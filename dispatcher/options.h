@@ -41,6 +41,8 @@ struct options {
     double speed; /* 0: as fast as possible */
     enum fb_log_level log_level;
     char *json; /* the options as given, as JSON text, for the report */
+    char **texts;
+    unsigned text_count; /* values as given, which the members above point into */
 };
 
 enum options_result {

@@ -22,6 +22,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "flow_balancer/names.h"
+
 /*
  * Parts of a test that run in a forked child: what may kill, what changes
  * mounts or the uid, and the other process of an agreement between two. A
@@ -38,6 +40,8 @@
         }                                                                                          \
     } while (0)
 
+#define CHILD_SKIPS 77 /* exit status of a child that cannot be run */
+
 typedef void (*child_body)(void *arg);
 
 static inline pid_t child_start(child_body body, void *arg) {
@@ -45,10 +49,12 @@ static inline pid_t child_start(child_body body, void *arg) {
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        /* Deaths on purpose leave no core, and a sanitizer's handlers do not report them. */
+        /* Deaths on purpose leave no core, and are neither a report of a sanitizer nor a failure
+         * that cmocka would go on from. */
         setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-        signal(SIGSEGV, SIG_DFL);
-        signal(SIGABRT, SIG_DFL);
+        static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGABRT};
+        for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+            signal(signals[i], SIG_DFL);
         alarm(60); /* a watchdog: no child outlives a test that broke off */
         body(arg);
         _exit(0);
@@ -77,7 +83,6 @@ static inline void child_kill(pid_t pid) {
     } while (0)
 
 /* Runs it to its end, in which every EXPECT() held; skips if it found that it cannot be run. */
-#define CHILD_SKIPS 77
 static inline void in_child(child_body body, void *arg) {
     int status = child_wait(child_start(body, arg));
     if (WIFEXITED(status) && WEXITSTATUS(status) == CHILD_SKIPS)
@@ -111,10 +116,36 @@ static inline char step_hear(const struct step *step) {
     return read(step->ends[0], &letter, 1) == 1 ? letter : (char)0;
 }
 
-/* In a child, for root: mounts of its own, which end with it. */
-static inline void private_mounts(void) {
+/* In a child: says why it cannot be run, and ends it. */
+static inline void child_skip(const char *why) {
+    printf("skip: %s\n", why);
+    fflush(stdout);
+    _exit(CHILD_SKIPS);
+}
+
+/*
+ * In a child, for root: mounts of its own, which end with it. In a chroot whose
+ * root is no mount point only those over `point` are its own: returns false then.
+ */
+static inline bool private_mounts(const char *point) {
     EXPECT(unshare(CLONE_NEWNS) == 0);
-    EXPECT(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+        return true;
+    if (mount(NULL, point, NULL, MS_PRIVATE, NULL) != 0)
+        child_skip("in this chroot no mount can be kept from the rest of the machine");
+    return false;
+}
+
+/* In a child, for root: a /dev/shm that is not the machine's, and no hugetlbfs. */
+static inline void private_shm(const char *options) {
+    bool all = private_mounts(FB_SHM_DIR);
+    char path[FB_PATH_MAX];
+    while (fb_hugetlbfs_mount(0, path)) {
+        if (!all)
+            child_skip("in this chroot a hugetlbfs mount cannot be put aside");
+        EXPECT(umount2(path, MNT_DETACH) == 0);
+    }
+    EXPECT(mount("tmpfs", FB_SHM_DIR, "tmpfs", 0, options) == 0);
 }
 
 /* What is written to standard error between the two calls, in memory. */

@@ -40,6 +40,7 @@ static struct fleet fleet;
 static struct hand hands[FB_MAX_WORKERS];
 static uint64_t now_ns;
 static bool fleet_is_there;
+static uint64_t max_flows_of_fleet = 1024; /* what the handles of each worker are made for */
 
 static inline void no_fleet(void) {
     for (unsigned k = 0; k < FB_MAX_WORKERS; k++) {
@@ -78,7 +79,7 @@ static inline void make_fleet(unsigned workers, uint32_t depth, const char *poli
         geometry->slots *= 2;
     geometry->worker_burst = depth / 4 < 1 ? 1 : depth / 4 > 32 ? 32 : depth / 4;
     geometry->arena_bytes = 65536;
-    geometry->max_flows = 1024;
+    geometry->max_flows = max_flows_of_fleet;
     const struct fleet_timing timing = {.failover_ns = failover_ns,
                                         .start_timeout_ns = 30 * SECOND};
     fleet_is_there = true;

@@ -23,17 +23,19 @@
 struct ring_start {
     const char *text;
     uint64_t seq;      /* of the first descriptor */
-    uint64_t position; /* the arena position that is passed, less one lap: 0 stands for none */
+    uint64_t position; /* in the arena, that is passed after so many laps */
+    uint32_t laps;
     uint32_t doorbell;
 };
 
 #define BEFORE_WRAP 3u /* descriptors before the wrap */
 
 static const struct ring_start ring_starts[] = {
-    {"0", 0, 0, 0},
-    {"2^32", (UINT64_C(1) << 32) - BEFORE_WRAP, UINT64_C(1) << 32, UINT32_MAX},
-    {"2^63", (UINT64_C(1) << 63) - BEFORE_WRAP, UINT64_C(1) << 63, UINT32_MAX - 1},
-    {"2^64", UINT64_C(0) - BEFORE_WRAP, 0, UINT32_MAX},
+    {"0", 0, 0, 0, 0},
+    {"2^32", (UINT64_C(1) << 32) - BEFORE_WRAP, UINT64_C(1) << 32, 1, UINT32_MAX},
+    {"2^63", (UINT64_C(1) << 63) - BEFORE_WRAP, UINT64_C(1) << 63, 1, UINT32_MAX - 1},
+    {"2^64", UINT64_C(0) - BEFORE_WRAP, 0, 1, UINT32_MAX},
+    {"2^64 two laps on", UINT64_C(0) - 2 * BEFORE_WRAP, 0, 2, UINT32_MAX},
 };
 #define RING_STARTS (sizeof ring_starts / sizeof *ring_starts)
 
@@ -70,9 +72,7 @@ static inline void ring_make(struct ring *r, uint32_t depth, uint32_t slots, uin
     fb_up_format(r->up, ring_instance, 0, 1, r->start->seq);
     atomic_store(&r->down->doorbell, r->start->doorbell);
     fb_tx_init(&r->tx, r->down, r->up);
-    /* At the start of the last lap before the wrap. */
-    if (r->start->seq != 0)
-        r->tx.head = r->tx.tail = r->start->position - arena_bytes;
+    r->tx.head = r->tx.tail = r->start->position - r->start->laps * arena_bytes;
     fb_tx_set_epoch(&r->tx, 1);
     fb_rx_init(&r->rx, r->down, r->up);
 }

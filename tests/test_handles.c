@@ -131,6 +131,13 @@ static uint32_t any(const struct model *m, enum where where) {
     return NO_HANDLE;
 }
 
+static uint32_t how_many(const struct model *m, enum where where) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < HANDLES; i++)
+        n += m->where[i] == where;
+    return n;
+}
+
 static void take_one(struct model *m, uint64_t id) {
     uint16_t generation;
     uint32_t handle = handles_take(&handles, id, &generation);
@@ -184,6 +191,7 @@ static void random_use_agrees_with_a_plain_list(void **state) {
             m.in_use--;
         }
         assert_int_equal(handles.pending, m.pending_count);
+        assert_int_equal(handles.bound, how_many(&m, BOUND));
     }
 }
 

@@ -116,6 +116,7 @@ static void a_frame_too_long_for_the_end_goes_to_the_front_up_to_the_oldest_fram
     assert_true(ring_put(r, 960));
     ring_pass(r, 1);
     assert_false(ring_put(r, 1025));
+    assert_false(ring_put(r, 1025)); /* nor if it is asked for again */
     assert_int_equal(next_offset(r, 128), 0);
     assert_true(ring_put(r, 128));
     assert_false(ring_put(r, 897));
@@ -301,13 +302,13 @@ static void publishing_nothing_is_nothing(void **state) {
 static void a_burst_of_the_worker_is_bounded(void **state) {
     struct ring *r = *state;
     ring_make(r, 16, 32, ARENA);
-    put_all(r, 11, 10);
+    put_all(r, 9, 10);
     fb_tx_publish(&r->tx, 1);
     assert_int_equal(fb_rx_peek(&r->rx), 4);
     fb_rx_release(&r->rx, 4);
-    assert_int_equal(fb_rx_peek(&r->rx), 4);
+    assert_int_equal(fb_rx_peek(&r->rx), 4); /* of five */
     fb_rx_release(&r->rx, 4);
-    assert_int_equal(fb_rx_peek(&r->rx), 3);
+    assert_int_equal(fb_rx_peek(&r->rx), 1);
 }
 
 static void descriptors_and_bytes_arrive_as_they_were_written(void **state) {

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/child.h"
+
+#include <errno.h>
+
+#include "flow_balancer/log.h"
+
+/*
+ * A pipe in packet mode stands for standard error: each read() returns what
+ * one write() wrote, so a line that came in pieces would be seen.
+ */
+static int ends[2], saved;
+static char packet[4096];
+
+static int set_up(void **state) {
+    (void)state;
+    fb_log_init("tester", FB_LOG_INFO);
+    return pipe2(ends, O_DIRECT | O_NONBLOCK | O_CLOEXEC);
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    close(ends[0]);
+    close(ends[1]);
+    return 0;
+}
+
+static void to_pipe(void) {
+    fflush(stderr);
+    saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    dup2(ends[1], STDERR_FILENO);
+}
+
+static void to_terminal(void) {
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+}
+
+/* The next write, or NULL if there was none. */
+static const char *next_write(void) {
+    ssize_t n = read(ends[0], packet, sizeof packet - 1);
+    if (n < 0)
+        return NULL;
+    packet[n] = '\0';
+    return packet;
+}
+
+static void a_level_beyond_the_last_writes_nothing(void **state) {
+    (void)state;
+    to_pipe();
+    fb_debug("not %s", "this");
+    fb_log_set_level(FB_LOG_ERROR);
+    fb_warning("nor this");
+    fb_info("nor this");
+    to_terminal();
+    assert_null(next_write());
+}
+
+static void an_unknown_level_is_refused(void **state) {
+    (void)state;
+    static const char *const bad[] = {"", "ERROR", "warn", "errors", "4"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        enum fb_log_level level = FB_LOG_WARNING;
+        assert_int_equal(fb_log_parse_level(bad[i], &level), -EINVAL);
+        assert_int_equal(level, FB_LOG_WARNING);
+    }
+}
+
+static void every_level_has_its_name(void **state) {
+    (void)state;
+    static const char *const names[] = {"error", "warning", "info", "debug"};
+    for (unsigned i = 0; i < 4; i++) {
+        enum fb_log_level level;
+        char expected[64];
+        assert_int_equal(fb_log_parse_level(names[i], &level), 0);
+        assert_int_equal(level, i);
+        fb_log_set_level(level);
+        to_pipe();
+        fb_log(level, "%d of %s", 7, "9");
+        to_terminal();
+        snprintf(expected, sizeof expected, "tester: %s: 7 of 9\n", names[i]);
+        const char *line = next_write();
+        assert_non_null(line);
+        assert_string_equal(line, expected);
+    }
+}
+
+static void a_line_is_one_write(void **state) {
+    (void)state;
+    to_pipe();
+    fb_error("first");
+    fb_info("second");
+    to_terminal();
+    const char *line = next_write();
+    assert_non_null(line);
+    assert_string_equal(line, "tester: error: first\n");
+    line = next_write();
+    assert_non_null(line);
+    assert_string_equal(line, "tester: info: second\n");
+    assert_null(next_write());
+}
+
+static void a_line_that_is_too_long_is_cut_and_still_one_line(void **state) {
+    (void)state;
+    static char text[3000];
+    memset(text, 'x', sizeof text - 1);
+    /* Around every length at which something might be cut off by one. */
+    for (size_t length = 990; length <= 1030; length++) {
+        to_pipe();
+        fb_error("%.*s", (int)length, text);
+        to_terminal();
+        const char *line = next_write();
+        assert_non_null(line);
+        size_t n = strlen(line);
+        assert_true(n <= 1024 && line[n - 1] == '\n' && line[n - 2] == 'x');
+        if (n < 1023)
+            assert_int_equal(n, strlen("tester: error: \n") + length);
+        assert_null(next_write());
+    }
+    to_pipe();
+    fb_error("%s", text);
+    to_terminal();
+    assert_int_equal(lines_of(next_write()), 1);
+}
+
+static void a_closed_standard_error_is_no_error(void **state) {
+    (void)state;
+    fflush(stderr);
+    saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    close(STDERR_FILENO);
+    fb_error("into nothing");
+    to_terminal();
+}
+
+#define LOG_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        LOG_TEST(a_level_beyond_the_last_writes_nothing),
+        LOG_TEST(an_unknown_level_is_refused),
+        LOG_TEST(every_level_has_its_name),
+        LOG_TEST(a_line_is_one_write),
+        LOG_TEST(a_line_that_is_too_long_is_cut_and_still_one_line),
+        LOG_TEST(a_closed_standard_error_is_no_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

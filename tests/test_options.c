@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "dispatcher/options.h"
+#include "flow_balancer/names.h"
+
+#define SECOND UINT64_C(1000000000)
+#define MS UINT64_C(1000000)
+
+static struct options options;
+static char errors[65536], output[65536];
+
+/* Standard output or error goes to memory from here to take_back(). */
+static int divert(int fd, int *kept) {
+    int memory = memfd_create("diverted", MFD_CLOEXEC);
+    assert_true(memory >= 0);
+    fflush(NULL);
+    *kept = dup(fd);
+    dup2(memory, fd);
+    return memory;
+}
+
+static void take_back(int fd, int kept, int memory, char *text, size_t room) {
+    fflush(NULL);
+    ssize_t n = pread(memory, text, room - 1, 0);
+    text[n < 0 ? 0 : n] = '\0';
+    dup2(kept, fd);
+    close(kept);
+    close(memory);
+}
+
+/* Parses a command line that ends with NULL, program name apart. */
+static enum options_result parse(const char *const *args) {
+    static const char *argv[OPTIONS_SOURCES_MAX * 2 + 16];
+    int argc = 1, kept_output, kept_errors;
+    argv[0] = "flow-dispatcher";
+    while (args[argc - 1] != NULL) {
+        argv[argc] = args[argc - 1];
+        argc++;
+    }
+    argv[argc] = NULL;
+    options_free(&options);
+    int out = divert(STDOUT_FILENO, &kept_output);
+    int err = divert(STDERR_FILENO, &kept_errors);
+    enum options_result result = options_parse(&options, argc, argv);
+    take_back(STDERR_FILENO, kept_errors, err, errors, sizeof errors);
+    take_back(STDOUT_FILENO, kept_output, out, output, sizeof output);
+    return result;
+}
+
+#define PARSE(...) parse((const char *const[]){__VA_ARGS__, NULL})
+
+static int no_options(void **state) {
+    (void)state;
+    options_free(&options);
+    memset(&options, 0, sizeof options);
+    return 0;
+}
+
+static void one_line_was_logged_with(const char *part) {
+    const char *end = strchr(errors, '\n');
+    assert_non_null(end);
+    assert_string_equal(end, "\n");
+    assert_non_null(strstr(errors, "error: "));
+    if (strstr(errors, part) == NULL)
+        fail_msg("'%s' is not in: %s", part, errors);
+}
+
+struct row {
+    const char *option;
+    const char *good[12];
+    const char *bad[24];
+};
+
+static const struct row rows[] = {
+    {"--snapshot-length",
+     {"0", "1", "262144", "0096"},
+     {"", "-1", "262145", "96k", "x", " 1", "1 "}},
+    {"--buffer-size", {"1", "2097151"}, {"", "0", "2097152", "1.5", "-1", "2M"}},
+    {"--direction", {"in", "out", "inout"}, {"", "IN", "both", "inou"}},
+    {"--name", {"a", "A-Z_09", "x1"}, {"", "a b", "a/b", "..", "a.b", "\xc3\xa4"}},
+    {"--workers", {"1", "8"}, {"", "0", "257", "-1", "1.0", "two", "18446744073709551617"}},
+    {"--max-workers", {"8", "256"}, {"", "0", "257", "8x"}},
+    {"--policy", {"backlog", "backlog-share"}, {"", "hsh", "Backlog", "backlog-"}},
+    {"--on-full", {"block", "drop"}, {"", "wait", "BLOCK"}},
+    {"--timeout",
+     {"all=never", "other=1", "tcp-opening=1,other=never", "udp-oneway=31536000"},
+     {"", "all", "all=", "all=0", "all=-1", "all=1.5", "other=31536001", "x=1", "other=1,"}},
+    {"--max-flows", {"1", "1000000", "134217728"}, {"", "0", "134217729", "1M"}},
+    {"--ring-depth", {"1", "10000", "16777216"}, {"", "0", "16777217", "1K"}},
+    {"--ring-bytes",
+     {"auto", "1M", "1048576", "16M", "64G"},
+     {"", "1048575", "1023K", "65G", "16MB", "M", "AUTO", "-1", "99999999999999999999"}},
+    {"--hugepages", {"auto", "require", "never"}, {"", "yes", "thp"}},
+    {"--failover", {"0", "1000", "0.5", "never", "86400000"}, {"", "-1", "86400001", "1s", "inf"}},
+    {"--start-timeout", {"0", "30", ".5", "86400"}, {"", "-1", "86401", "never", "nan", "30s"}},
+    {"--no-worker-timeout", {"0", "30"}, {"", "-0.1", "86401", "x"}},
+    {"--drain-timeout", {"0", "30"}, {"", "-0.1", "86401", "x"}},
+    {"--loop", {"1", "1099511627776"}, {"", "0", "1099511627777", "-1", "x"}},
+    {"--speed", {"max", "1", "0.5", "0.000001", "1e6"}, {"", "0", "-1", "MAX", "1x", "1e7", "inf"}},
+    {"--log-level", {"error", "warning", "info", "debug"}, {"", "Info", "3", "warn"}},
+    {"--read", {"a", "-", "/x/y"}, {""}},
+};
+
+static void every_bad_value_is_refused_with_one_line_that_names_it(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (unsigned v = 0; rows[i].bad[v] != NULL; v++) {
+            char named[128];
+            enum options_result result = PARSE("-r", "x.pcap", rows[i].option, rows[i].bad[v]);
+            if (result != OPTIONS_WRONG)
+                fail_msg("%s '%s' was taken", rows[i].option, rows[i].bad[v]);
+            snprintf(named, sizeof named, "%s '%s': ", rows[i].option, rows[i].bad[v]);
+            one_line_was_logged_with(named);
+            assert_string_equal(output, "");
+        }
+    }
+}
+
+static void every_good_value_is_taken_in_silence_and_noted(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (unsigned v = 0; rows[i].good[v] != NULL; v++) {
+            enum options_result result = PARSE("-r", "x.pcap", rows[i].option, rows[i].good[v]);
+            if (result != OPTIONS_RUN)
+                fail_msg("%s '%s': %s", rows[i].option, rows[i].good[v], errors);
+            assert_string_equal(errors, "");
+            assert_string_equal(output, "");
+            json_t *json = json_loads(options.json, 0, NULL);
+            const json_t *noted = json_object_get(json, rows[i].option + 2);
+            if (json_is_array(noted))
+                noted = json_array_get(noted, 1);
+            assert_string_equal(json_string_value(noted), rows[i].good[v]);
+            json_decref(json);
+        }
+    }
+}
+
+static void what_is_no_option_is_refused(void **state) {
+    (void)state;
+    assert_int_equal(PARSE("-r", "x", "--nonsense"), OPTIONS_WRONG);
+    one_line_was_logged_with("--nonsense");
+    assert_int_equal(PARSE("-r", "x", "-Z"), OPTIONS_WRONG);
+    one_line_was_logged_with("-Z");
+    assert_int_equal(PARSE("-r", "x", "trace.pcap"), OPTIONS_WRONG);
+    one_line_was_logged_with("'trace.pcap'");
+    assert_int_equal(PARSE("-r", "x", "-w"), OPTIONS_WRONG);
+    one_line_was_logged_with("-w");
+    assert_int_equal(PARSE("-r", "x", "--preload=3"), OPTIONS_WRONG);
+    one_line_was_logged_with("--preload");
+}
+
+static void what_does_not_go_together_is_refused(void **state) {
+    (void)state;
+    static const char *const nothing[] = {NULL};
+    assert_int_equal(parse(nothing), OPTIONS_WRONG);
+    one_line_was_logged_with("-r FILE");
+    assert_int_equal(PARSE("-w", "3"), OPTIONS_WRONG);
+    one_line_was_logged_with("-i IFACE");
+    assert_int_equal(PARSE("-r", "x.pcap", "-i", "lo"), OPTIONS_WRONG);
+    one_line_was_logged_with("'x.pcap'");
+    one_line_was_logged_with("'lo'");
+    assert_int_equal(PARSE("-i", "lo", "--preload"), OPTIONS_WRONG);
+    one_line_was_logged_with("--preload");
+    assert_int_equal(PARSE("-i", "lo", "--loop", "2"), OPTIONS_WRONG);
+    one_line_was_logged_with("--loop");
+    assert_int_equal(PARSE("-i", "lo", "--speed", "1"), OPTIONS_WRONG);
+    one_line_was_logged_with("--speed");
+    assert_int_equal(PARSE("-i", "lo", "--loop", "1", "--speed", "max"), OPTIONS_RUN);
+    assert_int_equal(PARSE("-r", "x", "-w", "9", "--max-workers", "8"), OPTIONS_WRONG);
+    one_line_was_logged_with("--max-workers 8");
+    assert_int_equal(PARSE("-r", "x", "--max-workers", "7"), OPTIONS_WRONG); /* -w is 8 */
+    assert_int_equal(PARSE("-r", "x", "--bpf", "tcp", "--bpf", "udp"), OPTIONS_WRONG);
+    one_line_was_logged_with("--bpf");
+}
+
+static void more_sources_than_there_is_room_for_are_refused(void **state) {
+    (void)state;
+    static const char *args[OPTIONS_SOURCES_MAX + 2];
+    for (unsigned i = 0; i < OPTIONS_SOURCES_MAX; i++)
+        args[i] = "-rx";
+    assert_int_equal(parse(args), OPTIONS_RUN);
+    assert_int_equal(options.file_count, OPTIONS_SOURCES_MAX);
+    args[OPTIONS_SOURCES_MAX] = "-rlast";
+    assert_int_equal(parse(args), OPTIONS_WRONG);
+    one_line_was_logged_with("'last'");
+}
+
+static void a_filter_file_that_cannot_be_read_is_refused(void **state) {
+    (void)state;
+    assert_int_equal(PARSE("-r", "x", "-F", "/nonexistent/filter"), OPTIONS_WRONG);
+    one_line_was_logged_with("'/nonexistent/filter'");
+    assert_int_equal(PARSE("-r", "x", "-F", "/tmp"), OPTIONS_WRONG); /* opens, but does not read */
+    one_line_was_logged_with("'/tmp'");
+}
+
+static void a_filter_file_is_one_line_without_its_comments(void **state) {
+    (void)state;
+    char path[] = "/tmp/test_options.XXXXXX";
+    int fd = mkstemp(path);
+    static const char text[] = "# web\ntcp port 80 # and its like\nor tcp port 443";
+    assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+    close(fd);
+    enum options_result result = PARSE("-r", "x", "-F", path);
+    enum options_result both = OPTIONS_RUN;
+    char filter[128] = "";
+    if (result == OPTIONS_RUN) {
+        snprintf(filter, sizeof filter, "%s", options.filter);
+        both = PARSE("-r", "x", "--bpf", "udp", "-F", path);
+    }
+    unlink(path);
+    assert_int_equal(result, OPTIONS_RUN);
+    assert_int_equal(both, OPTIONS_WRONG);
+    assert_null(strchr(filter, '\n'));
+    char words[128] = "";
+    for (char *word = strtok(filter, " "); word != NULL; word = strtok(NULL, " ")) {
+        strcat(words, word);
+        strcat(words, " ");
+    }
+    assert_string_equal(words, "tcp port 80 or tcp port 443 ");
+}
+
+static void the_defaults_are_those_of_the_manual(void **state) {
+    (void)state;
+    struct flow_timeouts timeouts;
+    flow_timeouts_init(&timeouts);
+    assert_int_equal(PARSE("-r", "x.pcap"), OPTIONS_RUN);
+    assert_int_equal(options.file_count, 1);
+    assert_string_equal(options.files[0], "x.pcap");
+    assert_string_equal(options.name, "flow-balancer");
+    assert_int_equal(options.workers, 8);
+    assert_int_equal(options.max_workers, 8);
+    assert_string_equal(options.policy->name, "backlog-share");
+    assert_true(options.block);
+    assert_int_equal(options.depth, 10000);
+    assert_int_equal(options.max_flows, 1000000);
+    assert_int_equal(options.ring_bytes, 0);
+    assert_int_equal(options.hugepages, FB_HUGEPAGES_AUTO);
+    assert_int_equal(options.failover_ns, SECOND);
+    assert_int_equal(options.start_timeout_ns, 30 * SECOND);
+    assert_int_equal(options.no_worker_timeout_ns, 30 * SECOND);
+    assert_int_equal(options.drain_timeout_ns, 30 * SECOND);
+    assert_int_equal(options.loops, 1);
+    assert_true(options.speed <= 0);
+    assert_false(options.preload || options.no_promiscuous);
+    assert_null(options.filter);
+    assert_null(options.report);
+    assert_string_equal(options.direction, "inout");
+    assert_int_equal(options.log_level, FB_LOG_INFO);
+    assert_memory_equal(&options.timeouts, &timeouts, sizeof timeouts);
+}
+
+static void what_is_given_is_what_is_meant(void **state) {
+    (void)state;
+    assert_int_equal(PARSE("-i", "eth0", "-i", "eth1", "-s", "96", "-B", "4096", "-p", "-Q", "in",
+                           "-n", "ids", "-w", "4", "--max-workers", "16", "--policy", "backlog",
+                           "--bpf", "tcp or udp", "--report", "out.json", "--timeout",
+                           "all=5,other=never", "--timeout", "udp-oneway=7", "--max-flows", "5000",
+                           "--ring-depth", "100", "--ring-bytes", "2M", "--hugepages", "require",
+                           "--failover", "250", "--start-timeout", "1.5", "--no-worker-timeout",
+                           "2", "--drain-timeout", "0", "--log-level", "debug"),
+                     OPTIONS_RUN);
+    assert_int_equal(options.interface_count, 2);
+    assert_string_equal(options.interfaces[0], "eth0");
+    assert_string_equal(options.interfaces[1], "eth1");
+    assert_int_equal(options.snaplen, 96);
+    assert_int_equal(options.buffer_kib, 4096);
+    assert_true(options.no_promiscuous);
+    assert_string_equal(options.direction, "in");
+    assert_string_equal(options.name, "ids");
+    assert_int_equal(options.workers, 4);
+    assert_int_equal(options.max_workers, 16);
+    assert_string_equal(options.policy->name, "backlog");
+    assert_string_equal(options.filter, "tcp or udp");
+    assert_string_equal(options.report, "out.json");
+    assert_int_equal(options.timeouts.seconds[FLOW_CLASS_TCP_OPENING], 5);
+    assert_int_equal(options.timeouts.seconds[FLOW_CLASS_OTHER], FLOW_TIMEOUT_NEVER);
+    assert_int_equal(options.timeouts.seconds[FLOW_CLASS_UDP_ONEWAY], 7);
+    assert_int_equal(options.max_flows, 5000);
+    assert_int_equal(options.depth, 100);
+    assert_int_equal(options.ring_bytes, 2u << 20);
+    assert_int_equal(options.hugepages, FB_HUGEPAGES_REQUIRE);
+    assert_int_equal(options.failover_ns, 250 * MS);
+    assert_int_equal(options.start_timeout_ns, 1500 * MS);
+    assert_int_equal(options.no_worker_timeout_ns, 2 * SECOND);
+    assert_int_equal(options.drain_timeout_ns, 0);
+    assert_int_equal(options.log_level, FB_LOG_DEBUG);
+    assert_int_equal(PARSE("-r", "-", "--failover", "never", "--speed", "2", "--loop", "3",
+                           "--preload", "--ring-bytes", "auto"),
+                     OPTIONS_RUN);
+    assert_int_equal(options.failover_ns, UINT64_MAX);
+    assert_true(options.speed > 1.99 && options.speed < 2.01);
+    assert_int_equal(options.loops, 3);
+    assert_true(options.preload);
+    assert_string_equal(options.files[0], "-");
+}
+
+static void files_block_and_interfaces_drop_unless_told_otherwise(void **state) {
+    (void)state;
+    static const struct {
+        const char *source, *value;
+        bool block;
+    } cases[] = {{"-r", NULL, true},    {"-i", NULL, false},   {"-r", "drop", false},
+                 {"-r", "block", true}, {"-i", "drop", false}, {"-i", "block", true}};
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *args[] = {cases[i].source, "x", cases[i].value == NULL ? NULL : "--on-full",
+                              cases[i].value, NULL};
+        assert_int_equal(parse(args), OPTIONS_RUN);
+        assert_int_equal(options.block, cases[i].block);
+    }
+}
+
+static void help_version_list_and_clean_need_no_source(void **state) {
+    (void)state;
+    assert_int_equal(PARSE("--help"), OPTIONS_DONE);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_non_null(strstr(output, rows[i].option));
+    assert_string_equal(errors, "");
+    assert_int_equal(PARSE("-h", "--nonsense"), OPTIONS_DONE);
+    assert_int_equal(PARSE("--version"), OPTIONS_DONE);
+    assert_string_equal(output, "flow-dispatcher " FB_VERSION "\n");
+    assert_int_equal(PARSE("-D"), OPTIONS_INTERFACES);
+    assert_int_equal(PARSE("--clean", "-n", "old"), OPTIONS_CLEAN);
+    assert_string_equal(options.name, "old");
+    assert_int_equal(PARSE("--clean", "stray"), OPTIONS_WRONG);
+}
+
+static void options_are_noted_as_given(void **state) {
+    (void)state;
+    assert_int_equal(PARSE("-r", "a \"b\"", "-w", "4", "-rc", "--preload", "--read=d"),
+                     OPTIONS_RUN);
+    assert_string_equal(options.json, "{\"read\":[\"a \\\"b\\\"\",\"c\",\"d\"],\"workers\":\"4\","
+                                      "\"preload\":true}");
+    /* What is not UTF-8 cannot be noted, and is taken all the same. */
+    assert_int_equal(PARSE("-r", "\xff\xfe", "-r", "b", "-r", "\xff"), OPTIONS_RUN);
+    assert_int_equal(options.file_count, 3);
+    json_t *json = json_loads(options.json, 0, NULL);
+    assert_true(json_is_object(json));
+    json_decref(json);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_bad_value_is_refused_with_one_line_that_names_it),
+        cmocka_unit_test(what_is_no_option_is_refused),
+        cmocka_unit_test(what_does_not_go_together_is_refused),
+        cmocka_unit_test(more_sources_than_there_is_room_for_are_refused),
+        cmocka_unit_test(a_filter_file_that_cannot_be_read_is_refused),
+        cmocka_unit_test(every_good_value_is_taken_in_silence_and_noted),
+        cmocka_unit_test(the_defaults_are_those_of_the_manual),
+        cmocka_unit_test(what_is_given_is_what_is_meant),
+        cmocka_unit_test(files_block_and_interfaces_drop_unless_told_otherwise),
+        cmocka_unit_test(help_version_list_and_clean_need_no_source),
+        cmocka_unit_test(a_filter_file_is_one_line_without_its_comments),
+        cmocka_unit_test(options_are_noted_as_given),
+    };
+    return cmocka_run_group_tests(tests, NULL, no_options);
+}
