@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "fleet.h"
 
-#include <math.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -10,7 +9,6 @@
 #include "flow_balancer/lock.h"
 #include "flow_balancer/log.h"
 
-#define DECAY_EVERY_NS UINT64_C(100000000)
 /* A new up side that could not be made (no room in /dev/shm) is tried again after this. */
 #define OFFER_AGAIN_NS UINT64_C(1000000000)
 /*
@@ -93,14 +91,13 @@ static int lane_init(struct fleet *fleet, unsigned worker, enum fb_hugepages hug
 }
 
 int fleet_init(struct fleet *fleet, struct fb_ctl *ctl, const struct policy *policy,
-               enum fb_hugepages hugepages, const struct fleet_timing *timing) {
+               double max_share, enum fb_hugepages hugepages, const struct fleet_timing *timing) {
     memset(fleet, 0, sizeof *fleet);
     fleet->ctl = ctl;
     fleet->count = ctl->geometry.max_workers;
-    fleet->policy = policy;
     fleet->timing = *timing;
     fleet->given_up = -1;
-    worker_heap_init(&fleet->heap);
+    balance_init(&fleet->balance, policy, max_share);
     for (unsigned k = 0; k < fleet->count; k++) {
         struct lane *lane = &fleet->lanes[k];
         lane->down_region.fd = lane->up_region.fd = -1;
@@ -128,37 +125,9 @@ void fleet_fini(struct fleet *fleet) {
     }
 }
 
-static uint64_t load_of(const struct fleet *fleet, const struct lane *lane) {
-    const struct policy_facts facts = {.waiting = lane_waiting(lane), .share = lane->share};
-    return fleet->policy->load(&facts);
-}
-
-static void join_heap(struct fleet *fleet, unsigned worker) {
-    struct lane *lane = &fleet->lanes[worker];
-    /* At the mean of the others: from zero it would get every new flow for a while. */
-    if (fleet->ready > 0) {
-        double sum = 0;
-        for (unsigned k = 0; k < fleet->count; k++)
-            sum += fleet->lanes[k].in_heap ? fleet->lanes[k].share : 0;
-        lane->share = sum / fleet->ready;
-    }
-    lane->heap_load = load_of(fleet, lane);
-    worker_heap_add(&fleet->heap, worker, lane->heap_load);
-    lane->in_heap = true;
-    fleet->ready++;
-}
-
-static void leave_heap(struct fleet *fleet, unsigned worker) {
-    if (!fleet->lanes[worker].in_heap)
-        return;
-    worker_heap_remove(&fleet->heap, worker);
-    fleet->lanes[worker].in_heap = false;
-    fleet->ready--;
-}
-
 static void revoke_worker(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
-    leave_heap(fleet, worker);
+    balance_leave(&fleet->balance, worker);
     lane->revoked = true;
     fb_tx_set_epoch(&lane->tx, lane->epoch + 1);
     set_state(fleet, worker, FB_STATE_DEAD, now_ns);
@@ -235,13 +204,13 @@ static void poll_process(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
                        (long long)fb_ctl_pid(fleet->ctl, worker));
         else if (!fleet->stopping)
             fb_info("worker %u left; its flows wait for its next process", worker);
-        leave_heap(fleet, worker);
+        balance_leave(&fleet->balance, worker);
         set_state(fleet, worker, FB_STATE_DEAD, now_ns);
         settle(fleet, worker, now_ns);
     } else if (lane->state == FB_STATE_STARTING && wish == FB_WISH_READY) {
         set_state(fleet, worker, fleet->stopping ? FB_STATE_STOPPING : FB_STATE_READY, now_ns);
         if (!fleet->stopping)
-            join_heap(fleet, worker);
+            balance_join(&fleet->balance, worker);
     } else if (lane->state == FB_STATE_STARTING &&
                now_ns - lane->state_since_ns >= fleet->timing.start_timeout_ns) {
         fb_warning("worker %u did not become ready within %.1f s; it is revoked", worker,
@@ -255,22 +224,6 @@ static void poll_dead(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     uint64_t wait = lane->up_region.base != NULL ? REVOKE_WAIT_NS : OFFER_AGAIN_NS;
     if (now_ns - lane->state_since_ns >= wait)
         settle(fleet, worker, now_ns);
-}
-
-static void decay_shares(struct fleet *fleet, uint64_t now_ns) {
-    if (now_ns - fleet->decayed_ns < DECAY_EVERY_NS)
-        return;
-    double seconds = fleet->decayed_ns == 0 ? 0 : (double)(now_ns - fleet->decayed_ns) / 1e9;
-    double factor = exp2(-seconds / POLICY_HALF_LIFE_S);
-    fleet->decayed_ns = now_ns;
-    for (unsigned k = 0; k < fleet->count; k++) {
-        struct lane *lane = &fleet->lanes[k];
-        lane->share *= factor;
-        if (lane->in_heap) {
-            lane->heap_load = load_of(fleet, lane);
-            worker_heap_update(&fleet->heap, k, lane->heap_load);
-        }
-    }
 }
 
 void fleet_poll(struct fleet *fleet, uint64_t now_ns) {
@@ -292,17 +245,7 @@ void fleet_poll(struct fleet *fleet, uint64_t now_ns) {
             break;
         }
     }
-    decay_shares(fleet, now_ns);
-}
-
-/* Tells the heap a worker's load as it is now. */
-static void reload(struct fleet *fleet, unsigned worker) {
-    struct lane *lane = &fleet->lanes[worker];
-    uint64_t load = load_of(fleet, lane);
-    if (load != lane->heap_load) {
-        lane->heap_load = load;
-        worker_heap_update(&fleet->heap, worker, load);
-    }
+    balance_decay(&fleet->balance, now_ns);
 }
 
 void fleet_refresh(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
@@ -310,33 +253,28 @@ void fleet_refresh(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     if (lane->tx.up == NULL)
         return;
     lane->round = fleet->round;
+    uint64_t before = lane->counters[FB_LANE_INSPECTED];
     enum fb_violation violation = lane_refresh(lane);
-    if (__builtin_expect(violation != FB_VIOLATION_COUNT, 0)) {
-        if (lane->state != FB_STATE_DEAD)
-            violated(fleet, worker, violation, now_ns);
-    } else if (lane->in_heap) {
-        reload(fleet, worker);
-    }
+    if (__builtin_expect(violation == FB_VIOLATION_COUNT, 1))
+        balance_update(&fleet->balance, worker, lane_waiting(lane),
+                       lane->counters[FB_LANE_INSPECTED] - before, now_ns);
+    else if (lane->state != FB_STATE_DEAD)
+        violated(fleet, worker, violation, now_ns);
 }
 
-/*
- * Between refreshes a load only grows, by what is assigned, so the loads that
- * the heap knows are lower bounds: only the top has to be put right, until one
- * stays on top.
- */
-unsigned fleet_least_loaded(struct fleet *fleet, uint64_t now_ns) {
-    unsigned top = worker_heap_top(&fleet->heap);
-    while (top != WORKER_HEAP_NONE) {
-        if (fleet_is_fresh(fleet, top))
-            reload(fleet, top);
-        else
-            fleet_refresh(fleet, top, now_ns);
-        unsigned again = worker_heap_top(&fleet->heap);
-        if (again == top)
-            break;
-        top = again;
+unsigned fleet_pick(struct fleet *fleet, uint64_t hash, uint64_t now_ns) {
+    struct balance *balance = &fleet->balance;
+    /* Who leads the heap may have finished more than is known: look, until one leads that is known.
+     */
+    unsigned last = WORKER_HEAP_NONE;
+    unsigned top = worker_heap_top(&balance->heap);
+    while (balance->policy->kind == POLICY_LEAST && top != WORKER_HEAP_NONE && top != last &&
+           !fleet_is_fresh(fleet, top)) {
+        fleet_refresh(fleet, top, now_ns);
+        last = top;
+        top = worker_heap_top(&balance->heap);
     }
-    return top;
+    return balance_pick(balance, hash);
 }
 
 void fleet_give_up(struct fleet *fleet, unsigned worker) {
@@ -349,7 +287,7 @@ void fleet_stop(struct fleet *fleet, bool now, uint64_t now_ns) {
     fleet->ending = now;
     for (unsigned k = 0; k < fleet->count; k++) {
         struct lane *lane = &fleet->lanes[k];
-        leave_heap(fleet, k);
+        balance_leave(&fleet->balance, k);
         if (lane->tx.up == NULL)
             continue;
         fleet_refresh(fleet, k, now_ns);

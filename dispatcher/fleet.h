@@ -9,13 +9,12 @@
 #include "flow_balancer/region.h"
 #include "flow_balancer/report.h"
 
+#include "balance.h"
 #include "lane.h"
-#include "policy.h"
-#include "worker_heap.h"
 
 /*
  * The fleet: all worker numbers, their life (life.h has the drawing), and the
- * heap of those that may get new flows. Dispatcher only, one thread.
+ * balance between those that may get new flows. Dispatcher only, one thread.
  *
  * A number's up side exists from the start, vacant, so a worker can come at
  * any time. What the worker writes there is looked at here and nowhere else,
@@ -39,14 +38,11 @@ struct fleet {
     struct handles *handles[FB_MAX_WORKERS]; /* of the lanes, for flows_init() */
     unsigned count;                          /* numbers in use: max_workers */
     struct fb_ctl *ctl;
-    struct worker_heap heap;
-    const struct policy *policy;
+    struct balance balance;
     struct fleet_timing timing;
     struct fb_worker_totals totals[FB_MAX_WORKERS]; /* of incarnations that are gone */
     uint64_t violations[FB_VIOLATION_COUNT];
     uint64_t redelivered;
-    uint64_t decayed_ns;
-    unsigned ready;
     uint64_t round; /* counted by the data path, once per burst; 0: each look reads consumed anew */
     int given_up;   /* a number that nobody claimed in time, or -1 */
     bool stopping;
@@ -62,7 +58,7 @@ struct fleet {
  * caller's, its geometry filled in. Returns 0, or -errno after one logged line.
  */
 int fleet_init(struct fleet *fleet, struct fb_ctl *ctl, const struct policy *policy,
-               enum fb_hugepages hugepages, const struct fleet_timing *timing);
+               double max_share, enum fb_hugepages hugepages, const struct fleet_timing *timing);
 void fleet_fini(struct fleet *fleet);
 
 /* Looks after claims, deaths and deadlines. Every few milliseconds. */
@@ -77,8 +73,11 @@ static inline bool fleet_is_fresh(const struct fleet *fleet, unsigned worker) {
     return fleet->round != 0 && fleet->lanes[worker].round == fleet->round;
 }
 
-/* The least-loaded worker, by consumed as read in this round; WORKER_HEAP_NONE if none is alive. */
-unsigned fleet_least_loaded(struct fleet *fleet, uint64_t now_ns);
+/*
+ * The worker for a new flow with this hash, by consumed as read in this round;
+ * WORKER_HEAP_NONE if none is alive.
+ */
+unsigned fleet_pick(struct fleet *fleet, uint64_t hash, uint64_t now_ns);
 
 /* The supervisor will not start this number again. */
 void fleet_give_up(struct fleet *fleet, unsigned worker);

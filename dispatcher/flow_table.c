@@ -27,6 +27,11 @@ size_t flow_table_footprint(uint32_t capacity) {
     return passed_offset(capacity) + line_count(capacity);
 }
 
+static uint32_t reuse_limit(uint32_t capacity) {
+    uint64_t limit = (UINT64_C(1) << 53) / capacity - 1;
+    return limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX;
+}
+
 void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity) {
     assert(capacity >= 1 && capacity <= FLOW_TABLE_MAX);
     uint32_t index_mask = 1;
@@ -39,6 +44,7 @@ void flow_table_init(struct flow_table *table, void *memory, uint32_t capacity) 
         .capacity = capacity,
         .lines = line_count(capacity),
         .index_mask = index_mask,
+        .reuse_limit = reuse_limit(capacity),
         .free_head = NO_FLOW,
     };
 }
@@ -152,6 +158,10 @@ void flow_table_remove(struct flow_table *table, uint64_t hash, uint32_t flow) {
     }
     struct flow_entry *entry = &table->entries[flow];
     entry->key.word[4] &= ~(uint64_t)FLOW_LIVE;
+    if (entry->reuse == table->reuse_limit && table->retired < table->capacity / 2) {
+        table->retired++;
+        return;
+    }
     entry->reuse++;
     entry->handle = table->free_head;
     table->free_head = flow;

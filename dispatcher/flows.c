@@ -117,8 +117,8 @@ uint32_t flows_create(struct flows *flows, uint64_t hash, const struct fb_flow_k
     entry->state = flow_state_first(&flows->rules, proto, tcp_flags, payload_len);
     arm(flows, flow, class_of(flows, flow));
     flows->created++;
-    if (flows->table.used > flows->peak)
-        flows->peak = flows->table.used;
+    if (flow_table_live(&flows->table) > flows->peak)
+        flows->peak = flow_table_live(&flows->table);
     return flow;
 }
 

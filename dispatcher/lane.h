@@ -36,12 +36,9 @@ struct lane {
     struct mark *marks; /* FIFO of as many as the ring has slots */
     uint64_t marks_head, marks_tail;
     uint64_t counters[FB_LANE_COUNT];
-    double share;       /* packets given to it, decayed */
-    uint64_t heap_load; /* the load by which the heap knows it */
-    uint64_t round;     /* of the fleet, in which consumed was last read */
-    bool in_heap;
-    bool touched; /* staged to in this burst */
-    bool unrung;  /* has news for a sleeper that was not woken yet */
+    uint64_t round; /* of the fleet, in which consumed was last read */
+    bool touched;   /* staged to in this burst */
+    bool unrung;    /* has news for a sleeper that was not woken yet */
 
     /* Life: see fleet.h. */
     enum fb_state state;

@@ -18,7 +18,7 @@ void ledger_gather(struct fb_snapshot *snapshot, const struct loop *loop,
     snapshot->run[FB_RUN_INTERFACE_DROPS] = capture->interface_drops;
     snapshot->run[FB_RUN_REDELIVERED] = fleet->redelivered;
     snapshot->run[FB_RUN_FLOWS_CREATED] = flows->created;
-    snapshot->run[FB_RUN_FLOWS_ACTIVE] = flows->table.used;
+    snapshot->run[FB_RUN_FLOWS_ACTIVE] = flow_table_live(&flows->table);
     snapshot->run[FB_RUN_FLOWS_PEAK] = flows->peak;
     snapshot->run[FB_RUN_SYN_ON_LIVE_FLOW] = flows->stray_syns;
     snapshot->run[FB_RUN_STAMPS_HELD] = loop->clock.held;

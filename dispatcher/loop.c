@@ -183,7 +183,7 @@ static void stage(struct loop *loop, unsigned i, uint32_t flow, unsigned start_f
     desc->dir_deaths_reason = fb_pack_dir_deaths_reason(direction(entry, decoded), 0, 0);
     entry->seq++;
     entry->gap = 0;
-    lane->share += 1.0;
+    balance_packet(&loop->fleet->balance, entry->worker);
     lane->counters[FB_LANE_ENTERED]++;
     lane->counters[FB_LANE_BYTES] += frame->caplen;
 }
@@ -195,8 +195,8 @@ static enum loop_stop deliver_one(struct loop *loop, unsigned i) {
     flows->now = loop->burst.ticks[i];
     uint32_t flow = flow_of(loop, i);
     bool bound = flow != NO_FLOW && (flows->table.entries[flow].key.word[4] & FLOW_BOUND) != 0;
-    unsigned worker =
-        bound ? flows->table.entries[flow].worker : fleet_least_loaded(loop->fleet, loop->now_ns);
+    unsigned worker = bound ? flows->table.entries[flow].worker
+                            : fleet_pick(loop->fleet, loop->burst.hashes[i], loop->now_ns);
     if (__builtin_expect(worker == WORKER_HEAP_NONE, 0)) {
         if (loop->block)
             return LOOP_NO_WORKER;
@@ -221,6 +221,7 @@ static enum loop_stop deliver_one(struct loop *loop, unsigned i) {
     if (!bound) {
         flows_bind(flows, flow, (uint8_t)worker);
         loop->fleet->lanes[worker].counters[FB_LANE_FLOWS]++;
+        balance_flow(&loop->fleet->balance, worker);
     }
     stage(loop, i, flow, bound ? 0 : FB_F_START, position);
     return LOOP_DONE;

@@ -27,6 +27,7 @@ enum option_code {
     OPT_WORKERS,
     OPT_MAX_WORKERS,
     OPT_POLICY,
+    OPT_MAX_SHARE,
     OPT_ON_FULL,
     OPT_BPF,
     OPT_REPORT,
@@ -70,7 +71,9 @@ static const struct poptOption table[] = {
     {"max-workers", '\0', TEXT, NULL, OPT_MAX_WORKERS, "worker numbers, 1 to 256 (default as -w)",
      "N"},
     {"policy", '\0', TEXT, NULL, OPT_POLICY,
-     "who gets a new flow: backlog-share (default) or backlog", "NAME"},
+     "who gets a new flow: backlog-share (default), backlog, cost, hash or round-robin", "NAME"},
+    {"max-share", '\0', TEXT, NULL, OPT_MAX_SHARE,
+     "most of the new flows that one worker may get, as a part of 1 (default: no bound)", "F"},
     {"on-full", '\0', TEXT, NULL, OPT_ON_FULL,
      "full ring: block (default for files) or drop (for interfaces)", "MODE"},
     {"bpf", '\0', TEXT, NULL, OPT_BPF, "take only frames that pass this pcap filter", "EXPR"},
@@ -200,6 +203,16 @@ static bool set_policy(struct options *o, const char *text) {
     return fb_parse_word("--policy", text, names, &ignored);
 }
 
+static bool set_max_share(struct options *o, const char *text) {
+    char *end;
+    o->max_share = strtod(text, &end);
+    if (text[0] != '\0' && text[strspn(text, "0123456789.")] == '\0' && *end == '\0' &&
+        o->max_share > 0 && o->max_share <= 1)
+        return true;
+    fb_error("--max-share '%s': give a number above 0 and at most 1, such as 0.5", text);
+    return false;
+}
+
 static bool set_timeouts(struct options *o, const char *text) {
     char error[256];
     if (flow_timeouts_parse(&o->timeouts, text, error, sizeof error) == 0)
@@ -226,7 +239,8 @@ static bool set_speed(struct options *o, const char *text) {
     if (strcmp(text, "max") == 0)
         return true;
     o->speed = strtod(text, &end);
-    if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && o->speed >= 1e-6 && o->speed <= 1e6)
+    if (text[0] != '\0' && text[strspn(text, "0123456789.")] == '\0' && *end == '\0' &&
+        o->speed >= 1e-6 && o->speed <= 1e6)
         return true;
     fb_error("--speed '%s': give a number from 0.000001 to 1000000, or max", text);
     return false;
@@ -297,6 +311,8 @@ static bool apply(struct options *o, enum option_code code, char *text) {
         return set_count32("--max-workers", text, 1, FB_MAX_WORKERS, &o->max_workers);
     case OPT_POLICY:
         return set_policy(o, text);
+    case OPT_MAX_SHARE:
+        return set_max_share(o, text);
     case OPT_REPORT:
         o->report = text;
         return true;
@@ -377,6 +393,9 @@ static bool check_together(struct options *o) {
     else if (o->interface_count != 0 && (o->preload || o->loops > 1 || o->speed > 0))
         fb_error("--preload, --loop and --speed are for files: leave them out with -i '%s'",
                  o->interfaces[0]);
+    else if (o->max_share > 0 && o->max_share * o->max_workers < 1)
+        fb_error("--max-share %g: %u workers cannot share all flows then: give at least %.3f",
+                 o->max_share, o->max_workers, 1.0 / o->max_workers);
     else if (o->max_workers < o->workers)
         fb_error("--max-workers %u: give at least --workers, %u", o->max_workers, o->workers);
     else

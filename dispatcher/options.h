@@ -27,6 +27,7 @@ struct options {
     const char *name;
     uint32_t workers, max_workers;
     const struct policy *policy;
+    double max_share; /* of the new flows for one worker, 0: no bound */
     bool block, on_full_given;
     const char *report; /* NULL: none */
     struct flow_timeouts timeouts;

@@ -4,20 +4,35 @@
 #include <stddef.h>
 #include <string.h>
 
+/* A load in the upper 32 bits, ties by the share in the lower, each capped at what fits. */
+static uint64_t with_share(double load, double share) {
+    const double most = UINT32_MAX;
+    uint64_t high = load < most ? (uint64_t)load : UINT32_MAX;
+    uint64_t low = share < most ? (uint64_t)share : UINT32_MAX;
+    return high << 32 | low;
+}
+
 static uint64_t backlog(const struct policy_facts *facts) {
     return facts->waiting;
 }
 
-/* Ties by the share: the backlog in the upper half, the share in the lower, capped at what fits. */
 static uint64_t backlog_share(const struct policy_facts *facts) {
-    uint64_t share = facts->share < 4294967295.0 ? (uint64_t)facts->share : UINT32_MAX;
-    return facts->waiting << 32 | share;
+    return with_share((double)facts->waiting, facts->share);
+}
+
+/* In steps of 64 ns: 2^32 of them are four minutes of work in a ring. */
+static uint64_t cost(const struct policy_facts *facts) {
+    return with_share((double)facts->waiting * facts->ns_per_packet / 64, facts->share);
 }
 
 static const struct policy policies[] = {
     {"backlog-share", "fewest packets waiting, ties to the smallest share of the packets",
-     backlog_share},
-    {"backlog", "fewest packets waiting", backlog},
+     POLICY_LEAST, backlog_share},
+    {"backlog", "fewest packets waiting", POLICY_LEAST, backlog},
+    {"cost", "least work waiting: packets times the worker's measured time per packet",
+     POLICY_LEAST, cost},
+    {"hash", "hash of the flow modulo the number of workers: the baseline", POLICY_HASH, NULL},
+    {"round-robin", "each new flow to the next worker", POLICY_TURN, NULL},
 };
 
 const struct policy *policy_find(const char *name) {

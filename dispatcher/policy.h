@@ -5,19 +5,28 @@
 #include <stdint.h>
 
 /*
- * Balancing policies: what "least-loaded" means. A policy is a function from
- * what the dispatcher knows of a worker to a number; a new flow goes to the
- * worker with the least. To add one: a function and a line in policy.c.
+ * Balancing policies: who gets a new flow. Most are a function from what the
+ * dispatcher knows of a worker to a number, and the worker with the least is
+ * taken; two do not look at load at all. To add one: a function and a line in
+ * policy.c.
  */
 struct policy_facts {
-    uint64_t waiting; /* packets in the worker's ring, published or not */
-    double share;     /* packets given to it, decayed with POLICY_HALF_LIFE_S */
+    uint64_t waiting;     /* packets in the worker's ring, published or not */
+    double share;         /* packets given to it, decayed with POLICY_HALF_LIFE_S */
+    double ns_per_packet; /* while packets waited, by the dispatcher's clock; 0: not known yet */
+};
+
+enum policy_kind {
+    POLICY_LEAST, /* the worker with the least load() */
+    POLICY_HASH,  /* hash of the flow modulo the workers alive */
+    POLICY_TURN,  /* one after another */
 };
 
 struct policy {
     const char *name;
     const char *help;
-    uint64_t (*load)(const struct policy_facts *facts);
+    enum policy_kind kind;
+    uint64_t (*load)(const struct policy_facts *facts); /* NULL but for POLICY_LEAST */
 };
 
 /*

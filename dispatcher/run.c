@@ -244,20 +244,20 @@ static int wait_for_workers(struct run *run) {
     unsigned wanted = run->options->workers;
     for (;;) {
         upkeep(run);
-        if (run->fleet.ready >= wanted || run->stop)
+        if (run->fleet.balance.count >= wanted || run->stop)
             return 0;
         if (run->loop.now_ns - since >= run->options->start_timeout_ns)
             break;
         nanosleep(&(struct timespec){.tv_nsec = MS_NS}, NULL);
     }
-    if (run->fleet.ready == 0) {
+    if (run->fleet.balance.count == 0) {
         fb_error("no worker became ready within %.0f s: start them with 'flow-worker -n %s "
                  "--inspector count', or see --start-timeout",
                  (double)run->options->start_timeout_ns / 1e9, run->options->name);
         return -ETIMEDOUT;
     }
-    fb_warning("%u of %u workers are ready after %.0f s: going on with those", run->fleet.ready,
-               wanted, (double)run->options->start_timeout_ns / 1e9);
+    fb_warning("%u of %u workers are ready after %.0f s: going on with those",
+               run->fleet.balance.count, wanted, (double)run->options->start_timeout_ns / 1e9);
     return 0;
 }
 
@@ -425,7 +425,7 @@ static int set_up(struct run *run) {
     fill_ctl(run);
     const struct fleet_timing timing = {.failover_ns = o->failover_ns,
                                         .start_timeout_ns = o->start_timeout_ns};
-    error = fleet_init(&run->fleet, run->ctl.ctl, o->policy, o->hugepages, &timing);
+    error = fleet_init(&run->fleet, run->ctl.ctl, o->policy, o->max_share, o->hugepages, &timing);
     if (error == 0)
         error = flows_init(&run->flows, o->max_flows, &o->timeouts, PACKET_CLOCK_TICKS_PER_SECOND,
                            o->hugepages, run->fleet.handles);

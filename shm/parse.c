@@ -52,7 +52,8 @@ bool fb_parse_duration(const char *option, const char *text, uint64_t unit_ns, u
                        uint64_t *ns) {
     char *end = NULL;
     double value = -1;
-    if ((text[0] >= '0' && text[0] <= '9') || text[0] == '.')
+    /* strtod alone would also take hexadecimal, infinity and white space. */
+    if (text[strspn(text, "0123456789.")] == '\0' && text[0] != '\0')
         value = strtod(text, &end);
     double most = (double)most_ns / (double)unit_ns;
     if (end != NULL && *end == '\0' && isfinite(value) && value >= 0 && value <= most) {

@@ -83,8 +83,8 @@ static inline void make_fleet(unsigned workers, uint32_t depth, const char *poli
     const struct fleet_timing timing = {.failover_ns = failover_ns,
                                         .start_timeout_ns = 30 * SECOND};
     fleet_is_there = true;
-    assert_int_equal(fleet_init(&fleet, ctl.ctl, policy_find(policy), FB_HUGEPAGES_NEVER, &timing),
-                     0);
+    assert_int_equal(
+        fleet_init(&fleet, ctl.ctl, policy_find(policy), 0, FB_HUGEPAGES_NEVER, &timing), 0);
     fb_ctl_format(&ctl);
     assert_int_equal(fb_ctl_join(&seen, name), FB_JOINED);
 }
@@ -132,6 +132,10 @@ static inline void leave(unsigned k) {
     die(k);
 }
 
+static inline double *share_of(unsigned k) {
+    return &fleet.balance.workers[k].facts.share;
+}
+
 static inline bool stage_packet(unsigned k) {
     struct lane *lane = lane_of(k);
     uint64_t position;
@@ -140,7 +144,7 @@ static inline bool stage_packet(unsigned k) {
     struct fb_desc *desc = fb_tx_stage(&lane->tx, position, 60);
     *desc = (struct fb_desc){.arena_pos = position, .caplen = 60, .frame = lane->tx.seq};
     lane->counters[FB_LANE_ENTERED]++;
-    lane->share += 1;
+    balance_packet(&fleet.balance, k);
     return true;
 }
 

@@ -8,13 +8,13 @@
 static void nobody_alive_means_nobody_is_least_loaded(void **state) {
     (void)state;
     make_fleet(3, 8, "backlog", NEVER);
-    assert_int_equal(fleet_least_loaded(&fleet, now_ns), WORKER_HEAP_NONE);
+    assert_int_equal(fleet_pick(&fleet, 0, now_ns), WORKER_HEAP_NONE);
     claim(1);
     poll_fleet();
     /* Claimed is not ready: its inspector may take a while. */
     assert_int_equal(state_of(1), FB_STATE_STARTING);
-    assert_int_equal(fleet_least_loaded(&fleet, now_ns), WORKER_HEAP_NONE);
-    assert_int_equal(fleet.ready, 0);
+    assert_int_equal(fleet_pick(&fleet, 0, now_ns), WORKER_HEAP_NONE);
+    assert_int_equal(fleet.balance.count, 0);
 }
 
 static void a_number_that_is_taken_is_refused_to_another(void **state) {
@@ -57,15 +57,15 @@ static void the_life_of_a_number_is_as_drawn(void **state) {
         fb_up_set_wish(hands[0].claim.up, FB_WISH_READY);
         poll_fleet();
         assert_int_equal(state_of(0), FB_STATE_READY);
-        assert_int_equal(fleet.ready, 1);
-        assert_int_equal(fleet_least_loaded(&fleet, now_ns), 0);
+        assert_int_equal(fleet.balance.count, 1);
+        assert_int_equal(fleet_pick(&fleet, 0, now_ns), 0);
         die(0);
         poll_fleet();
         assert_int_equal(state_of(0), FB_STATE_VACANT);
-        assert_int_equal(fleet.ready, 0);
+        assert_int_equal(fleet.balance.count, 0);
         assert_int_equal(fb_ctl_pid(seen.ctl, 0), 0);
         assert_true(fb_ctl_epoch(seen.ctl, 0) > epoch);
-        assert_int_equal(fleet_least_loaded(&fleet, now_ns), WORKER_HEAP_NONE);
+        assert_int_equal(fleet_pick(&fleet, 0, now_ns), WORKER_HEAP_NONE);
         poll_fleet();
         assert_int_equal(state_of(0), FB_STATE_VACANT);
     }
@@ -137,20 +137,20 @@ static void a_new_workers_share_is_the_mean_of_the_others(void **state) {
     (void)state;
     make_fleet(4, 8, "backlog-share", NEVER);
     start(0);
-    assert_true(lane_of(0)->share >= 0 && lane_of(0)->share <= 0);
-    lane_of(0)->share = 10;
+    assert_true(*share_of(0) >= 0 && *share_of(0) <= 0);
+    *share_of(0) = 10;
     start(1);
-    assert_true(lane_of(1)->share > 9.9 && lane_of(1)->share < 10.1);
-    lane_of(1)->share = 30;
+    assert_true(*share_of(1) > 9.9 && *share_of(1) < 10.1);
+    *share_of(1) = 30;
     start(2);
-    assert_true(lane_of(2)->share > 19.9 && lane_of(2)->share < 20.1);
+    assert_true(*share_of(2) > 19.9 && *share_of(2) < 20.1);
     /* One that comes back does not get every new flow either. */
     die(0);
     poll_fleet();
-    lane_of(0)->share = 0;
+    *share_of(0) = 0;
     start(0);
-    assert_true(lane_of(0)->share > 24.9 && lane_of(0)->share < 25.1);
-    assert_int_equal(fleet_least_loaded(&fleet, now_ns), 2);
+    assert_true(*share_of(0) > 24.9 && *share_of(0) < 25.1);
+    assert_int_equal(fleet_pick(&fleet, 0, now_ns), 2);
 }
 
 static void a_share_halves_in_ten_seconds(void **state) {
@@ -158,20 +158,20 @@ static void a_share_halves_in_ten_seconds(void **state) {
     make_fleet(2, 8, "backlog-share", NEVER);
     start(0);
     start(1);
-    lane_of(0)->share = 1000;
-    lane_of(1)->share = 100;
+    *share_of(0) = 1000;
+    *share_of(1) = 100;
     poll_fleet();
-    assert_true(lane_of(0)->share > 999.9);
+    assert_true(*share_of(0) > 999.9);
     for (unsigned i = 0; i < 100; i++) {
         now_ns += 100 * MS;
         poll_fleet();
     }
-    assert_true(lane_of(0)->share > 499 && lane_of(0)->share < 501);
-    assert_true(lane_of(1)->share > 49 && lane_of(1)->share < 51);
+    assert_true(*share_of(0) > 499 && *share_of(0) < 501);
+    assert_true(*share_of(1) > 49 && *share_of(1) < 51);
     now_ns += 10 * SECOND;
     poll_fleet();
-    assert_true(lane_of(0)->share > 249 && lane_of(0)->share < 251);
-    assert_int_equal(fleet_least_loaded(&fleet, now_ns), 1);
+    assert_true(*share_of(0) > 249 && *share_of(0) < 251);
+    assert_int_equal(fleet_pick(&fleet, 0, now_ns), 1);
 }
 
 static void the_smaller_backlog_wins_and_then_the_smaller_share(void **state) {
@@ -182,14 +182,14 @@ static void the_smaller_backlog_wins_and_then_the_smaller_share(void **state) {
     give(0, 3);
     give(1, 2);
     give(2, 2);
-    lane_of(1)->share = 50;
-    lane_of(2)->share = 40;
-    assert_int_equal(fleet_least_loaded(&fleet, now_ns), 2);
+    *share_of(1) = 50;
+    *share_of(2) = 40;
+    assert_int_equal(fleet_pick(&fleet, 0, now_ns), 2);
     give(2, 1);
-    assert_int_equal(fleet_least_loaded(&fleet, now_ns), 1);
+    assert_int_equal(fleet_pick(&fleet, 0, now_ns), 1);
     finish(0, 3);
     fleet_refresh(&fleet, 0, now_ns);
-    assert_int_equal(fleet_least_loaded(&fleet, now_ns), 0);
+    assert_int_equal(fleet_pick(&fleet, 0, now_ns), 0);
 }
 
 /* Packets that wait by what the dispatcher knows, and in truth. */
@@ -220,7 +220,7 @@ static void the_least_loaded_is_right_at_every_step_of_a_random_run(void **state
         default:
             stage_packet(k); /* assigned is load, published or not */
         }
-        unsigned least = fleet_least_loaded(&fleet, now_ns);
+        unsigned least = fleet_pick(&fleet, 0, now_ns);
         assert_int_equal(lane_waiting(lane_of(least)), truly_waiting(least));
         for (unsigned i = 0; i < workers; i++)
             assert_true(truly_waiting(least) <= lane_waiting(lane_of(i)));
@@ -240,14 +240,14 @@ static void consumed_is_read_once_in_a_round(void **state) {
     assert_true(fleet_is_fresh(&fleet, 0));
     assert_false(fleet_is_fresh(&fleet, 1));
     finish(0, 3);
-    assert_int_equal(fleet_least_loaded(&fleet, now_ns), 1);
+    assert_int_equal(fleet_pick(&fleet, 0, now_ns), 1);
     /* What is assigned within the round counts all the same. */
     give(1, 2);
-    assert_int_equal(fleet_least_loaded(&fleet, now_ns), 0);
+    assert_int_equal(fleet_pick(&fleet, 0, now_ns), 0);
     assert_int_equal(lane_waiting(lane_of(0)), 3);
     fleet.round++;
     give(0, 2);
-    assert_int_equal(fleet_least_loaded(&fleet, now_ns), 0);
+    assert_int_equal(fleet_pick(&fleet, 0, now_ns), 0);
     assert_int_equal(lane_waiting(lane_of(0)), 2);
 }
 
@@ -257,7 +257,7 @@ static void a_burst_of_new_flows_is_spread_at_once(void **state) {
     for (unsigned k = 0; k < 8; k++)
         start(k);
     for (unsigned n = 0; n < 256; n++)
-        stage_packet(fleet_least_loaded(&fleet, now_ns));
+        stage_packet(fleet_pick(&fleet, 0, now_ns));
     for (unsigned k = 0; k < 8; k++)
         assert_int_equal(lane_waiting(lane_of(k)), 32);
 }
@@ -270,7 +270,7 @@ static void stopping_lets_every_worker_finish_and_leave(void **state) {
     give(0, 4);
     assert_false(fleet_drained(&fleet));
     fleet_stop(&fleet, false, now_ns);
-    assert_int_equal(fleet_least_loaded(&fleet, now_ns), WORKER_HEAP_NONE);
+    assert_int_equal(fleet_pick(&fleet, 0, now_ns), WORKER_HEAP_NONE);
     for (unsigned k = 0; k < 2; k++) {
         assert_int_equal(state_of(k), FB_STATE_STOPPING);
         assert_int_equal(fb_rx_order(&hands[k].rx), FB_ORDER_STOP);
@@ -309,7 +309,7 @@ static void a_ring_that_is_not_empty_is_offered_while_stopping_too(void **state)
     fb_up_set_wish(hands[0].claim.up, FB_WISH_READY);
     poll_fleet();
     assert_int_equal(state_of(0), FB_STATE_STOPPING);
-    assert_int_equal(fleet.ready, 0);
+    assert_int_equal(fleet.balance.count, 0);
     assert_int_equal(fb_rx_order(&hands[0].rx), FB_ORDER_STOP);
     finish(0, 3);
     leave(0);

@@ -24,7 +24,7 @@ static void is_revoked_for(unsigned k, enum fb_violation violation) {
     assert_int_equal(state_of(k), FB_STATE_DEAD);
     assert_int_equal(fleet.violations[violation], 1);
     assert_int_equal(violations_in_all(), 1);
-    assert_false(worker_heap_contains(&fleet.heap, k));
+    assert_false(worker_heap_contains(&fleet.balance.heap, k));
     assert_true(fb_rx_revoked(&hands[k].rx));
     uint64_t since = now_ns;
     struct fb_claim other;
@@ -95,7 +95,7 @@ static void a_lie_is_found_when_the_liar_is_about_to_get_a_flow(void **state) {
     make_fleet_with_work();
     give(1, 7);
     atomic_store(&hands[0].claim.up->consumed, 1000);
-    assert_int_equal(fleet_least_loaded(&fleet, now_ns), 1);
+    assert_int_equal(fleet_pick(&fleet, 0, now_ns), 1);
     is_revoked_for(0, FB_VIOLATION_CONSUMED_AHEAD);
     the_next_goes_on_at(0, 3);
 }

@@ -383,6 +383,24 @@ static void the_largest_table_leaves_four_bits_of_tag(void **state) {
     assert_true((uint64_t)wide.lines * LIVING_FLOWS >= FLOW_TABLE_MAX);
 }
 
+static void an_entry_whose_ids_are_used_up_is_retired_but_for_half_of_the_table(void **state) {
+    (void)state;
+    make_table(4);
+    for (unsigned round = 0; round < 3; round++) {
+        uint32_t flow = flow_table_add(&table, 7, &(struct fb_flow_key){.word = {round}});
+        table.entries[flow].reuse = table.reuse_limit;
+        assert_true(flow_table_id(&table, flow) < UINT64_C(1) << 53);
+        flow_table_remove(&table, 7, flow);
+    }
+    assert_int_equal(table.retired, 2);
+    assert_int_equal(flow_table_live(&table), 0);
+    /* The two that are left go on serving. */
+    for (uint64_t i = 0; i < 2; i++)
+        flow_table_add(&table, 7, &(struct fb_flow_key){.word = {10 + i}});
+    assert_true(flow_table_full(&table));
+    assert_int_equal(flow_table_live(&table), 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_found_in_an_empty_table),
@@ -400,6 +418,7 @@ int main(void) {
         cmocka_unit_test(random_use_agrees_with_a_plain_list),
         cmocka_unit_test(ids_are_unique_over_reuse),
         cmocka_unit_test(ids_of_the_largest_default_use_stay_below_2_to_the_53),
+        cmocka_unit_test(an_entry_whose_ids_are_used_up_is_retired_but_for_half_of_the_table),
         cmocka_unit_test(a_flow_costs_at_most_96_bytes),
         cmocka_unit_test(the_largest_table_leaves_four_bits_of_tag),
     };

@@ -20,7 +20,7 @@ static uint64_t backlog_of_a_busy_worker(const struct policy_facts *facts) {
     return facts->waiting;
 }
 
-static const struct policy busy = {"busy", "backlog, while the workers read",
+static const struct policy busy = {"busy", "backlog, while the workers read", POLICY_LEAST,
                                    backlog_of_a_busy_worker};
 
 /* Which worker last had a packet of the tuple, to see that a flow stays where it is. */
@@ -65,7 +65,7 @@ struct run {
 
 static void random_run(const struct run *run, uint32_t packets) {
     make_heard_loop(run->workers, run->depth, run->block, run->max_flows, NULL);
-    fleet.policy = &busy;
+    fleet.balance.policy = &busy;
     read_along = run->read_along;
     start_all();
     while (sent_count < packets) {
@@ -132,7 +132,7 @@ static uint64_t backlog_of_a_slow_worker(const struct policy_facts *facts) {
 }
 
 static const struct policy slow = {"slow", "backlog of a worker that is always behind",
-                                   backlog_of_a_slow_worker};
+                                   POLICY_LEAST, backlog_of_a_slow_worker};
 
 static void a_flood_of_flows_never_runs_out_of_handles(void **state) {
     (void)state;
@@ -140,7 +140,7 @@ static void a_flood_of_flows_never_runs_out_of_handles(void **state) {
     for (unsigned d = 0; d < sizeof depths / sizeof *depths; d++) {
         for (unsigned block = 0; block < 2; block++) {
             make_heard_loop(1, depths[d], block != 0, 4, NULL);
-            fleet.policy = &slow;
+            fleet.balance.policy = &slow;
             start(0);
             for (unsigned burst = 0; burst < 100; burst++) {
                 for (unsigned n = 0; n < LOOP_BURST; n++)

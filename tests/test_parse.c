@@ -35,6 +35,14 @@ static void what_is_no_whole_number_in_range_is_refused(void **state) {
     }
 }
 
+static void a_whole_number_beyond_64_bits_is_refused_where_all_others_are_taken(void **state) {
+    (void)state;
+    uint64_t value;
+    catch_begin(&caught);
+    bool parsed = fb_parse_count("--option", "18446744073709551616", 0, UINT64_MAX, &value);
+    expect_refusal(parsed, "18446744073709551616", "to 18446744073709551615");
+}
+
 static void whole_numbers_are_taken_up_to_both_ends(void **state) {
     (void)state;
     static const struct {
@@ -70,7 +78,7 @@ static void what_is_no_size_in_range_is_refused(void **state) {
         "KK",
         "16MM",
         "1048577K",
-        "17179869184G", /* 2^64 */
+        "17179869185G", /* 2^64 + 1G */
         "18446744073709551616",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -170,6 +178,7 @@ int main(void) {
     fb_log_init("test_parse", FB_LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_no_whole_number_in_range_is_refused),
+        cmocka_unit_test(a_whole_number_beyond_64_bits_is_refused_where_all_others_are_taken),
         cmocka_unit_test(whole_numbers_are_taken_up_to_both_ends),
         cmocka_unit_test(what_is_no_size_in_range_is_refused),
         cmocka_unit_test(sizes_are_taken_with_and_without_a_unit),

@@ -204,7 +204,7 @@ static void set_up(const char *name, unsigned workers) {
                                                  .arena_bytes = ARENA,
                                                  .max_flows = MAX_FLOWS};
     const struct fleet_timing timing = {UINT64_MAX, UINT64_MAX};
-    if (fleet_init(&rig.fleet, rig.ctl.ctl, policy_find(POLICY_DEFAULT), FB_HUGEPAGES_AUTO,
+    if (fleet_init(&rig.fleet, rig.ctl.ctl, policy_find(POLICY_DEFAULT), 0, FB_HUGEPAGES_AUTO,
                    &timing) != 0 ||
         flows_init(&rig.flows, MAX_FLOWS, &timeouts, PACKET_CLOCK_TICKS_PER_SECOND,
                    FB_HUGEPAGES_AUTO, rig.fleet.handles) != 0)
@@ -215,7 +215,7 @@ static void set_up(const char *name, unsigned workers) {
 static void wait_ready(const struct consumer *consumer) {
     while (!consumer->ready)
         usleep(1000);
-    while (rig.fleet.ready < consumer->workers)
+    while (rig.fleet.balance.count < consumer->workers)
         fleet_poll(&rig.fleet, now_ns());
 }
 
