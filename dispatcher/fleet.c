@@ -11,6 +11,7 @@
 
 /* A new up side that could not be made (no room in /dev/shm) is tried again after this. */
 #define OFFER_AGAIN_NS UINT64_C(1000000000)
+#define PID_MOST 4194304 /* Linux's PID_MAX_LIMIT on 64 bits */
 /*
  * Handles beyond one per flow and one per slot: ends of one burst that wait for
  * the next to be staged. A worker with more ends pending has a full ring, so no
@@ -129,6 +130,7 @@ static void revoke_worker(struct fleet *fleet, unsigned worker, uint64_t now_ns)
     struct lane *lane = &fleet->lanes[worker];
     balance_leave(&fleet->balance, worker);
     lane->revoked = true;
+    lane->waited = false;
     fb_tx_set_epoch(&lane->tx, lane->epoch + 1);
     set_state(fleet, worker, FB_STATE_DEAD, now_ns);
 }
@@ -142,7 +144,7 @@ static void violated(struct fleet *fleet, unsigned worker, enum fb_violation vio
 }
 
 /* Judges what a dead worker left, and offers its number again where that has a use. */
-static void settle(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
+static void settle(struct fleet *fleet, unsigned worker, bool in_order, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     struct fb_verdict verdict = {.suspect = false};
     if (lane->up_region.base != NULL) {
@@ -161,11 +163,32 @@ static void settle(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
         set_state(fleet, worker, FB_STATE_ABSENT, now_ns);
         return;
     }
+    /* Who left in order and owes nothing to any flow leaves a free number, that nobody must claim.
+     */
+    bool free = in_order && !waits && lane->handles.bound == 0 && lane->handles.pending == 0;
+    lane->unclaimed_since_ns = now_ns;
     if (verdict.suspect && lane_mark_suspect(lane, verdict.resume_seq))
         fleet->redelivered++;
     /* An offer that fails is tried again by poll_dead(). */
     bool offered = offer(fleet, worker) == 0;
-    set_state(fleet, worker, offered ? FB_STATE_VACANT : FB_STATE_DEAD, now_ns);
+    enum fb_state unclaimed = free ? FB_STATE_ABSENT : FB_STATE_VACANT;
+    set_state(fleet, worker, offered ? unclaimed : FB_STATE_DEAD, now_ns);
+}
+
+/* Nobody claimed the number in time. */
+static void check_failover(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
+    struct lane *lane = &fleet->lanes[worker];
+    if (lane->given_up || now_ns - lane->unclaimed_since_ns < fleet->timing.failover_ns)
+        return;
+    fb_error("worker %u was not started again within %.1f s", worker,
+             (double)fleet->timing.failover_ns / 1e9);
+    fleet_give_up(fleet, worker);
+}
+
+/* For display only, so what makes no sense is nobody. */
+static int64_t plausible_pid(const struct fb_up *up) {
+    int64_t pid = fb_up_pid(up);
+    return pid > 1 && pid <= PID_MOST ? pid : 0;
 }
 
 static void poll_offered(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
@@ -177,15 +200,12 @@ static void poll_offered(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
         /* Whoever truncated it, nobody can claim it any more. */
         violated(fleet, worker, FB_VIOLATION_FAULT, now_ns);
     } else if (wish != FB_WISH_VACANT) {
-        fb_ctl_set_pid(fleet->ctl, worker, fb_up_pid(up_of(lane)));
+        fb_ctl_set_pid(fleet->ctl, worker, plausible_pid(up_of(lane)));
         if (lane->claims++ > 0)
             lane->counters[FB_LANE_RESTARTS]++;
         set_state(fleet, worker, FB_STATE_STARTING, now_ns);
-    } else if (lane->state == FB_STATE_VACANT && fleet->given_up < 0 &&
-               now_ns - lane->state_since_ns >= fleet->timing.failover_ns) {
-        fb_error("worker %u was not started again within %.1f s", worker,
-                 (double)fleet->timing.failover_ns / 1e9);
-        fleet->given_up = (int)worker;
+    } else if (lane->state == FB_STATE_VACANT) {
+        check_failover(fleet, worker, now_ns);
     }
 }
 
@@ -203,11 +223,12 @@ static void poll_process(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
             fb_warning("worker %u (pid %lld) died; its flows wait for its next process", worker,
                        (long long)fb_ctl_pid(fleet->ctl, worker));
         else if (!fleet->stopping)
-            fb_info("worker %u left; its flows wait for its next process", worker);
+            fb_info("worker %u left", worker);
         balance_leave(&fleet->balance, worker);
         set_state(fleet, worker, FB_STATE_DEAD, now_ns);
-        settle(fleet, worker, now_ns);
+        settle(fleet, worker, wish == FB_WISH_LEFT, now_ns);
     } else if (lane->state == FB_STATE_STARTING && wish == FB_WISH_READY) {
+        fb_ctl_set_pid(fleet->ctl, worker, plausible_pid(up_of(lane)));
         set_state(fleet, worker, fleet->stopping ? FB_STATE_STOPPING : FB_STATE_READY, now_ns);
         if (!fleet->stopping)
             balance_join(&fleet->balance, worker);
@@ -220,10 +241,18 @@ static void poll_process(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
 }
 
 static void poll_dead(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
-    const struct lane *lane = &fleet->lanes[worker];
+    struct lane *lane = &fleet->lanes[worker];
+    if (lane->revoked && !lane->waited) {
+        /* The data path revokes by the time of its last look at the clock: the wait begins here. */
+        lane->waited = true;
+        lane->state_since_ns = now_ns;
+        return;
+    }
     uint64_t wait = lane->up_region.base != NULL ? REVOKE_WAIT_NS : OFFER_AGAIN_NS;
+    if (lane->up_region.base == NULL)
+        check_failover(fleet, worker, now_ns);
     if (now_ns - lane->state_since_ns >= wait)
-        settle(fleet, worker, now_ns);
+        settle(fleet, worker, false, now_ns);
 }
 
 void fleet_poll(struct fleet *fleet, uint64_t now_ns) {
@@ -278,6 +307,7 @@ unsigned fleet_pick(struct fleet *fleet, uint64_t hash, uint64_t now_ns) {
 }
 
 void fleet_give_up(struct fleet *fleet, unsigned worker) {
+    fleet->lanes[worker].given_up = true;
     if (fleet->given_up < 0)
         fleet->given_up = (int)worker;
 }
@@ -294,7 +324,7 @@ void fleet_stop(struct fleet *fleet, bool now, uint64_t now_ns) {
         bool empty = lane->tx.seq == lane->tx.consumed;
         bool unclaimed = (lane->state == FB_STATE_ABSENT || lane->state == FB_STATE_VACANT) &&
                          fb_up_wish(up_of(lane)) == FB_WISH_VACANT;
-        if (unclaimed && (empty || now || (int)k == fleet->given_up))
+        if (unclaimed && (empty || now || lane->given_up))
             withdraw(fleet, k);
         else if (now && !empty && lane->state != FB_STATE_DEAD)
             revoke_worker(fleet, k, now_ns);
@@ -304,11 +334,15 @@ void fleet_stop(struct fleet *fleet, bool now, uint64_t now_ns) {
     }
 }
 
+/* Nobody will read its ring any more. */
+static bool is_hopeless(const struct lane *lane) {
+    return lane->given_up && (lane->state == FB_STATE_VACANT || lane->state == FB_STATE_DEAD);
+}
+
 bool fleet_drained(const struct fleet *fleet) {
     for (unsigned k = 0; k < fleet->count; k++) {
         const struct lane *lane = &fleet->lanes[k];
-        bool hopeless = lane->state == FB_STATE_VACANT && fleet->given_up >= 0;
-        if (lane->tx.seq != lane->tx.consumed && !hopeless)
+        if (lane->tx.seq != lane->tx.consumed && !is_hopeless(lane))
             return false;
     }
     return true;
@@ -317,8 +351,7 @@ bool fleet_drained(const struct fleet *fleet) {
 bool fleet_owes_ends(const struct fleet *fleet) {
     for (unsigned k = 0; k < fleet->count; k++) {
         const struct lane *lane = &fleet->lanes[k];
-        bool hopeless = lane->state == FB_STATE_VACANT && fleet->given_up >= 0;
-        if (lane->handles.pending != 0 && !hopeless)
+        if (lane->handles.pending != 0 && !is_hopeless(lane))
             return true;
     }
     return false;
@@ -327,8 +360,7 @@ bool fleet_owes_ends(const struct fleet *fleet) {
 bool fleet_gone(const struct fleet *fleet) {
     for (unsigned k = 0; k < fleet->count; k++) {
         const struct lane *lane = &fleet->lanes[k];
-        bool hopeless = lane->state == FB_STATE_VACANT && fleet->given_up >= 0;
-        if (lane->up_region.base != NULL && !hopeless)
+        if (lane->up_region.base != NULL && !is_hopeless(lane))
             return false;
     }
     return true;

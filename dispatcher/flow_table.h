@@ -81,13 +81,14 @@ static inline void flow_table_prefetch(const struct flow_table *table, uint64_t 
 /* The first entry in the home line whose tag is the hash's, fetched ahead; NO_FLOW if none. */
 uint32_t flow_table_candidate(const struct flow_table *table, uint64_t hash);
 
-/* True if the entry is the flow of key. */
+/* True if the entry is the flow of key, and alive: a candidate may have ended since it was found.
+ */
 static inline bool flow_table_is(const struct flow_table *table, uint32_t flow,
                                  const struct fb_flow_key *key) {
     const struct fb_flow_key *have = &table->entries[flow].key;
     return ((have->word[0] ^ key->word[0]) | (have->word[1] ^ key->word[1]) |
             (have->word[2] ^ key->word[2]) | (have->word[3] ^ key->word[3]) |
-            ((have->word[4] ^ key->word[4]) & ~FLOW_BITS)) == 0;
+            ((have->word[4] ^ key->word[4] ^ FLOW_LIVE) & ~(FLOW_BITS ^ FLOW_LIVE))) == 0;
 }
 
 /* The flow of key, or NO_FLOW. */

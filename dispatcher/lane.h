@@ -43,8 +43,11 @@ struct lane {
     /* Life: see fleet.h. */
     enum fb_state state;
     bool revoked;
+    bool waited;   /* the wait after a revocation has begun, by a clock that is fresh */
+    bool given_up; /* nobody will claim it again */
     uint64_t epoch;
     uint64_t state_since_ns;
+    uint64_t unclaimed_since_ns; /* when its last process was gone */
     struct fb_region down_region, up_region, handle_region, mark_region;
     int guard;
     uint32_t claims;

@@ -8,6 +8,8 @@
 
 /* Rings whose consumed is read per burst beside those touched: all 256 within 32 bursts. */
 #define REFRESH_IN_TURN 8u
+/* An idle source has time: a million flows of one moment are ended within five seconds. */
+#define EXPIRIES_PER_FLUSH 16u
 /* Preloaded frames are fetched so far ahead of the copy: 32 to 64 KB measured alike. */
 #define SOURCE_AHEAD 32768u
 
@@ -299,13 +301,16 @@ enum loop_stop loop_deliver(struct loop *loop) {
 }
 
 void loop_drop_stopped(struct loop *loop, enum fb_drop_reason reason) {
-    loop->dropped[reason]++;
+    unsigned i = loop->stopped_at;
+    loop->flows->now = loop->burst.ticks[i];
+    drop(loop, i, flow_of(loop, i), reason);
     loop->stopped_at++;
     loop->run[FB_RUN_STAGED] = loop->burst.count - loop->stopped_at;
 }
 
 void loop_flush(struct loop *loop) {
-    flows_expire(loop->flows);
+    for (unsigned i = 0; i < EXPIRIES_PER_FLUSH; i++)
+        flows_expire(loop->flows);
     if (loop->flows->ends_pending != 0)
         stage_ends(loop);
     loop->fleet->round++;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "flow_balancer/ctl.h"
 #include "flow_balancer/log.h"
+#include "flow_balancer/parent.h"
 
 #include "capture.h"
 #include "options.h"
@@ -20,11 +21,15 @@ int main(int argc, char **argv) {
         status = capture_list_interfaces() == 0 ? 0 : 1;
         break;
     case OPTIONS_CLEAN:
+        fb_log_set_level(options.log_level);
         status = fb_ctl_clean(options.name) == 0 ? 0 : 1;
         break;
     case OPTIONS_RUN:
         fb_log_set_level(options.log_level);
-        status = run_dispatcher(&options);
+        if (options.parent != 0 && !fb_follow_parent(options.parent))
+            status = 1;
+        else
+            status = run_dispatcher(&options);
         break;
     }
     options_free(&options);

@@ -45,6 +45,7 @@ enum option_code {
     OPT_SPEED,
     OPT_LOG_LEVEL,
     OPT_CLEAN,
+    OPT_PARENT,
     OPT_HELP,
     OPT_VERSION,
 };
@@ -90,7 +91,8 @@ static const struct poptOption table[] = {
      "SIZE|auto"},
     {"hugepages", '\0', TEXT, NULL, OPT_HUGEPAGES, "auto (default), require or never", "MODE"},
     {"failover", '\0', TEXT, NULL, OPT_FAILOVER,
-     "how long a worker number may be without a process before the run ends (default 1000; 0, "
+     "how long a worker number may be without a process before the run ends (default 1000; 0: at "
+     "once; "
      "never)",
      "MS"},
     {"start-timeout", '\0', TEXT, NULL, OPT_START_TIMEOUT,
@@ -107,6 +109,8 @@ static const struct poptOption table[] = {
      "LEVEL"},
     {"clean", '\0', FLAG, NULL, OPT_CLEAN,
      "remove what a killed dispatcher of this name left, and exit", NULL},
+    {"parent", '\0', TEXT, NULL, OPT_PARENT,
+     "end in order when this process is gone: for supervisors", "PID"},
     {"help", 'h', FLAG, NULL, OPT_HELP, "show this help", NULL},
     {"version", '\0', FLAG, NULL, OPT_VERSION, "show the version", NULL},
     POPT_TABLEEND,
@@ -337,6 +341,8 @@ static bool apply(struct options *o, enum option_code code, char *text) {
             return true;
         fb_error("--log-level '%s': give one of error, warning, info, debug", text);
         return false;
+    case OPT_PARENT:
+        return fb_parse_count("--parent", text, 1, INT32_MAX, &o->parent);
     case OPT_DIRECTION:
     case OPT_ON_FULL:
     case OPT_HUGEPAGES:

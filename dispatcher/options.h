@@ -41,7 +41,8 @@ struct options {
     uint64_t loops;
     double speed; /* 0: as fast as possible */
     enum fb_log_level log_level;
-    char *json; /* the options as given, as JSON text, for the report */
+    uint64_t parent; /* pid to follow, 0: none */
+    char *json;      /* the options as given, as JSON text, for the report */
     char **texts;
     unsigned text_count; /* values as given, which the members above point into */
 };

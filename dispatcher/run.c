@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "flow_balancer/clock.h"
 #include "flow_balancer/guard.h"
 #include "flow_balancer/log.h"
 #include "flow_balancer/report.h"
@@ -26,6 +28,7 @@
                  */
 #define SNAPSHOT_EVERY_NS (100 * MS_NS) /* of the protocol */
 #define SAY_EVERY_NS (1000 * MS_NS)     /* what is being waited for */
+#define SAME_REQUEST_NS (1000 * MS_NS)
 #define LEAVE_NS (5000 * MS_NS) /* for workers to report and leave once their rings are empty */
 #define YIELDS_BEFORE_SLEEP 16u
 #define FIRST_SLEEP_NS UINT64_C(10000)
@@ -47,9 +50,14 @@ struct run {
     uint64_t started_ns;
     uint64_t first_taken_ns, drained_ns; /* 0: not yet */
     uint64_t polled_ns, snapshot_ns, said_ns;
+    uint64_t stuck_at;       /* packets that the worker with the full ring had finished */
     uint64_t alone_since_ns; /* nobody is alive since; 0: somebody is */
+    uint64_t drained_to;     /* descriptors finished in all, when the deadline was last set */
     uint64_t deadline_ns;    /* for draining; UINT64_MAX: not stopping */
     unsigned stop_requests;  /* over the control socket */
+    bool stop_now;           /* one of them said now */
+    unsigned asked;          /* requests and signals that count as one */
+    uint64_t asked_ns;       /* the first of them; 0: none */
     bool stop;               /* read no more */
     bool failed;
 };
@@ -62,12 +70,6 @@ static void on_stop_signal(int signo) {
     stop_signals = stop_signals + 1;
 }
 
-static uint64_t monotonic_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 /* --- requests over the control socket ------------------------------------------------------- */
 
 static json_t *list_workers(const struct run *run) {
@@ -76,7 +78,7 @@ static json_t *list_workers(const struct run *run) {
         json_array_append_new(list, json_pack("{s:i, s:s, s:I}", "worker", (int)k, "state",
                                               fb_state_names[run->fleet.lanes[k].state], "pid",
                                               (json_int_t)fb_ctl_pid(run->ctl.ctl, k)));
-    return json_pack("{s:b, s:o}", "ok", 1, "workers", list);
+    return json_pack("{s:b, s:b, s:o}", "ok", 1, "stopping", run->stop ? 1 : 0, "workers", list);
 }
 
 static json_t *give_up(struct run *run, const json_t *request) {
@@ -98,6 +100,7 @@ static json_t *answer(void *arg, const char *name, const json_t *request) {
         return give_up(run, request);
     if (strcmp(name, "stop") == 0) {
         run->stop_requests++;
+        run->stop_now = run->stop_now || json_is_true(json_object_get(request, "now"));
         return json_pack("{s:b}", "ok", 1);
     }
     return NULL;
@@ -117,7 +120,7 @@ static void publish_snapshot(struct run *run) {
 }
 
 static void begin_stop(struct run *run) {
-    run->stop = true;
+    run->stop = true; /* a second time changes nothing */
     if (run->deadline_ns != UINT64_MAX)
         return;
     run->deadline_ns = run->loop.now_ns + run->options->drain_timeout_ns;
@@ -125,12 +128,23 @@ static void begin_stop(struct run *run) {
     fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_STOPPING);
 }
 
+/*
+ * Once is to stop in order, once more is at once. What comes within a second of
+ * the first counts as the same: a service manager signals the supervisor, which
+ * passes it on, and us.
+ */
 static void obey(struct run *run) {
+    uint64_t now = run->loop.now_ns;
     unsigned asked = (unsigned)stop_signals + run->stop_requests;
-    if (asked >= 1)
+    if (asked != 0 && run->asked_ns == 0) {
+        run->asked_ns = now;
+        run->deadline_ns = UINT64_MAX; /* at the end of a file it had begun without being asked */
         begin_stop(run);
-    if (asked >= 2)
-        run->deadline_ns = run->loop.now_ns;
+    }
+    if (now - run->asked_ns < SAME_REQUEST_NS)
+        run->asked = asked;
+    if (asked > run->asked || run->stop_now)
+        run->deadline_ns = now;
     if (run->fleet.given_up >= 0) {
         run->failed = true;
         begin_stop(run);
@@ -138,7 +152,7 @@ static void obey(struct run *run) {
 }
 
 static void upkeep(struct run *run) {
-    uint64_t now = monotonic_ns();
+    uint64_t now = fb_now_ns();
     run->loop.now_ns = now;
     if (run->loop.live)
         run->flows.now = (uint32_t)((now - run->started_ns) / PACKET_CLOCK_NS_PER_TICK) + 1;
@@ -181,10 +195,16 @@ static bool hopeless(struct run *run, enum loop_stop stop, enum fb_drop_reason *
     bool late = run->loop.now_ns >= run->deadline_ns;
     if (stop == LOOP_RING_FULL) {
         *reason = FB_DROP_ABANDONED;
-        unsigned worker = run->loop.stopped_worker;
-        if (run->fleet.lanes[worker].state == FB_STATE_VACANT && time_to_say(run))
-            fb_warning("waiting for a process to claim worker %u: its ring is full", worker);
-        return late || (int)worker == run->fleet.given_up;
+        const struct lane *lane = &run->fleet.lanes[run->loop.stopped_worker];
+        uint64_t finished = lane->counters[FB_LANE_INSPECTED];
+        if (finished != run->stuck_at) {
+            run->stuck_at = finished;
+            run->said_ns = run->loop.now_ns;
+        } else if (time_to_say(run)) {
+            fb_warning("worker %u (%s) has a full ring and finishes nothing: waiting for it",
+                       run->loop.stopped_worker, fb_state_names[lane->state]);
+        }
+        return late || lane->given_up;
     }
     *reason = FB_DROP_NO_WORKER;
     if (run->alone_since_ns == 0)
@@ -219,7 +239,8 @@ static void deliver(struct run *run) {
 }
 
 static void read_all(struct run *run) {
-    fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_RUNNING);
+    if (!run->stop)
+        fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_RUNNING);
     while (!run->stop) {
         const struct frame *frames;
         unsigned count;
@@ -235,12 +256,14 @@ static void read_all(struct run *run) {
         } else if (status == CAPTURE_IDLE) {
             loop_flush(&run->loop);
             capture_wait(run->capture, POLL_EVERY_NS / 1000);
+        } else {
+            loop_ring_all(&run->loop); /* a filter may reject frames for long */
         }
     }
 }
 
 static int wait_for_workers(struct run *run) {
-    uint64_t since = monotonic_ns();
+    uint64_t since = fb_now_ns();
     unsigned wanted = run->options->workers;
     for (;;) {
         upkeep(run);
@@ -261,6 +284,20 @@ static int wait_for_workers(struct run *run) {
     return 0;
 }
 
+/*
+ * At the end of the input nobody is in a hurry: the time to drain counts from
+ * the last packet that any worker finished. It does not once a stop was asked.
+ */
+static void extend_deadline(struct run *run) {
+    uint64_t finished = 0;
+    for (unsigned k = 0; k < run->fleet.count; k++)
+        finished += run->fleet.lanes[k].tx.consumed;
+    if (finished == run->drained_to || run->asked_ns != 0)
+        return;
+    run->drained_to = finished;
+    run->deadline_ns = run->loop.now_ns + run->options->drain_timeout_ns;
+}
+
 /* Ends every flow, so that each worker frees its state in order. */
 static void end_flows(struct run *run) {
     uint32_t from = 0;
@@ -271,6 +308,7 @@ static void end_flows(struct run *run) {
         more = flows_end_all(&run->flows, &from, FLOWS_ENDED_AT_ONCE);
         loop_flush(&run->loop);
         upkeep(run);
+        extend_deadline(run);
         if (more || run->flows.ends_pending < pending) {
             waits = 0;
             continue;
@@ -290,13 +328,14 @@ static void drain(struct run *run) {
     for (unsigned waits = 0; !fleet_drained(&run->fleet); waits++) {
         loop_flush(&run->loop);
         upkeep(run);
+        extend_deadline(run);
         if (run->loop.now_ns >= run->deadline_ns)
             break;
         if (time_to_say(run))
             fb_info("draining: %.0f s left", (double)(run->deadline_ns - run->loop.now_ns) / 1e9);
         pause_a_little(waits);
     }
-    run->loop.now_ns = run->drained_ns = monotonic_ns();
+    run->loop.now_ns = run->drained_ns = fb_now_ns();
     fleet_stop(&run->fleet, !fleet_drained(&run->fleet), run->loop.now_ns);
     uint64_t leave_by = run->loop.now_ns + LEAVE_NS;
     for (unsigned waits = 0; !fleet_gone(&run->fleet) && run->loop.now_ns < leave_by; waits++) {
@@ -356,8 +395,7 @@ static void fill_ctl(struct run *run) {
     else
         choose_ring_bytes(geometry);
     strncpy(ctl->policy, o->policy->name, sizeof ctl->policy - 1);
-    if (strlen(o->json) < sizeof ctl->options)
-        strcpy(ctl->options, o->json);
+    strcpy(ctl->options, strlen(o->json) < sizeof ctl->options ? o->json : "{\"omitted\":true}");
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
     ctl->started_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
@@ -411,11 +449,29 @@ static void handle_signals(void) {
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 }
 
+/* A report that cannot be written is better known before the run than after it. */
+static int check_report(const char *path) {
+    if (path == NULL || strcmp(path, "-") == 0)
+        return 0;
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int length = slash == NULL ? 0 : (int)(slash - path) + 1;
+    snprintf(folder, sizeof folder, "%.*s", length, path);
+    if (access(path, W_OK) == 0 ||
+        (errno == ENOENT && access(length == 0 ? "." : folder, W_OK) == 0))
+        return 0;
+    int error = errno;
+    fb_error("--report '%s': cannot write there: %s", path, strerror(error));
+    return -error;
+}
+
 static int set_up(struct run *run) {
     const struct options *o = run->options;
-    run->started_ns = monotonic_ns();
+    run->started_ns = fb_now_ns();
     handle_signals();
-    int error = open_sources(run);
+    int error = check_report(o->report);
+    if (error == 0)
+        error = open_sources(run);
     if (error == 0)
         error = fb_guard_init();
     if (error == 0)
@@ -454,9 +510,16 @@ static int report(struct run *run) {
         fb_error("no memory for the report");
         return -ENOMEM;
     }
-    fb_report_print(stdout, json);
-    fflush(stdout);
-    int error = run->options->report == NULL ? 0 : fb_report_write(json, run->options->report);
+    const char *path = run->options->report;
+    FILE *out = path != NULL && strcmp(path, "-") == 0 ? stderr : stdout;
+    fb_report_print(out, json);
+    int error = 0;
+    if (fflush(out) != 0 || ferror(out)) {
+        error = -errno;
+        fb_error("cannot print the report: %s", strerror(errno));
+    }
+    if (path != NULL && fb_report_write(json, path) != 0)
+        error = -EIO; /* logged there */
     if (!fb_report_balanced(json)) {
         fb_error("the ledger does not balance: this is a fault of flow-balancer, please report it");
         error = -EBADMSG;

@@ -11,11 +11,29 @@
 #include "flow_balancer/log.h"
 #include "flow_balancer/sides.h"
 
+/* FNV-1a (draft-eastlake-fnv): tells layouts apart, guards against nothing else. */
+static uint64_t fnv1a(uint64_t hash, const void *data, size_t size) {
+    const uint8_t *bytes = data;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static uint64_t hash_names(uint64_t hash, const struct fb_counter_text *texts, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        hash = fnv1a(hash, texts[i].name, strlen(texts[i].name) + 1);
+    return hash;
+}
+
 uint64_t fb_layout_fingerprint(void) {
-    /* FNV-1a (RFC draft-eastlake-fnv) over what both ends must agree on. */
     const uint64_t facts[] = {
         sizeof(struct fb_header),
         sizeof(struct fb_desc),
+        sizeof(struct fb_geometry),
+        offsetof(struct fb_desc, flow_id),
+        offsetof(struct fb_desc, flow_seq),
+        offsetof(struct fb_desc, generation),
+        offsetof(struct fb_down, arena_offset),
         offsetof(struct fb_desc, flags),
         sizeof(struct fb_ctl),
         offsetof(struct fb_ctl, heartbeat_ns),
@@ -43,11 +61,15 @@ uint64_t fb_layout_fingerprint(void) {
         offsetof(struct fb_up, latency),
         FB_LATENCY_BUCKETS,
     };
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    const uint8_t *bytes = (const uint8_t *)facts;
-    for (size_t i = 0; i < sizeof facts; i++)
-        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-    return hash;
+    uint64_t hash = fnv1a(UINT64_C(0xcbf29ce484222325), facts, sizeof facts);
+    /* The lists too: a counter that changed places would be read as another one. */
+    hash = hash_names(hash, fb_run_texts, FB_RUN_COUNT);
+    hash = hash_names(hash, fb_decode_texts, FB_DECODE_COUNT);
+    hash = hash_names(hash, fb_end_texts, FB_END_COUNT);
+    hash = hash_names(hash, fb_drop_texts, FB_DROP_COUNT);
+    hash = hash_names(hash, fb_violation_texts, FB_VIOLATION_COUNT);
+    hash = hash_names(hash, fb_lane_texts, FB_LANE_COUNT);
+    return hash_names(hash, fb_worker_texts, FB_WORKER_COUNT);
 }
 
 void fb_header_format(struct fb_header *header, const uint8_t instance[16], enum fb_kind kind,

@@ -363,6 +363,7 @@ static void stopping_now_revokes_who_has_not_finished_and_counts_the_rest(void *
     assert_false(fb_rx_revoked(&hands[1].rx));
     /* Until its cursor is judged it may finish one more. */
     fb_rx_release(&hands[0].rx, 1);
+    poll_fleet();
     now_ns += REVOKE_WAIT_NS;
     poll_fleet();
     assert_int_equal(state_of(0), FB_STATE_ABSENT);

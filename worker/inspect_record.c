@@ -192,6 +192,8 @@ static int record_claimed(void *self, unsigned worker) {
     char name[32];
     snprintf(name, sizeof name, "worker-%u.tsv", worker);
     record->worker = worker;
+    if (record->file >= 0)
+        close(record->file); /* of the dispatcher before */
     record->file = openat(record->directory, name, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
     int rc = record->file < 0 ? -errno : cut_unfinished_line(record->file);
     if (rc != 0)

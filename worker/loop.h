@@ -2,6 +2,7 @@
 #ifndef WORKER_LOOP_H
 #define WORKER_LOOP_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "flow_balancer/claim.h"
@@ -44,6 +45,6 @@ struct worker_loop {
  */
 #define LEAVE_GRACE_NS UINT64_C(500000000)
 
-enum loop_end worker_loop_run(struct worker_loop *loop, const volatile int *leave);
+enum loop_end worker_loop_run(struct worker_loop *loop, const volatile sig_atomic_t *leave);
 
 #endif

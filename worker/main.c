@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 #include "flow_balancer/claim.h"
+#include "flow_balancer/clock.h"
 #include "flow_balancer/guard.h"
 #include "flow_balancer/log.h"
+#include "flow_balancer/parent.h"
 #include "flow_balancer/parse.h"
 
 #include "inspectors.h"
@@ -39,10 +41,11 @@ struct options {
     bool spin;
     int cpu; /* or -1 */
     uint64_t orphan_ns;
+    uint64_t parent; /* pid to follow, 0: none */
     bool check;
 };
 
-static volatile int leave_signals;
+static volatile sig_atomic_t leave_signals;
 
 static void on_leave_signal(int signo) {
     (void)signo;
@@ -58,6 +61,7 @@ enum option_code {
     OPT_ORPHAN,
     OPT_LOG_LEVEL,
     OPT_CHECK,
+    OPT_PARENT,
     OPT_HELP,
     OPT_VERSION,
 };
@@ -76,6 +80,8 @@ static const struct poptOption table[] = {
     {"log-level", '\0', POPT_ARG_STRING, NULL, OPT_LOG_LEVEL,
      "error, warning, info (default) or debug", "LEVEL"},
     {"check", '\0', POPT_ARG_NONE, NULL, OPT_CHECK, "check the options and exit", NULL},
+    {"parent", '\0', POPT_ARG_STRING, NULL, OPT_PARENT,
+     "leave when this process is gone: for supervisors", "PID"},
     {"help", 'h', POPT_ARG_NONE, NULL, OPT_HELP, "show this help", NULL},
     {"version", '\0', POPT_ARG_NONE, NULL, OPT_VERSION, "show the version", NULL},
     POPT_TABLEEND,
@@ -144,6 +150,9 @@ static bool apply(struct options *o, enum option_code code, char *text) {
         else
             fb_error("--log-level '%s': give one of error, warning, info, debug", text);
         break;
+    case OPT_PARENT:
+        ok = fb_parse_count("--parent", text, 1, INT32_MAX, &o->parent);
+        break;
     default:
         o->check = true;
     }
@@ -181,12 +190,6 @@ static int parse(struct options *o, poptContext context) {
     return EXIT_USAGE;
 }
 
-static uint64_t monotonic_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
-}
-
 static void pause_ms(long ms) {
     nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
 }
@@ -219,7 +222,7 @@ static enum fb_claim_result try_claim(const struct options *o, const struct fb_c
  * has one, else an exit status after one logged line.
  */
 static int join(const struct options *o, struct fb_ctl_handle *ctl, struct fb_claim *claim) {
-    uint64_t give_up_ns = monotonic_ns() + o->orphan_ns;
+    uint64_t give_up_ns = fb_now_ns() + o->orphan_ns;
     for (;;) {
         enum fb_join joined = fb_ctl_join(ctl, o->name);
         if (joined == FB_WRONG)
@@ -246,7 +249,7 @@ static int join(const struct options *o, struct fb_ctl_handle *ctl, struct fb_cl
         }
         if (leave_signals != 0)
             return EXIT_IN_ORDER;
-        if (monotonic_ns() >= give_up_ns) {
+        if (fb_now_ns() >= give_up_ns) {
             fb_error("no dispatcher of instance '%s' for %.0f s: start flow-dispatcher -n %s, or "
                      "see --orphan-timeout",
                      o->name, (double)o->orphan_ns / 1e9, o->name);
@@ -333,6 +336,8 @@ int main(int argc, char **argv) {
     poptFreeContext(context);
     if (status >= 0)
         return status;
+    if (fb_guard_init() != 0 || (options.parent != 0 && !fb_follow_parent(options.parent)))
+        return EXIT_FAILED;
     struct sigaction action = {.sa_handler = on_leave_signal};
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);

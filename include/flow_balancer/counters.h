@@ -70,7 +70,7 @@
     X(SHUNTED, "shunted", "packets of flows that no worker wants")                                 \
     X(REDELIVERED, "redelivered", "packets given a second time after a worker died")               \
     X(FAILOVERS, "failovers", "worker numbers given up, their flows moved")                        \
-    X(FLOWS_CREATED, "flows_created", "flows bound to a worker")                                   \
+    X(FLOWS_CREATED, "flows_created", "flows begun")                                               \
     X(FLOWS_ACTIVE, "flows_active", "flows alive now")                                             \
     X(FLOWS_PEAK, "flows_peak", "most flows alive at once")                                        \
     X(SYN_ON_LIVE_FLOW, "syn_on_live_flow", "SYN on an established flow: counted, the flow stays") \

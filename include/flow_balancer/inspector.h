@@ -8,9 +8,9 @@
 #include "flow_balancer/descriptor.h"
 
 /*
- * What an inspector is: a name and five functions, called by one worker
+ * What an inspector is: a name and up to five functions, called by one worker
  * process from one thread. To add one, write a file beside the others in
- * worker/ and add its operations to the list in worker/inspectors.c.
+ * worker/ and add its operations to the list in worker/inspectors.h.
  *
  * A flow's state is flow_bytes of memory that the worker owns, zeroed before
  * the flow's first packet, found by the handle without a hash, and handed to
@@ -31,16 +31,18 @@ struct fb_inspector_ops {
 
     /*
      * Called once, before the worker claims its number. args is what stood
-     * after the colon, or NULL; worker is the number it will claim, or -1 when
-     * that is not known yet. On success stores the inspector's own state in
+     * after the colon, or NULL. On success stores the inspector's own state in
      * *self (owned by the inspector until close) and the bytes that it needs
      * per flow (0: none, at most FB_FLOW_BYTES_MAX). Returns 0, or -errno after
-     * one logged line.
+     * one logged line; -EINVAL is wrong usage.
      */
     int (*open)(const char *args, void **self, size_t *flow_bytes);
 
-    /* Called once after the number is claimed and before the first packet. 0 or -errno, logged. May
-     * be NULL. */
+    /*
+     * Called after each claim, before its first packet: more than once if a
+     * dispatcher went and another came. Returns 0, or -errno after one logged
+     * line. May be NULL.
+     */
     int (*claimed)(void *self, unsigned worker);
 
     /*

@@ -15,10 +15,13 @@
  *              ^                                 |     death    |
  *              +------- cursor judged, ----------+              | lock free, ring empty
  *                       new up side offered                     v
- *   any but ready: nobody comes in time ----> lost           absent
+ *                                                            absent
  *
- * A number is `absent` until its first claim and after its worker left in
- * order; `vacant` when a dead worker's ring waits for the next process.
+ * A number is `absent` until its first claim, and again when its worker left in
+ * order and owes nothing to any flow; `vacant` when a ring, or flows, wait for
+ * the next process. A number that nobody claims in time ends the run: the
+ * states `draining`, `moving` and `lost` are named for readers of the directory
+ * and are not entered by this version.
  */
 enum fb_state {
     FB_STATE_ABSENT,

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "flow_balancer/counters.h"
@@ -82,6 +83,13 @@ struct fb_up {
     /* Writer: worker, once per burst. */
     _Alignas(FB_APART) _Atomic uint64_t latency[FB_LATENCY_BUCKETS];
 };
+
+_Static_assert(offsetof(struct fb_down, published) % FB_APART == 0 &&
+                   offsetof(struct fb_down, epoch) - offsetof(struct fb_down, published) >=
+                       FB_APART &&
+                   offsetof(struct fb_up, cursor) - offsetof(struct fb_up, consumed) >= FB_APART &&
+                   offsetof(struct fb_up, wish) - offsetof(struct fb_up, cursor) >= FB_APART,
+               "groups of words stand apart");
 
 /* Bytes that a down side or an up side needs. */
 size_t fb_down_footprint(const struct fb_geometry *geometry);
