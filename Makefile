@@ -10,7 +10,7 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 
-PKGS := libpcap jansson popt libcrypto
+PKGS := libpcap jansson popt libcrypto inih
 WARN     := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 CPPFLAGS += -D_GNU_SOURCE -DFB_VERSION='"$(VERSION)"' -Iinclude -I.
 CFLAGS   ?= -O2 -g
@@ -81,6 +81,8 @@ $(PROGRAMS) $(TOOLS):
 
 # What the process tests share.
 $(PROC_TESTS): $(call obj,tests/process.c tests/records.c)
+# The simulation of balancing, for its test and its bench.
+$(BUILD)/tests/test_balance_sim $(BUILD)/bench/bench_balance: $(call obj,tests/balance_sim.c tests/tracegen_random.c)
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
 	@mkdir -p $(@D)
@@ -88,7 +90,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lm -lpthread
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lm -lpthread
 
 check: $(TESTS)
 	@scripts/run-tests $(TESTS)

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdio.h>
+
 #include "flow_balancer/ctl.h"
 #include "flow_balancer/log.h"
 #include "flow_balancer/parent.h"
@@ -19,6 +21,9 @@ int main(int argc, char **argv) {
         break;
     case OPTIONS_INTERFACES:
         status = capture_list_interfaces() == 0 ? 0 : 1;
+        break;
+    case OPTIONS_CHECK:
+        puts(options.json);
         break;
     case OPTIONS_CLEAN:
         fb_log_set_level(options.log_level);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow_balancer/config.h"
 #include "flow_balancer/ctl.h"
 #include "flow_balancer/parse.h"
 
@@ -44,10 +45,13 @@ enum option_code {
     OPT_LOOP,
     OPT_SPEED,
     OPT_LOG_LEVEL,
+    OPT_CONFIG,
+    OPT_CHECK,
     OPT_CLEAN,
     OPT_PARENT,
     OPT_HELP,
     OPT_VERSION,
+    OPT_COUNT,
 };
 
 #define TEXT POPT_ARG_STRING
@@ -107,6 +111,11 @@ static const struct poptOption table[] = {
      "pace by the time stamps: 1 as captured, 2 twice as fast; max (default)", "X|max"},
     {"log-level", '\0', TEXT, NULL, OPT_LOG_LEVEL, "error, warning, info (default) or debug",
      "LEVEL"},
+    {"config", '\0', TEXT, NULL, OPT_CONFIG,
+     "options as lines 'workers = 4', flags as 'preload = yes'; the command line wins: of -r, -i, "
+     "--bpf and -F there is then none taken from the file",
+     "FILE"},
+    {"check", '\0', FLAG, NULL, OPT_CHECK, "check the options, print them as JSON and exit", NULL},
     {"clean", '\0', FLAG, NULL, OPT_CLEAN,
      "remove what a killed dispatcher of this name left, and exit", NULL},
     {"parent", '\0', TEXT, NULL, OPT_PARENT,
@@ -136,6 +145,10 @@ static void set_defaults(struct options *o) {
     flow_timeouts_init(&o->timeouts);
 }
 
+const struct poptOption *options_table(void) {
+    return table;
+}
+
 /* The expression in a file as one line of text, comments (# to the end of the line) taken out, as
  * tcpdump -F. */
 static char *read_filter(const char *path) {
@@ -144,7 +157,7 @@ static char *read_filter(const char *path) {
     size_t room = 0;
     FILE *out = file == NULL ? NULL : open_memstream(&text, &room);
     if (out == NULL) {
-        fb_error("-F '%s': cannot read the filter file: %s", path, strerror(errno));
+        fb_error("--filter-file '%s': cannot read the filter file: %s", path, strerror(errno));
         if (file != NULL)
             fclose(file);
         return NULL;
@@ -158,7 +171,7 @@ static char *read_filter(const char *path) {
     fclose(file);
     fclose(out);
     if (error != 0) {
-        fb_error("-F '%s': cannot read the filter file: %s", path, strerror(error));
+        fb_error("--filter-file '%s': cannot read the filter file: %s", path, strerror(error));
         free(text);
         return NULL;
     }
@@ -365,13 +378,16 @@ static bool keep(struct options *o, char *text) {
     return true;
 }
 
+static const char *name_of(int code) {
+    const struct poptOption *option = table;
+    while (option->val != code)
+        option++;
+    return option->longName;
+}
+
 /* Notes the option for the report: its text, true, or a list where it was repeated. */
-static void note(json_t *json, enum option_code code, const char *text) {
-    const char *name = "";
-    for (const struct poptOption *option = table; option->longName != NULL; option++) {
-        if (option->val == (int)code)
-            name = option->longName;
-    }
+static void note(json_t *json, int code, const char *text) {
+    const char *name = name_of(code);
     json_t *value = text != NULL ? json_string(text) : json_true();
     json_t *before = json_object_get(json, name);
     if (json_is_array(before)) {
@@ -414,8 +430,67 @@ static void print_help(poptContext context) {
     poptPrintHelp(context, stdout, 0);
 }
 
+/* The command line and the file that it names. */
+struct parsing {
+    struct options *options;
+    json_t *json;
+    bool given[OPT_COUNT]; /* on the command line */
+    int file_filter;       /* which of --bpf and -F the file has, or 0 */
+};
+
+/* Whether the command line replaces what the file says, where applying one after the other would
+ * add it up. */
+static bool replaced(const struct parsing *p, int code) {
+    if (code == OPT_READ || code == OPT_INTERFACE)
+        return p->given[OPT_READ] || p->given[OPT_INTERFACE];
+    if (code == OPT_BPF || code == OPT_FILTER_FILE)
+        return p->given[OPT_BPF] || p->given[OPT_FILTER_FILE];
+    return false;
+}
+
+/* A fb_config_take: one line of the file, before the command line is applied. */
+static bool take(void *arg, int code, const char *value, bool on) {
+    struct parsing *p = arg;
+    struct options *o = p->options;
+    if (replaced(p, code))
+        return true;
+    if (code == OPT_BPF || code == OPT_FILTER_FILE) {
+        if (code == p->file_filter) { /* the later line wins; the other key is refused */
+            free(o->filter);
+            o->filter = NULL;
+        }
+        p->file_filter = code;
+    }
+    char *text = NULL;
+    if (value != NULL && ((text = strdup(value)) == NULL || !keep(o, text)))
+        return false;
+    if (code == OPT_NO_PROMISCUOUS)
+        o->no_promiscuous = on;
+    else if (code == OPT_PRELOAD)
+        o->preload = on;
+    else if (!apply(o, (enum option_code)code, text))
+        return false;
+    bool adds_up = code == OPT_READ || code == OPT_INTERFACE || code == OPT_TIMEOUT;
+    if (!adds_up)
+        json_object_del(p->json, name_of(code));
+    if (on && (adds_up || !p->given[code]))
+        note(p->json, code, text);
+    return true;
+}
+
+static bool read_config(struct parsing *p, poptContext context) {
+    char *path = fb_config_scan(context, OPT_CONFIG, p->given);
+    bool wanted = path != NULL && !p->given[OPT_HELP] && !p->given[OPT_VERSION];
+    bool ok = !wanted || fb_config_read(path, FB_PROGRAM_DISPATCHER, table, take, p);
+    free(path);
+    return ok;
+}
+
 static enum options_result parse(struct options *o, poptContext context, json_t *json) {
     enum options_result result = OPTIONS_RUN;
+    struct parsing parsing = {.options = o, .json = json};
+    if (!read_config(&parsing, context))
+        return OPTIONS_WRONG;
     int code;
     while ((code = poptGetNextOpt(context)) > 0) {
         char *text = poptGetOptArg(context);
@@ -428,6 +503,11 @@ static enum options_result parse(struct options *o, poptContext context, json_t 
         case OPT_VERSION:
             puts("flow-dispatcher " FB_VERSION);
             return OPTIONS_DONE;
+        case OPT_CONFIG: /* has been read */
+            break;
+        case OPT_CHECK:
+            result = OPTIONS_CHECK;
+            break;
         case OPT_LIST:
             result = OPTIONS_INTERFACES;
             break;
@@ -437,7 +517,7 @@ static enum options_result parse(struct options *o, poptContext context, json_t 
         default:
             if (!apply(o, (enum option_code)code, text))
                 return OPTIONS_WRONG;
-            note(json, (enum option_code)code, text);
+            note(json, code, text);
         }
     }
     const char *rest = poptPeekArg(context);
@@ -446,7 +526,7 @@ static enum options_result parse(struct options *o, poptContext context, json_t 
                  poptStrerror(code));
     else if (rest != NULL)
         fb_error("'%s': not an option: files are given with -r, interfaces with -i", rest);
-    else if (result != OPTIONS_RUN || check_together(o))
+    else if ((result != OPTIONS_RUN && result != OPTIONS_CHECK) || check_together(o))
         return result;
     return OPTIONS_WRONG;
 }

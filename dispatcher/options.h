@@ -2,6 +2,7 @@
 #ifndef DISPATCHER_OPTIONS_H
 #define DISPATCHER_OPTIONS_H
 
+#include <popt.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -51,12 +52,16 @@ enum options_result {
     OPTIONS_RUN,
     OPTIONS_CLEAN,      /* --clean: clear the debris of an instance */
     OPTIONS_INTERFACES, /* -D */
+    OPTIONS_CHECK,      /* --check: to print the options as JSON */
     OPTIONS_DONE,       /* --help or --version: printed */
     OPTIONS_WRONG,      /* one line was logged */
 };
 
-/* Parses and checks the command line. */
+/* Parses and checks the command line, and the file of --config if it names one. */
 enum options_result options_parse(struct options *options, int argc, const char **argv);
+
+/* The popt table of the options, for the life of the process. */
+const struct poptOption *options_table(void);
 
 void options_free(struct options *options);
 

@@ -3,8 +3,10 @@
 #include <popt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
+#include "flow_balancer/config.h"
 #include "flow_balancer/ctl.h"
 #include "flow_balancer/guard.h"
 #include "flow_balancer/log.h"
@@ -31,14 +33,64 @@ struct view {
 };
 
 struct options {
-    char *name;
-    int json;
-    int version;
+    char *name; /* or NULL */
+    bool json;
+    bool version;
 };
 
-/* Returns false after one logged line if the command line is wrong. */
+enum option_code { OPT_NAME = 1, OPT_JSON, OPT_CONFIG, OPT_VERSION, OPT_COUNT };
+
+static const struct poptOption table[] = {
+    {"name", 'n', POPT_ARG_STRING, NULL, OPT_NAME, "instance (flow-balancer)", "NAME"},
+    {"json", '\0', POPT_ARG_NONE, NULL, OPT_JSON,
+     "print the report as JSON, schema " FB_REPORT_SCHEMA, NULL},
+    {"config", '\0', POPT_ARG_STRING, NULL, OPT_CONFIG,
+     "options as lines 'name = NAME'; the command line wins", "FILE"},
+    {"version", '\0', POPT_ARG_NONE, NULL, OPT_VERSION, "print the version and end", NULL},
+    POPT_AUTOHELP POPT_TABLEEND};
+
+static bool set_name(struct options *options, char *name) {
+    free(options->name);
+    options->name = name;
+    if (name != NULL && fb_name_valid(name))
+        return true;
+    fb_error("--name '%s': use 1 to %u letters, digits, '_' or '-'", name != NULL ? name : "",
+             FB_NAME_MAX);
+    return false;
+}
+
+/* A fb_config_take. */
+static bool take(void *arg, int code, const char *value, bool on) {
+    struct options *options = arg;
+    if (code == OPT_NAME)
+        return set_name(options, strdup(value));
+    options->json = on;
+    return true;
+}
+
+static bool read_config(struct options *options, poptContext context) {
+    bool given[OPT_COUNT] = {false};
+    char *path = fb_config_scan(context, OPT_CONFIG, given);
+    bool wanted = path != NULL && !given[OPT_VERSION];
+    bool ok = !wanted || fb_config_read(path, FB_PROGRAM_STAT, table, take, options);
+    free(path);
+    return ok;
+}
+
+/* Returns false after one logged line if the command line or the file is wrong. */
 static bool parse_options(poptContext context, struct options *options) {
-    int code = poptGetNextOpt(context);
+    if (!read_config(options, context))
+        return false;
+    int code;
+    while ((code = poptGetNextOpt(context)) > 0) {
+        char *text = poptGetOptArg(context);
+        if (code == OPT_NAME && !set_name(options, text))
+            return false;
+        if (code == OPT_CONFIG) /* has been read */
+            free(text);
+        options->json = options->json || code == OPT_JSON;
+        options->version = options->version || code == OPT_VERSION;
+    }
     if (code < -1) {
         fb_error("%s: %s: see --help", poptBadOption(context, POPT_BADOPTION_NOALIAS),
                  poptStrerror(code));
@@ -49,11 +101,7 @@ static bool parse_options(poptContext context, struct options *options) {
         fb_error("unexpected argument '%s': see --help", extra);
         return false;
     }
-    if (options->name == NULL || fb_name_valid(options->name))
-        return true;
-    fb_error("instance name '%s': use 1 to %u letters, digits, '_' or '-'", options->name,
-             FB_NAME_MAX);
-    return false;
+    return true;
 }
 
 /* Takes what the up side of worker k says, or leaves totals at nothing if there is none. */
@@ -161,12 +209,6 @@ static int run(const char *name, bool json) {
 int main(int argc, char **argv) {
     fb_log_init("flow-stat", FB_LOG_INFO);
     struct options options = {0};
-    const struct poptOption table[] = {
-        {"name", 'n', POPT_ARG_STRING, &options.name, 0, "instance (flow-balancer)", "NAME"},
-        {"json", '\0', POPT_ARG_NONE, &options.json, 0,
-         "print the report as JSON, schema " FB_REPORT_SCHEMA, NULL},
-        {"version", '\0', POPT_ARG_NONE, &options.version, 0, "print the version and end", NULL},
-        POPT_AUTOHELP POPT_TABLEEND};
     poptContext context = poptGetContext("flow-stat", argc, (const char **)argv, table, 0);
     int status = EXIT_SUCCESS;
     if (!parse_options(context, &options))

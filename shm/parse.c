@@ -80,3 +80,12 @@ bool fb_parse_word(const char *option, const char *text, const char *const *word
     fb_error("%s '%s': give one of %s", option, text, list);
     return false;
 }
+
+bool fb_parse_flag(const char *option, const char *text, bool *flag) {
+    static const char *const words[] = {"yes", "no", "true", "false", "on", "off", NULL};
+    unsigned index;
+    if (!fb_parse_word(option, text, words, &index))
+        return false;
+    *flag = index % 2 == 0;
+    return true;
+}

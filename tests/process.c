@@ -162,10 +162,20 @@ static void print_scene(struct test *t) {
     each_descendant(getpid(), print_words, NULL);
 }
 
+/* Whether a process refused its options, or was not found: then no wait comes to a good end. */
+static bool misspelt(const struct test *t) {
+    for (unsigned i = 0; i < t->count; i++) {
+        int status = t->processes[i].ended ? t->processes[i].status : EXIT_DONE;
+        if (status == EXIT_WRONG_USAGE || status == 126 || status == 127)
+            return true;
+    }
+    return false;
+}
+
 void pause_or_fail(struct test *t, double end, const char *what) {
-    if (seconds_now() > end) {
+    if (seconds_now() > end || misspelt(t)) {
         print_scene(t);
-        fail_msg("not within %.0f s: %s", PROCESS_DEADLINE_S, what);
+        fail_msg("did not come, within %.0f s or at all: %s", PROCESS_DEADLINE_S, what);
     }
     reap(t);
     pause_ms(2);

@@ -15,6 +15,7 @@
 
 #include "dispatcher/options.h"
 #include "flow_balancer/names.h"
+#include "tests/option_names.h"
 
 #define SECOND UINT64_C(1000000000)
 #define MS UINT64_C(1000000)
@@ -353,6 +354,113 @@ static void options_are_noted_as_given(void **state) {
     json_decref(json);
 }
 
+static void the_table_and_the_list_of_keys_agree(void **state) {
+    (void)state;
+    static const char *const keys[] = {FB_DISPATCHER_KEYS(NAME) NULL};
+    expect_agreement(options_table(), FB_PROGRAM_DISPATCHER, keys);
+}
+
+/* Parses with a --config file of that text; its arguments end with NULL. */
+static enum options_result parse_file(const char *text, const char *const *args) {
+    static char path[32];
+    const char *line[16] = {"--config", path};
+    strcpy(path, "/tmp/test_options.XXXXXX");
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    for (unsigned i = 0; args[i] != NULL; i++)
+        line[i + 2] = args[i];
+    enum options_result result = parse(line);
+    unlink(path);
+    return result;
+}
+
+#define FILE_AND(text, ...) parse_file(text, (const char *const[]){__VA_ARGS__, NULL})
+
+static void every_bad_value_in_a_file_is_refused_with_line_key_and_value(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (unsigned v = 0; rows[i].bad[v] != NULL; v++) {
+            const char *bad = rows[i].bad[v];
+            if (bad[0] == ' ' || (bad[0] != '\0' && bad[strlen(bad) - 1] == ' '))
+                continue; /* blanks around a value are not its own there */
+            char text[256], named[256];
+            snprintf(text, sizeof text, "read = x\n%s = %s\n", rows[i].option + 2, bad);
+            snprintf(named, sizeof named, ":2: %s '%s': ", rows[i].option, bad);
+            if (FILE_AND(text, NULL) != OPTIONS_WRONG)
+                fail_msg("taken: %s", text);
+            one_line_was_logged_with(named);
+        }
+    }
+    assert_int_equal(FILE_AND("read = x\nbpf = udp\nfilter-file = /dev/null\n", NULL),
+                     OPTIONS_WRONG);
+    one_line_was_logged_with(":3: ");
+    assert_int_equal(FILE_AND("read = x\ninterface = lo\n", NULL), OPTIONS_WRONG);
+    assert_int_equal(PARSE("-r", "x", "--config", "/nonexistent"), OPTIONS_WRONG);
+    one_line_was_logged_with("'/nonexistent'");
+}
+
+static void every_good_value_in_a_file_is_taken_and_noted(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (unsigned v = 0; rows[i].good[v] != NULL; v++) {
+            char text[256], noted[256];
+            snprintf(text, sizeof text, "%s = %s\n", rows[i].option + 2, rows[i].good[v]);
+            bool source = strcmp(rows[i].option, "--read") == 0;
+            if (FILE_AND(text, source ? NULL : "-rx") != OPTIONS_RUN)
+                fail_msg("%s: %s", text, errors);
+            snprintf(noted, sizeof noted, "\"%s\":\"%s\"", rows[i].option + 2, rows[i].good[v]);
+            assert_non_null(strstr(options.json, noted));
+        }
+    }
+}
+
+static void later_lines_win_and_sources_add_up(void **state) {
+    (void)state;
+    assert_int_equal(FILE_AND("read = a\nworkers = 2\npreload = yes\nbpf = tcp\nworkers = 3\n"
+                              "read = b\npreload = no\nbpf = udp\ntimeout = all=5\n"
+                              "timeout = other=7\ninspector = count\n",
+                              NULL),
+                     OPTIONS_RUN);
+    assert_int_equal(options.file_count, 2);
+    assert_string_equal(options.files[0], "a");
+    assert_string_equal(options.files[1], "b");
+    assert_int_equal(options.workers, 3);
+    assert_false(options.preload);
+    assert_string_equal(options.filter, "udp");
+    assert_int_equal(options.timeouts.seconds[FLOW_CLASS_TCP_OPENING], 5);
+    assert_int_equal(options.timeouts.seconds[FLOW_CLASS_OTHER], 7);
+    assert_string_equal(options.json, "{\"read\":[\"a\",\"b\"],\"workers\":\"3\",\"bpf\":"
+                                      "\"udp\",\"timeout\":[\"all=5\",\"other=7\"]}");
+}
+
+static void the_command_line_wins_over_the_file(void **state) {
+    (void)state;
+    static const char text[] = "read = a\nread = b\nworkers = 3\nname = sensor\nbpf = tcp\n"
+                               "timeout = all=5\npreload = yes\n";
+    assert_int_equal(FILE_AND(text, "-r", "c", "-w", "2", "--bpf", "udp", "--timeout", "other=7"),
+                     OPTIONS_RUN);
+    assert_int_equal(options.file_count, 1);
+    assert_string_equal(options.files[0], "c");
+    assert_int_equal(options.workers, 2);
+    assert_string_equal(options.name, "sensor");
+    assert_string_equal(options.filter, "udp");
+    assert_int_equal(options.timeouts.seconds[FLOW_CLASS_TCP_OPENING], 5);
+    assert_int_equal(options.timeouts.seconds[FLOW_CLASS_OTHER], 7);
+    assert_true(options.preload);
+    json_t *json = json_loads(options.json, 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(json, "workers")), "2");
+    assert_string_equal(json_string_value(json_object_get(json, "read")), "c");
+    json_decref(json);
+    /* Sources of the other kind go as well, and so does a filter of the other kind. */
+    assert_int_equal(FILE_AND("read = a\nfilter-file = /nonexistent\n", "-ilo", "--bpf", "tcp"),
+                     OPTIONS_RUN);
+    assert_int_equal(options.file_count, 0);
+    assert_int_equal(FILE_AND("wokers = 1\n", "--help"), OPTIONS_DONE);
+    assert_int_equal(FILE_AND(text, "--check"), OPTIONS_CHECK);
+    assert_int_equal(FILE_AND("workers = 3\n", "--check"), OPTIONS_WRONG); /* nothing to read */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_bad_value_is_refused_with_one_line_that_names_it),
@@ -360,6 +468,11 @@ int main(void) {
         cmocka_unit_test(what_does_not_go_together_is_refused),
         cmocka_unit_test(more_sources_than_there_is_room_for_are_refused),
         cmocka_unit_test(a_filter_file_that_cannot_be_read_is_refused),
+        cmocka_unit_test(the_table_and_the_list_of_keys_agree),
+        cmocka_unit_test(every_bad_value_in_a_file_is_refused_with_line_key_and_value),
+        cmocka_unit_test(every_good_value_in_a_file_is_taken_and_noted),
+        cmocka_unit_test(later_lines_win_and_sources_add_up),
+        cmocka_unit_test(the_command_line_wins_over_the_file),
         cmocka_unit_test(every_good_value_is_taken_in_silence_and_noted),
         cmocka_unit_test(the_defaults_are_those_of_the_manual),
         cmocka_unit_test(what_is_given_is_what_is_meant),

@@ -12,6 +12,7 @@
 
 #include "flow_balancer/claim.h"
 #include "flow_balancer/clock.h"
+#include "flow_balancer/config.h"
 #include "flow_balancer/guard.h"
 #include "flow_balancer/log.h"
 #include "flow_balancer/parent.h"
@@ -60,10 +61,12 @@ enum option_code {
     OPT_CPU,
     OPT_ORPHAN,
     OPT_LOG_LEVEL,
+    OPT_CONFIG,
     OPT_CHECK,
     OPT_PARENT,
     OPT_HELP,
     OPT_VERSION,
+    OPT_COUNT,
 };
 
 static const struct poptOption table[] = {
@@ -79,6 +82,8 @@ static const struct poptOption table[] = {
      "wait so long for a dispatcher of that name (default 30)", "S"},
     {"log-level", '\0', POPT_ARG_STRING, NULL, OPT_LOG_LEVEL,
      "error, warning, info (default) or debug", "LEVEL"},
+    {"config", '\0', POPT_ARG_STRING, NULL, OPT_CONFIG,
+     "options as lines 'inspector = count'; the command line wins", "FILE"},
     {"check", '\0', POPT_ARG_NONE, NULL, OPT_CHECK, "check the options and exit", NULL},
     {"parent", '\0', POPT_ARG_STRING, NULL, OPT_PARENT,
      "leave when this process is gone: for supervisors", "PID"},
@@ -153,9 +158,28 @@ static bool apply(struct options *o, enum option_code code, char *text) {
     case OPT_PARENT:
         ok = fb_parse_count("--parent", text, 1, INT32_MAX, &o->parent);
         break;
-    default:
+    case OPT_CHECK:
         o->check = true;
+        break;
+    default: /* --config has been read */
+        break;
     }
+    return ok;
+}
+
+/* A fb_config_take; the text is kept to the end, as those of the command line. */
+static bool take(void *arg, int code, const char *value, bool on) {
+    (void)on; /* no flag of the worker stands in a file */
+    char *text = strdup(value);
+    return text != NULL && apply(arg, (enum option_code)code, text);
+}
+
+static bool read_config(struct options *o, poptContext context) {
+    bool given[OPT_COUNT] = {false};
+    char *path = fb_config_scan(context, OPT_CONFIG, given);
+    bool wanted = path != NULL && !given[OPT_HELP] && !given[OPT_VERSION];
+    bool ok = !wanted || fb_config_read(path, FB_PROGRAM_WORKER, table, take, o);
+    free(path);
     return ok;
 }
 
@@ -166,6 +190,8 @@ static int parse(struct options *o, poptContext context) {
                           .ops = inspector_find("count"),
                           .cpu = -1,
                           .orphan_ns = 30 * SECOND_NS};
+    if (!read_config(o, context))
+        return EXIT_USAGE;
     int code;
     while ((code = poptGetNextOpt(context)) > 0) {
         if (code == OPT_HELP) {

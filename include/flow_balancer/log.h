@@ -16,6 +16,10 @@ void fb_log_init(const char *program, enum fb_log_level last_level);
 /* Sets the last level that is written. */
 void fb_log_set_level(enum fb_log_level last_level);
 
+/* From now on "file:line: " stands before the text of each line; file NULL: no more. file is kept
+ * by pointer. */
+void fb_log_set_place(const char *file, unsigned line);
+
 /* Parses "error", "warning", "info" or "debug". Returns 0, or -EINVAL. */
 int fb_log_parse_level(const char *text, enum fb_log_level *level);
 

@@ -22,6 +22,9 @@ bool fb_parse_size(const char *option, const char *text, uint64_t least, uint64_
 bool fb_parse_duration(const char *option, const char *text, uint64_t unit_ns, uint64_t most_ns,
                        uint64_t *ns);
 
+/* A flag: yes, true or on, and no, false or off. */
+bool fb_parse_flag(const char *option, const char *text, bool *flag);
+
 /* One of the words, which end with NULL; *index says which. */
 bool fb_parse_word(const char *option, const char *text, const char *const *words, unsigned *index);
 
