@@ -86,7 +86,7 @@ int capture_compile(const struct capture_config *config, pcap_t *pcap, const cha
 
 /*
  * A pipe as a stdio stream that never waits (capture_pipe.c): it gives whole
- * records only, and ends when there is none for now; clearerr() makes it go on.
+ * records only, and ends when there is none yet; clearerr() makes it go on.
  * Returns NULL with errno set and nothing logged. fclose() of the stream frees
  * the pipe.
  */

@@ -4,17 +4,10 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "flow_balancer/lock.h"
 #include "flow_balancer/log.h"
-
-static bool same_inode(const char *path, int fd) {
-    struct stat by_fd, by_name;
-    return fstat(fd, &by_fd) == 0 && lstat(path, &by_name) == 0 && by_fd.st_ino == by_name.st_ino &&
-           by_fd.st_dev == by_name.st_dev;
-}
 
 /* Takes the lock of the mapped up side; false if another process has it. */
 static enum fb_claim_result lock_up(struct fb_claim *claim) {
@@ -41,7 +34,7 @@ static enum fb_claim_result lock_up(struct fb_claim *claim) {
 static bool may_claim(const struct fb_claim *claim, const struct fb_ctl *ctl, unsigned worker) {
     uint64_t order_epoch = atomic_load_explicit(&claim->down->epoch, memory_order_relaxed);
     return fb_up_wish(claim->up) == FB_WISH_VACANT &&
-           same_inode(claim->up_region.path, claim->up_region.fd) &&
+           fb_region_named(claim->up_region.path, claim->up_region.fd) == 1 &&
            claim->up->epoch == fb_ctl_epoch(ctl, worker) && claim->up->epoch == order_epoch;
 }
 

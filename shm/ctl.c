@@ -7,21 +7,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "flow_balancer/lock.h"
 #include "flow_balancer/log.h"
-
-/* Returns 1 if path leads to the inode of fd, 0 if it does not (any more), else -errno. */
-static int names_this(const char *path, int fd) {
-    struct stat by_fd, by_name;
-    if (fstat(fd, &by_fd) != 0)
-        return -errno;
-    if (lstat(path, &by_name) != 0)
-        return errno == ENOENT ? 0 : -errno;
-    return by_fd.st_ino == by_name.st_ino && by_fd.st_dev == by_name.st_dev;
-}
 
 /*
  * Opens and locks the ctl that stands under path, or, if create and there is
@@ -54,7 +43,7 @@ static int open_locked(const char *path, const char *name, bool create, bool *de
             close(fd);
             return -EBUSY;
         }
-        int same = error != 0 ? error : names_this(path, fd);
+        int same = error != 0 ? error : fb_region_named(path, fd);
         if (same == 1)
             return fd;
         close(fd);
@@ -85,7 +74,7 @@ static int clear_debris(const char *path, const char *name) {
     clear_socket(name);
     unsigned removed = fb_clear_objects(name, true);
     /* Another user's object, or no file at all: it would stand in the way for ever. */
-    bool stays = names_this(path, fd) != 0;
+    bool stays = fb_region_named(path, fd) != 0;
     close(fd);
     if (stays) {
         fb_error("cannot remove %s: choose another name with -n, or let its owner remove it", path);
@@ -161,7 +150,7 @@ void fb_ctl_destroy(struct fb_ctl_handle *handle) {
     char name[FB_NAME_MAX + 8];
     const char *file = strrchr(handle->region.path, '/') + 1;
     snprintf(name, sizeof name, "%.*s", (int)(strlen(file) - strlen(".ctl")), file);
-    if (names_this(handle->region.path, handle->region.fd) == 1)
+    if (fb_region_named(handle->region.path, handle->region.fd) == 1)
         fb_clear_objects(name, true);
     fb_region_close(&handle->region);
     handle->ctl = NULL;

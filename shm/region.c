@@ -284,6 +284,15 @@ int fb_region_open(struct fb_region *region, const char *path, bool writable, si
     return error;
 }
 
+int fb_region_named(const char *path, int fd) {
+    struct stat by_fd, by_name;
+    if (fstat(fd, &by_fd) != 0)
+        return -errno;
+    if (lstat(path, &by_name) != 0)
+        return errno == ENOENT ? 0 : -errno;
+    return by_fd.st_ino == by_name.st_ino && by_fd.st_dev == by_name.st_dev;
+}
+
 void fb_region_close(struct fb_region *region) {
     if (region->base != NULL)
         munmap(region->base, region->size);

@@ -44,7 +44,7 @@ enum fb_claim_result {
 enum fb_claim_result fb_claim_take(struct fb_claim *claim, const struct fb_ctl_handle *ctl,
                                    unsigned worker);
 
-/* Unmaps both sides, which frees the lock. */
+/* Unmaps both sides, which frees the lock: for the dispatcher the worker is gone. Worker only. */
 void fb_claim_release(struct fb_claim *claim);
 
 #endif

@@ -67,6 +67,10 @@ int fb_region_private(struct fb_region *region, size_t size, enum fb_hugepages m
 int fb_region_open(struct fb_region *region, const char *path, bool writable, size_t min_size,
                    unsigned owner);
 
+/* Returns 1 if path leads to the inode of fd, 0 if it does not (any more), else -errno. Any
+ * process. */
+int fb_region_named(const char *path, int fd);
+
 /* Unmaps and closes; harmless on a region of all zero with fd -1 or base NULL. */
 void fb_region_close(struct fb_region *region);
 

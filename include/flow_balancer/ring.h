@@ -216,7 +216,7 @@ struct fb_verdict {
  */
 struct fb_verdict fb_tx_judge(struct fb_tx *tx);
 
-/* Stores a new epoch or order and wakes the worker for it. */
+/* Stores a new epoch or order and wakes the worker for it. Dispatcher only. */
 void fb_tx_set_epoch(struct fb_tx *tx, uint64_t epoch);
 void fb_tx_set_order(struct fb_tx *tx, enum fb_order order);
 
