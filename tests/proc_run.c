@@ -382,6 +382,16 @@ static void a_missing_file_is_one_line_and_1(void **state) {
     assert_int_equal(objects_of(t->name), 0);
 }
 
+static void a_report_that_cannot_be_written_is_known_before_the_run(void **state) {
+    struct test *t = *state;
+    make_trace(t, "tracegen -o t.pcap --packets 100 --flows 10");
+    struct process *run = process_start(
+        t, "flow-dispatcher -n @ -w 1 -r t.pcap --report nowhere/out.json --start-timeout 60");
+    process_expect(t, run, EXIT_RUNTIME);
+    expect_one_line_with(t, run, "nowhere/out.json");
+    assert_int_equal(objects_of(t->name), 0);
+}
+
 static void wrong_usage_is_one_line_and_2(void **state) {
     struct test *t = *state;
     make_trace(t, "tracegen -o t.pcap --packets 10 --flows 5");
@@ -428,6 +438,7 @@ int main(void) {
         PROCESS_TEST(drop_mode_counts_each_loss_and_tells_the_flows_next_packet),
         PROCESS_TEST(a_file_that_breaks_off_gives_its_frames_and_status_1),
         PROCESS_TEST(a_missing_file_is_one_line_and_1),
+        PROCESS_TEST(a_report_that_cannot_be_written_is_known_before_the_run),
         PROCESS_TEST(wrong_usage_is_one_line_and_2),
         PROCESS_TEST(help_and_version_are_status_0_everywhere),
     };

@@ -102,6 +102,17 @@ static void a_full_ring_does_not_keep_a_run_from_stopping(void **state) {
     expect_drained(t);
 }
 
+static void the_end_of_a_file_waits_as_long_as_workers_go_on(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    /* 5,000 packets of about half a millisecond for two workers: more than the second it may take
+     * from one packet to the next, not more than any between two. */
+    struct process *run =
+        process_start(t, RUN "-r t.pcap --drain-timeout 1 --inspector digest:1500");
+    process_expect(t, run, EXIT_DONE);
+    expect_number(report_of(t, "out.json"), "ledger.inspected", TRACE_PACKETS);
+}
+
 /* A service manager signals every process of a service, and the supervisor passes its signal on. */
 static void signals_to_all_at_once_are_one_request_to_drain(void **state) {
     struct test *t = *state;
@@ -236,6 +247,7 @@ int main(void) {
         PROCESS_TEST(a_silent_pipe_does_not_keep_a_run_from_stopping),
         PROCESS_TEST(a_run_that_still_waits_for_its_pipe_can_be_stopped),
         PROCESS_TEST(a_full_ring_does_not_keep_a_run_from_stopping),
+        PROCESS_TEST(the_end_of_a_file_waits_as_long_as_workers_go_on),
         PROCESS_TEST(signals_to_all_at_once_are_one_request_to_drain),
         PROCESS_TEST(a_second_signal_ends_a_drain_that_would_take_long),
         PROCESS_TEST(a_stuck_worker_is_waited_for_until_the_drain_timeout),

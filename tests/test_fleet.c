@@ -379,6 +379,45 @@ static void stopping_now_revokes_who_has_not_finished_and_counts_the_rest(void *
     assert_int_equal(fleet_abandon(&fleet), 0);
 }
 
+static void who_leaves_in_order_and_owes_nothing_leaves_a_free_number(void **state) {
+    (void)state;
+    make_fleet(2, 8, "backlog", SECOND);
+    start(0);
+    start(1);
+    give(1, 1);
+    leave(0);
+    poll_fleet();
+    assert_int_equal(state_of(0), FB_STATE_ABSENT);
+    /* The other has a packet waiting: somebody has to come for it. */
+    leave(1);
+    poll_fleet();
+    assert_int_equal(state_of(1), FB_STATE_VACANT);
+    now_ns += SECOND;
+    poll_fleet();
+    assert_int_equal(fleet.given_up, 1);
+    assert_false(lane_of(0)->given_up);
+    start(0);
+}
+
+static void a_pid_that_cannot_be_is_not_shown(void **state) {
+    (void)state;
+    static const int64_t pids[] = {-1, 0, 1, 4194305, INT64_C(1) << 40, INT64_MIN, INT64_MAX};
+    make_fleet(1, 8, "backlog", NEVER);
+    for (unsigned i = 0; i < sizeof pids / sizeof *pids; i++) {
+        claim(0);
+        fb_up_set_pid(hands[0].claim.up, pids[i]);
+        poll_fleet();
+        assert_int_equal(fb_ctl_pid(seen.ctl, 0), 0);
+        /* One that comes to its senses by the time that it is ready is shown then. */
+        fb_up_set_pid(hands[0].claim.up, 4194304);
+        fb_up_set_wish(hands[0].claim.up, FB_WISH_READY);
+        poll_fleet();
+        assert_int_equal(fb_ctl_pid(seen.ctl, 0), 4194304);
+        leave(0);
+        poll_fleet();
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_alive_means_nobody_is_least_loaded),
@@ -398,6 +437,8 @@ int main(void) {
         cmocka_unit_test(a_ring_that_is_not_empty_is_offered_while_stopping_too),
         cmocka_unit_test(a_ring_that_waits_for_a_process_stays_claimable_while_stopping),
         cmocka_unit_test(stopping_now_revokes_who_has_not_finished_and_counts_the_rest),
+        cmocka_unit_test(who_leaves_in_order_and_owes_nothing_leaves_a_free_number),
+        cmocka_unit_test(a_pid_that_cannot_be_is_not_shown),
     };
     return cmocka_run_group_tests(tests, NULL, free_fleet);
 }
