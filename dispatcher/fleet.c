@@ -163,15 +163,15 @@ static void settle(struct fleet *fleet, unsigned worker, bool in_order, uint64_t
         set_state(fleet, worker, FB_STATE_ABSENT, now_ns);
         return;
     }
-    /* Who left in order and owes nothing to any flow leaves a free number, that nobody must claim.
-     */
-    bool free = in_order && !waits && lane->handles.bound == 0 && lane->handles.pending == 0;
+    /* Who left in order, or never came, and owes nothing to any flow: nobody has to claim it. */
+    bool owes = waits || lane->handles.bound != 0 || lane->handles.pending != 0;
+    bool is_free = !owes && (in_order || lane->claims == 0);
     lane->unclaimed_since_ns = now_ns;
     if (verdict.suspect && lane_mark_suspect(lane, verdict.resume_seq))
         fleet->redelivered++;
     /* An offer that fails is tried again by poll_dead(). */
     bool offered = offer(fleet, worker) == 0;
-    enum fb_state unclaimed = free ? FB_STATE_ABSENT : FB_STATE_VACANT;
+    enum fb_state unclaimed = is_free ? FB_STATE_ABSENT : FB_STATE_VACANT;
     set_state(fleet, worker, offered ? unclaimed : FB_STATE_DEAD, now_ns);
 }
 
@@ -293,8 +293,7 @@ void fleet_refresh(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
 
 unsigned fleet_pick(struct fleet *fleet, uint64_t hash, uint64_t now_ns) {
     struct balance *balance = &fleet->balance;
-    /* Who leads the heap may have finished more than is known: look, until one leads that is known.
-     */
+    /* Who leads may have finished more than is known: look, until one leads that is known. */
     unsigned last = WORKER_HEAP_NONE;
     unsigned top = worker_heap_top(&balance->heap);
     while (balance->policy->kind == POLICY_LEAST && top != WORKER_HEAP_NONE && top != last &&

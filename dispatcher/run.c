@@ -187,8 +187,7 @@ static void pause_a_little(unsigned waits) {
     nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
 }
 
-/* --- the stages of a run -----------------------------------------------------------------------
- */
+/* --- the stages of a run ---------------------------------------------------------------------- */
 
 /* Whether the packet at which a burst stopped is to be waited for no longer, and why. */
 static bool hopeless(struct run *run, enum loop_stop stop, enum fb_drop_reason *reason) {
@@ -351,8 +350,7 @@ static void drain(struct run *run) {
     run->failed = true;
 }
 
-/* --- making and ending -------------------------------------------------------------------------
- */
+/* --- making and ending ------------------------------------------------------------------------ */
 
 static uint32_t power_of_two_above(uint64_t n) {
     uint32_t power = 1;
@@ -515,7 +513,7 @@ static int report(struct run *run) {
     fb_report_print(out, json);
     int error = 0;
     if (fflush(out) != 0 || ferror(out)) {
-        error = -errno;
+        error = -EIO;
         fb_error("cannot print the report: %s", strerror(errno));
     }
     if (path != NULL && fb_report_write(json, path) != 0)

@@ -392,6 +392,20 @@ static void a_report_that_cannot_be_written_is_known_before_the_run(void **state
     assert_int_equal(objects_of(t->name), 0);
 }
 
+static void a_report_that_cannot_be_printed_is_said(void **state) {
+    struct test *t = *state;
+    make_trace(t, "tracegen -o t.pcap --packets 100 --flows 10");
+    FILE *script = fopen(file_in(t, "run.sh"), "we");
+    assert_non_null(script);
+    /* The words after it come as its arguments. */
+    fputs("exec \"$FB_BUILD/flow-dispatcher\" \"$@\" >/dev/full\n", script);
+    fclose(script);
+    struct process *run =
+        process_start(t, "/bin/sh run.sh -n @ -w 1 -r t.pcap --start-timeout 0.1");
+    process_expect(t, run, EXIT_RUNTIME);
+    expect_said(t, run, "cannot print the report");
+}
+
 static void wrong_usage_is_one_line_and_2(void **state) {
     struct test *t = *state;
     make_trace(t, "tracegen -o t.pcap --packets 10 --flows 5");
@@ -439,6 +453,7 @@ int main(void) {
         PROCESS_TEST(a_file_that_breaks_off_gives_its_frames_and_status_1),
         PROCESS_TEST(a_missing_file_is_one_line_and_1),
         PROCESS_TEST(a_report_that_cannot_be_written_is_known_before_the_run),
+        PROCESS_TEST(a_report_that_cannot_be_printed_is_said),
         PROCESS_TEST(wrong_usage_is_one_line_and_2),
         PROCESS_TEST(help_and_version_are_status_0_everywhere),
     };

@@ -181,6 +181,8 @@ static void an_up_side_truncated_before_its_claim_is_replaced(void **state) {
         now_ns += REVOKE_WAIT_NS;
         poll_fleet();
         assert_int_equal(fleet.violations[FB_VIOLATION_FAULT], life);
+        /* Nobody must come for a number that never had a worker. */
+        assert_int_equal(state_of(0), life == 1 ? FB_STATE_ABSENT : FB_STATE_VACANT);
         start(0);
         die(0);
         poll_fleet();
