@@ -11,6 +11,7 @@
 
 #include "balance.h"
 #include "lane.h"
+#include "quarantine.h"
 
 /*
  * The fleet: all worker numbers, their life (life.h has the drawing), and the
@@ -22,15 +23,23 @@
  *
  *   its wish      claimed, ready, left in order
  *   its lock      free: the process is gone
- *   its cursor    once, when it is gone: what is finished, what is suspect
+ *   its cursor    while it lives, whether it moves; once, when it is gone: what
+ *                 is finished, what is suspect
  *
  * A dead worker's ring keeps filling; a new up side is offered at once, at the
  * resume point. A revoked one is given REVOKE_WAIT_NS to look at the epoch
- * before its cursor is judged.
+ * before its cursor is judged. The packet under inspection is marked before the
+ * next offer; at the second death it is quarantined.
+ *
+ * A number that nobody claims in time, that its supervisor gives up, or whose
+ * worker left at its drain deadline, is lost: it goes on the stack `lost`, and
+ * move.c empties the rings there, the last one lost first.
  */
 struct fleet_timing {
-    uint64_t failover_ns;      /* UINT64_MAX: never give a number up */
+    uint64_t failover_ns;      /* UINT64_MAX: never lost for want of a claim */
     uint64_t start_timeout_ns; /* from claim to ready */
+    uint64_t hang_ns;          /* packets waiting and none finished; UINT64_MAX: never */
+    uint64_t drain_ns;         /* of one worker, while the others go on */
 };
 
 struct fleet {
@@ -40,14 +49,23 @@ struct fleet {
     struct fb_ctl *ctl;
     struct balance balance;
     struct fleet_timing timing;
+    struct quarantine *quarantine;                  /* the caller's, or NULL */
     struct fb_worker_totals totals[FB_MAX_WORKERS]; /* of incarnations that are gone */
     uint64_t violations[FB_VIOLATION_COUNT];
     uint64_t redelivered;
+    uint64_t failovers;
+    uint64_t shunted; /* taken out of rings, their flow being shunted */
     uint64_t round; /* counted by the data path, once per burst; 0: each look reads consumed anew */
-    int given_up;   /* a number that nobody claimed in time, or -1 */
+    uint8_t lost[FB_MAX_WORKERS]; /* numbers whose rings are to be emptied, the last one first */
+    unsigned lost_count;
+    unsigned lost_known;               /* of these, the flows know */
+    uint64_t to_shunt[FB_MAX_WORKERS]; /* ids of flows that have killed too often */
+    unsigned to_shunt_count;
     bool stopping;
     bool ending; /* no number is offered again, whatever waits */
 };
+
+#define QUARANTINED_PER_FLOW 3u /* then it is shunted */
 
 #define REVOKE_WAIT_NS                                                                             \
     UINT64_C(10000000) /* an order of magnitude above a scheduler's time slice                     \
@@ -79,8 +97,28 @@ static inline bool fleet_is_fresh(const struct fleet *fleet, unsigned worker) {
  */
 unsigned fleet_pick(struct fleet *fleet, uint64_t hash, uint64_t now_ns);
 
-/* The supervisor will not start this number again. */
-void fleet_give_up(struct fleet *fleet, unsigned worker);
+/* Nobody will start this number again: it is lost as soon as it has no process. */
+void fleet_give_up(struct fleet *fleet, unsigned worker, uint64_t now_ns);
+
+/* How many numbers are to have a process, by -w and what was asked for since. */
+unsigned fleet_wanted(const struct fleet *fleet);
+
+/*
+ * Requests that come while running. Each returns NULL, or why it cannot be, as
+ * a text for people, and nothing has changed then.
+ *
+ *   add      wants a process for the first number that has none; *worker is it
+ *   drain    takes the worker out of the balance; it leaves when its flows are
+ *            over or at timing.drain_ns, and they move then
+ *   restart  orders the process to leave after its burst; the number waits for
+ *            the next one, as after a death but without a suspect
+ */
+const char *fleet_add(struct fleet *fleet, unsigned *worker);
+const char *fleet_drain(struct fleet *fleet, unsigned worker, uint64_t now_ns);
+const char *fleet_restart(struct fleet *fleet, unsigned worker, uint64_t now_ns);
+
+/* The ring on top of the stack `lost`, its packets taken out, is empty: offers the number anew. */
+void fleet_emptied(struct fleet *fleet, uint64_t now_ns);
 
 /*
  * Orders every worker to finish its ring and leave; a number without a process
@@ -90,10 +128,10 @@ void fleet_give_up(struct fleet *fleet, unsigned worker);
  */
 void fleet_stop(struct fleet *fleet, bool now, uint64_t now_ns);
 
-/* True when every ring is empty, but for those that nobody will read any more. */
+/* True when every ring is empty. */
 bool fleet_drained(const struct fleet *fleet);
 
-/* True while flow ends wait for room in a ring that somebody will still read. */
+/* True while flow ends wait for room in a ring. */
 bool fleet_owes_ends(const struct fleet *fleet);
 
 /* True when no worker process is left, and none is awaited. */

@@ -60,7 +60,7 @@ static void arm(struct flows *flows, uint32_t flow, enum flow_class class) {
 static void end_unarmed(struct flows *flows, uint32_t flow, enum fb_end_reason reason) {
     const struct flow_entry *entry = &flows->table.entries[flow];
     struct fb_flow_key key = entry->key;
-    if ((key.word[4] & FLOW_BOUND) != 0) {
+    if (flows_bound(flows, entry)) {
         handles_end(flows->handles[entry->worker], entry->handle, reason);
         flows->ends_pending++;
     } else {
@@ -128,6 +128,24 @@ void flows_bind(struct flows *flows, uint32_t flow, uint8_t worker) {
     entry->handle = handles_take(flows->handles[worker], flow_table_id(&flows->table, flow),
                                  &entry->generation);
     entry->key.word[4] |= FLOW_BOUND;
+}
+
+void flows_lose(struct flows *flows, unsigned worker, uint32_t tick) {
+    if (tick != 0) {
+        flows->lost_ticks[worker] = tick;
+        return;
+    }
+    struct flow_table *table = &flows->table;
+    for (uint32_t flow = 0; flow < table->fresh; flow++) {
+        if (table->entries[flow].worker == worker)
+            table->entries[flow].key.word[4] &= ~(uint64_t)FLOW_BOUND;
+    }
+}
+
+uint32_t flows_by_id(const struct flows *flows, uint64_t flow_id) {
+    uint32_t flow = (uint32_t)(flow_id % flows->table.capacity);
+    bool live = (flows->table.entries[flow].key.word[4] & FLOW_LIVE) != 0;
+    return live && flow_table_id(&flows->table, flow) == flow_id ? flow : NO_FLOW;
 }
 
 void flows_change_class(struct flows *flows, uint32_t flow, enum flow_class from,

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "flow_balancer/counters.h"
+#include "flow_balancer/names.h"
 #include "flow_balancer/region.h"
 
 #include "flow_class.h"
@@ -31,6 +32,12 @@
  * alone: its timers are never looked at otherwise.
  *
  * The end of a bound flow goes to its worker's list of pending ends.
+ *
+ * A worker that is lost takes no table scan: the tick of its loss is noted, and
+ * a flow bound to it whose last packet is not later has no worker any more. No
+ * packet has a tick between, since the clock steps on at a loss; a flow bound
+ * later to the number's next process was touched later. Who looks at a binding
+ * asks flows_bound(), or flows_forget_lost() before it touches the flow.
  */
 struct flows {
     struct flow_table table;
@@ -39,10 +46,11 @@ struct flows {
     struct timer_wheel wheels[FLOW_CLASS_COUNT];
     uint32_t pace_ticks[FLOW_CLASS_COUNT]; /* after its last packet, when a flow's timer is due */
     struct timer_link *links;
-    struct handles *const *handles; /* by worker number */
-    uint32_t now;                   /* tick */
-    unsigned expire_first;          /* class that leads the next expiry */
-    uint64_t ends_pending;          /* at all workers; whoever stages them takes them off */
+    struct handles *const *handles;      /* by worker number */
+    uint32_t lost_ticks[FB_MAX_WORKERS]; /* see flows_lose() */
+    uint32_t now;                        /* tick */
+    unsigned expire_first;               /* class that leads the next expiry */
+    uint64_t ends_pending;               /* at all workers; whoever stages them takes them off */
     uint64_t created;
     uint64_t ended[FB_END_COUNT];
     uint64_t peak;
@@ -71,8 +79,18 @@ void flows_end(struct flows *flows, uint32_t flow, enum fb_end_reason reason);
 uint32_t flows_create(struct flows *flows, uint64_t hash, const struct fb_flow_key *key,
                       bool swapped, uint8_t proto, unsigned tcp_flags, uint32_t payload_len);
 
-/* Gives the flow a handle of a worker. */
+/* Gives the flow a handle of a worker. It was touched after that worker's last loss. */
 void flows_bind(struct flows *flows, uint32_t flow, uint8_t worker);
+
+/*
+ * All flows bound to the worker have lost it. tick: no packet so far has a
+ * later one, and every one to come has; or 0 if the clock cannot step, and
+ * then the table is searched.
+ */
+void flows_lose(struct flows *flows, unsigned worker, uint32_t tick);
+
+/* The live flow with this id, or NO_FLOW. */
+uint32_t flows_by_id(const struct flows *flows, uint64_t flow_id);
 
 /* Ends overdue flows, at most FLOW_EXPIRE_BUDGET timers a call. */
 void flows_expire(struct flows *flows);
@@ -84,6 +102,20 @@ bool flows_end_all(struct flows *flows, uint32_t *from, uint32_t count);
 /* Moves a flow's timer to the wheel of another class. */
 void flows_change_class(struct flows *flows, uint32_t flow, enum flow_class from,
                         enum flow_class to);
+
+/* Whether a flow has a worker, which holds a handle of it. */
+static inline bool flows_bound(const struct flows *flows, const struct flow_entry *entry) {
+    return (entry->key.word[4] & FLOW_BOUND) != 0 && entry->last > flows->lost_ticks[entry->worker];
+}
+
+/* Unbinds a flow whose worker is lost. Returns true if it did. */
+static inline bool flows_forget_lost(const struct flows *flows, struct flow_entry *entry) {
+    if (__builtin_expect(entry->last > flows->lost_ticks[entry->worker], 1) ||
+        (entry->key.word[4] & FLOW_BOUND) == 0)
+        return false;
+    entry->key.word[4] &= ~(uint64_t)FLOW_BOUND;
+    return true;
+}
 
 /*
  * True if the live flow ends before this packet: it is overdue by its class's

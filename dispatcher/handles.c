@@ -23,6 +23,7 @@ uint32_t handles_take(struct handles *handles, uint64_t flow_id, uint16_t *gener
     }
     struct handle *handle = &handles->table[number];
     handle->flow_id = flow_id;
+    handle->quarantined = 0;
     handles->bound++;
     *generation = handle->generation;
     return number;
@@ -57,6 +58,10 @@ bool handles_pop_end(struct handles *handles, struct pending_end *end) {
         handles->pending_tail = NO_HANDLE;
     handles->pending--;
     return true;
+}
+
+void handles_reset(struct handles *handles) {
+    handles_init(handles, handles->table, handles->capacity);
 }
 
 void handles_give_back(struct handles *handles, uint32_t number) {

@@ -17,14 +17,16 @@
  * bound: a flow has it. pending: the flow has ended, and its end waits for a
  * slot of the ring, in order of ending. ending: the end is in the ring; once
  * the worker has passed it, the handle is free again, with the next
- * generation. 16 bytes a handle, touched on use only.
+ * generation. 16 bytes a handle, touched on use only. When the worker is lost,
+ * move.c keeps in flow_id, and in `next` of a bound handle, where flows went
+ * that had ended before.
  */
 struct handle {
     uint64_t flow_id;
     uint32_t next; /* in the free list or the list of pending ends */
     uint16_t generation;
-    uint8_t reason; /* enum fb_end_reason, while pending */
-    uint8_t reserved;
+    uint8_t reason;      /* enum fb_end_reason, while pending */
+    uint8_t quarantined; /* packets of the flow on which processes died, since it was taken */
 };
 _Static_assert(sizeof(struct handle) == 16, "memory a flow");
 
@@ -66,5 +68,11 @@ bool handles_pop_end(struct handles *handles, struct pending_end *end);
 
 /* The worker has passed the end of this handle. */
 void handles_give_back(struct handles *handles, uint32_t handle);
+
+/*
+ * All handles are free again: the worker is lost, its ring is empty, and the
+ * next process knows none of them.
+ */
+void handles_reset(struct handles *handles);
 
 #endif

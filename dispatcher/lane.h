@@ -6,8 +6,10 @@
 #include <stdint.h>
 
 #include "flow_balancer/counters.h"
+#include "flow_balancer/ctl.h"
 #include "flow_balancer/life.h"
 #include "flow_balancer/region.h"
+#include "flow_balancer/report.h"
 #include "flow_balancer/ring.h"
 
 #include "handles.h"
@@ -44,10 +46,18 @@ struct lane {
     enum fb_state state;
     bool revoked;
     bool waited;   /* the wait after a revocation has begun, by a clock that is fresh */
-    bool given_up; /* nobody will claim it again */
+    bool wanted;   /* there is to be a process: what a supervisor goes by */
+    bool given_up; /* nobody will start its next process */
+    bool draining; /* its flows are not to wait for its next process */
     uint64_t epoch;
     uint64_t state_since_ns;
     uint64_t unclaimed_since_ns; /* when its last process was gone */
+    uint64_t drain_until_ns;     /* then its flows move */
+    uint64_t leave_by_ns;        /* then it is revoked; UINT64_MAX: not asked to leave */
+    uint64_t cursor;             /* as last seen */
+    uint64_t cursor_since_ns;    /* when it last moved, or nothing waited */
+    uint32_t restarts_asked;
+    int64_t revoked_pid; /* for display: whose supervisor has to kill it, or 0 */
     struct fb_region down_region, up_region, handle_region, mark_region;
     int guard;
     uint32_t claims;
@@ -99,9 +109,65 @@ static inline enum fb_violation lane_refresh(struct lane *lane) {
 uint32_t lane_stage_ends(struct lane *lane, uint64_t time_ns, uint64_t frame);
 
 /*
+ * Makes the sides, handles and marks of a number, nothing on offer yet. The
+ * lane is all zero but for the descriptors, which are -1. Returns 0, or -errno
+ * after one logged line.
+ */
+int lane_init(struct lane *lane, struct fb_ctl *ctl, unsigned worker, enum fb_hugepages hugepages);
+
+/* Closes what lane_init() made. To be withdrawn before. */
+void lane_fini(struct lane *lane);
+
+/*
+ * Offers the number to the next process, at the resume point: a new up side
+ * with a new epoch, made before the directory says so. Returns 0, or -errno
+ * after one logged line.
+ */
+int lane_offer(struct lane *lane, struct fb_ctl *ctl, unsigned worker);
+
+/*
+ * Takes the up side away, and its epoch with it: who is about to claim it, or
+ * has done so unseen, finds another one and lets go. What it said is added to
+ * the totals. Harmless if nothing is on offer.
+ */
+void lane_withdraw(struct lane *lane, struct fb_worker_totals *totals);
+
+/* What stands first in the ring, at consumed. */
+enum lane_first {
+    LANE_EMPTY,
+    LANE_PACKET,
+    LANE_END,  /* of a flow */
+    LANE_SKIP, /* a packet that was quarantined or shunted */
+};
+enum lane_first lane_first(const struct lane *lane);
+
+/* The descriptor at consumed: our own memory, but a worker of our uid can open and change it. */
+static inline struct fb_desc *lane_first_desc(const struct lane *lane) {
+    return &lane->tx.descs[lane->tx.consumed & lane->tx.slot_mask];
+}
+
+/* Whether a descriptor can be one of those that were written into the ring. */
+bool lane_desc_plausible(const struct lane *lane, const struct fb_desc *desc);
+
+/*
+ * Takes what stands first out of the ring of a worker that is gone: a packet
+ * counts as moved. The handle of a flow end is not given back.
+ */
+void lane_take_out(struct lane *lane);
+
+/*
  * Marks the packet at the resume point as redelivered, one death more; makes
  * of a flow end there a skip. Returns true if it is a packet.
  */
-bool lane_mark_suspect(struct lane *lane, uint64_t seq);
+bool lane_mark_suspect(struct lane *lane);
+
+/* Makes of the packet at consumed a skip that counts as quarantined. */
+void lane_quarantine_first(struct lane *lane);
+
+/*
+ * Makes skips, which count as moved, of all packets of a flow that wait in the
+ * ring of a worker that is gone. Returns how many.
+ */
+uint64_t lane_skip_flow(struct lane *lane, uint64_t flow_id);
 
 #endif

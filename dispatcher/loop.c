@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "copy.h"
+#include "loop_parts.h"
 
 /* Rings whose consumed is read per burst beside those touched: all 256 within 32 bursts. */
 #define REFRESH_IN_TURN 8u
@@ -79,7 +80,7 @@ void loop_take(struct loop *loop, const struct frame *frames, unsigned count) {
     hash_all(loop);
 }
 
-static struct lane *touch(struct loop *loop, unsigned worker) {
+struct lane *loop_touch(struct loop *loop, unsigned worker) {
     struct lane *lane = &loop->fleet->lanes[worker];
     if (!lane->touched) {
         lane->touched = true;
@@ -96,12 +97,15 @@ static uint32_t flow_of(struct loop *loop, unsigned i) {
     uint32_t flow = burst->candidates[i];
     if (flow == NO_FLOW || !flow_table_is(&flows->table, flow, &decoded->key))
         flow = flow_table_find(&flows->table, burst->hashes[i], &decoded->key);
+    if (flow == NO_FLOW)
+        return flow;
+    struct flow_entry *entry = &flows->table.entries[flow];
     enum fb_end_reason reason;
-    if (flow != NO_FLOW &&
-        flows_over(flows, &flows->table.entries[flow], decoded->tcp_flags, &reason)) {
+    if (flows_over(flows, entry, decoded->tcp_flags, &reason)) {
         flows_end(flows, flow, reason);
-        flow = NO_FLOW;
+        return NO_FLOW;
     }
+    flows_forget_lost(flows, entry);
     return flow;
 }
 
@@ -109,18 +113,11 @@ static uint32_t flow_of(struct loop *loop, unsigned i) {
 static void stage_ends_of(struct loop *loop, unsigned worker) {
     if (loop->fleet->lanes[worker].handles.pending != 0)
         loop->flows->ends_pending -=
-            lane_stage_ends(touch(loop, worker), loop->stamp_ns, loop->frame);
+            lane_stage_ends(loop_touch(loop, worker), loop->stamp_ns, loop->frame);
 }
 
-/*
- * Finds room in a worker's ring for packet i; reads consumed once more before
- * it gives up. Pending ends go first: a worker that makes room while a burst
- * is delivered would else get one new flow after another, each with a handle,
- * while the handles of those that ended wait here.
- */
-static bool find_room(struct loop *loop, unsigned i, unsigned worker, uint64_t *position) {
+bool loop_find_room(struct loop *loop, unsigned worker, uint32_t caplen, uint64_t *position) {
     struct lane *lane = &loop->fleet->lanes[worker];
-    uint32_t caplen = loop->burst.frames[i].caplen;
     if (__builtin_expect(loop->flows->ends_pending != 0, 0))
         stage_ends_of(loop, worker);
     if (__builtin_expect(fb_tx_reserve(&lane->tx, caplen, position), 1))
@@ -156,15 +153,16 @@ static void drop(struct loop *loop, unsigned i, uint32_t flow, enum fb_drop_reas
 }
 
 /* Writes packet i of a flow into the ring of the flow's worker, at a position found for it. */
-static void stage(struct loop *loop, unsigned i, uint32_t flow, unsigned start_flag,
-                  uint64_t position) {
+static void stage(struct loop *loop, unsigned i, uint32_t flow, uint64_t position) {
     const struct frame *frame = &loop->burst.frames[i];
     const struct decoded *decoded = &loop->burst.decoded[i];
     struct flow_entry *entry = &loop->flows->table.entries[flow];
-    struct lane *lane = touch(loop, entry->worker);
+    struct lane *lane = loop_touch(loop, entry->worker);
     copy_frame(fb_tx_bytes(&lane->tx, position), frame->data, frame->caplen, loop->ahead);
     struct fb_desc *desc = fb_tx_stage(&lane->tx, position, frame->caplen);
-    unsigned flags = decoded->flags | start_flag | (unsigned)(entry->gap != 0) << FB_BIT_GAP |
+    /* A flow starts with the first packet that a worker gets, and no second time with the next. */
+    unsigned flags = decoded->flags | (unsigned)(entry->seq == entry->gap) << FB_BIT_START |
+                     (unsigned)(entry->gap != 0) << FB_BIT_GAP |
                      (unsigned)(frame->caplen < frame->wirelen) << FB_BIT_TRUNCATED |
                      (unsigned)loop->link_index[i] << FB_LINK_SHIFT;
     desc->time_ns = frame->time_ns;
@@ -190,13 +188,27 @@ static void stage(struct loop *loop, unsigned i, uint32_t flow, unsigned start_f
     lane->counters[FB_LANE_BYTES] += frame->caplen;
 }
 
+/* Counts packet i of a flow that no worker gets any more. */
+static void shunt(struct loop *loop, unsigned i, uint32_t flow) {
+    const struct decoded *decoded = &loop->burst.decoded[i];
+    unsigned dir = direction(&loop->flows->table.entries[flow], decoded);
+    flows_touch(loop->flows, flow, dir, decoded->tcp_flags, decoded->payload_len);
+    loop->flows->table.entries[flow].seq++;
+    loop->run[FB_RUN_SHUNTED]++;
+}
+
 /* Assigns, copies and stages packet i. */
 static enum loop_stop deliver_one(struct loop *loop, unsigned i) {
     struct flows *flows = loop->flows;
     const struct decoded *decoded = &loop->burst.decoded[i];
     flows->now = loop->burst.ticks[i];
     uint32_t flow = flow_of(loop, i);
-    bool bound = flow != NO_FLOW && (flows->table.entries[flow].key.word[4] & FLOW_BOUND) != 0;
+    uint64_t bits = flow != NO_FLOW ? flows->table.entries[flow].key.word[4] : 0;
+    if (__builtin_expect((bits & FLOW_SHUNTED) != 0, 0)) {
+        shunt(loop, i, flow);
+        return LOOP_DONE;
+    }
+    bool bound = (bits & FLOW_BOUND) != 0;
     unsigned worker = bound ? flows->table.entries[flow].worker
                             : fleet_pick(loop->fleet, loop->burst.hashes[i], loop->now_ns);
     if (__builtin_expect(worker == WORKER_HEAP_NONE, 0)) {
@@ -206,7 +218,8 @@ static enum loop_stop deliver_one(struct loop *loop, unsigned i) {
         return LOOP_DONE;
     }
     uint64_t position;
-    if (__builtin_expect(!find_room(loop, i, worker, &position), 0)) {
+    if (__builtin_expect(!loop_find_room(loop, worker, loop->burst.frames[i].caplen, &position),
+                         0)) {
         loop->stopped_worker = worker;
         if (loop->block)
             return LOOP_RING_FULL;
@@ -225,7 +238,7 @@ static enum loop_stop deliver_one(struct loop *loop, unsigned i) {
         loop->fleet->lanes[worker].counters[FB_LANE_FLOWS]++;
         balance_flow(&loop->fleet->balance, worker);
     }
-    stage(loop, i, flow, bound ? 0 : FB_F_START, position);
+    stage(loop, i, flow, position);
     return LOOP_DONE;
 }
 
@@ -266,6 +279,11 @@ static void ring(struct loop *loop, bool force) {
     }
 }
 
+void loop_publish(struct loop *loop, bool force) {
+    publish(loop);
+    ring(loop, force);
+}
+
 /* Re-reads consumed of a few workers in turn: an idle one is found soon even if nobody touches it.
  */
 static void refresh_in_turn(struct loop *loop) {
@@ -277,11 +295,15 @@ static void refresh_in_turn(struct loop *loop) {
     }
 }
 
+void loop_begin_round(struct loop *loop) {
+    loop->fleet->round++;
+    refresh_in_turn(loop);
+}
+
 enum loop_stop loop_deliver(struct loop *loop) {
     enum loop_stop stop = LOOP_DONE;
     unsigned i = loop->stopped_at;
-    loop->fleet->round++;
-    refresh_in_turn(loop);
+    loop_begin_round(loop);
     look_up(loop, i);
     if (loop->flows->ends_pending != 0)
         stage_ends(loop);
@@ -295,8 +317,7 @@ enum loop_stop loop_deliver(struct loop *loop) {
         loop->burst.count = 0;
         flows_expire(loop->flows);
     }
-    publish(loop);
-    ring(loop, stop != LOOP_DONE);
+    loop_publish(loop, stop != LOOP_DONE);
     return stop;
 }
 
@@ -313,12 +334,50 @@ void loop_flush(struct loop *loop) {
         flows_expire(loop->flows);
     if (loop->flows->ends_pending != 0)
         stage_ends(loop);
-    loop->fleet->round++;
-    refresh_in_turn(loop);
-    publish(loop);
-    ring(loop, true);
+    loop_begin_round(loop);
+    loop_publish(loop, true);
 }
 
 void loop_ring_all(struct loop *loop) {
     ring(loop, true);
+}
+
+void loop_set_time(struct loop *loop, uint64_t now_ns) {
+    loop->now_ns = now_ns;
+    if (loop->live)
+        loop->flows->now = (uint32_t)((now_ns - loop->live_from_ns) / PACKET_CLOCK_NS_PER_TICK) + 1;
+}
+
+/*
+ * Ends the present tick, so that what is touched from now on has a later one.
+ * Returns it, or 0 if the clock stands still: then the packets to come may have
+ * the same.
+ */
+static uint32_t end_tick(struct loop *loop) {
+    struct flows *flows = loop->flows;
+    uint32_t tick;
+    if (loop->live) {
+        tick = flows->now;
+        loop->live_from_ns -= PACKET_CLOCK_NS_PER_TICK;
+    } else {
+        tick = packet_clock_now(&loop->clock);
+        if (!packet_clock_step(&loop->clock))
+            return 0;
+    }
+    flows->now = tick + 1;
+    /* The rest of the burst was told the time before. */
+    for (unsigned i = loop->stopped_at; i < loop->burst.count; i++)
+        loop->burst.ticks[i] = tick + 1;
+    return tick;
+}
+
+void loop_settle(struct loop *loop) {
+    struct fleet *fleet = loop->fleet;
+    for (; fleet->lost_known < fleet->lost_count; fleet->lost_known++)
+        flows_lose(loop->flows, fleet->lost[fleet->lost_known], end_tick(loop));
+    while (fleet->to_shunt_count != 0) {
+        uint32_t flow = flows_by_id(loop->flows, fleet->to_shunt[--fleet->to_shunt_count]);
+        if (flow != NO_FLOW)
+            loop->flows->table.entries[flow].key.word[4] |= FLOW_SHUNTED;
+    }
 }

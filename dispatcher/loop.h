@@ -42,12 +42,13 @@ struct loop {
     struct fleet *fleet;
     struct flows *flows;
     struct packet_clock clock;
-    bool live;         /* time is CLOCK_MONOTONIC, not the packets' */
-    bool block;        /* --on-full block */
-    size_t ahead;      /* bytes by which source lines are fetched ahead, 0: not */
-    uint64_t now_ns;   /* CLOCK_MONOTONIC, at the start of this burst */
-    uint64_t frame;    /* number of the last frame taken */
-    uint64_t stamp_ns; /* its time */
+    bool live;             /* time is CLOCK_MONOTONIC, not the packets' */
+    uint64_t live_from_ns; /* then: when tick 1 began */
+    bool block;            /* --on-full block */
+    size_t ahead;          /* bytes by which source lines are fetched ahead, 0: not */
+    uint64_t now_ns;       /* CLOCK_MONOTONIC, at the start of this burst */
+    uint64_t frame;        /* number of the last frame taken */
+    uint64_t stamp_ns;     /* its time */
     uint64_t run[FB_RUN_COUNT];
     uint64_t decode[FB_DECODE_COUNT];
     uint64_t dropped[FB_DROP_COUNT];
@@ -96,5 +97,18 @@ void loop_flush(struct loop *loop);
 
 /* Wakes every parked worker that has news, at once. Before anything that can wait. */
 void loop_ring_all(struct loop *loop);
+
+/*
+ * It is now_ns on CLOCK_MONOTONIC: for a live capture that is also the time of
+ * the flows. To be called before anything that looks at the time.
+ */
+void loop_set_time(struct loop *loop, uint64_t now_ns);
+
+/*
+ * Lets the flows know which workers were lost and which flows are shunted since
+ * the last call. After each fleet_poll(), before anything looks at a flow; then
+ * move.h has what is to be done while fleet->lost_count is not 0.
+ */
+void loop_settle(struct loop *loop);
 
 #endif

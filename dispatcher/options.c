@@ -14,6 +14,7 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 #define DAY_NS (86400 * SECOND_NS)
+#define HANG_LEAST_NS (SECOND_NS / 10)
 
 enum option_code {
     OPT_READ = 1,
@@ -38,6 +39,8 @@ enum option_code {
     OPT_RING_BYTES,
     OPT_HUGEPAGES,
     OPT_FAILOVER,
+    OPT_HANG,
+    OPT_QUARANTINE,
     OPT_START_TIMEOUT,
     OPT_NO_WORKER_TIMEOUT,
     OPT_DRAIN_TIMEOUT,
@@ -95,10 +98,15 @@ static const struct poptOption table[] = {
      "SIZE|auto"},
     {"hugepages", '\0', TEXT, NULL, OPT_HUGEPAGES, "auto (default), require or never", "MODE"},
     {"failover", '\0', TEXT, NULL, OPT_FAILOVER,
-     "how long a worker number may be without a process before the run ends (default 1000; 0: at "
-     "once; "
-     "never)",
-     "MS"},
+     "how long the flows of a dead worker wait for its next process before others take them "
+     "(default 1000; 0: not at all; never)",
+     "MS|never"},
+    {"hang", '\0', TEXT, NULL, OPT_HANG,
+     "revoke a worker that has packets waiting and finishes none for so long (default 5; never)",
+     "S|never"},
+    {"quarantine", '\0', TEXT, NULL, OPT_QUARANTINE,
+     "append packets on which two processes died (default: they are counted and not kept)",
+     "FILE.pcap"},
     {"start-timeout", '\0', TEXT, NULL, OPT_START_TIMEOUT,
      "wait for workers to become ready (default 30)", "S"},
     {"no-worker-timeout", '\0', TEXT, NULL, OPT_NO_WORKER_TIMEOUT,
@@ -136,6 +144,7 @@ static void set_defaults(struct options *o) {
         .depth = 10000,
         .hugepages = FB_HUGEPAGES_AUTO,
         .failover_ns = SECOND_NS,
+        .hang_ns = 5 * SECOND_NS,
         .start_timeout_ns = 30 * SECOND_NS,
         .no_worker_timeout_ns = 30 * SECOND_NS,
         .drain_timeout_ns = 30 * SECOND_NS,
@@ -288,11 +297,20 @@ static bool set_mode(struct options *o, enum option_code code, const char *text)
 }
 
 static bool set_time(struct options *o, enum option_code code, const char *text) {
+    bool never = strcmp(text, "never") == 0;
     switch (code) {
     case OPT_FAILOVER:
         o->failover_ns = UINT64_MAX;
-        return strcmp(text, "never") == 0 ||
-               fb_parse_duration("--failover", text, 1000000, DAY_NS, &o->failover_ns);
+        return never || fb_parse_duration("--failover", text, 1000000, DAY_NS, &o->failover_ns);
+    case OPT_HANG:
+        o->hang_ns = UINT64_MAX;
+        if (never || !fb_parse_duration("--hang", text, SECOND_NS, DAY_NS, &o->hang_ns))
+            return never;
+        if (o->hang_ns >= HANG_LEAST_NS)
+            return true;
+        fb_error("--hang '%s': give at least 0.1 s, above any pause of a scheduler, or never",
+                 text);
+        return false;
     case OPT_START_TIMEOUT:
         return fb_parse_duration("--start-timeout", text, SECOND_NS, DAY_NS, &o->start_timeout_ns);
     case OPT_NO_WORKER_TIMEOUT:
@@ -332,6 +350,9 @@ static bool apply(struct options *o, enum option_code code, char *text) {
         return set_max_share(o, text);
     case OPT_REPORT:
         o->report = text;
+        return true;
+    case OPT_QUARANTINE:
+        o->quarantine = text;
         return true;
     case OPT_TIMEOUT:
         return set_timeouts(o, text);

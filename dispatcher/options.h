@@ -37,7 +37,9 @@ struct options {
     uint64_t ring_bytes; /* 0: auto */
     enum fb_hugepages hugepages;
     uint64_t failover_ns; /* UINT64_MAX: never */
+    uint64_t hang_ns;     /* UINT64_MAX: never */
     uint64_t start_timeout_ns, no_worker_timeout_ns, drain_timeout_ns;
+    const char *quarantine; /* NULL: such packets are not kept */
     bool preload;
     uint64_t loops;
     double speed; /* 0: as fast as possible */

@@ -110,6 +110,12 @@ void packet_clock_init(struct packet_clock *c, uint64_t longest_timeout_ns) {
     c->file_begins = true;
 }
 
+bool packet_clock_step(struct packet_clock *c) {
+    uint32_t before = c->now_ticks;
+    add_ticks(c, 1);
+    return c->now_ticks != before;
+}
+
 void packet_clock_next_file(struct packet_clock *c) {
     c->file_begins = true;
     c->quick_until_ns = 0;

@@ -68,6 +68,12 @@ static inline uint32_t packet_clock_advance(struct packet_clock *c, uint64_t sta
     return c->now_ticks;
 }
 
+/*
+ * Lets one tick pass between the packets so far and those to come. Returns
+ * false, and none passes, where the clock stands still.
+ */
+bool packet_clock_step(struct packet_clock *c);
+
 /* The present tick, from 1. */
 static inline uint32_t packet_clock_now(const struct packet_clock *c) {
     return c->now_ticks;

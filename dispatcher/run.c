@@ -18,9 +18,11 @@
 #include "flow_balancer/log.h"
 #include "flow_balancer/report.h"
 
-#include "control.h"
 #include "ledger.h"
 #include "loop.h"
+#include "move.h"
+#include "quarantine.h"
+#include "requests.h"
 
 #define MS_NS UINT64_C(1000000)
 #define POLL_EVERY_NS                                                                              \
@@ -41,21 +43,19 @@ struct run {
     const struct options *options;
     struct fb_ctl_handle ctl;
     struct capture *capture;
-    struct control control;
+    struct requests requests;
+    struct quarantine quarantine;
     struct fleet fleet;
     struct flows flows;
     struct loop loop;
     struct fb_snapshot snapshot;
     struct fb_worker_totals totals[FB_MAX_WORKERS];
-    uint64_t started_ns;
     uint64_t first_taken_ns, drained_ns; /* 0: not yet */
     uint64_t polled_ns, snapshot_ns, said_ns;
     uint64_t stuck_at;       /* packets that the worker with the full ring had finished */
     uint64_t alone_since_ns; /* nobody is alive since; 0: somebody is */
     uint64_t drained_to;     /* descriptors finished in all, when the deadline was last set */
     uint64_t deadline_ns;    /* for draining; UINT64_MAX: not stopping */
-    unsigned stop_requests;  /* over the control socket */
-    bool stop_now;           /* one of them said now */
     unsigned asked;          /* requests and signals that count as one */
     uint64_t asked_ns;       /* the first of them; 0: none */
     bool stop;               /* read no more */
@@ -68,42 +68,6 @@ static volatile sig_atomic_t stop_signals;
 static void on_stop_signal(int signo) {
     (void)signo;
     stop_signals = stop_signals + 1;
-}
-
-/* --- requests over the control socket ------------------------------------------------------- */
-
-static json_t *list_workers(const struct run *run) {
-    json_t *list = json_array();
-    for (unsigned k = 0; k < run->fleet.count; k++)
-        json_array_append_new(list, json_pack("{s:i, s:s, s:I}", "worker", (int)k, "state",
-                                              fb_state_names[run->fleet.lanes[k].state], "pid",
-                                              (json_int_t)fb_ctl_pid(run->ctl.ctl, k)));
-    return json_pack("{s:b, s:b, s:o}", "ok", 1, "stopping", run->stop ? 1 : 0, "workers", list);
-}
-
-static json_t *give_up(struct run *run, const json_t *request) {
-    const json_t *worker = json_object_get(request, "worker");
-    json_int_t k = json_integer_value(worker);
-    if (!json_is_integer(worker) || k < 0 || k >= (json_int_t)run->fleet.count)
-        return control_refusal("give-up: \"worker\" must be a number from 0 to %u",
-                               run->fleet.count - 1);
-    fb_error("worker %d will not be started again: its supervisor gave it up", (int)k);
-    fleet_give_up(&run->fleet, (unsigned)k);
-    return json_pack("{s:b}", "ok", 1);
-}
-
-static json_t *answer(void *arg, const char *name, const json_t *request) {
-    struct run *run = arg;
-    if (strcmp(name, "workers") == 0)
-        return list_workers(run);
-    if (strcmp(name, "give-up") == 0)
-        return give_up(run, request);
-    if (strcmp(name, "stop") == 0) {
-        run->stop_requests++;
-        run->stop_now = run->stop_now || json_is_true(json_object_get(request, "now"));
-        return json_pack("{s:b}", "ok", 1);
-    }
-    return NULL;
 }
 
 /* --- what has to be done every few milliseconds ----------------------------------------------- */
@@ -135,7 +99,7 @@ static void begin_stop(struct run *run) {
  */
 static void obey(struct run *run) {
     uint64_t now = run->loop.now_ns;
-    unsigned asked = (unsigned)stop_signals + run->stop_requests;
+    unsigned asked = (unsigned)stop_signals + run->requests.stops;
     if (asked != 0 && run->asked_ns == 0) {
         run->asked_ns = now;
         run->deadline_ns = UINT64_MAX; /* at the end of a file it had begun without being asked */
@@ -143,23 +107,19 @@ static void obey(struct run *run) {
     }
     if (now - run->asked_ns < SAME_REQUEST_NS)
         run->asked = asked;
-    if (asked > run->asked || run->stop_now)
+    if (asked > run->asked || run->requests.stop_now)
         run->deadline_ns = now;
-    if (run->fleet.given_up >= 0) {
-        run->failed = true;
-        begin_stop(run);
-    }
 }
 
 static void upkeep(struct run *run) {
     uint64_t now = fb_now_ns();
-    run->loop.now_ns = now;
-    if (run->loop.live)
-        run->flows.now = (uint32_t)((now - run->started_ns) / PACKET_CLOCK_NS_PER_TICK) + 1;
+    loop_set_time(&run->loop, now);
     if (now - run->polled_ns >= POLL_EVERY_NS) {
         run->polled_ns = now;
         fleet_poll(&run->fleet, now);
-        control_poll(&run->control);
+        run->requests.stopping = run->stop;
+        requests_poll(&run->requests, now);
+        loop_settle(&run->loop);
         obey(run);
     }
     if (now - run->snapshot_ns >= SNAPSHOT_EVERY_NS) {
@@ -203,13 +163,13 @@ static bool hopeless(struct run *run, enum loop_stop stop, enum fb_drop_reason *
             fb_warning("worker %u (%s) has a full ring and finishes nothing: waiting for it",
                        run->loop.stopped_worker, fb_state_names[lane->state]);
         }
-        return late || lane->given_up;
+        return late;
     }
     *reason = FB_DROP_NO_WORKER;
     if (run->alone_since_ns == 0)
         run->alone_since_ns = run->loop.now_ns;
     uint64_t alone_ns = run->loop.now_ns - run->alone_since_ns;
-    if (alone_ns >= run->options->no_worker_timeout_ns || run->fleet.given_up >= 0) {
+    if (alone_ns >= run->options->no_worker_timeout_ns || fleet_wanted(&run->fleet) == 0) {
         run->failed = true;
         begin_stop(run);
         return true;
@@ -220,11 +180,29 @@ static bool hopeless(struct run *run, enum loop_stop stop, enum fb_drop_reason *
     return late;
 }
 
+/* Whatever waits in the rings of lost workers comes before anything else. */
+static void move_lost(struct run *run) {
+    unsigned waits = 0;
+    while (run->fleet.lost_count != 0) {
+        unsigned rings = run->fleet.lost_count;
+        enum loop_stop stop = loop_move(&run->loop);
+        enum fb_drop_reason reason;
+        upkeep(run);
+        if (stop == LOOP_DONE || run->fleet.lost_count != rings) /* one more comes first */
+            waits = 0;
+        else if (hopeless(run, stop, &reason))
+            loop_move_drop(&run->loop, reason);
+        else
+            pause_a_little(waits++);
+    }
+}
+
 static void deliver(struct run *run) {
     enum loop_stop stop;
     unsigned waits = 0, stopped_at = 0;
     while ((stop = loop_deliver(&run->loop)) != LOOP_DONE) {
         upkeep(run);
+        move_lost(run);
         enum fb_drop_reason reason;
         if (hopeless(run, stop, &reason)) {
             loop_drop_stopped(&run->loop, reason);
@@ -244,6 +222,7 @@ static void read_all(struct run *run) {
         const struct frame *frames;
         unsigned count;
         upkeep(run);
+        move_lost(run);
         enum capture_status status = capture_burst(run->capture, LOOP_BURST, &frames, &count);
         if (count != 0) {
             if (run->first_taken_ns == 0)
@@ -263,12 +242,13 @@ static void read_all(struct run *run) {
 
 static int wait_for_workers(struct run *run) {
     uint64_t since = fb_now_ns();
-    unsigned wanted = run->options->workers;
+    unsigned wanted;
     for (;;) {
         upkeep(run);
-        if (run->fleet.balance.count >= wanted || run->stop)
+        wanted = fleet_wanted(&run->fleet);
+        if ((wanted != 0 && run->fleet.balance.count >= wanted) || run->stop)
             return 0;
-        if (run->loop.now_ns - since >= run->options->start_timeout_ns)
+        if (wanted == 0 || run->loop.now_ns - since >= run->options->start_timeout_ns)
             break;
         nanosleep(&(struct timespec){.tv_nsec = MS_NS}, NULL);
     }
@@ -307,12 +287,12 @@ static void end_flows(struct run *run) {
         more = flows_end_all(&run->flows, &from, FLOWS_ENDED_AT_ONCE);
         loop_flush(&run->loop);
         upkeep(run);
+        move_lost(run);
         extend_deadline(run);
         if (more || run->flows.ends_pending < pending) {
             waits = 0;
             continue;
         }
-        /* The ends of a worker that nobody starts again have nowhere to go. */
         if (run->loop.now_ns >= run->deadline_ns || !fleet_owes_ends(&run->fleet))
             break;
         pause_a_little(++waits);
@@ -327,6 +307,7 @@ static void drain(struct run *run) {
     for (unsigned waits = 0; !fleet_drained(&run->fleet); waits++) {
         loop_flush(&run->loop);
         upkeep(run);
+        move_lost(run);
         extend_deadline(run);
         if (run->loop.now_ns >= run->deadline_ns)
             break;
@@ -465,11 +446,12 @@ static int check_report(const char *path) {
 
 static int set_up(struct run *run) {
     const struct options *o = run->options;
-    run->started_ns = fb_now_ns();
     handle_signals();
     int error = check_report(o->report);
     if (error == 0)
         error = open_sources(run);
+    if (error == 0)
+        error = quarantine_open(&run->quarantine, o->quarantine);
     if (error == 0)
         error = fb_guard_init();
     if (error == 0)
@@ -478,19 +460,23 @@ static int set_up(struct run *run) {
         return error;
     fill_ctl(run);
     const struct fleet_timing timing = {.failover_ns = o->failover_ns,
-                                        .start_timeout_ns = o->start_timeout_ns};
+                                        .start_timeout_ns = o->start_timeout_ns,
+                                        .hang_ns = o->hang_ns,
+                                        .drain_ns = o->drain_timeout_ns};
     error = fleet_init(&run->fleet, run->ctl.ctl, o->policy, o->max_share, o->hugepages, &timing);
     if (error == 0)
         error = flows_init(&run->flows, o->max_flows, &o->timeouts, PACKET_CLOCK_TICKS_PER_SECOND,
                            o->hugepages, run->fleet.handles);
     if (error == 0)
-        error = control_open(&run->control, o->name, answer, run);
+        error = requests_open(&run->requests, o->name, &run->fleet);
     if (error != 0)
         return error;
+    run->fleet.quarantine = &run->quarantine;
     run->ctl.ctl->flow_table_rung = run->flows.region.rung;
     uint64_t longest_ns = (uint64_t)flow_timeouts_longest_s(&o->timeouts) * 1000 * MS_NS;
     loop_init(&run->loop, &run->fleet, &run->flows, capture_is_live(run->capture), o->block,
               o->preload, longest_ns);
+    run->loop.live_from_ns = fb_now_ns();
     log_pages(run);
     fb_ctl_format(&run->ctl);
     return 0;
@@ -529,7 +515,8 @@ static int report(struct run *run) {
 static void tear_down(struct run *run) {
     fleet_fini(&run->fleet);
     flows_fini(&run->flows);
-    control_close(&run->control);
+    requests_close(&run->requests);
+    quarantine_close(&run->quarantine);
     fb_ctl_destroy(&run->ctl);
     capture_close(run->capture);
 }
@@ -544,7 +531,7 @@ int run_dispatcher(const struct options *options) {
     run->deadline_ns = UINT64_MAX;
     run->ctl.region.fd = -1;
     run->flows.region.fd = -1;
-    run->control.listener = -1;
+    run->requests.control.listener = -1;
     int error = set_up(run);
     if (error == 0) {
         error = wait_for_workers(run);

@@ -41,6 +41,7 @@ static struct hand hands[FB_MAX_WORKERS];
 static uint64_t now_ns;
 static bool fleet_is_there;
 static uint64_t max_flows_of_fleet = 1024; /* what the handles of each worker are made for */
+static uint64_t hang_of_fleet = NEVER;
 
 static inline void no_fleet(void) {
     for (unsigned k = 0; k < FB_MAX_WORKERS; k++) {
@@ -81,7 +82,9 @@ static inline void make_fleet(unsigned workers, uint32_t depth, const char *poli
     geometry->arena_bytes = 65536;
     geometry->max_flows = max_flows_of_fleet;
     const struct fleet_timing timing = {.failover_ns = failover_ns,
-                                        .start_timeout_ns = 30 * SECOND};
+                                        .start_timeout_ns = 30 * SECOND,
+                                        .hang_ns = hang_of_fleet,
+                                        .drain_ns = 30 * SECOND};
     fleet_is_there = true;
     assert_int_equal(
         fleet_init(&fleet, ctl.ctl, policy_find(policy), 0, FB_HUGEPAGES_NEVER, &timing), 0);

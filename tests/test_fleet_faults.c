@@ -240,25 +240,30 @@ static void one_that_does_not_become_ready_in_time_is_revoked(void **state) {
     start(0);
 }
 
-static void a_number_that_nobody_claims_in_time_is_given_up(void **state) {
+static void a_number_that_nobody_claims_in_time_is_lost(void **state) {
     (void)state;
     make_fleet(3, 16, "backlog", SECOND);
     /* One that never came is not missed. */
     now_ns += 3600 * SECOND;
     poll_fleet();
-    assert_int_equal(fleet.given_up, -1);
+    assert_int_equal(fleet.lost_count, 0);
     start(2);
     die(2);
     poll_fleet();
     now_ns += SECOND - 1;
     poll_fleet();
-    assert_int_equal(fleet.given_up, -1);
+    assert_int_equal(state_of(2), FB_STATE_VACANT);
     now_ns += 1;
     poll_fleet();
-    assert_int_equal(fleet.given_up, 2);
+    assert_int_equal(state_of(2), FB_STATE_MOVING);
+    assert_int_equal(fleet.lost_count, 1);
+    assert_int_equal(fleet.lost[0], 2);
+    assert_int_equal(fleet.failovers, 1);
+    struct fb_claim late;
+    assert_int_equal(fb_claim_take(&late, &seen, 2), FB_CLAIM_NOT_YET);
 }
 
-static void a_claim_stops_the_clock_of_giving_up(void **state) {
+static void a_claim_stops_the_clock_of_failover(void **state) {
     (void)state;
     make_fleet(1, 16, "backlog", SECOND);
     start(0);
@@ -269,7 +274,7 @@ static void a_claim_stops_the_clock_of_giving_up(void **state) {
     now_ns += SECOND;
     poll_fleet();
     assert_int_equal(state_of(0), FB_STATE_STARTING);
-    assert_int_equal(fleet.given_up, -1);
+    assert_int_equal(fleet.lost_count, 0);
 }
 
 static void with_no_deadline_a_number_is_awaited_for_ever(void **state) {
@@ -280,20 +285,32 @@ static void with_no_deadline_a_number_is_awaited_for_ever(void **state) {
     poll_fleet();
     now_ns += 365 * 86400 * SECOND;
     poll_fleet();
-    assert_int_equal(fleet.given_up, -1);
+    assert_int_equal(fleet.lost_count, 0);
     assert_int_equal(state_of(0), FB_STATE_VACANT);
     start(0);
 }
 
-static void the_first_number_given_up_on_request_stays_the_one(void **state) {
+static void a_number_given_up_is_lost_even_where_it_would_be_awaited_for_ever(void **state) {
     (void)state;
-    make_fleet(4, 16, "backlog", NEVER);
-    fleet_give_up(&fleet, 3);
-    fleet_give_up(&fleet, 1);
-    assert_int_equal(fleet.given_up, 3);
+    make_fleet(2, 16, "backlog", NEVER);
+    start(0);
+    start(1);
+    give(0, 5);
+    /* While its process lives nothing moves; when it is gone nobody is waited for. */
+    fleet_give_up(&fleet, 0, now_ns);
+    poll_fleet();
+    assert_int_equal(state_of(0), FB_STATE_READY);
+    finish(0, 2);
+    die(0);
+    poll_fleet();
+    assert_int_equal(state_of(0), FB_STATE_MOVING);
+    assert_int_equal(lane_waiting(lane_of(0)), 3);
+    assert_int_equal(fleet_wanted(&fleet), 1);
+    fleet_give_up(&fleet, 1, now_ns);
+    assert_int_equal(fleet_wanted(&fleet), 0);
 }
 
-static void what_waits_at_a_number_given_up_is_abandoned(void **state) {
+static void what_waits_in_a_lost_ring_at_the_end_is_abandoned(void **state) {
     (void)state;
     make_fleet(2, 16, "backlog", NEVER);
     start(0);
@@ -302,10 +319,9 @@ static void what_waits_at_a_number_given_up_is_abandoned(void **state) {
     finish(0, 2);
     die(0);
     poll_fleet();
+    fleet_give_up(&fleet, 0, now_ns);
     assert_false(fleet_drained(&fleet));
-    fleet_give_up(&fleet, 0);
-    assert_true(fleet_drained(&fleet));
-    fleet_stop(&fleet, false, now_ns);
+    fleet_stop(&fleet, true, now_ns);
     leave(1);
     poll_fleet();
     assert_true(fleet_gone(&fleet));
@@ -364,27 +380,49 @@ static void kill_it(pid_t pid, int told) {
 
 static void a_process_killed_in_the_middle_of_a_burst_costs_one_packet_twice(void **state) {
     (void)state;
+    int told;
     make_fleet(1, 64, "backlog", NEVER);
-    for (unsigned deaths = 1; deaths <= 2; deaths++) {
-        int told;
-        pid_t pid = start_process(deaths == 1 ? 5 : 0, &told);
-        if (deaths == 1)
-            give(0, 12);
-        kill_it(pid, told);
-        assert_int_equal(fleet.redelivered, deaths);
-        assert_int_equal(lane_of(0)->tx.consumed, 5);
-        assert_int_equal(lane_of(0)->counters[FB_LANE_INSPECTED], 5);
-        lanes_balance();
-    }
+    pid_t pid = start_process(5, &told);
+    give(0, 12);
+    kill_it(pid, told);
+    assert_int_equal(fleet.redelivered, 1);
+    assert_int_equal(lane_of(0)->tx.consumed, 5);
+    assert_int_equal(lane_of(0)->counters[FB_LANE_INSPECTED], 5);
+    lanes_balance();
     start(0);
     struct fb_rx *rx = &hands[0].rx;
     assert_int_equal(fb_rx_peek(rx), 7);
     for (uint32_t i = 0; i < 7; i++) {
         assert_int_equal(fb_rx_desc(rx, i)->frame, 6 + i);
         assert_int_equal(fb_rx_desc(rx, i)->flags, i == 0 ? FB_F_REDELIVERED : 0);
-        assert_int_equal(fb_desc_deaths(fb_rx_desc(rx, i)), i == 0 ? 2 : 0);
+        assert_int_equal(fb_desc_deaths(fb_rx_desc(rx, i)), i == 0 ? 1 : 0);
     }
-    assert_int_equal(lane_of(0)->counters[FB_LANE_RESTARTS], 2);
+    assert_int_equal(lane_of(0)->counters[FB_LANE_RESTARTS], 1);
+}
+
+static void a_packet_that_kills_two_processes_is_skipped(void **state) {
+    (void)state;
+    make_fleet(1, 64, "backlog", NEVER);
+    for (unsigned deaths = 1; deaths <= 2; deaths++) {
+        int told;
+        pid_t pid = start_process(deaths == 1 ? 5 : 0, &told);
+        if (deaths == 1) {
+            uint16_t generation; /* of handle 0, which is that of all packets here */
+            handles_take(&lane_of(0)->handles, 1, &generation);
+            give(0, 12);
+        }
+        kill_it(pid, told);
+        assert_int_equal(fleet.redelivered, 1);
+        assert_int_equal(lane_of(0)->tx.consumed, 5);
+        assert_int_equal(lane_of(0)->counters[FB_LANE_QUARANTINED], deaths - 1);
+        lanes_balance();
+    }
+    start(0);
+    assert_int_equal(fb_rx_desc(&hands[0].rx, 0)->flags, FB_F_SKIP);
+    finish(0, 7);
+    poll_fleet();
+    assert_int_equal(lane_of(0)->counters[FB_LANE_INSPECTED], 11);
+    lanes_balance();
 }
 
 static void a_process_killed_in_a_flow_end_costs_no_packet(void **state) {
@@ -444,12 +482,13 @@ int main(void) {
         cmocka_unit_test(a_liar_is_judged_once),
         cmocka_unit_test(what_a_revoked_worker_has_finished_is_not_done_twice),
         cmocka_unit_test(one_that_does_not_become_ready_in_time_is_revoked),
-        cmocka_unit_test(a_number_that_nobody_claims_in_time_is_given_up),
-        cmocka_unit_test(a_claim_stops_the_clock_of_giving_up),
+        cmocka_unit_test(a_number_that_nobody_claims_in_time_is_lost),
+        cmocka_unit_test(a_claim_stops_the_clock_of_failover),
         cmocka_unit_test(with_no_deadline_a_number_is_awaited_for_ever),
-        cmocka_unit_test(the_first_number_given_up_on_request_stays_the_one),
-        cmocka_unit_test(what_waits_at_a_number_given_up_is_abandoned),
+        cmocka_unit_test(a_number_given_up_is_lost_even_where_it_would_be_awaited_for_ever),
+        cmocka_unit_test(what_waits_in_a_lost_ring_at_the_end_is_abandoned),
         cmocka_unit_test(a_process_killed_in_the_middle_of_a_burst_costs_one_packet_twice),
+        cmocka_unit_test(a_packet_that_kills_two_processes_is_skipped),
         cmocka_unit_test(a_process_killed_in_a_flow_end_costs_no_packet),
         cmocka_unit_test(a_child_of_a_worker_does_not_keep_it_alive),
     };

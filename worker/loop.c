@@ -133,8 +133,9 @@ static bool idle(struct worker_loop *loop, const volatile sig_atomic_t *leave, e
             *end = LOOP_REVOKED;
             return true;
         }
-        if (order == FB_ORDER_STOP || may_leave(loop, *leave)) {
-            *end = order == FB_ORDER_STOP ? LOOP_STOPPED : LOOP_ASKED;
+        bool ordered = order == FB_ORDER_STOP || order == FB_ORDER_LEAVE;
+        if (ordered || may_leave(loop, *leave)) {
+            *end = ordered ? LOOP_STOPPED : LOOP_ASKED;
             return true;
         }
         cpu_relax();
@@ -163,6 +164,8 @@ enum loop_end worker_loop_run(struct worker_loop *loop, const volatile sig_atomi
             end = LOOP_ASKED;
             break;
         }
+        if (n != 0 && fb_rx_order(&loop->rx) == FB_ORDER_LEAVE)
+            break;
         if (n != 0 ? !work(loop, n, &end) : idle(loop, leave, &end))
             break;
     }

@@ -16,7 +16,7 @@
  * packet in order, give the burst back, and sleep when there is none.
  */
 enum loop_end {
-    LOOP_STOPPED,  /* ordered to stop: the ring is finished */
+    LOOP_STOPPED,  /* ordered to stop: the ring is finished; or to leave: the burst is */
     LOOP_ORPHANED, /* the dispatcher is gone: the ring is finished, the flows are ended */
     LOOP_REVOKED,  /* this incarnation may not go on; nothing more was touched */
     LOOP_FAILED,   /* the inspector failed, or no memory: logged */

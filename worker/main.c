@@ -220,7 +220,7 @@ static void pause_ms(long ms) {
     nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
 }
 
-/* One try at the number asked for, or at each number that never had a worker. */
+/* One try at the number asked for, or at each number for whose process no flow waits. */
 static enum fb_claim_result try_claim(const struct options *o, const struct fb_ctl_handle *ctl,
                                       struct fb_claim *claim) {
     uint32_t numbers = ctl->ctl->geometry.max_workers;
@@ -233,7 +233,8 @@ static enum fb_claim_result try_claim(const struct options *o, const struct fb_c
     }
     bool wait = false;
     for (unsigned k = 0; k < numbers; k++) {
-        if (fb_ctl_state(ctl->ctl, k) != FB_STATE_ABSENT)
+        uint32_t state = fb_ctl_state(ctl->ctl, k);
+        if (state != FB_STATE_ABSENT && state != FB_STATE_LOST)
             continue;
         enum fb_claim_result result = fb_claim_take(claim, ctl, k);
         if (result == FB_CLAIMED || result == FB_CLAIM_WRONG)

@@ -57,7 +57,8 @@
     X(CONSUMED_AHEAD, "consumed_ahead", "consumed is beyond what was published")                   \
     X(CURSOR_RANGE, "cursor_range", "cursor is outside consumed and published")                    \
     X(STATE_VALUE, "state_value", "a state that the protocol does not know")                       \
-    X(FAULT, "fault", "its up side was truncated (SIGBUS)")
+    X(FAULT, "fault", "its up side was truncated (SIGBUS)")                                        \
+    X(DOWN_SIDE, "down_side", "a descriptor in its ring is not the one that was written there")
 
 /* The run as the dispatcher counts it. */
 #define FB_RUN_COUNTERS(X)                                                                         \
@@ -89,6 +90,7 @@
     X(FLOWS, "flows", "flows given to the worker")                                                 \
     X(FLOWS_BOUND, "flows_bound", "flows bound to the worker now")                                 \
     X(RESTARTS, "restarts", "claims of the number after the first")                                \
+    X(HANGS, "hangs", "times it was revoked because it finished nothing")                          \
     X(DROPPED, "dropped", "packets dropped because the ring was full")                             \
     X(WAKES, "wakes", "times the worker was woken")
 

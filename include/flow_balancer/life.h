@@ -6,22 +6,35 @@
  * The life of a worker number. The states are the dispatcher's, kept in ctl's
  * directory; what a worker writes into its up side is only a wish.
  *
- *              offer                claim              ready
- *   absent ------------> absent ------------> starting -----> ready
- *                                                |              |
- *                                                | death        | order to stop
- *                        claim                   v              v
- *            vacant ----------> starting       dead <------- stopping
- *              ^                                 |     death    |
- *              +------- cursor judged, ----------+              | lock free, ring empty
- *                       new up side offered                     v
- *                                                            absent
+ *             claim             ready           drain
+ *   absent -----------> starting -----> ready ---------> draining
+ *                                         |                 |
+ *                                         | stop            | stop
+ *                                         +---> stopping <--+
  *
- * A number is `absent` until its first claim, and again when its worker left in
- * order and owes nothing to any flow; `vacant` when a ring, or flows, wait for
- * the next process. A number that nobody claims in time ends the run: the
- * states `draining`, `moving` and `lost` are named for readers of the directory
- * and are not entered by this version.
+ *   starting, ready, draining, stopping --gone--> dead
+ *
+ *           free
+ *   dead ----------> absent
+ *     |     owes               claim
+ *     +------------> vacant -----------> starting
+ *     | lose            | lose
+ *     +--> moving <-----+
+ *             | emptied        claim
+ *             +------> lost ----------> starting
+ *
+ * absent    never claimed, or its worker left and owes nothing to any flow
+ * vacant    offered again: its ring, or flows, wait for the next process
+ * starting  claimed; its inspector may take a while
+ * ready     gets new flows
+ * draining  gets no new flows; leaves when those that it has are over
+ * stopping  ordered to leave
+ * dead      its lock is free, or it is revoked: what it left is not judged yet
+ * moving    given up: its packets go to other workers, its flows follow
+ * lost      given up and empty: free for whoever comes
+ *
+ * `gone` comes to an unclaimed number too, when somebody truncated the up side
+ * that is on offer. "Hung" and "faulty" are reasons of dead, not states.
  */
 enum fb_state {
     FB_STATE_ABSENT,
@@ -38,6 +51,25 @@ enum fb_state {
 
 extern const char *const fb_state_names[FB_STATE_COUNT];
 
+/* What happens to a worker number. */
+enum fb_event {
+    FB_EVENT_CLAIM,
+    FB_EVENT_READY,
+    FB_EVENT_DRAIN,   /* asked to: no new flows */
+    FB_EVENT_STOP,    /* ordered to leave */
+    FB_EVENT_GONE,    /* its lock is free, or it is revoked */
+    FB_EVENT_FREE,    /* judged: nobody waits for it */
+    FB_EVENT_OWES,    /* judged: packets or flows wait for its next process */
+    FB_EVENT_LOSE,    /* nobody came in time, or nobody will: its flows move */
+    FB_EVENT_EMPTIED, /* they have moved */
+    FB_EVENT_COUNT
+};
+
+extern const char *const fb_event_names[FB_EVENT_COUNT];
+
+/* The state after an event, or FB_STATE_COUNT where the drawing has no such arrow. */
+enum fb_state fb_life_next(enum fb_state state, enum fb_event event);
+
 /* What a worker says of itself in its up side. */
 enum fb_wish {
     FB_WISH_VACANT,   /* written by the dispatcher: nobody has claimed it */
@@ -50,7 +82,8 @@ enum fb_wish {
 /* What the dispatcher asks of a worker, in the order line of the down side. */
 enum fb_order {
     FB_ORDER_RUN,
-    FB_ORDER_STOP, /* finish what is published, then leave */
+    FB_ORDER_STOP,  /* finish what is published, then leave */
+    FB_ORDER_LEAVE, /* finish this burst, then leave */
 };
 
 /* The dispatcher's own state, in ctl. */

@@ -30,6 +30,8 @@
     X("ring-bytes")                                                                                \
     X("hugepages")                                                                                 \
     X("failover")                                                                                  \
+    X("hang")                                                                                      \
+    X("quarantine")                                                                                \
     X("start-timeout")                                                                             \
     X("no-worker-timeout")                                                                         \
     X("drain-timeout")                                                                             \

@@ -142,6 +142,10 @@ static inline uint64_t fb_up_counter(const struct fb_up *up, enum fb_worker_coun
 static inline void fb_up_set_counter(struct fb_up *up, enum fb_worker_counter counter, uint64_t v) {
     atomic_store_explicit(&up->counters[counter], v, memory_order_relaxed);
 }
+/* Only to see whether it moves; fb_tx_judge() says what it means. */
+static inline uint64_t fb_up_cursor(const struct fb_up *up) {
+    return atomic_load_explicit(&up->cursor, memory_order_relaxed);
+}
 static inline uint32_t fb_up_wish(const struct fb_up *up) {
     return atomic_load_explicit(&up->wish, memory_order_relaxed);
 }

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DISPATCHER_REQUESTS_H
+#define DISPATCHER_REQUESTS_H
+
+#include "control.h"
+#include "fleet.h"
+
+/*
+ * What can be asked of a running dispatcher over its control socket (control.h
+ * has the form). Dispatcher only, between bursts.
+ *
+ *   workers               every number: its state, the pid of its process, whether
+ *                         one is wanted, a pid that was revoked and is to be killed,
+ *                         and how often a restart was asked for
+ *   add                   wants one worker more; tells its number
+ *   drain     worker: K   no new flows for it; it leaves when its flows are over or
+ *                         at --drain-timeout, and they move then
+ *   restart   worker: K   its process leaves after its burst, and its flows wait for
+ *                         the next one
+ *   give-up   worker: K   nobody will start it again: its flows move
+ *   stop      now: true   ends the run, or ends it without draining
+ *
+ * `wanted` is what a supervisor goes by: a wanted number without a process is
+ * to be started, one that is not wanted is left alone.
+ */
+struct requests {
+    struct control control;
+    struct fleet *fleet;
+    uint64_t now_ns;
+    unsigned stops; /* how often a stop was asked for */
+    bool stop_now;  /* one of them said now */
+    bool stopping;  /* what `workers` is to tell; set by the caller */
+};
+
+/* Listens for instance name. Returns 0, or -errno after one logged line. */
+int requests_open(struct requests *requests, const char *name, struct fleet *fleet);
+
+/* Answers what has come; does not wait. */
+void requests_poll(struct requests *requests, uint64_t now_ns);
+
+void requests_close(struct requests *requests);
+
+#endif
