@@ -256,6 +256,24 @@ void capture_stats(struct capture *c, struct capture_stats *stats) {
         c->source->stats(c->state, stats);
 }
 
+void capture_progress(struct capture *c, struct capture_progress *progress) {
+    struct capture_position position = {0};
+    uint64_t loops, done, total;
+
+    *progress = (struct capture_progress){0};
+    if (c->source->position == NULL)
+        return;
+    c->source->position(c->state, c->pending > 0 ? c->frames : NULL, &position);
+    progress->preloading = position.preloading;
+    loops = position.preloading ? 1 : c->config.loops;
+    if (__builtin_mul_overflow(loops, position.loop_bytes, &total))
+        return; /* without an end that anybody would see */
+    done = position.preloading ? 0 : (loops - position.loops_left) * position.loop_bytes;
+    done += position.at;
+    progress->total_bytes = total;
+    progress->done_bytes = done < total ? done : total;
+}
+
 bool capture_failed(const struct capture *c) {
     return c->source->failed(c->state);
 }

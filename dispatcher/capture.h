@@ -66,6 +66,13 @@ struct capture_stats {
     uint64_t interface_drops;
 };
 
+/* How far files are read, over all files and loops. */
+struct capture_progress {
+    uint64_t done_bytes;  /* at most total_bytes; of the files, or of the frames once preloaded */
+    uint64_t total_bytes; /* grows with a file that is still written; 0: unknown, as of a pipe */
+    bool preloading;      /* the bytes are those of loading; delivery comes after */
+};
+
 enum capture_status {
     CAPTURE_MORE, /* go on at once; the burst may be empty all the same */
     CAPTURE_IDLE, /* nothing now: preloading, or a live or paced source has to wait */
@@ -97,6 +104,9 @@ void capture_wait(struct capture *capture, unsigned timeout_us);
 /* Fills *stats. Call it at least every 100 seconds when capturing live: the kernel's counters are
  * 32 bits wide. */
 void capture_stats(struct capture *capture, struct capture_stats *stats);
+
+/* Fills *progress. Takes two system calls: for a few times a second. */
+void capture_progress(struct capture *capture, struct capture_progress *progress);
 
 /* True once a file broke off or an interface failed: the run ends with an error. */
 bool capture_failed(const struct capture *capture);

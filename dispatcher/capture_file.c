@@ -34,6 +34,7 @@ struct capture_file {
     struct capture_pipe *pipe; /* not NULL: the stream is a pipe */
     pcap_t *pcap;              /* not NULL: reading */
     struct bpf_program program;
+    uint64_t *file_bytes; /* how long each file is, 0: a pipe */
     char stream_buffer[STREAM_BYTES];
 };
 
@@ -42,16 +43,16 @@ static const char *present_name(const struct capture_file *f) {
 }
 
 /* Regular files go through plain stdio; all else may have to be waited for. */
-static bool is_regular(const char *name) {
-    struct stat st;
-    int err = strcmp(name, "-") == 0 ? fstat(STDIN_FILENO, &st) : stat(name, &st);
-    return err == 0 && S_ISREG(st.st_mode);
+static bool is_regular(const char *name, struct stat *st) {
+    int err = strcmp(name, "-") == 0 ? fstat(STDIN_FILENO, st) : stat(name, st);
+    return err == 0 && S_ISREG(st->st_mode);
 }
 
 static int open_stream(struct capture_file *f, const char *name) {
+    struct stat st;
     int err;
 
-    if (!is_regular(name)) {
+    if (!is_regular(name, &st)) {
         f->pipe = capture_pipe_open(name, &f->stream);
     } else {
         f->stream = strcmp(name, "-") == 0 ? fdopen(dup(STDIN_FILENO), "r") : fopen(name, "re");
@@ -129,21 +130,31 @@ static int check_name(struct capture_file *f, const char *name) {
 static void file_close(void *state) {
     struct capture_file *f = state;
     close_present(f);
+    free(f->file_bytes);
     free(f);
+}
+
+static void measure(struct capture_file *f, unsigned file) {
+    struct stat st;
+    if (is_regular(f->config->files[file], &st))
+        f->file_bytes[file] = (uint64_t)st.st_size;
 }
 
 static int file_open(void **state, const struct capture_config *config) {
     struct capture_file *f = calloc(1, sizeof *f);
     int err = 0;
 
-    if (f == NULL) {
+    if (f == NULL || (f->file_bytes = calloc(config->file_count, sizeof(uint64_t))) == NULL) {
         fb_error("no memory for the file buffer, %zu bytes: free some", sizeof *f);
+        free(f);
         return -ENOMEM;
     }
     f->config = config;
     f->loops_left = config->loops;
-    for (unsigned i = 0; i < config->file_count && err == 0; i++)
+    for (unsigned i = 0; i < config->file_count && err == 0; i++) {
         err = check_name(f, config->files[i]);
+        measure(f, i);
+    }
     if (err < 0) {
         file_close(f);
         return err;
@@ -242,10 +253,41 @@ static bool file_failed(const void *state) {
     return f->failed;
 }
 
+/* The file that is open may still grow; of the others it is seen when their turn comes. */
+static void see_growth(struct capture_file *f) {
+    struct stat st;
+    if (fstat(fileno(f->stream), &st) == 0 && (uint64_t)st.st_size > f->file_bytes[f->next])
+        f->file_bytes[f->next] = (uint64_t)st.st_size;
+}
+
+/* Frames that were read and not taken are less than a burst, and count as taken. */
+static void file_position(void *state, const struct frame *next,
+                          struct capture_position *position) {
+    struct capture_file *f = state;
+    uint64_t all = 0, before = 0;
+    off_t at = 0;
+
+    (void)next;
+    if (f->pcap != NULL && f->pipe == NULL) {
+        see_growth(f);
+        at = ftello(f->stream);
+    }
+    for (unsigned i = 0; i < f->config->file_count; i++) {
+        if (f->file_bytes[i] == 0)
+            return;
+        before += i < f->next ? f->file_bytes[i] : 0;
+        all += f->file_bytes[i];
+    }
+    position->loop_bytes = all;
+    position->at = before + (at > 0 ? (uint64_t)at : 0);
+    position->loops_left = f->loops_left;
+}
+
 const struct capture_source capture_file_source = {
     .open = file_open,
     .read = file_read,
     .wait = file_wait,
     .failed = file_failed,
+    .position = file_position,
     .close = file_close,
 };

@@ -159,6 +159,20 @@ static bool memory_failed(const void *state) {
     return m->failed || (m->loading && capture_file_source.failed(m->files));
 }
 
+static void memory_position(void *state, const struct frame *next,
+                            struct capture_position *position) {
+    struct capture_memory *m = state;
+
+    if (m->loading) {
+        capture_file_source.position(m->files, NULL, position);
+        position->preloading = true;
+        return;
+    }
+    position->loop_bytes = m->bytes.used;
+    position->at = next == NULL ? 0 : (uint64_t)(next->data - m->bytes.base);
+    position->loops_left = m->loops_left + (next == NULL ? 0 : 1);
+}
+
 static void memory_close(void *state) {
     struct capture_memory *m = state;
     if (m->files != NULL)
@@ -202,5 +216,6 @@ const struct capture_source capture_memory_source = {
     .read = memory_read,
     .wait = memory_wait,
     .failed = memory_failed,
+    .position = memory_position,
     .close = memory_close,
 };

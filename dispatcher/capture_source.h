@@ -48,6 +48,14 @@ static inline bool capture_sink_has_room(const struct capture_sink *sink) {
 /* The pcap_handler of all sources; user is the sink. */
 void capture_keep(u_char *user, const struct pcap_pkthdr *header, const u_char *data);
 
+/* Where a source stands within all files, and how often they are still to be delivered. */
+struct capture_position {
+    uint64_t loop_bytes; /* of all files once; 0: unknown */
+    uint64_t at;         /* bytes of the loop that is read now */
+    uint64_t loops_left; /* the one that is read now included; not said while preloading */
+    bool preloading;
+};
+
 struct capture_source {
     bool live;
 
@@ -68,6 +76,12 @@ struct capture_source {
 
     /* Fills *stats; NULL where frames delivered are all there is to say. */
     void (*stats)(void *state, struct capture_stats *stats);
+
+    /*
+     * Fills *position, which is all 0. next: the first frame that was read and not
+     * taken, NULL if there is none. NULL where there is no end to come to.
+     */
+    void (*position)(void *state, const struct frame *next, struct capture_position *position);
 
     void (*close)(void *state);
 };

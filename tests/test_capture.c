@@ -417,6 +417,114 @@ static void next_file_is_due_at_once_whatever_its_stamps(void **state) {
     assert_int_equal(taken.count, 6);
 }
 
+#define RECORD_BYTES 76u /* of a plain file: 16 and a frame of 60 */
+#define HEADER_BYTES 24u
+
+static struct capture_progress progress_of(struct capture *c) {
+    struct capture_progress progress = {.done_bytes = 1, .total_bytes = 2, .preloading = true};
+    capture_progress(c, &progress);
+    assert_true(progress.done_bytes <= progress.total_bytes);
+    return progress;
+}
+
+static void files_tell_how_far_they_are_read_over_all_loops(void **state) {
+    const char *files[] = {saved_plain("a", 40, 0), saved_plain("b", 3, 0), NULL};
+    const uint64_t loop = 2 * HEADER_BYTES + 43 * RECORD_BYTES;
+    struct capture_config config = config_of(files);
+    const struct frame *frames;
+    struct capture *c;
+    unsigned count, taken_in_all = 0;
+    (void)state;
+
+    config.loops = 3;
+    assert_int_equal(capture_open(&c, &config), 0);
+    assert_int_equal(progress_of(c).done_bytes, 0);
+    while (capture_burst(c, 8, &frames, &count) != CAPTURE_END) {
+        uint64_t in_loop = (taken_in_all + count - 1) % 43 + 1;
+        if (count == 0)
+            continue;
+        taken_in_all += count;
+        assert_int_equal(progress_of(c).total_bytes, 3 * loop);
+        assert_int_equal(progress_of(c).done_bytes, (taken_in_all - in_loop) / 43 * loop +
+                                                        (in_loop > 40 ? 2 : 1) * HEADER_BYTES +
+                                                        in_loop * RECORD_BYTES);
+        assert_false(progress_of(c).preloading);
+    }
+    assert_int_equal(taken_in_all, 129);
+    assert_int_equal(progress_of(c).done_bytes, 3 * loop);
+    capture_close(c);
+}
+
+static void memory_tells_how_far_it_is_loaded_and_then_delivered(void **state) {
+    const char *files[] = {saved_plain("a", 9000, 0), NULL};
+    struct capture_config config = config_of(files);
+    const struct frame *frames;
+    struct capture *c;
+    uint64_t loaded = 0;
+    unsigned count, slices = 0, taken_in_all = 0;
+    (void)state;
+
+    config.loops = 2;
+    config.preload = true;
+    assert_int_equal(capture_open(&c, &config), 0);
+    while (capture_burst(c, 1, &frames, &count) == CAPTURE_IDLE && progress_of(c).preloading) {
+        assert_int_equal(progress_of(c).total_bytes, HEADER_BYTES + 9000 * RECORD_BYTES);
+        assert_true(progress_of(c).done_bytes >= loaded);
+        slices += progress_of(c).done_bytes > loaded;
+        loaded = progress_of(c).done_bytes;
+    }
+    assert_true(slices >= 2);
+    assert_int_equal(loaded, HEADER_BYTES + 9000 * RECORD_BYTES);
+    assert_int_equal(progress_of(c).done_bytes, 0);
+    for (; capture_burst(c, 32, &frames, &count) != CAPTURE_END; taken_in_all += count) {
+        assert_int_equal(progress_of(c).total_bytes, 2 * 9000 * 64);
+        assert_int_equal(progress_of(c).done_bytes, (taken_in_all + count) * 64);
+    }
+    assert_int_equal(taken_in_all, 18000);
+    assert_int_equal(progress_of(c).done_bytes, 2 * 9000 * 64);
+    capture_close(c);
+}
+
+static void file_that_grows_is_never_more_than_read(void **state) {
+    const char *files[] = {saved_plain("grows", 10, 0), saved_plain("b", 10, 0), NULL};
+    struct capture_config config = config_of(files);
+    struct bytes more = {0};
+    const struct frame *frames;
+    struct capture *c;
+    unsigned count, taken_in_all = 0;
+    (void)state;
+
+    assert_int_equal(capture_open(&c, &config), 0);
+    for (; taken_in_all < 10; taken_in_all += count)
+        assert_int_equal(capture_burst(c, 5, &frames, &count), CAPTURE_MORE);
+    assert_int_equal(progress_of(c).total_bytes, 2 * (HEADER_BYTES + 10 * RECORD_BYTES));
+    for (unsigned i = 0; i < 90; i++)
+        put_record(&more, 2000, 0, 60, 60, 0);
+    FILE *file = fopen(files[0], "ae");
+    assert_non_null(file);
+    assert_int_equal(fwrite(more.data, 1, more.size, file), more.size);
+    fclose(file);
+    free(more.data);
+    assert_int_equal(progress_of(c).total_bytes, 2 * HEADER_BYTES + 110 * RECORD_BYTES);
+    assert_int_equal(progress_of(c).done_bytes, HEADER_BYTES + 10 * RECORD_BYTES);
+    while (capture_burst(c, 5, &frames, &count) != CAPTURE_END)
+        taken_in_all += count;
+    assert_int_equal(taken_in_all, 110);
+    assert_int_equal(progress_of(c).done_bytes, 2 * HEADER_BYTES + 110 * RECORD_BYTES);
+    capture_close(c);
+}
+
+static void loops_beyond_counting_have_no_end_to_tell(void **state) {
+    const char *files[] = {saved_plain("a", 4, 0), NULL};
+    struct capture_config config = config_of(files);
+    struct capture *c;
+    (void)state;
+    config.loops = UINT64_MAX;
+    assert_int_equal(capture_open(&c, &config), 0);
+    assert_int_equal(progress_of(c).total_bytes, 0);
+    capture_close(c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(byte_orders_and_precisions_read_the_same),
@@ -439,6 +547,10 @@ int main(void) {
         cmocka_unit_test(preloaded_frames_stay_where_they_are),
         cmocka_unit_test(paced_frames_wait_for_their_time),
         cmocka_unit_test(next_file_is_due_at_once_whatever_its_stamps),
+        cmocka_unit_test(files_tell_how_far_they_are_read_over_all_loops),
+        cmocka_unit_test(memory_tells_how_far_it_is_loaded_and_then_delivered),
+        cmocka_unit_test(file_that_grows_is_never_more_than_read),
+        cmocka_unit_test(loops_beyond_counting_have_no_end_to_tell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -261,6 +261,37 @@ static void pipe_is_not_looped_unless_preloaded(void **state) {
     free(b.data);
 }
 
+/* Nor is that of all files, if one of them is a pipe. */
+static void end_of_a_pipe_is_not_known(void **state) {
+    struct capture_config config = config_of_fifo();
+    const char *both[] = {NULL, config.files[0], NULL};
+    struct bytes b = {0};
+    (void)state;
+
+    put_plain_file(&b, 4, 0);
+    both[0] = save("file", &b);
+    for (unsigned alone = 0; alone < 2; alone++) {
+        struct capture_progress progress = {.total_bytes = 1};
+        struct capture_config files = config_of(both + alone);
+        int writer;
+        memset(&taken, 0, sizeof taken);
+        assert_int_equal(capture_open(&capture, &files), 0);
+        writer = open_writer(&config);
+        put_plain_file(&b, 4, 0);
+        write_all(writer, b.data, b.size);
+        free(b.data);
+        b = (struct bytes){0};
+        assert_int_equal(take(capture, &taken, 2), CAPTURE_IDLE);
+        assert_int_equal(taken.count, alone == 1 ? 4 : 8);
+        capture_progress(capture, &progress);
+        assert_int_equal(progress.total_bytes, 0);
+        assert_int_equal(progress.done_bytes, 0);
+        close(writer);
+        assert_int_equal(take(capture, &taken, UINT32_MAX), CAPTURE_END);
+        capture_close(capture);
+    }
+}
+
 static void close_while_the_pipe_is_open_leaves_nothing(void **state) {
     struct capture_config config = config_of_fifo();
     int writer;
@@ -310,6 +341,7 @@ int main(void) {
         cmocka_unit_test(bad_pipes_are_reported),
         cmocka_unit_test(impossible_lengths_are_reported_at_once),
         cmocka_unit_test(pipe_is_not_looped_unless_preloaded),
+        cmocka_unit_test(end_of_a_pipe_is_not_known),
         cmocka_unit_test(close_while_the_pipe_is_open_leaves_nothing),
         cmocka_unit_test(dash_is_standard_input),
     };
