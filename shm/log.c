@@ -2,10 +2,18 @@
 #include "flow_balancer/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+#define LINE_MAX_BYTES 1024u
+#define ERASE "\r\x1b[K" /* to the start of the line, and clear it to its end */
+#define USUAL_WIDTH 80u  /* of a terminal that does not say */
 
 static const char *const level_names[] = {
     [FB_LOG_ERROR] = "error",
@@ -19,6 +27,7 @@ static const char *program_name = "flow-balancer";
 static enum fb_log_level written_up_to = FB_LOG_INFO;
 static const char *place_file;
 static unsigned place_line;
+static char status_line[FB_LOG_STATUS_MAX]; /* what stands below the log lines */
 
 void fb_log_init(const char *program, enum fb_log_level last_level) {
     program_name = program;
@@ -44,10 +53,57 @@ int fb_log_parse_level(const char *text, enum fb_log_level *level) {
     return -EINVAL;
 }
 
+static bool can_erase(void) {
+    const char *kind = getenv("TERM");
+    return isatty(STDERR_FILENO) && kind != NULL && *kind != '\0' && strcmp(kind, "dumb") != 0;
+}
+
+/* The shell has sent this job to the background. Of a terminal that is not ours it is not known. */
+static bool in_background(void) {
+    pid_t front = tcgetpgrp(STDERR_FILENO);
+    return front >= 0 && front != getpgrp();
+}
+
+unsigned fb_log_status_width(void) {
+    struct winsize size;
+    if (written_up_to < FB_LOG_INFO || !can_erase() || in_background())
+        return 0;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+        return USUAL_WIDTH;
+    return size.ws_col;
+}
+
+/* What cannot be written has nowhere else to go. */
+static void write_all_at_once(const char *text, size_t length) {
+    ssize_t ignored = write(STDERR_FILENO, text, length);
+    (void)ignored;
+}
+
+void fb_log_set_status(const char *text) {
+    if (*text == '\0' && *status_line == '\0')
+        return;
+    bool shown = fb_log_status_width() != 0;
+    snprintf(status_line, sizeof status_line, "%s", shown ? text : "");
+    struct pollfd terminal = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (!shown || poll(&terminal, 1, 0) != 1)
+        return;
+    char out[sizeof ERASE + sizeof status_line + 1];
+    int n = snprintf(out, sizeof out, ERASE "%s\r", status_line);
+    write_all_at_once(out, (size_t)n);
+}
+
+/* One whole line, in place of the status line if there may be one. */
+static void write_line(const char *line, size_t length) {
+    char out[sizeof ERASE + LINE_MAX_BYTES + sizeof status_line + 1];
+    int n = snprintf(out, sizeof out, "%s%.*s%s%s", can_erase() ? ERASE : "", (int)length, line,
+                     status_line, *status_line != '\0' ? "\r" : "");
+    write_all_at_once(out, (size_t)n);
+}
+
 void fb_log(enum fb_log_level level, const char *format, ...) {
     if (level > written_up_to)
         return;
-    char line[1024];
+    char line[LINE_MAX_BYTES];
     int n = snprintf(line, sizeof line, "%s: %s: ", program_name, level_names[level]);
     size_t used = (size_t)n;
     if (place_file != NULL) {
@@ -66,7 +122,5 @@ void fb_log(enum fb_log_level level, const char *format, ...) {
     if (used > sizeof line - 2)
         used = sizeof line - 2;
     line[used++] = '\n';
-    /* A log line that cannot be written has nowhere else to go. */
-    ssize_t ignored = write(STDERR_FILENO, line, used);
-    (void)ignored;
+    write_line(line, used);
 }

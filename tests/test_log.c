@@ -2,6 +2,9 @@
 #include "tests/child.h"
 
 #include <errno.h>
+#include <pty.h>
+#include <sys/ioctl.h>
+#include <termios.h>
 
 #include "flow_balancer/log.h"
 
@@ -132,6 +135,139 @@ static void a_closed_standard_error_is_no_error(void **state) {
     to_terminal();
 }
 
+/* ---- on a terminal, of which ends[0] is what the user sees */
+
+#define ERASE "\r\x1b[K"
+
+static int set_up_terminal(void **state) {
+    (void)state;
+    struct termios raw;
+    fb_log_init("tester", FB_LOG_INFO);
+    setenv("TERM", "xterm", 1);
+    if (openpty(&ends[0], &ends[1], NULL, NULL, &(struct winsize){.ws_row = 24, .ws_col = 60}) != 0)
+        return -1;
+    tcgetattr(ends[1], &raw);
+    cfmakeraw(&raw);
+    tcsetattr(ends[1], TCSANOW, &raw);
+    return fcntl(ends[0], F_SETFL, O_NONBLOCK);
+}
+
+static void expect_seen(const char *expected) {
+    const char *seen = next_write();
+    assert_string_equal(seen == NULL ? "" : seen, expected);
+}
+
+static void status_line_stands_below_the_log_lines_until_it_is_taken_away(void **state) {
+    (void)state;
+    to_pipe();
+    fb_log_set_status("  50 %");
+    fb_info("first");
+    fb_info("second");
+    fb_log_set_status("");
+    fb_log_set_status("");
+    fb_info("third");
+    to_terminal();
+    expect_seen(ERASE "  50 %\r" ERASE "tester: info: first\n  50 %\r" ERASE
+                      "tester: info: second\n  50 %\r" ERASE "\r" ERASE "tester: info: third\n");
+}
+
+static void where_lines_cannot_be_erased_there_is_no_status_line(void **state) {
+    (void)state;
+    static const char *const kinds[] = {"", "dumb", NULL};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        unsetenv("TERM");
+        if (kinds[i] != NULL)
+            setenv("TERM", kinds[i], 1);
+        to_pipe();
+        unsigned width = fb_log_status_width();
+        fb_log_set_status("  50 %");
+        fb_info("text");
+        to_terminal();
+        assert_int_equal(width, 0);
+        expect_seen("tester: info: text\n");
+    }
+}
+
+static void a_pipe_gets_no_status_line(void **state) {
+    (void)state;
+    setenv("TERM", "xterm", 1);
+    to_pipe();
+    unsigned width = fb_log_status_width();
+    fb_log_set_status("  50 %");
+    fb_info("text");
+    fb_log_set_status("");
+    to_terminal();
+    assert_int_equal(width, 0);
+    const char *line = next_write();
+    assert_non_null(line);
+    assert_string_equal(line, "tester: info: text\n");
+    assert_null(next_write());
+}
+
+static void who_quiets_the_log_gets_no_status_line(void **state) {
+    (void)state;
+    to_pipe();
+    fb_log_set_status("  50 %");
+    fb_log_set_level(FB_LOG_WARNING);
+    fb_log_set_status("  51 %");
+    fb_warning("text");
+    to_terminal();
+    expect_seen(ERASE "  50 %\r" ERASE "tester: warning: text\n");
+}
+
+static void width_is_the_terminals(void **state) {
+    (void)state;
+    unsigned widths[2];
+    to_pipe();
+    widths[0] = fb_log_status_width();
+    ioctl(STDERR_FILENO, TIOCSWINSZ, &(struct winsize){0});
+    widths[1] = fb_log_status_width();
+    to_terminal();
+    assert_int_equal(widths[0], 60);
+    assert_int_equal(widths[1], 80);
+}
+
+static void a_terminal_that_was_stopped_is_not_waited_for(void **state) {
+    (void)state;
+    assert_int_equal(tcflow(ends[1], TCOOFF), 0);
+    to_pipe();
+    alarm(10); /* what waits, waits for ever */
+    fb_log_set_status("  50 %");
+    fb_log_set_status("  51 %");
+    alarm(0);
+    to_terminal();
+    assert_int_equal(tcflow(ends[1], TCOON), 0);
+    to_pipe();
+    fb_log_set_status("  52 %");
+    fb_log_set_status("");
+    to_terminal();
+    expect_seen(ERASE "  52 %\r" ERASE "\r");
+}
+
+/* A session of its own on the terminal, whose leader is at the front, and then is not. */
+static void go_to_the_background(void *arg) {
+    (void)arg;
+    EXPECT(setsid() == getpid());
+    EXPECT(ioctl(ends[1], TIOCSCTTY, 0) == 0);
+    EXPECT(dup2(ends[1], STDERR_FILENO) == STDERR_FILENO);
+    EXPECT(fb_log_status_width() == 60);
+    pid_t job = fork();
+    if (job == 0) {
+        bool told = setpgid(0, 0) == 0 && fb_log_status_width() == 0;
+        fb_log_set_status("  50 %");
+        _exit(told ? 0 : 1);
+    }
+    signal(SIGHUP, SIG_IGN);
+    EXPECT(child_wait(job) == 0);
+}
+
+static void a_job_in_the_background_shows_no_status_line(void **state) {
+    (void)state;
+    in_child(go_to_the_background, NULL);
+    assert_null(next_write());
+}
+
+#define TERMINAL_TEST(f) cmocka_unit_test_setup_teardown(f, set_up_terminal, tear_down)
 #define LOG_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void) {
@@ -142,6 +278,13 @@ int main(void) {
         LOG_TEST(a_line_is_one_write),
         LOG_TEST(a_line_that_is_too_long_is_cut_and_still_one_line),
         LOG_TEST(a_closed_standard_error_is_no_error),
+        LOG_TEST(a_pipe_gets_no_status_line),
+        TERMINAL_TEST(status_line_stands_below_the_log_lines_until_it_is_taken_away),
+        TERMINAL_TEST(where_lines_cannot_be_erased_there_is_no_status_line),
+        TERMINAL_TEST(who_quiets_the_log_gets_no_status_line),
+        TERMINAL_TEST(width_is_the_terminals),
+        TERMINAL_TEST(a_terminal_that_was_stopped_is_not_waited_for),
+        TERMINAL_TEST(a_job_in_the_background_shows_no_status_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

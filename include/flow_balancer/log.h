@@ -6,6 +6,11 @@
  * One line to standard error per event, "program: level: text", written with
  * one write() so that lines of several processes do not mix. Never called on
  * the data path. Any process, one thread at a time.
+ *
+ * Below the log lines on a terminal there may be a status line: one at a time,
+ * of this process or of another one that shares the terminal. The cursor waits
+ * at its start; a log line of any process erases it, and the process whose it
+ * is writes it again behind its own log lines.
  */
 enum fb_log_level { FB_LOG_ERROR, FB_LOG_WARNING, FB_LOG_INFO, FB_LOG_DEBUG };
 
@@ -22,6 +27,22 @@ void fb_log_set_place(const char *file, unsigned line);
 
 /* Parses "error", "warning", "info" or "debug". Returns 0, or -EINVAL. */
 int fb_log_parse_level(const char *text, enum fb_log_level *level);
+
+#define FB_LOG_STATUS_MAX 256u /* bytes of a status line with the 0 that ends it */
+
+/*
+ * Columns that a status line may have; 0: there is to be none, since standard
+ * error is no terminal that can erase a line, or another job than this has it,
+ * or lines of level info are not wanted. Some system calls: a few times a second.
+ */
+unsigned fb_log_status_width(void);
+
+/*
+ * Shows one line of at most fb_log_status_width() columns, without a line end;
+ * "" takes it away. Writes nothing where the width is 0, and never waits for a
+ * terminal that was stopped (Ctrl-S).
+ */
+void fb_log_set_status(const char *text);
 
 void fb_log(enum fb_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
