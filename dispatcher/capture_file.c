@@ -265,12 +265,13 @@ static void file_position(void *state, const struct frame *next,
                           struct capture_position *position) {
     struct capture_file *f = state;
     uint64_t all = 0, before = 0;
-    off_t at = 0;
+    uint64_t at = 0;
 
     (void)next;
     if (f->pcap != NULL && f->pipe == NULL) {
         see_growth(f);
-        at = ftello(f->stream);
+        at = (uint64_t)ftello(f->stream);
+        at = at < f->file_bytes[f->next] ? at : f->file_bytes[f->next];
     }
     for (unsigned i = 0; i < f->config->file_count; i++) {
         if (f->file_bytes[i] == 0)
@@ -279,7 +280,7 @@ static void file_position(void *state, const struct frame *next,
         all += f->file_bytes[i];
     }
     position->loop_bytes = all;
-    position->at = before + (at > 0 ? (uint64_t)at : 0);
+    position->at = before + at;
     position->loops_left = f->loops_left;
 }
 

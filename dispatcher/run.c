@@ -20,7 +20,10 @@
 
 #include "ledger.h"
 #include "loop.h"
+#include "ledger.h"
+#include "loop.h"
 #include "move.h"
+#include "progress.h"
 #include "quarantine.h"
 #include "requests.h"
 
@@ -48,6 +51,7 @@ struct run {
     struct fleet fleet;
     struct flows flows;
     struct loop loop;
+    struct progress progress;
     struct fb_snapshot snapshot;
     struct fb_worker_totals totals[FB_MAX_WORKERS];
     uint64_t first_taken_ns, drained_ns; /* 0: not yet */
@@ -126,6 +130,7 @@ static void upkeep(struct run *run) {
         run->snapshot_ns = now;
         publish_snapshot(run);
     }
+    progress_update(&run->progress, run->stop);
 }
 
 /* Once a second, a line that says what is being waited for. */
@@ -218,6 +223,7 @@ static void deliver(struct run *run) {
 static void read_all(struct run *run) {
     if (!run->stop)
         fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_RUNNING);
+    progress_begin(&run->progress, run->capture, &run->loop);
     while (!run->stop) {
         const struct frame *frames;
         unsigned count;
@@ -538,6 +544,7 @@ int run_dispatcher(const struct options *options) {
         if (error == 0)
             read_all(run);
         drain(run);
+        progress_end(&run->progress);
         int reported = report(run);
         error = error != 0 ? error : reported;
     }

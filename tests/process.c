@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <math.h>
+#include <pty.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -203,13 +205,16 @@ static void redirect(const char *path, int target) {
 }
 
 _Noreturn static void become(struct test *t, const struct process *p, char *const words[],
-                             int input, pid_t parent) {
+                             int input, int terminal, pid_t parent) {
     char path[2 * PROCESS_PATH_MAX];
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent || dup2(input, STDIN_FILENO) < 0 || chdir(t->directory) != 0)
         _exit(126);
     redirect(p->output, STDOUT_FILENO);
-    redirect(p->errors, STDERR_FILENO);
+    if (terminal < 0)
+        redirect(p->errors, STDERR_FILENO);
+    else if (dup2(terminal, STDERR_FILENO) < 0 || setenv("TERM", "xterm", 1) != 0)
+        _exit(126);
     const char *where = strcmp(words[0], "flow-balancer") == 0 ? t->scripts : t->programs;
     if (words[0][0] == '/')
         snprintf(path, sizeof path, "%s", words[0]);
@@ -221,10 +226,21 @@ _Noreturn static void become(struct test *t, const struct process *p, char *cons
     _exit(127);
 }
 
-static struct process *start(struct test *t, bool piped, const char *format, va_list args) {
+static void open_terminal(int *screen, int *terminal) {
+    struct winsize size = {.ws_row = 24, .ws_col = 100};
+    assert_int_equal(openpty(screen, terminal, NULL, NULL, &size), 0);
+    fcntl(*screen, F_SETFD, FD_CLOEXEC);
+    fcntl(*terminal, F_SETFD, FD_CLOEXEC);
+    fcntl(*screen, F_SETFL, O_NONBLOCK);
+}
+
+enum streams { FILES, PIPED, ON_TERMINAL };
+
+static struct process *start(struct test *t, enum streams streams, const char *format,
+                             va_list args) {
     assert_in_range(t->count, 0, PROCESSES_MAX - 1);
     struct process *p = &t->processes[t->count++];
-    *p = (struct process){.input = -1};
+    *p = (struct process){.input = -1, .screen = -1};
     int n = vsnprintf(p->command, sizeof p->command, format, args);
     assert_in_range(n, 1, sizeof p->command - 1);
     char name[32];
@@ -236,8 +252,10 @@ static struct process *start(struct test *t, bool piped, const char *format, va_
     char *words[WORDS_MAX];
     memcpy(command, p->command, sizeof command);
     split(t, command, words);
-    int ends[2];
-    if (piped) {
+    int ends[2], terminal = -1;
+    if (streams == ON_TERMINAL)
+        open_terminal(&p->screen, &terminal);
+    if (streams != FILES) {
         assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
         p->input = ends[1];
     } else {
@@ -248,15 +266,17 @@ static struct process *start(struct test *t, bool piped, const char *format, va_
     p->pid = fork();
     assert_true(p->pid >= 0);
     if (p->pid == 0)
-        become(t, p, words, ends[0], parent);
+        become(t, p, words, ends[0], terminal, parent);
     close(ends[0]);
+    if (terminal >= 0)
+        close(terminal);
     return p;
 }
 
 struct process *process_start(struct test *t, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    struct process *p = start(t, false, format, args);
+    struct process *p = start(t, FILES, format, args);
     va_end(args);
     return p;
 }
@@ -264,7 +284,15 @@ struct process *process_start(struct test *t, const char *format, ...) {
 struct process *process_start_piped(struct test *t, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    struct process *p = start(t, true, format, args);
+    struct process *p = start(t, PIPED, format, args);
+    va_end(args);
+    return p;
+}
+
+struct process *process_start_on_terminal(struct test *t, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    struct process *p = start(t, ON_TERMINAL, format, args);
     va_end(args);
     return p;
 }
@@ -272,7 +300,7 @@ struct process *process_start_piped(struct test *t, const char *format, ...) {
 int process_run(struct test *t, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    struct process *p = start(t, false, format, args);
+    struct process *p = start(t, FILES, format, args);
     va_end(args);
     return process_wait(t, p);
 }
@@ -319,10 +347,17 @@ void process_close_input(struct process *p) {
     p->input = -1;
 }
 
+static void close_ends(struct process *p) {
+    process_close_input(p);
+    if (p->screen >= 0)
+        close(p->screen);
+    p->screen = -1;
+}
+
 void processes_forget(struct test *t) {
     for (unsigned i = 0; i < t->count; i++) {
         assert_true(t->processes[i].ended);
-        process_close_input(&t->processes[i]);
+        close_ends(&t->processes[i]);
         unlink(t->processes[i].output);
         unlink(t->processes[i].errors);
     }
@@ -413,7 +448,7 @@ int processes_tear_down(void **state) {
     unsigned left = 0;
     bool failed = false;
     for (unsigned i = 0; i < t->count; i++) {
-        process_close_input(&t->processes[i]);
+        close_ends(&t->processes[i]);
         failed = failed || !process_ended(t, &t->processes[i]);
     }
     /* A test that broke off leaves what it started; one that ended must have seen it end. */

@@ -35,6 +35,7 @@ enum { EXIT_DONE = 0, EXIT_RUNTIME = 1, EXIT_WRONG_USAGE = 2, EXIT_NOTHING_TO_CL
 struct process {
     pid_t pid;
     int input;  /* writes to its standard input; -1 */
+    int screen; /* reads what stands on its terminal, and does not wait for it; -1 */
     int status; /* once ended: its exit status, or 128 + signal */
     bool ended;
     char command[512];
@@ -67,6 +68,9 @@ struct process *process_start(struct test *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The same with a pipe as its standard input. */
 struct process *process_start_piped(struct test *t, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The same, and with a terminal of 100 columns as its standard error. */
+struct process *process_start_on_terminal(struct test *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Starts it, waits for its end, returns its status. */
 int process_run(struct test *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
