@@ -35,6 +35,9 @@ DISP_LIB := $(BUILD)/libfb_dispatcher.a
 WORK_LIB := $(BUILD)/libfb_worker.a
 PROGRAMS := $(BUILD)/flow-dispatcher $(BUILD)/flow-worker $(BUILD)/flow-stat
 TOOLS    := $(BUILD)/tracegen
+# A worker that fails as it is told, for tests; never installed.
+FAULT_WORKER := $(BUILD)/flow-worker-fault
+FAULT_OBJ    := $(call obj,$(wildcard tests/fault_*.c))
 
 .DEFAULT_GOAL := help
 .PHONY: help build tests check check-proc check-san check-race bench lint format coverage install clean race-tests
@@ -59,7 +62,7 @@ help:
 
 build: $(PROGRAMS) $(TOOLS)
 
-tests: $(TESTS) $(PROC_TESTS)
+tests: $(TESTS) $(PROC_TESTS) $(FAULT_WORKER)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -76,11 +79,14 @@ $(BUILD)/flow-dispatcher: $(call obj,dispatcher/main.c) $(DISP_LIB) $(SHM_LIB)
 $(BUILD)/flow-worker: $(call obj,worker/main.c) $(WORK_LIB) $(SHM_LIB)
 $(BUILD)/flow-stat: $(call obj,shm/flow_stat.c) $(SHM_LIB)
 $(BUILD)/tracegen: $(call obj,$(wildcard tests/tracegen*.c))
-$(PROGRAMS) $(TOOLS):
+# Its own list of inspectors comes first: that of the library is then not linked.
+$(FAULT_WORKER): $(call obj,worker/main.c) $(FAULT_OBJ) $(WORK_LIB) $(SHM_LIB)
+$(PROGRAMS) $(TOOLS) $(FAULT_WORKER):
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lm
 
 # What the process tests share.
 $(PROC_TESTS): $(call obj,tests/process.c tests/records.c)
+$(BUILD)/tests/test_fault_inspector: $(FAULT_OBJ)
 # The simulation of balancing, for its test and its bench.
 $(BUILD)/tests/test_balance_sim $(BUILD)/bench/bench_balance: $(call obj,tests/balance_sim.c tests/tracegen_random.c)
 
@@ -95,7 +101,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(DISP_LIB) $(WORK_LIB) $(SHM_LIB
 check: $(TESTS)
 	@scripts/run-tests $(TESTS)
 
-check-proc: build $(PROC_TESTS)
+check-proc: build $(PROC_TESTS) $(FAULT_WORKER)
 	@FB_BUILD=$(abspath $(BUILD)) scripts/run-tests $(PROC_TESTS)
 
 check-san:
