@@ -47,6 +47,9 @@ void fleet_revoke(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
 
 void fleet_violated(struct fleet *fleet, unsigned worker, enum fb_violation violation,
                     uint64_t now_ns) {
+    /* What was truncated reads as zeros, which say nothing else of the worker. */
+    if (fb_guard_faulted(fleet->lanes[worker].guard))
+        violation = FB_VIOLATION_FAULT;
     fleet->violations[violation]++;
     fb_warning("worker %u broke the protocol: %s; it is revoked", worker,
                fb_violation_texts[violation].text);

@@ -171,6 +171,14 @@ static void a_truncated_up_side_is_a_violation_and_not_our_death(void **state) {
     lanes_balance();
 }
 
+static void a_truncated_up_side_that_the_data_path_finds_is_the_same_violation(void **state) {
+    (void)state;
+    make_fleet_with_work();
+    truncate_up_side(0);
+    fleet_refresh(&fleet, 0, now_ns);
+    is_revoked_for(0, FB_VIOLATION_FAULT);
+}
+
 static void an_up_side_truncated_before_its_claim_is_replaced(void **state) {
     (void)state;
     make_fleet(1, 16, "backlog", NEVER);
@@ -478,6 +486,7 @@ int main(void) {
         cmocka_unit_test(a_wish_taken_back_by_a_claimer_that_died_is_a_violation_too),
         cmocka_unit_test(a_cursor_that_cannot_be_is_a_violation_and_nothing_is_lost),
         cmocka_unit_test(a_truncated_up_side_is_a_violation_and_not_our_death),
+        cmocka_unit_test(a_truncated_up_side_that_the_data_path_finds_is_the_same_violation),
         cmocka_unit_test(an_up_side_truncated_before_its_claim_is_replaced),
         cmocka_unit_test(a_liar_is_judged_once),
         cmocka_unit_test(what_a_revoked_worker_has_finished_is_not_done_twice),
