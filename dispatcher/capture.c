@@ -80,7 +80,7 @@ int capture_check_link(const struct capture_config *config, pcap_t *pcap, const 
     if (config->link_known == NULL || config->link_known(dlt))
         return 0;
     fb_error("%s has link type %d (%s), which is not known: give a capture of another link type",
-             name, dlt, link == NULL ? "unnamed" : link);
+             capture_shown_name(name), dlt, link == NULL ? "unnamed" : link);
     return -EPROTONOSUPPORT;
 }
 
@@ -90,8 +90,8 @@ int capture_compile(const struct capture_config *config, pcap_t *pcap, const cha
         return 0;
     if (pcap_compile(pcap, program, config->filter, 1, PCAP_NETMASK_UNKNOWN) == 0)
         return 0;
-    fb_error("filter \"%s\" does not fit %s: %s: see pcap-filter(7)", config->filter, name,
-             pcap_geterr(pcap));
+    fb_error("filter \"%s\" does not fit %s: %s: see pcap-filter(7)", config->filter,
+             capture_shown_name(name), pcap_geterr(pcap));
     return -EINVAL;
 }
 

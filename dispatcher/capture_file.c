@@ -62,7 +62,8 @@ static int open_stream(struct capture_file *f, const char *name) {
     if (f->stream != NULL)
         return 0;
     err = errno;
-    fb_error("cannot open %s: %s: give a capture file that can be read", name, strerror(err));
+    fb_error("cannot open %s: %s: give a capture file that can be read", capture_shown_name(name),
+             strerror(err));
     return -err;
 }
 
@@ -77,12 +78,29 @@ static void close_present(struct capture_file *f) {
     f->pipe = NULL;
 }
 
+/* Says why the stream that began at `start` cannot be read. */
+static void say_no_begin(struct capture_file *f, const char *name, off_t start,
+                         const char *reason) {
+    uint8_t head[CAPTURE_BEGIN_BYTES];
+    const uint8_t *bytes = head;
+    size_t count;
+
+    if (f->pipe != NULL) {
+        count = capture_pipe_begin(f->pipe, &bytes, sizeof head);
+    } else {
+        ssize_t got = pread(fileno(f->stream), head, sizeof head, start);
+        count = got > 0 ? (size_t)got : 0;
+    }
+    capture_say_no_begin(name, bytes, count, reason);
+}
+
 /*
  * Reads the header of the open stream. Returns 0; -EAGAIN if a pipe has not
  * given enough of it yet; -errno after one logged line.
  */
 static int open_header(struct capture_file *f, const char *name) {
     char reason[PCAP_ERRBUF_SIZE];
+    off_t start = f->pipe == NULL ? ftello(f->stream) : 0;
     int err;
 
     f->pcap =
@@ -90,7 +108,7 @@ static int open_header(struct capture_file *f, const char *name) {
     if (f->pcap == NULL) {
         if (f->pipe != NULL && feof(f->stream) && !capture_pipe_ended(f->pipe))
             return -EAGAIN;
-        fb_error("cannot read %s: %s: give a pcap or pcapng file", name, reason);
+        say_no_begin(f, name, start, reason);
         return -EINVAL;
     }
     if (f->pipe != NULL)
@@ -120,8 +138,8 @@ static int check_name(struct capture_file *f, const char *name) {
         return err;
     }
     if (f->config->loops > 1) {
-        fb_error("%s is a pipe and cannot be read %llu times: add --preload, or give a file", name,
-                 (unsigned long long)f->config->loops);
+        fb_error("%s is a pipe and cannot be read %llu times: add --preload, or give a file",
+                 capture_shown_name(name), (unsigned long long)f->config->loops);
         return -EINVAL;
     }
     return 0;
@@ -235,7 +253,8 @@ static enum capture_status file_read(void *state, struct capture_sink *sink, uns
         return CAPTURE_IDLE;
     if (n < 0) {
         fb_error("%s breaks off after %llu frames: %s: the frames before were taken",
-                 present_name(f), (unsigned long long)sink->seen, pcap_geterr(f->pcap));
+                 capture_shown_name(present_name(f)), (unsigned long long)sink->seen,
+                 pcap_geterr(f->pcap));
         f->failed = true;
     }
     go_to_next(f);

@@ -193,6 +193,11 @@ void capture_pipe_rewind(struct capture_pipe *p) {
     p->pos = 0;
 }
 
+size_t capture_pipe_begin(const struct capture_pipe *p, const uint8_t **bytes, size_t most) {
+    *bytes = p->buffer;
+    return p->filled < most ? p->filled : most;
+}
+
 bool capture_pipe_ended(const struct capture_pipe *p) {
     return p->error != 0 || (p->ended && p->pos == p->filled);
 }

@@ -98,6 +98,16 @@ int capture_check_link(const struct capture_config *config, pcap_t *pcap, const 
 int capture_compile(const struct capture_config *config, pcap_t *pcap, const char *name,
                     struct bpf_program *program);
 
+/* What messages call a file: standard input where the name is -. */
+const char *capture_shown_name(const char *name);
+
+/*
+ * One logged line on a file that libpcap cannot begin with for that reason.
+ * count of its first bytes are given: CAPTURE_BEGIN_BYTES, or all there are.
+ */
+#define CAPTURE_BEGIN_BYTES 24u /* the file header of pcap */
+void capture_say_no_begin(const char *name, const uint8_t *bytes, size_t count, const char *reason);
+
 /*
  * A pipe as a stdio stream that never waits (capture_pipe.c): it gives whole
  * records only, and ends when there is none yet; clearerr() makes it go on.
@@ -109,6 +119,10 @@ struct capture_pipe *capture_pipe_open(const char *path, FILE **stream);
 
 /* Goes back to the first byte, for another try at opening; the stream stands at its end. */
 void capture_pipe_rewind(struct capture_pipe *pipe);
+
+/* Until capture_pipe_start(): the bytes so far, at most `most` of them, good until the next read.
+ */
+size_t capture_pipe_begin(const struct capture_pipe *pipe, const uint8_t **bytes, size_t most);
 
 /* libpcap has opened the stream: bytes that were given are no longer kept. */
 void capture_pipe_start(struct capture_pipe *pipe);
