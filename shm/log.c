@@ -2,6 +2,7 @@
 #include "flow_balancer/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -29,7 +30,18 @@ static const char *place_file;
 static unsigned place_line;
 static char status_line[FB_LOG_STATUS_MAX]; /* what stands below the log lines */
 
+/* A standard stream that is closed would be the next file that is opened: shared memory, say. */
+static void occupy_standard_streams(void) {
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR); /* inherited, as standard streams are */
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 void fb_log_init(const char *program, enum fb_log_level last_level) {
+    occupy_standard_streams();
     program_name = program;
     written_up_to = last_level;
 }

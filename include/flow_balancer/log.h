@@ -15,7 +15,8 @@
 enum fb_log_level { FB_LOG_ERROR, FB_LOG_WARNING, FB_LOG_INFO, FB_LOG_DEBUG };
 
 /* Sets the program's name (kept by pointer, for the life of the process) and the last level that is
- * written. */
+ * written. Called first of all: standard streams that are closed are opened on /dev/null, or lines
+ * would go into whatever is opened next. */
 void fb_log_init(const char *program, enum fb_log_level last_level);
 
 /* Sets the last level that is written. */
