@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -442,11 +443,19 @@ static int check_report(const char *path) {
     const char *slash = strrchr(path, '/');
     int length = slash == NULL ? 0 : (int)(slash - path) + 1;
     snprintf(folder, sizeof folder, "%.*s", length, path);
-    if (access(path, W_OK) == 0 ||
-        (errno == ENOENT && access(length == 0 ? "." : folder, W_OK) == 0))
+    const char *written = path;
+    struct stat st;
+    int error = 0;
+    if (lstat(path, &st) != 0 || S_ISREG(st.st_mode))
+        written = length == 0 ? "." : folder; /* where another file takes its place */
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        error = EISDIR;
+    else if (access(written, W_OK | (written == path ? 0 : X_OK)) != 0)
+        error = errno;
+    if (error == 0)
         return 0;
-    int error = errno;
-    fb_error("--report '%s': cannot write there: %s", path, strerror(error));
+    fb_error("--report '%s': cannot write there: %s: give a file in a directory of yours", path,
+             strerror(error));
     return -error;
 }
 

@@ -128,8 +128,10 @@ int fb_ctl_create(struct fb_ctl_handle *handle, const char *name) {
     if (error == 0 && getrandom(handle->ctl->header.instance, 16, 0) != 16)
         error = errno;
     if (error != 0) {
-        fb_error("cannot make %s with %zu KB: %s", region->path, region->size >> 10,
-                 strerror(error));
+        bool room = error == ENOSPC || error == ENOMEM;
+        fb_error("cannot make %s with %zu KB: %s%s", region->path, region->size >> 10,
+                 strerror(error),
+                 room ? ": give it more room (mount -o remount,size=... " FB_SHM_DIR ")" : "");
         fb_ctl_destroy(handle);
         return -error;
     }

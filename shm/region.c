@@ -160,11 +160,11 @@ static int try_shm(struct fb_region *region, const char *name, enum fb_kind kind
     return 0;
 }
 
-static void log_require(const char *what, size_t size) {
+static void log_require(const char *what, size_t size, const char *times) {
     fb_error("no huge pages for %s (%zu MB) and --hugepages require: reserve some with "
-             "'sysctl vm.nr_hugepages=%zu' and mount hugetlbfs, or "
+             "'sysctl vm.nr_hugepages=%zu'%s and mount hugetlbfs, or "
              "'mount -o remount,huge=advise /dev/shm'",
-             what, size >> 20, round_up(size, FB_HUGEPAGE_BYTES) / FB_HUGEPAGE_BYTES);
+             what, size >> 20, round_up(size, FB_HUGEPAGE_BYTES) / FB_HUGEPAGE_BYTES, times);
 }
 
 int fb_region_create(struct fb_region *region, const char *name, enum fb_kind kind, unsigned worker,
@@ -190,7 +190,7 @@ int fb_region_create(struct fb_region *region, const char *name, enum fb_kind ki
         return error;
     }
     if (mode == FB_HUGEPAGES_REQUIRE && region->rung == FB_RUNG_4K) {
-        log_require(region->path, region->size);
+        log_require(region->path, region->size, kind == FB_KIND_DOWN ? " times --max-workers" : "");
         discard(region);
         return -ENOMEM;
     }
@@ -236,7 +236,7 @@ int fb_region_private(struct fb_region *region, size_t size, enum fb_hugepages m
     }
     region->rung = pop && mode != FB_HUGEPAGES_NEVER ? read_back(region) : FB_RUNG_4K;
     if (pop && mode == FB_HUGEPAGES_REQUIRE && region->rung == FB_RUNG_4K) {
-        log_require("the flow table", rounded);
+        log_require("the flow table", rounded, "");
         fb_region_close(region);
         return -ENOMEM;
     }

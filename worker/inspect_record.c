@@ -149,11 +149,13 @@ static int open_directory(struct record *record, const char *path) {
     int rc = n >= (int)sizeof record->path ? -ENAMETOOLONG : make_directories(record->path);
     if (rc == 0) {
         record->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        rc = record->directory < 0 ? -errno : 0;
+        /* Known now, before packets wait for a file that cannot be made. */
+        rc = record->directory < 0 || access(path, W_OK | X_OK) != 0 ? -errno : 0;
     }
     if (rc != 0)
-        fb_error("--inspector record:%s: cannot make or open the directory: %s", path,
-                 strerror(-rc));
+        fb_error("--inspector record:%s: cannot make or use the directory: %s: give one that you "
+                 "may write to",
+                 path, strerror(-rc));
     return rc;
 }
 
