@@ -85,7 +85,7 @@ $(PROGRAMS) $(TOOLS) $(FAULT_WORKER):
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lm
 
 # What the process tests share.
-$(PROC_TESTS): $(call obj,tests/process.c tests/records.c)
+$(PROC_TESTS): $(call obj,tests/process.c tests/process_report.c tests/records.c)
 $(BUILD)/tests/test_fault_inspector: $(FAULT_OBJ)
 # The simulation of balancing, for its test and its bench.
 $(BUILD)/tests/test_balance_sim $(BUILD)/bench/bench_balance: $(call obj,tests/balance_sim.c tests/tracegen_random.c)

@@ -21,8 +21,6 @@
 
 #include "ledger.h"
 #include "loop.h"
-#include "ledger.h"
-#include "loop.h"
 #include "move.h"
 #include "progress.h"
 #include "quarantine.h"

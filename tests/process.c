@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <math.h>
 #include <pty.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -150,7 +149,7 @@ static bool reap(struct test *t) {
 }
 
 /* What went on when the test failed. */
-static void print_scene(struct test *t) {
+void processes_print(struct test *t) {
     for (unsigned i = 0; i < t->count; i++) {
         const struct process *p = &t->processes[i];
         const char *said = process_errors(t, p);
@@ -176,7 +175,7 @@ static bool misspelt(const struct test *t) {
 
 void pause_or_fail(struct test *t, double end, const char *what) {
     if (seconds_now() > end || misspelt(t)) {
-        print_scene(t);
+        processes_print(t);
         fail_msg("did not come, within %.0f s or at all: %s", PROCESS_DEADLINE_S, what);
     }
     reap(t);
@@ -215,6 +214,8 @@ _Noreturn static void become(struct test *t, const struct process *p, char *cons
         redirect(p->errors, STDERR_FILENO);
     else if (dup2(terminal, STDERR_FILENO) < 0 || setenv("TERM", "xterm", 1) != 0)
         _exit(126);
+    if (t->enter != NULL)
+        t->enter(t);
     const char *where = strcmp(words[0], "flow-balancer") == 0 ? t->scripts : t->programs;
     if (words[0][0] == '/')
         snprintf(path, sizeof path, "%s", words[0]);
@@ -236,22 +237,20 @@ static void open_terminal(int *screen, int *terminal) {
 
 enum streams { FILES, PIPED, ON_TERMINAL };
 
-static struct process *start(struct test *t, enum streams streams, const char *format,
-                             va_list args) {
+static struct process *next_process(struct test *t) {
     assert_in_range(t->count, 0, PROCESSES_MAX - 1);
     struct process *p = &t->processes[t->count++];
     *p = (struct process){.input = -1, .screen = -1};
-    int n = vsnprintf(p->command, sizeof p->command, format, args);
-    assert_in_range(n, 1, sizeof p->command - 1);
     char name[32];
     snprintf(name, sizeof name, "out.%u", t->started);
     snprintf(p->output, sizeof p->output, "%s", file_in(t, name));
     snprintf(name, sizeof name, "err.%u", t->started++);
     snprintf(p->errors, sizeof p->errors, "%s", file_in(t, name));
-    char command[sizeof p->command];
-    char *words[WORDS_MAX];
-    memcpy(command, p->command, sizeof command);
-    split(t, command, words);
+    return p;
+}
+
+static void start_words(struct test *t, struct process *p, enum streams streams,
+                        char *const words[]) {
     int ends[2], terminal = -1;
     if (streams == ON_TERMINAL)
         open_terminal(&p->screen, &terminal);
@@ -270,6 +269,29 @@ static struct process *start(struct test *t, enum streams streams, const char *f
     close(ends[0]);
     if (terminal >= 0)
         close(terminal);
+}
+
+static struct process *start(struct test *t, enum streams streams, const char *format,
+                             va_list args) {
+    struct process *p = next_process(t);
+    int n = vsnprintf(p->command, sizeof p->command, format, args);
+    assert_in_range(n, 1, sizeof p->command - 1);
+    char command[sizeof p->command];
+    char *words[WORDS_MAX];
+    memcpy(command, p->command, sizeof command);
+    split(t, command, words);
+    start_words(t, p, streams, words);
+    return p;
+}
+
+struct process *process_start_words(struct test *t, const char *const words[]) {
+    struct process *p = next_process(t);
+    size_t used = 0;
+    for (unsigned i = 0; words[i] != NULL; i++) {
+        used += (size_t)snprintf(p->command + used, sizeof p->command - used, "'%s' ", words[i]);
+        assert_in_range(used, 1, sizeof p->command - 1);
+    }
+    start_words(t, p, FILES, (char *const *)(uintptr_t)words);
     return p;
 }
 
@@ -318,7 +340,7 @@ int process_wait(struct test *t, struct process *p) {
 void process_expect(struct test *t, struct process *p, int status) {
     if (process_wait(t, p) == status)
         return;
-    print_scene(t);
+    processes_print(t);
     fail_msg("status %d, not %d: %s", p->status, status, p->command);
 }
 
@@ -467,123 +489,4 @@ int processes_tear_down(void **state) {
     json_decref(t->report);
     free(t);
     return left == 0 ? 0 : -1;
-}
-
-/* ---- reports */
-
-const json_t *report_of(struct test *t, const char *file) {
-    json_error_t error;
-    json_decref(t->report);
-    t->report = json_load_file(file_in(t, file), 0, &error);
-    if (t->report == NULL) {
-        print_scene(t);
-        fail_msg("report %s: %s", file, error.text);
-    }
-    return t->report;
-}
-
-const json_t *stat_of(struct test *t, const char *instance) {
-    struct process *p = process_start(t, "flow-stat -n %s --json", instance);
-    int status = process_wait(t, p);
-    json_decref(t->report);
-    t->report = status == 0 ? json_load_file(p->output, 0, NULL) : NULL;
-    if (status == 0)
-        assert_non_null(t->report);
-    unlink(p->output);
-    unlink(p->errors);
-    t->count--;
-    return t->report;
-}
-
-const json_t *value_at(const json_t *report, const char *path) {
-    const json_t *value = report;
-    char part[64];
-    for (const char *rest = path; *rest != '\0' && value != NULL;) {
-        size_t length = strcspn(rest, ".");
-        snprintf(part, sizeof part, "%.*s", (int)length, rest);
-        value = json_is_array(value) ? json_array_get(value, strtoul(part, NULL, 10))
-                                     : json_object_get(value, part);
-        rest += length + (rest[length] == '.');
-    }
-    if (value == NULL)
-        fail_msg("the report has no %s", path);
-    return value;
-}
-
-json_int_t number_at(const json_t *report, const char *path) {
-    const json_t *value = value_at(report, path);
-    if (!json_is_integer(value))
-        fail_msg("%s is no whole number", path);
-    return json_integer_value(value);
-}
-
-const char *text_at(const json_t *report, const char *path) {
-    const char *text = json_string_value(value_at(report, path));
-    if (text == NULL)
-        fail_msg("%s is no text", path);
-    return text;
-}
-
-json_int_t stat_number(struct test *t, const char *instance, const char *path) {
-    const json_t *report = stat_of(t, instance);
-    return report == NULL ? -1 : number_at(report, path);
-}
-
-bool worker_is(struct test *t, const char *instance, unsigned worker, const char *state) {
-    char path[64];
-    snprintf(path, sizeof path, "workers.%u.state", worker);
-    const json_t *report = stat_of(t, instance);
-    return report != NULL && strcmp(text_at(report, path), state) == 0;
-}
-
-json_int_t sum_of_workers(const json_t *report, const char *number) {
-    json_int_t sum = 0;
-    size_t i;
-    json_t *worker;
-    json_array_foreach(value_at(report, "workers"), i, worker) sum += number_at(worker, number);
-    return sum;
-}
-
-void expect_number(const json_t *report, const char *path, json_int_t wanted) {
-    json_int_t found = number_at(report, path);
-    if (found != wanted)
-        fail_msg("%s is %" JSON_INTEGER_FORMAT ", not %" JSON_INTEGER_FORMAT, path, found, wanted);
-}
-
-static json_int_t sum_of(const json_t *object) {
-    json_int_t sum = 0;
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)object, key, value) sum += json_integer_value(value);
-    return sum;
-}
-
-void expect_balanced(const json_t *report) {
-    const json_t *ledger = value_at(report, "ledger");
-    assert_true(json_is_true(value_at(ledger, "balanced")));
-    expect_number(report, "ledger.in_flight", 0);
-    json_int_t ended = number_at(ledger, "inspected") + number_at(ledger, "shunted") +
-                       number_at(ledger, "quarantined") + sum_of(value_at(ledger, "dropped"));
-    expect_number(report, "ledger.received", ended);
-    expect_number(report, "capture.received", number_at(ledger, "received"));
-    assert_int_equal(sum_of_workers(report, "packets"), number_at(ledger, "inspected"));
-    assert_int_equal(sum_of(value_at(report, "decode")), number_at(ledger, "received"));
-    expect_number(report, "flows.created",
-                  sum_of(value_at(report, "flows.ended")) + number_at(report, "flows.active"));
-    double shares = 0;
-    size_t i;
-    json_t *worker;
-    json_array_foreach(value_at(report, "workers"), i, worker) shares +=
-        json_real_value(json_object_get(worker, "share"));
-    if (fabs(shares - (number_at(ledger, "inspected") != 0)) > 1e-6)
-        fail_msg("shares sum to %f", shares);
-}
-
-void expect_all_inspected(const json_t *report, json_int_t received) {
-    expect_balanced(report);
-    expect_number(report, "ledger.received", received);
-    expect_number(report, "ledger.inspected", received);
-    assert_int_equal(sum_of_workers(report, "self_packets"), received);
-    assert_int_equal(sum_of_workers(report, "self_bytes"), sum_of_workers(report, "bytes"));
-    expect_number(report, "flows.active", 0);
 }

@@ -48,8 +48,9 @@ struct test {
     char programs[PROCESS_PATH_MAX], scripts[PROCESS_PATH_MAX];
     struct process processes[PROCESSES_MAX];
     unsigned count;
-    unsigned started; /* numbers the files of the streams */
-    json_t *report;   /* of the last report_of() */
+    unsigned started;                    /* numbers the files of the streams */
+    void (*enter)(const struct test *t); /* called in each process before its program; or NULL */
+    json_t *report;                      /* of the last report_of() */
     char text[1 << 18];
 };
 
@@ -72,6 +73,8 @@ struct process *process_start_piped(struct test *t, const char *format, ...)
 /* The same, and with a terminal of 100 columns as its standard error. */
 struct process *process_start_on_terminal(struct test *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* The same with words as they are, empty ones too; the last is NULL. */
+struct process *process_start_words(struct test *t, const char *const words[]);
 /* Starts it, waits for its end, returns its status. */
 int process_run(struct test *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Waits for its end and returns its status. */
@@ -83,6 +86,8 @@ bool process_ended(struct test *t, struct process *p);
 /* Writes all bytes to its standard input; false if it reads no more. */
 bool process_feed(struct process *p, const void *bytes, size_t size);
 void process_close_input(struct process *p);
+/* Prints what every process said and which are running: before a failure. */
+void processes_print(struct test *t);
 /* Lets the slots of processes that have ended be used again. */
 void processes_forget(struct test *t);
 
