@@ -87,8 +87,8 @@ $(PROGRAMS) $(TOOLS) $(FAULT_WORKER):
 # What the process tests share.
 $(PROC_TESTS): $(call obj,tests/process.c tests/process_report.c tests/records.c)
 $(BUILD)/tests/test_fault_inspector: $(FAULT_OBJ)
-# The simulation of balancing, for its test and its bench.
-$(BUILD)/tests/test_balance_sim $(BUILD)/bench/bench_balance: $(call obj,tests/balance_sim.c tests/tracegen_random.c)
+# The simulation of balancing, for its tests and its bench.
+$(BUILD)/tests/test_balance_sim $(BUILD)/tests/test_balance_trace $(BUILD)/bench/bench_balance: $(call obj,$(wildcard tests/balance_*.c) tests/tracegen_random.c)
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
 	@mkdir -p $(@D)

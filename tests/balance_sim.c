@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dispatcher/key_hash.h"
 #include "tests/tracegen_random.h"
 
 #define ELEPHANT SIM_FLOWS /* its number, behind those of the others */
@@ -56,7 +57,8 @@ struct sim {
     struct balance balance;
     struct tg_random random;
     struct tg_pareto sizes, sizes_alive;
-    struct flow flows[SIM_FLOWS + 1];
+    struct flow *flows;           /* SIM_FLOWS and the elephant, or those of the trace */
+    uint32_t next;                /* packet of the trace */
     uint32_t tree[SIM_FLOWS + 1]; /* paces of the living flows, as sums over ranges */
     uint32_t pace_sum;
     double now_ns, gap_ns, measure_from_ns;
@@ -104,8 +106,7 @@ static void new_flow(struct sim *sim, uint32_t flow, const struct tg_pareto *siz
 }
 
 /* The flows alive at any moment, each somewhere on its way. */
-static void begin_traffic(struct sim *sim, uint64_t seed) {
-    tg_random_init(&sim->random, seed);
+static void begin_flows(struct sim *sim) {
     tg_pareto_init(&sim->sizes, ALPHA);
     tg_pareto_init(&sim->sizes_alive, ALPHA_ALIVE);
     for (uint32_t flow = 0; flow < SIM_FLOWS; flow++) {
@@ -113,6 +114,22 @@ static void begin_traffic(struct sim *sim, uint64_t seed) {
         sim->flows[flow].left = 1 + tg_random_below(&sim->random, sim->flows[flow].left);
     }
     sim->flows[ELEPHANT].hash = tg_random_next(&sim->random);
+}
+
+static void hash_trace(struct sim *sim) {
+    const struct balance_trace *trace = sim->settings->trace;
+    uint64_t lower = tg_random_next(&sim->random), upper = tg_random_next(&sim->random);
+    const struct key_hash hash = {.secret = {lower, upper}};
+    for (uint32_t flow = 0; flow < trace->flows; flow++)
+        sim->flows[flow].hash = key_hash_one(&hash, &trace->key[flow]);
+}
+
+static void begin_traffic(struct sim *sim, uint64_t seed) {
+    tg_random_init(&sim->random, seed);
+    if (sim->settings->trace != NULL)
+        hash_trace(sim);
+    else
+        begin_flows(sim);
     double capacity = 0;
     for (unsigned k = 0; k < sim->settings->workers; k++)
         capacity += sim->settings->speed[k];
@@ -120,7 +137,7 @@ static void begin_traffic(struct sim *sim, uint64_t seed) {
     sim->now_ns = BEGIN_NS;
 }
 
-static void next_packet(struct sim *sim, struct packet *packet) {
+static void make_packet(struct sim *sim, struct packet *packet) {
     sim->now_ns -= log(uniform(&sim->random)) * sim->gap_ns;
     bool elephant = uniform(&sim->random) < sim->settings->elephant;
     uint32_t at = elephant ? ELEPHANT : flow_at(sim, tg_random_below(&sim->random, sim->pace_sum));
@@ -133,6 +150,41 @@ static void next_packet(struct sim *sim, struct packet *packet) {
     flow->begun = true;
     if (!elephant && --flow->left == 0)
         new_flow(sim, at, &sim->sizes);
+}
+
+static void replay_packet(struct sim *sim, struct packet *packet) {
+    const struct balance_trace *trace = sim->settings->trace;
+    const struct trace_packet *from = &trace->packet[sim->next++];
+    struct flow *flow = &sim->flows[from->flow];
+    sim->now_ns = BEGIN_NS + from->at * sim->gap_ns;
+    packet->arrived_ns = sim->now_ns;
+    packet->work_ns = SIM_SERVICE_NS * (sim->settings->by_bytes ? from->bytes / trace->mean_bytes
+                                                                : 0.5 + uniform(&sim->random));
+    packet->flow = from->flow;
+    packet->hash = flow->hash;
+    packet->first = !flow->begun;
+    flow->begun = true;
+}
+
+/* Whether the packet that follows in the trace is of the burst that began at a time. */
+static bool in_burst(const struct sim *sim, double begin) {
+    const struct balance_trace *trace = sim->settings->trace;
+    return sim->next < trace->packets && trace->packet[sim->next].at <= begin + SIM_BURST;
+}
+
+/* Returns how many packets the burst has. */
+static unsigned next_burst(struct sim *sim) {
+    const struct balance_trace *trace = sim->settings->trace;
+    unsigned n = 0;
+    if (trace != NULL) {
+        double begin = trace->packet[sim->next].at;
+        while (n < SIM_BURST && in_burst(sim, begin))
+            replay_packet(sim, &sim->burst[n++]);
+    } else {
+        while (n < SIM_BURST)
+            make_packet(sim, &sim->burst[n++]);
+    }
+    return n;
 }
 
 /* ---- Workers ---- */
@@ -264,14 +316,13 @@ static void publish(struct sim *sim) {
 }
 
 static void deliver_burst(struct sim *sim) {
-    for (unsigned i = 0; i < SIM_BURST; i++)
-        next_packet(sim, &sim->burst[i]);
+    unsigned count = next_burst(sim);
     for (unsigned k = 0; k < sim->settings->workers; k++)
         advance(sim, &sim->workers[k], sim->now_ns);
     sim->round++;
     balance_decay(&sim->balance, (uint64_t)sim->now_ns);
     refresh_in_turn(sim);
-    for (unsigned i = 0; i < SIM_BURST; i++)
+    for (unsigned i = 0; i < count; i++)
         deliver(sim, &sim->burst[i]);
     publish(sim);
 }
@@ -308,9 +359,32 @@ static void tally_workers(const struct sim *sim, struct tally *tally) {
     }
 }
 
+static void deliver_all(struct sim *sim) {
+    const struct sim_settings *settings = sim->settings;
+    if (settings->trace != NULL) {
+        sim->measuring = true;
+        while (sim->next < settings->trace->packets)
+            deliver_burst(sim);
+        return;
+    }
+    for (uint64_t sent = 0; sent < settings->packets / 4; sent += SIM_BURST)
+        deliver_burst(sim);
+    sim->measuring = true;
+    sim->measure_from_ns = sim->now_ns;
+    for (uint64_t sent = 0; sent < settings->packets; sent += SIM_BURST)
+        deliver_burst(sim);
+}
+
+static uint32_t flow_count(const struct sim_settings *settings) {
+    return settings->trace != NULL ? settings->trace->flows : SIM_FLOWS + 1;
+}
+
 static void run(struct sim *sim, const struct sim_settings *settings, struct tally *tally,
                 uint64_t seed) {
+    struct flow *flows = sim->flows;
     memset(sim, 0, sizeof *sim);
+    memset(flows, 0, flow_count(settings) * sizeof *flows);
+    sim->flows = flows;
     sim->settings = settings;
     sim->tally = tally;
     begin_traffic(sim, seed);
@@ -321,12 +395,7 @@ static void run(struct sim *sim, const struct sim_settings *settings, struct tal
         tg_random_init(&sim->workers[k].holds, ~(seed * SIM_WORKERS_MAX + k));
         balance_join(&sim->balance, k);
     }
-    for (uint64_t sent = 0; sent < settings->packets / 4; sent += SIM_BURST)
-        deliver_burst(sim);
-    sim->measuring = true;
-    sim->measure_from_ns = sim->now_ns;
-    for (uint64_t sent = 0; sent < settings->packets; sent += SIM_BURST)
-        deliver_burst(sim);
+    deliver_all(sim);
     for (unsigned k = 0; k < settings->workers; k++)
         advance(sim, &sim->workers[k], INFINITY);
     tally_workers(sim, tally);
@@ -335,8 +404,10 @@ static void run(struct sim *sim, const struct sim_settings *settings, struct tal
 bool sim_run(const struct sim_settings *settings, struct sim_result *result) {
     struct sim *sim = malloc(sizeof *sim);
     struct tally *tally = calloc(1, sizeof *tally);
-    bool ok = sim != NULL && tally != NULL;
+    struct flow *flows = calloc(flow_count(settings), sizeof *flows);
+    bool ok = sim != NULL && tally != NULL && flows != NULL;
     if (ok) {
+        sim->flows = flows;
         tally->ns_least = INFINITY;
         for (unsigned i = 0; i < settings->runs; i++)
             run(sim, settings, tally, settings->seed + i);
@@ -352,6 +423,7 @@ bool sim_run(const struct sim_settings *settings, struct sim_result *result) {
             .ns_most = tally->ns_most,
         };
     }
+    free(flows);
     free(tally);
     free(sim);
     return ok;
@@ -364,4 +436,20 @@ double sim_unavoidable(const struct sim_settings *settings) {
         fastest = fmax(fastest, settings->speed[k]);
     }
     return fmax(0, settings->elephant - fastest / speeds / settings->load);
+}
+
+double sim_pooled_wait(const struct sim_settings *settings) {
+    const struct balance_trace *trace = settings->trace;
+    double speeds = 0, waiting = 0, sum = 0, before = 0;
+    for (unsigned k = 0; k < settings->workers; k++)
+        speeds += settings->speed[k];
+    /* In times per packet of them all: a mean gap is 1 / load of that. */
+    for (uint32_t i = 0; i < trace->packets; i++) {
+        const struct trace_packet *packet = &trace->packet[i];
+        waiting = fmax(0, waiting - (packet->at - before) / settings->load);
+        sum += waiting;
+        waiting += settings->by_bytes ? packet->bytes / trace->mean_bytes : 1;
+        before = packet->at;
+    }
+    return sum / trace->packets / speeds;
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "dispatcher/balance.h"
+#include "tests/balance_trace.h"
 
 /*
  * A discrete-event simulation of the dispatcher and its workers: balance,
@@ -19,15 +20,22 @@
  * steady state of that process. An elephant is one flow more, with a fixed part
  * of all packets from beginning to end.
  *
+ * Or the packets of a capture, each with its flow; the times between them are
+ * stretched all alike so that the mean rate of the whole makes the load. Its
+ * pauses and bursts stay, so a ring may overflow at any load. The run begins
+ * with nothing, as the capture does.
+ *
  * The dispatcher delivers bursts of SIM_BURST packets when the last of them has
- * arrived. It sees a worker only then, and only what the worker has given back:
+ * arrived; of a capture fewer, if more would take longer than SIM_BURST mean
+ * gaps. It sees a worker only then, and only what the worker has given back:
  * SIM_IN_TURN workers before the burst, who was given packets after it, and
  * once more who seems full. A worker takes what is published, at most SIM_BURST
  * packets, and gives them back when the last is done.
  *
  * A row is pooled from several runs with seeds that follow one another: how a
  * hash spreads the big flows is luck, and one run would show only that. The
- * same seed gives the same packets, with the same work, to every policy.
+ * same seed gives the same packets, with the same work, to every policy. For a
+ * capture the seed chooses the secret of the hash, and the work.
  */
 #define SIM_WORKERS_MAX 64u
 #define SIM_FLOWS 4096u
@@ -43,14 +51,17 @@ struct sim_settings {
     const struct policy *policy;
     /* Who gets a new flow, instead of balance_pick(); NULL for the product's. For broken ones. */
     unsigned (*pick)(struct balance *balance, uint64_t hash);
+    const struct balance_trace *trace; /* the packets, instead of made-up ones; or NULL */
+    bool by_bytes;                 /* of a trace: the work is in proportion to the packet's bytes */
     unsigned workers;              /* at most SIM_WORKERS_MAX */
     double speed[SIM_WORKERS_MAX]; /* of each worker; 1: SIM_SERVICE_NS a packet */
     double load;                   /* arrivals over what all workers together can do */
-    double elephant;               /* its part of all packets, or 0 */
+    double elephant;               /* its part of all packets, or 0; for made-up traffic */
     double held;                   /* the part of its time that a worker is off its core, or 0 */
-    uint64_t packets;              /* measured in each run; a quarter as many come before */
-    unsigned runs;                 /* at least 1 */
-    uint64_t seed;                 /* of the first run */
+    /* Measured in each run; a quarter as many come before. A trace: all of it is measured. */
+    uint64_t packets;
+    unsigned runs; /* at least 1 */
+    uint64_t seed; /* of the first run */
 };
 
 struct sim_result {
@@ -70,5 +81,12 @@ bool sim_run(const struct sim_settings *settings, struct sim_result *result);
 
 /* The part of all packets that an elephant must lose even if it has the fastest worker alone. */
 double sim_unavoidable(const struct sim_settings *settings);
+
+/*
+ * Mean wait of a trace's packets, in units of SIM_SERVICE_NS, in one endless
+ * queue before one worker as fast as all together: what bursts above the
+ * capacity cost before anything is balanced.
+ */
+double sim_pooled_wait(const struct sim_settings *settings);
 
 #endif
