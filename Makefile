@@ -28,6 +28,8 @@ PROC_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/proc_*.c))
 RACE_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/race_*.c))
 MUTANT     := $(BUILD)/mutant
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
+# What they share, a test of theirs too.
+BENCH_SRC  := $(filter-out tests/bench/bench_%.c,$(wildcard tests/bench/*.c)) tests/tracegen_pcap.c tests/tracegen_random.c
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 SHM_LIB  := $(BUILD)/libfb_shm.a
@@ -51,7 +53,7 @@ help:
 	@echo '  check-proc  tests with real processes, signals and kill -9; the captures where they are'
 	@echo '  check-san   unit tests under AddressSanitizer and UndefinedBehaviorSanitizer (clang)'
 	@echo '  check-race  ring and both sides under ThreadSanitizer (clang)'
-	@echo '  bench       nanoseconds a packet beside yardsticks of the same run (minutes)'
+	@echo '  bench       nanoseconds a packet beside yardsticks of the same run (five minutes; FULL=1: half an hour)'
 	@echo '  bench-10m   10 million packets, 8 workers, 3 runs: balanced, time, memory of each process'
 	@echo '  lint        include graph, ordering labels, file sizes, white space, shell and Python'
 	@echo '  format      let clang-format decide the white space'
@@ -63,7 +65,7 @@ help:
 
 build: $(PROGRAMS) $(TOOLS)
 
-tests: $(TESTS) $(PROC_TESTS) $(FAULT_WORKER)
+tests: $(TESTS) $(PROC_TESTS) $(FAULT_WORKER) $(BENCHES)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -94,6 +96,9 @@ $(BUILD)/tests/test_balance_sim $(BUILD)/tests/test_balance_trace $(BUILD)/bench
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lcmocka -lm -lpthread
+
+$(BENCHES) $(BUILD)/tests/test_bench_check: $(call obj,$(BENCH_SRC))
+$(BUILD)/obj/tests/bench/bench_dispatch.o: CPPFLAGS += -DBENCH_CFLAGS='"$(CFLAGS)"'
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
 	@mkdir -p $(@D)
@@ -134,7 +139,7 @@ coverage:
 	    sed -nE "/^File '(shm|dispatcher|worker|include)/{N;s/^File '(.*)'\nLines executed:(.*)/\2  \1/p}" | sort -n
 
 bench: build $(BENCHES)
-	@FB_BUILD=$(abspath $(BUILD)) tests/bench/run
+	@FB_BUILD=$(abspath $(BUILD)) tests/bench/run $(if $(FULL),--full)
 
 bench-10m: build
 	@FB_BUILD=$(abspath $(BUILD)) tests/bench/ten_million
