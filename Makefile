@@ -28,8 +28,9 @@ PROC_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/proc_*.c))
 RACE_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/race_*.c))
 MUTANT     := $(BUILD)/mutant
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
-# What they share, a test of theirs too.
+# What they share, a test of theirs too; and what is compared with where it is installed.
 BENCH_SRC  := $(filter-out tests/bench/bench_%.c,$(wildcard tests/bench/*.c)) tests/tracegen_pcap.c tests/tracegen_random.c
+CK_CFLAGS  := $(shell pkg-config --exists ck 2>/dev/null && echo -DBENCH_HAVE_CK && pkg-config --cflags ck)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 SHM_LIB  := $(BUILD)/libfb_shm.a
@@ -98,6 +99,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lcmocka -lm -lpthread
 
 $(BENCHES) $(BUILD)/tests/test_bench_check: $(call obj,$(BENCH_SRC))
+$(BUILD)/obj/tests/bench/bench_ring.o: CPPFLAGS += $(CK_CFLAGS)
 $(BUILD)/obj/tests/bench/bench_dispatch.o: CPPFLAGS += -DBENCH_CFLAGS='"$(CFLAGS)"'
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
