@@ -355,7 +355,9 @@ static bool apply(struct options *o, enum option_code code, char *text) {
         return *text != '\0';
     case OPT_QUARANTINE:
         o->quarantine = text;
-        return true;
+        if (*text == '\0')
+            fb_error("--quarantine '': give a file name");
+        return *text != '\0';
     case OPT_TIMEOUT:
         return set_timeouts(o, text);
     case OPT_MAX_FLOWS:

@@ -328,11 +328,17 @@ static void drain(struct run *run) {
         run->polled_ns = 0; /* look at every turn: the run ends when the last one is gone */
         upkeep(run);
     }
-    run->loop.dropped[FB_DROP_ABANDONED] += fleet_abandon(&run->fleet);
-    if (run->loop.dropped[FB_DROP_ABANDONED] == 0)
+    uint64_t *dropped = run->loop.dropped;
+    dropped[FB_DROP_ABANDONED] += fleet_abandon(&run->fleet);
+    if (dropped[FB_DROP_ABANDONED] != 0)
+        fb_error("%" PRIu64 " packets were not inspected: they waited when the time to drain was "
+                 "over",
+                 dropped[FB_DROP_ABANDONED]);
+    if (dropped[FB_DROP_NO_WORKER] != 0 && run->loop.block)
+        fb_error("%" PRIu64 " packets were not inspected: no worker was alive",
+                 dropped[FB_DROP_NO_WORKER]);
+    else if (dropped[FB_DROP_ABANDONED] == 0)
         return;
-    fb_error("%" PRIu64 " packets were not inspected: they waited when the time to drain was over",
-             run->loop.dropped[FB_DROP_ABANDONED]);
     run->failed = true;
 }
 

@@ -430,15 +430,16 @@ static void a_report_on_a_full_disk_is_one_line_and_leaves_no_half(void **state)
     expect_left_nothing(t, "filler");
 }
 
-/* Of the frames read none is forgotten: inspected, or said and counted as abandoned. */
-static void expect_rest_abandoned(struct test *t, struct process *run) {
+/* Of the frames read none is forgotten: inspected, or said and counted: nobody was left for them.
+ */
+static void expect_rest_counted(struct test *t, struct process *run) {
     const json_t *report = report_of(t, "out.json");
     expect_balanced(report);
-    json_int_t abandoned = number_at(report, "ledger.dropped.abandoned");
-    assert_in_range(abandoned, 1, FRAMES * 20);
+    json_int_t left = number_at(report, "ledger.dropped.no_worker");
+    assert_in_range(left, 1, FRAMES * 20);
     assert_in_range(number_at(report, "ledger.inspected"), 1, FRAMES * 20);
     char line[64];
-    snprintf(line, sizeof line, "error: %d packets were not inspected", (int)abandoned);
+    snprintf(line, sizeof line, "error: %d packets were not inspected", (int)left);
     expect_said(t, run, line);
     expect_left_nothing(t, "worker-0.tsv");
     assert_int_equal(objects_of(t->name), 0);
@@ -460,15 +461,15 @@ static void records_that_fill_their_disk_end_the_run_and_count_the_rest(void **s
     process_expect(t, run, EXIT_RUNTIME);
     expect_said(t, run, CANNOT_RECORD);
     expect_said(t, run, "No space left on device");
-    expect_rest_abandoned(t, run);
+    expect_rest_counted(t, run);
 }
 
 static void a_worker_by_hand_says_once_that_its_disk_is_full(void **state) {
     struct test *t = *state;
     static const char script[] =
         "\"$FB_BUILD/flow-worker\" -n $1 -k 0 --inspector record:" FULL_DISK " 2>worker &\n"
-        "\"$FB_BUILD/flow-dispatcher\" -n $1 -r t.pcap --loop 20 -w 1 --failover 100 --report "
-        "out.json\n"
+        "\"$FB_BUILD/flow-dispatcher\" -n $1 -r t.pcap --loop 20 -w 1 --failover 100 "
+        "--no-worker-timeout 1 --report out.json\n"
         "status=$?; wait; exit $status\n";
     prepare_mounts(t, enter_full_disk);
     write_bytes(t, "by-hand.sh", script, sizeof script - 1);
@@ -476,7 +477,7 @@ static void a_worker_by_hand_says_once_that_its_disk_is_full(void **state) {
     struct process *run = process_start(t, "/bin/sh inside.sh /bin/sh by-hand.sh @");
     skip_if_it_did(t, run);
     process_expect(t, run, EXIT_RUNTIME);
-    expect_rest_abandoned(t, run);
+    expect_rest_counted(t, run);
     char said[4096];
     said[read_bytes(t, "worker", (uint8_t *)said, sizeof said - 1)] = '\0';
     assert_int_equal(lines_of(said), 1);

@@ -54,6 +54,8 @@ static const struct option_row dispatcher_options[] = {
     {"ring-bytes", SIZE, "64G", "65537M"},
     {"hugepages", WORD, "never", NULL},
     {"failover", SPAN, "86400000", "86400001"},
+    {"hang", FACTOR, "86400", "86401"},
+    {"quarantine", NAME, "bad.pcap", NULL},
     {"start-timeout", SPAN, "86400", "86401"},
     {"no-worker-timeout", SPAN, "86400", "86401"},
     {"drain-timeout", SPAN, "86400", "86401"},

@@ -127,7 +127,7 @@ static void unlink_rig(void) {
 struct rig *rig_open(unsigned workers, uint32_t max_flows, bool consume_too) {
     struct rig *rig = calloc(1, sizeof *rig);
     struct flow_timeouts timeouts;
-    const struct fleet_timing timing = {UINT64_MAX, UINT64_MAX};
+    const struct fleet_timing timing = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
     if (rig == NULL)
         bench_die("no memory for the rig");
     snprintf(rig->name, sizeof rig->name, "bench-%d", (int)getpid());
