@@ -83,7 +83,7 @@ void fleet_stop(struct fleet *fleet, bool now, uint64_t now_ns) {
         bool unclaimed = fb_up_wish(lane->up_region.base) == FB_WISH_VACANT &&
                          (lane->state == FB_STATE_ABSENT || lane->state == FB_STATE_VACANT ||
                           lane->state == FB_STATE_LOST);
-        if (unclaimed && (empty || now))
+        if (unclaimed && empty)
             lane_withdraw(lane, &fleet->totals[k]);
         else if (now && !empty && lane->state != FB_STATE_DEAD)
             fleet_revoke(fleet, k, now_ns);

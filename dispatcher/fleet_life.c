@@ -116,10 +116,10 @@ static int offer(struct fleet *fleet, unsigned worker) {
     return lane_offer(lane, fleet->ctl, worker);
 }
 
-/* Nobody is to come for the number: its packets and flows go to the others. */
+/* Nobody is to come for the number, which is judged: its packets and flows go to the others. */
 static void lose(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
-    lane_withdraw(lane, &fleet->totals[worker]);
+    lane->losing = false;
     /* A suspect is tried again by the number that it killed, or it would walk through the fleet. */
     if (lane_first(lane) == LANE_PACKET && fb_desc_deaths(lane_first_desc(lane)) != 0)
         quarantine_first(fleet, worker);
@@ -173,11 +173,12 @@ static void settle(struct fleet *fleet, unsigned worker, bool in_order, uint64_t
     bool owes = waits || lane->handles.bound != 0 || lane->handles.pending != 0;
     bool is_free = !owes && (in_order || lane->claims == 0 || lane->draining || lane->given_up);
     lane->unclaimed_since_ns = now_ns;
-    if (!is_free && (lane->draining || lane->given_up || fleet->timing.failover_ns == 0)) {
+    if (!is_free &&
+        (lane->losing || lane->draining || lane->given_up || fleet->timing.failover_ns == 0)) {
         lose(fleet, worker, now_ns);
         return;
     }
-    lane->draining = false;
+    lane->losing = lane->draining = false;
     /* An offer that fails is tried again by poll_dead(). */
     if (offer(fleet, worker) == 0)
         fleet_step(fleet, worker, is_free ? FB_EVENT_FREE : FB_EVENT_OWES, now_ns);
@@ -185,15 +186,26 @@ static void settle(struct fleet *fleet, unsigned worker, bool in_order, uint64_t
         lane->state_since_ns = now_ns;
 }
 
-/* Nobody claimed the number in time. */
-static void check_failover(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
-    struct lane *lane = &fleet->lanes[worker];
-    if (!lane->given_up && now_ns - lane->unclaimed_since_ns < fleet->timing.failover_ns)
-        return;
-    if (!lane->given_up)
-        fb_warning("worker %u was not started again within %.1f s", worker,
-                   seconds(fleet->timing.failover_ns));
-    lose(fleet, worker, now_ns);
+/*
+ * Takes the offer of a number back for good. Somebody may have claimed it since
+ * its wish was looked at, and be in a packet: so it is revoked and judged as
+ * any other before its ring is touched.
+ */
+static void begin_to_lose(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
+    fleet->lanes[worker].losing = true;
+    fleet_revoke(fleet, worker, now_ns);
+}
+
+/* Whether nobody claimed the number in time. */
+static bool is_overdue(const struct fleet *fleet, unsigned worker, uint64_t now_ns) {
+    const struct lane *lane = &fleet->lanes[worker];
+    if (lane->given_up)
+        return true;
+    if (now_ns - lane->unclaimed_since_ns < fleet->timing.failover_ns)
+        return false;
+    fb_warning("worker %u was not started again within %.1f s", worker,
+               seconds(fleet->timing.failover_ns));
+    return true;
 }
 
 /* --- looking after each state ----------------------------------------------------------------- */
@@ -223,8 +235,8 @@ static void poll_offered(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
             lane->counters[FB_LANE_RESTARTS]++;
         lane->given_up = false;
         fleet_step(fleet, worker, FB_EVENT_CLAIM, now_ns);
-    } else if (lane->state == FB_STATE_VACANT) {
-        check_failover(fleet, worker, now_ns);
+    } else if (lane->state == FB_STATE_VACANT && is_overdue(fleet, worker, now_ns)) {
+        begin_to_lose(fleet, worker, now_ns);
     }
 }
 
@@ -339,9 +351,8 @@ static void poll_dead(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
         lane->state_since_ns = now_ns;
         return;
     }
-    if (lane->up_region.base == NULL &&
-        (lane->given_up || now_ns - lane->unclaimed_since_ns >= fleet->timing.failover_ns)) {
-        check_failover(fleet, worker, now_ns);
+    if (lane->up_region.base == NULL && is_overdue(fleet, worker, now_ns)) {
+        lose(fleet, worker, now_ns);
         return;
     }
     uint64_t wait = lane->up_region.base != NULL ? REVOKE_WAIT_NS : OFFER_AGAIN_NS;
@@ -380,7 +391,7 @@ void fleet_give_up(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     lane->wanted = false;
     lane->given_up = true;
     if (lane->state == FB_STATE_VACANT)
-        lose(fleet, worker, now_ns);
+        begin_to_lose(fleet, worker, now_ns);
 }
 
 unsigned fleet_wanted(const struct fleet *fleet) {
@@ -422,10 +433,8 @@ const char *fleet_drain(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     case FB_STATE_VACANT:
         if (fleet->balance.count == 0)
             return "no other worker is ready to take its flows";
-        lane->draining = true;
-        lane->wanted = false;
-        lose(fleet, worker, now_ns);
-        return NULL;
+        begin_to_lose(fleet, worker, now_ns);
+        break;
     default: /* it is leaving already, or dead and about to be judged */
         break;
     }

@@ -52,10 +52,10 @@ int lane_init(struct lane *lane, struct fb_ctl *ctl, unsigned worker, enum fb_hu
                                  fb_down_footprint(geometry), hugepages, true);
     if (error == 0)
         error = fb_region_private(&lane->handle_region, handles * sizeof(struct handle),
-                                  FB_HUGEPAGES_AUTO, false);
+                                  FB_HUGEPAGES_NEVER, false);
     if (error == 0)
         error = fb_region_private(&lane->mark_region, geometry->slots * sizeof(struct mark),
-                                  FB_HUGEPAGES_AUTO, false);
+                                  FB_HUGEPAGES_NEVER, false);
     if (error != 0)
         return error;
     fb_down_format(lane->down_region.base, geometry, ctl->header.instance, worker, 0);

@@ -49,6 +49,7 @@ struct lane {
     bool wanted;   /* there is to be a process: what a supervisor goes by */
     bool given_up; /* nobody will start its next process */
     bool draining; /* its flows are not to wait for its next process */
+    bool losing;   /* nor for a first one */
     uint64_t epoch;
     uint64_t state_since_ns;
     uint64_t unclaimed_since_ns; /* when its last process was gone */

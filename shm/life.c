@@ -20,8 +20,7 @@ const char *const fb_event_names[FB_EVENT_COUNT] = {
 
 static const unsigned char next[FB_STATE_COUNT][FB_EVENT_COUNT] = {
     [FB_STATE_ABSENT] = {[FB_EVENT_CLAIM] = TO(STARTING), [FB_EVENT_GONE] = TO(DEAD)},
-    [FB_STATE_VACANT] =
-        {[FB_EVENT_CLAIM] = TO(STARTING), [FB_EVENT_GONE] = TO(DEAD), [FB_EVENT_LOSE] = TO(MOVING)},
+    [FB_STATE_VACANT] = {[FB_EVENT_CLAIM] = TO(STARTING), [FB_EVENT_GONE] = TO(DEAD)},
     [FB_STATE_STARTING] = {[FB_EVENT_READY] = TO(READY), [FB_EVENT_GONE] = TO(DEAD)},
     [FB_STATE_READY] = {[FB_EVENT_DRAIN] = TO(DRAINING),
                         [FB_EVENT_STOP] = TO(STOPPING),

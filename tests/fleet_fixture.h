@@ -100,6 +100,13 @@ static inline void poll_fleet(void) {
     fleet_poll(&fleet, now_ns);
 }
 
+/* A revoked worker has its time to see it, and is judged. */
+static inline void revocation_passes(void) {
+    poll_fleet();
+    now_ns += REVOKE_WAIT_NS;
+    poll_fleet();
+}
+
 /* The dispatcher's view, which is also what ctl tells everybody. */
 static inline enum fb_state state_of(unsigned k) {
     assert_int_equal(fb_ctl_state(seen.ctl, k), lane_of(k)->state);

@@ -328,6 +328,7 @@ static void a_ring_that_waits_for_a_process_stays_claimable_while_stopping(void 
     }
     poll_fleet();
     fleet_give_up(&fleet, 1, now_ns);
+    revocation_passes();
     assert_int_equal(state_of(1), FB_STATE_MOVING);
     fleet_stop(&fleet, false, now_ns);
     struct fb_claim late;
@@ -395,6 +396,7 @@ static void who_leaves_in_order_and_owes_nothing_leaves_a_free_number(void **sta
     assert_int_equal(state_of(1), FB_STATE_VACANT);
     now_ns += SECOND;
     poll_fleet();
+    revocation_passes();
     assert_int_equal(state_of(1), FB_STATE_MOVING);
     assert_int_equal(state_of(0), FB_STATE_ABSENT);
     start(0);

@@ -263,12 +263,38 @@ static void a_number_that_nobody_claims_in_time_is_lost(void **state) {
     assert_int_equal(state_of(2), FB_STATE_VACANT);
     now_ns += 1;
     poll_fleet();
+    revocation_passes();
     assert_int_equal(state_of(2), FB_STATE_MOVING);
     assert_int_equal(fleet.lost_count, 1);
     assert_int_equal(fleet.lost[0], 2);
     assert_int_equal(fleet.failovers, 1);
     struct fb_claim late;
     assert_int_equal(fb_claim_take(&late, &seen, 2), FB_CLAIM_NOT_YET);
+}
+
+static void who_claims_a_number_just_before_it_is_lost_is_judged_first(void **state) {
+    (void)state;
+    make_fleet(1, 16, "backlog", SECOND);
+    uint16_t generation; /* of handle 0, which is that of all packets here */
+    handles_take(&lane_of(0)->handles, 1, &generation);
+    start(0);
+    give(0, 5);
+    die(0);
+    poll_fleet();
+    /* Claimed since the dispatcher looked at its wish, and in the third packet. */
+    claim(0);
+    struct fb_rx *rx = &hands[0].rx;
+    assert_int_equal(fb_rx_peek(rx), 4);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_true(fb_rx_begin(rx, i));
+    fleet_give_up(&fleet, 0, now_ns);
+    assert_false(fb_rx_begin(rx, 2));
+    revocation_passes();
+    assert_int_equal(state_of(0), FB_STATE_MOVING);
+    assert_int_equal(lane_of(0)->counters[FB_LANE_INSPECTED], 2);
+    assert_int_equal(lane_of(0)->counters[FB_LANE_QUARANTINED], 1);
+    assert_int_equal(lane_waiting(lane_of(0)), 2);
+    lanes_balance();
 }
 
 static void a_claim_stops_the_clock_of_failover(void **state) {
@@ -328,6 +354,7 @@ static void what_waits_in_a_lost_ring_at_the_end_is_abandoned(void **state) {
     die(0);
     poll_fleet();
     fleet_give_up(&fleet, 0, now_ns);
+    revocation_passes();
     assert_false(fleet_drained(&fleet));
     fleet_stop(&fleet, true, now_ns);
     leave(1);
@@ -492,6 +519,7 @@ int main(void) {
         cmocka_unit_test(what_a_revoked_worker_has_finished_is_not_done_twice),
         cmocka_unit_test(one_that_does_not_become_ready_in_time_is_revoked),
         cmocka_unit_test(a_number_that_nobody_claims_in_time_is_lost),
+        cmocka_unit_test(who_claims_a_number_just_before_it_is_lost_is_judged_first),
         cmocka_unit_test(a_claim_stops_the_clock_of_failover),
         cmocka_unit_test(with_no_deadline_a_number_is_awaited_for_ever),
         cmocka_unit_test(a_number_given_up_is_lost_even_where_it_would_be_awaited_for_ever),

@@ -13,15 +13,14 @@
  *                                         +---> stopping <--+
  *
  *   starting, ready, draining, stopping --gone--> dead
+ *   absent, vacant, lost                --gone--> dead
  *
  *           free
  *   dead ----------> absent
  *     |     owes               claim
  *     +------------> vacant -----------> starting
- *     | lose            | lose
- *     +--> moving <-----+
- *             | emptied        claim
- *             +------> lost ----------> starting
+ *     |     lose              emptied          claim
+ *     +------------> moving ----------> lost ---------> starting
  *
  * absent    never claimed, or its worker left and owes nothing to any flow
  * vacant    offered again: its ring, or flows, wait for the next process
@@ -33,8 +32,9 @@
  * moving    given up: its packets go to other workers, its flows follow
  * lost      given up and empty: free for whoever comes
  *
- * `gone` comes to an unclaimed number too, when somebody truncated the up side
- * that is on offer. "Hung" and "faulty" are reasons of dead, not states.
+ * `gone` comes to an unclaimed number when its offer is taken back, or when
+ * somebody truncated the up side that is on offer: in both cases somebody may
+ * have claimed it unseen. "Hung" and "faulty" are reasons of dead, not states.
  */
 enum fb_state {
     FB_STATE_ABSENT,
