@@ -43,7 +43,7 @@ FAULT_WORKER := $(BUILD)/flow-worker-fault
 FAULT_OBJ    := $(call obj,$(wildcard tests/fault_*.c))
 
 .DEFAULT_GOAL := help
-.PHONY: help build tests check check-proc check-san check-race bench bench-10m lint format coverage install clean race-tests
+.PHONY: help build tests check check-proc check-san check-race model bench bench-10m lint format coverage install clean race-tests
 .SECONDARY:
 
 help:
@@ -54,6 +54,7 @@ help:
 	@echo '  check-proc  tests with real processes, signals and kill -9; the captures where they are'
 	@echo '  check-san   unit tests under AddressSanitizer and UndefinedBehaviorSanitizer (clang)'
 	@echo '  check-race  ring and both sides under ThreadSanitizer (clang)'
+	@echo '  model       models of the protocol, searched by spin; broken variants must be refuted'
 	@echo '  bench       nanoseconds a packet beside yardsticks of the same run (five minutes; FULL=1: half an hour)'
 	@echo '  bench-10m   10 million packets, 8 workers, 3 runs: balanced, time, memory of each process'
 	@echo '  lint        include graph, ordering labels, file sizes, white space, shell and Python'
@@ -122,6 +123,10 @@ check-race:
 race-tests: $(RACE_TESTS) $(MUTANT)/race_ring
 	@scripts/run-tests $(RACE_TESTS)
 	@tests/race_mutant $(MUTANT)/race_ring
+
+# What is searched, and what has to be refuted, stands in tests/model/run.
+model:
+	@tests/model/run $(BUILD)/model
 
 # The race tests over a ring whose R1 releases nothing: ThreadSanitizer has to report it.
 $(MUTANT)/flow_balancer/ring.h: include/flow_balancer/ring.h
