@@ -56,6 +56,13 @@ static const json_t *finish(struct test *t, struct play *play) {
     return report;
 }
 
+/* Makes place for another run in the same test. */
+static void forget_run(struct test *t) {
+    unlink(file_in(t, "rec/worker-0.tsv"));
+    unlink(file_in(t, "rec/worker-1.tsv"));
+    processes_forget(t);
+}
+
 /* ---- what was recorded */
 
 /* Each packet of the trace once, in order, its flow on one worker; so many are flagged. */
@@ -144,9 +151,7 @@ static void however_a_worker_dies_its_packet_comes_again_and_nothing_else(void *
         process_expect(t, play.workers[0], deaths[i].status);
         replace(t, &play, 0, NULL);
         expect_died(t, &play, 1);
-        unlink(file_in(t, "rec/worker-0.tsv"));
-        unlink(file_in(t, "rec/worker-1.tsv"));
-        processes_forget(t);
+        forget_run(t);
     }
 }
 
@@ -221,9 +226,7 @@ static void while_a_worker_is_stuck_the_dispatcher_waits_without_spinning(void *
         process_expect(t, play.workers[0], 128 + SIGKILL);
         replace(t, &play, 0, NULL);
         expect_died(t, &play, 1);
-        unlink(file_in(t, "rec/worker-0.tsv"));
-        unlink(file_in(t, "rec/worker-1.tsv"));
-        processes_forget(t);
+        forget_run(t);
     }
 }
 
@@ -331,9 +334,7 @@ static void break_once(struct test *t, const char *rules, const char *violation,
     if (!process_ended(t, broken))
         process_signal(broken, SIGKILL);
     process_wait(t, broken);
-    unlink(file_in(t, "rec/worker-0.tsv"));
-    unlink(file_in(t, "rec/worker-1.tsv"));
-    processes_forget(t);
+    forget_run(t);
 }
 
 static void what_a_living_worker_lies_about_is_counted_and_it_is_revoked(void **state) {
