@@ -1,278 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/decode_layers.h"
 
-#include "flow_balancer/icmp_pairs.h"
-
-/* IANA protocol numbers. ICMP and ICMPv6 are in icmp_pairs.h. */
-#define PROTO_HOP_BY_HOP 0u
-#define PROTO_TCP 6u
-#define PROTO_UDP 17u
-#define PROTO_DCCP 33u
-#define PROTO_ROUTING 43u
-#define PROTO_FRAGMENT 44u
-#define PROTO_AUTHENTICATION 51u
-#define PROTO_NO_NEXT_HEADER 59u
-#define PROTO_DESTINATION 60u
-#define PROTO_SCTP 132u
-#define PROTO_MOBILITY 135u
-#define PROTO_UDP_LITE 136u
-#define PROTO_HIP 139u
-#define PROTO_SHIM6 140u
-
-/* Header lengths in bytes: the smallest that is legal. */
-#define IP4_BYTES 20u
-#define IP6_BYTES 40u
-#define EXTENSION_BYTES 8u
-#define PORT_BYTES 4u
-#define TCP_BYTES 20u
-#define TCP_FLAGS_END 14u
-#define UDP_BYTES 8u
-#define SCTP_BYTES 12u
-#define DCCP_BYTES 12u
-#define ICMP_TYPE_BYTES 2u
-#define ICMP_BYTES 8u
-
-/* RFC 8200 names six headers, one of them twice; beyond twice that it is no honest packet. */
-#define EXTENSIONS_MAX 16u
-
-/* The transport header is whole: n bytes, proven by the caller. */
-static inline enum layer whole(struct cursor *c, uint32_t n) {
-    c->payload_off = (uint16_t)(c->off + n);
-    return LAYER_DONE;
-}
-
-/* ---- network layers ---- */
-
-static enum layer layer_of_protocol(struct cursor *c) {
-    switch (c->proto) {
-    case PROTO_TCP:
-        return LAYER_TCP;
-    case PROTO_UDP:
-        return LAYER_UDP;
-    case PROTO_UDP_LITE:
-        return LAYER_UDP_LITE;
-    case PROTO_SCTP:
-        return LAYER_SCTP;
-    case PROTO_DCCP:
-        return LAYER_DCCP;
-    case FB_PROTO_ICMP:
-    case FB_PROTO_ICMP6:
-        return LAYER_ICMP;
-    case PROTO_AUTHENTICATION:
-        return LAYER_AUTHENTICATION;
-    default:
-        break;
-    }
-    if (c->kind == FB_KEY_IP6) {
-        switch (c->proto) {
-        case PROTO_HOP_BY_HOP:
-        case PROTO_ROUTING:
-        case PROTO_DESTINATION:
-        case PROTO_MOBILITY:
-        case PROTO_HIP:
-        case PROTO_SHIM6:
-            return LAYER_IP6_EXTENSION;
-        case PROTO_FRAGMENT:
-            return LAYER_IP6_FRAGMENT;
-        case PROTO_NO_NEXT_HEADER:
-            return stop(c, FB_DECODE_NO_NEXT_HEADER);
-        default:
-            break;
-        }
-    }
-    if (holds(c, 1))
-        c->l4_off = (uint16_t)c->off;
-    return LAYER_DONE;
-}
-
-/* The packet says that it ends `bytes` from here: what follows is padding of the link. */
-static void bound(struct cursor *c, uint32_t bytes) {
-    c->announced = c->off + bytes;
-    if (c->announced < c->end)
-        c->end = c->announced;
-}
-
-/* RFC 791. A total length of 0 is what segmentation offload leaves: to the end of the frame. */
-static enum layer ip4(struct cursor *c) {
-    if (!holds(c, IP4_BYTES))
-        return stop(c, FB_DECODE_IP4_SHORT);
-    const uint8_t *h = here(c);
-    uint32_t header = (h[0] & 15u) * 4;
-    uint32_t total = load_be16(h + 2);
-    uint32_t fragment = load_be16(h + 6) & 0x3fffu; /* more fragments, offset */
-    c->l3_off = (uint16_t)c->off;
-    c->kind = FB_KEY_IP4;
-    c->proto = h[9];
-    if (header < IP4_BYTES)
-        return stop(c, FB_DECODE_IP4_HEADER_LENGTH);
-    if (total != 0) {
-        if (total < header)
-            return stop(c, FB_DECODE_IP4_TOTAL_LENGTH);
-        bound(c, total);
-    }
-    if (!holds(c, header))
-        return stop(c, FB_DECODE_IP4_SHORT);
-    c->off += header;
-    if (fragment != 0) {
-        c->fragment = 1;
-        if ((fragment & 0x1fffu) != 0)
-            return stop(c, FB_DECODE_FRAGMENT_LATER);
-        c->reason = FB_DECODE_FRAGMENT_FIRST;
-    }
-    return layer_of_protocol(c);
-}
-
-/* RFC 8200; a payload length of 0 is a jumbogram (RFC 2675) or offload: to the end of the frame. */
-static enum layer ip6(struct cursor *c) {
-    if (!holds(c, IP6_BYTES))
-        return stop(c, FB_DECODE_IP6_SHORT);
-    const uint8_t *h = here(c);
-    uint32_t payload = load_be16(h + 4);
-    c->l3_off = (uint16_t)c->off;
-    c->kind = FB_KEY_IP6;
-    c->proto = h[6];
-    if (payload != 0)
-        bound(c, IP6_BYTES + payload);
-    c->off += IP6_BYTES;
-    return layer_of_protocol(c);
-}
-
-/* The version nibble decides, whatever the link layer announced. */
-static enum layer ip(struct cursor *c) {
-    if (!holds(c, 1))
-        return stop(c, c->ethertype == ETHERTYPE_IP6 ? FB_DECODE_IP6_SHORT : FB_DECODE_IP4_SHORT);
-    switch (here(c)[0] >> 4) {
-    case 4:
-        return ip4(c);
-    case 6:
-        return ip6(c);
-    default:
-        return stop(c, FB_DECODE_IP_VERSION);
-    }
-}
-
-/* Moves past an extension or authentication header of n bytes that names what follows. */
-static enum layer follow(struct cursor *c, uint32_t n) {
-    if (++c->extensions > EXTENSIONS_MAX)
-        return stop(c, FB_DECODE_IP6_EXT_MANY);
-    if (!holds(c, n))
-        return stop(c, FB_DECODE_IP6_EXT_SHORT);
-    c->proto = here(c)[0];
-    c->off += n;
-    return layer_of_protocol(c);
-}
-
-/* RFC 8200 section 4, RFC 6275, RFC 7401, RFC 5533: next header, length in 8 bytes beyond the
- * first 8. */
-static enum layer ip6_extension(struct cursor *c) {
-    if (!holds(c, EXTENSION_BYTES))
-        return stop(c, FB_DECODE_IP6_EXT_SHORT);
-    return follow(c, (here(c)[1] + 1u) * 8);
-}
-
-/* RFC 8200 section 4.5; an atomic fragment (RFC 6946) is a whole packet. */
-static enum layer ip6_fragment(struct cursor *c) {
-    if (!holds(c, EXTENSION_BYTES))
-        return stop(c, FB_DECODE_IP6_EXT_SHORT);
-    uint32_t fragment = load_be16(here(c) + 2) & 0xfff9u; /* offset, more fragments */
-    if (fragment != 0) {
-        c->fragment = 1;
-        if ((fragment & 0xfff8u) != 0) {
-            c->proto = here(c)[0];
-            return stop(c, FB_DECODE_FRAGMENT_LATER);
-        }
-        c->reason = FB_DECODE_FRAGMENT_FIRST;
-    }
-    return follow(c, EXTENSION_BYTES);
-}
-
-/* RFC 4302: next header, length in 4 bytes less 2. */
-static enum layer authentication(struct cursor *c) {
-    if (!holds(c, EXTENSION_BYTES))
-        return stop(c, FB_DECODE_IP6_EXT_SHORT);
-    return follow(c, (here(c)[1] + 2u) * 4);
-}
-
-/* ---- transport layers ---- */
-
-static bool take_ports(struct cursor *c) {
-    if (!holds(c, PORT_BYTES))
-        return false;
-    c->l4_off = (uint16_t)c->off;
-    uint32_t ports = load_be32(here(c));
-    c->sport = (uint16_t)(ports >> 16);
-    c->dport = (uint16_t)ports;
-    return true;
-}
-
-/* A length beyond the datagram is wrong, unless the datagram goes on in further fragments. */
-static bool beyond_datagram(const struct cursor *c, uint32_t n) {
-    return c->announced != 0 && n > c->announced - c->off && !c->fragment;
-}
-
-/* RFC 9293. */
-static enum layer tcp(struct cursor *c) {
-    if (!take_ports(c))
-        return stop(c, FB_DECODE_TCP_SHORT);
-    if (holds(c, TCP_FLAGS_END))
-        c->tcp_flags = here(c)[TCP_FLAGS_END - 1];
-    if (!holds(c, TCP_BYTES))
-        return stop(c, FB_DECODE_TCP_SHORT);
-    uint32_t header = (here(c)[12] >> 4) * 4u;
-    if (header < TCP_BYTES || beyond_datagram(c, header))
-        return stop(c, FB_DECODE_TCP_HEADER_LENGTH);
-    return holds(c, header) ? whole(c, header) : stop(c, FB_DECODE_TCP_SHORT);
-}
-
-/* RFC 768; length 0 is a jumbogram (RFC 2675) or offload, where the IP length says nothing either.
- */
-static enum layer udp(struct cursor *c) {
-    if (!take_ports(c) || !holds(c, UDP_BYTES))
-        return stop(c, FB_DECODE_UDP_SHORT);
-    uint32_t length = load_be16(here(c) + 4);
-    bool unannounced = length == 0 && c->announced == 0;
-    if ((length < UDP_BYTES && !unannounced) || beyond_datagram(c, length))
-        return stop(c, FB_DECODE_UDP_LENGTH);
-    return whole(c, UDP_BYTES);
-}
-
-/* RFC 3828: coverage stands where UDP has its length. */
-static enum layer udp_lite(struct cursor *c) {
-    if (!take_ports(c) || !holds(c, UDP_BYTES))
-        return stop(c, FB_DECODE_UDP_SHORT);
-    return whole(c, UDP_BYTES);
-}
-
-/* RFC 9260: the common header; chunks are payload. */
-static enum layer sctp(struct cursor *c) {
-    if (!take_ports(c) || !holds(c, SCTP_BYTES))
-        return stop(c, FB_DECODE_SCTP_SHORT);
-    return whole(c, SCTP_BYTES);
-}
-
-/* RFC 4340: the data offset counts words from the start of the header. */
-static enum layer dccp(struct cursor *c) {
-    if (!take_ports(c) || !holds(c, DCCP_BYTES))
-        return stop(c, FB_DECODE_DCCP_SHORT);
-    uint32_t header = here(c)[4] * 4u;
-    if (header < DCCP_BYTES || !holds(c, header))
-        return stop(c, FB_DECODE_DCCP_SHORT);
-    return whole(c, header);
-}
-
-/* RFC 792, RFC 4443. */
-static enum layer icmp(struct cursor *c) {
-    if (!holds(c, ICMP_TYPE_BYTES))
-        return stop(c, FB_DECODE_ICMP_SHORT);
-    uint8_t type = here(c)[0];
-    uint8_t counterpart = here(c)[1];
-    fb_icmp_answer(c->proto, type, &counterpart);
-    c->l4_off = (uint16_t)c->off;
-    c->sport = type;
-    c->dport = counterpart;
-    return holds(c, ICMP_BYTES) ? whole(c, ICMP_BYTES) : stop(c, FB_DECODE_ICMP_SHORT);
-}
-
 /* ---- the key ---- */
 
 /* a and b exchanged where `swap` is all ones. Without a branch: the direction of a packet is a coin
@@ -376,53 +104,28 @@ static void report(const struct cursor *c, struct decoded *out) {
     out->reason = c->reason;
 }
 
-static enum layer step(struct cursor *c, enum layer layer) {
-    switch (layer) {
-    case LAYER_ETHERNET:
-        return decode_ethernet(c);
-    case LAYER_VLAN:
-        return decode_vlan(c);
-    case LAYER_LLC:
-        return decode_llc(c);
-    case LAYER_SLL:
-        return decode_sll(c);
-    case LAYER_SLL2:
-        return decode_sll2(c);
-    case LAYER_NULL:
-        return decode_null_family(c);
-    case LAYER_LOOP:
-        return decode_loop_family(c);
-    case LAYER_PPP:
-        return decode_ppp(c);
-    case LAYER_HDLC:
-        return decode_hdlc(c);
-    case LAYER_FRAME_RELAY:
-        return decode_frame_relay(c);
-    case LAYER_IP:
-        return ip(c);
-    case LAYER_IP6_EXTENSION:
-        return ip6_extension(c);
-    case LAYER_IP6_FRAGMENT:
-        return ip6_fragment(c);
-    case LAYER_AUTHENTICATION:
-        return authentication(c);
-    case LAYER_TCP:
-        return tcp(c);
-    case LAYER_UDP:
-        return udp(c);
-    case LAYER_UDP_LITE:
-        return udp_lite(c);
-    case LAYER_SCTP:
-        return sctp(c);
-    case LAYER_DCCP:
-        return dccp(c);
-    case LAYER_ICMP:
-        return icmp(c);
-    case LAYER_DONE:
-        break;
-    }
-    return LAYER_DONE;
-}
+static enum layer (*const steps[LAYER_COUNT])(struct cursor *) = {
+    [LAYER_ETHERNET] = decode_ethernet,
+    [LAYER_VLAN] = decode_vlan,
+    [LAYER_LLC] = decode_llc,
+    [LAYER_SLL] = decode_sll,
+    [LAYER_SLL2] = decode_sll2,
+    [LAYER_NULL] = decode_null_family,
+    [LAYER_LOOP] = decode_loop_family,
+    [LAYER_PPP] = decode_ppp,
+    [LAYER_HDLC] = decode_hdlc,
+    [LAYER_FRAME_RELAY] = decode_frame_relay,
+    [LAYER_IP] = decode_ip,
+    [LAYER_IP6_EXTENSION] = decode_ip6_extension,
+    [LAYER_IP6_FRAGMENT] = decode_ip6_fragment,
+    [LAYER_AUTHENTICATION] = decode_authentication,
+    [LAYER_TCP] = decode_tcp,
+    [LAYER_UDP] = decode_udp,
+    [LAYER_UDP_LITE] = decode_udp_lite,
+    [LAYER_SCTP] = decode_sctp,
+    [LAYER_DCCP] = decode_dccp,
+    [LAYER_ICMP] = decode_icmp,
+};
 
 static void decode_by_layers(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
                              struct decoded *out) {
@@ -445,7 +148,7 @@ static void decode_by_layers(const uint8_t *bytes, uint32_t caplen, enum link_la
     };
     enum layer layer = (enum layer)first[link];
     while (layer != LAYER_DONE)
-        layer = step(&c, layer);
+        layer = steps[layer](&c);
     find_key(&c, link, out);
     report(&c, out);
 }

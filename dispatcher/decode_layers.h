@@ -39,6 +39,7 @@ enum layer {
     LAYER_SCTP,
     LAYER_DCCP,
     LAYER_ICMP,
+    LAYER_COUNT
 };
 
 /* Invariant: off <= end <= caplen and end < FB_NO_OFFSET, so that every offset fits 16 bits. */
@@ -70,6 +71,15 @@ struct cursor {
 
 #define ETHERNET_BYTES 14u
 #define MAC_BYTES 6u
+
+/* IANA protocol numbers that more than one file needs; and the smallest legal header lengths. */
+#define PROTO_TCP 6u
+#define PROTO_UDP 17u
+#define IP4_BYTES 20u
+#define IP6_BYTES 40u
+#define TCP_BYTES 20u
+#define TCP_FLAGS_END 14u
+#define UDP_BYTES 8u
 
 static inline uint16_t load_be16(const uint8_t *p) {
     return (uint16_t)((unsigned)p[0] << 8 | p[1]);
@@ -118,5 +128,17 @@ enum layer decode_loop_family(struct cursor *c);
 enum layer decode_ppp(struct cursor *c);
 enum layer decode_hdlc(struct cursor *c);
 enum layer decode_frame_relay(struct cursor *c);
+
+/* Network and transport layers, in decode_ip.c. */
+enum layer decode_ip(struct cursor *c);
+enum layer decode_ip6_extension(struct cursor *c);
+enum layer decode_ip6_fragment(struct cursor *c);
+enum layer decode_authentication(struct cursor *c);
+enum layer decode_tcp(struct cursor *c);
+enum layer decode_udp(struct cursor *c);
+enum layer decode_udp_lite(struct cursor *c);
+enum layer decode_sctp(struct cursor *c);
+enum layer decode_dccp(struct cursor *c);
+enum layer decode_icmp(struct cursor *c);
 
 #endif

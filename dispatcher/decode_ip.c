@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/decode_layers.h"
+
+#include "flow_balancer/icmp_pairs.h"
+
+/* IANA protocol numbers. ICMP and ICMPv6 are in icmp_pairs.h. */
+#define PROTO_HOP_BY_HOP 0u
+#define PROTO_DCCP 33u
+#define PROTO_ROUTING 43u
+#define PROTO_FRAGMENT 44u
+#define PROTO_AUTHENTICATION 51u
+#define PROTO_NO_NEXT_HEADER 59u
+#define PROTO_DESTINATION 60u
+#define PROTO_SCTP 132u
+#define PROTO_MOBILITY 135u
+#define PROTO_UDP_LITE 136u
+#define PROTO_HIP 139u
+#define PROTO_SHIM6 140u
+
+/* Header lengths in bytes: the smallest that is legal. */
+#define EXTENSION_BYTES 8u
+#define PORT_BYTES 4u
+#define SCTP_BYTES 12u
+#define DCCP_BYTES 12u
+#define ICMP_TYPE_BYTES 2u
+#define ICMP_BYTES 8u
+
+/* RFC 8200 names six headers, one of them twice; beyond twice that it is no honest packet. */
+#define EXTENSIONS_MAX 16u
+
+/* The transport header is whole: n bytes, proven by the caller. */
+static inline enum layer whole(struct cursor *c, uint32_t n) {
+    c->payload_off = (uint16_t)(c->off + n);
+    return LAYER_DONE;
+}
+
+/* ---- network layers ---- */
+
+static enum layer layer_of_protocol(struct cursor *c) {
+    switch (c->proto) {
+    case PROTO_TCP:
+        return LAYER_TCP;
+    case PROTO_UDP:
+        return LAYER_UDP;
+    case PROTO_UDP_LITE:
+        return LAYER_UDP_LITE;
+    case PROTO_SCTP:
+        return LAYER_SCTP;
+    case PROTO_DCCP:
+        return LAYER_DCCP;
+    case FB_PROTO_ICMP:
+    case FB_PROTO_ICMP6:
+        return LAYER_ICMP;
+    case PROTO_AUTHENTICATION:
+        return LAYER_AUTHENTICATION;
+    default:
+        break;
+    }
+    if (c->kind == FB_KEY_IP6) {
+        switch (c->proto) {
+        case PROTO_HOP_BY_HOP:
+        case PROTO_ROUTING:
+        case PROTO_DESTINATION:
+        case PROTO_MOBILITY:
+        case PROTO_HIP:
+        case PROTO_SHIM6:
+            return LAYER_IP6_EXTENSION;
+        case PROTO_FRAGMENT:
+            return LAYER_IP6_FRAGMENT;
+        case PROTO_NO_NEXT_HEADER:
+            return stop(c, FB_DECODE_NO_NEXT_HEADER);
+        default:
+            break;
+        }
+    }
+    if (holds(c, 1))
+        c->l4_off = (uint16_t)c->off;
+    return LAYER_DONE;
+}
+
+/* The packet says that it ends `bytes` from here: what follows is padding of the link. */
+static void bound(struct cursor *c, uint32_t bytes) {
+    c->announced = c->off + bytes;
+    if (c->announced < c->end)
+        c->end = c->announced;
+}
+
+/* RFC 791. A total length of 0 is what segmentation offload leaves: to the end of the frame. */
+static enum layer ip4(struct cursor *c) {
+    if (!holds(c, IP4_BYTES))
+        return stop(c, FB_DECODE_IP4_SHORT);
+    const uint8_t *h = here(c);
+    uint32_t header = (h[0] & 15u) * 4;
+    uint32_t total = load_be16(h + 2);
+    uint32_t fragment = load_be16(h + 6) & 0x3fffu; /* more fragments, offset */
+    c->l3_off = (uint16_t)c->off;
+    c->kind = FB_KEY_IP4;
+    c->proto = h[9];
+    if (header < IP4_BYTES)
+        return stop(c, FB_DECODE_IP4_HEADER_LENGTH);
+    if (total != 0) {
+        if (total < header)
+            return stop(c, FB_DECODE_IP4_TOTAL_LENGTH);
+        bound(c, total);
+    }
+    if (!holds(c, header))
+        return stop(c, FB_DECODE_IP4_SHORT);
+    c->off += header;
+    if (fragment != 0) {
+        c->fragment = 1;
+        if ((fragment & 0x1fffu) != 0)
+            return stop(c, FB_DECODE_FRAGMENT_LATER);
+        c->reason = FB_DECODE_FRAGMENT_FIRST;
+    }
+    return layer_of_protocol(c);
+}
+
+/* RFC 8200; a payload length of 0 is a jumbogram (RFC 2675) or offload: to the end of the frame. */
+static enum layer ip6(struct cursor *c) {
+    if (!holds(c, IP6_BYTES))
+        return stop(c, FB_DECODE_IP6_SHORT);
+    const uint8_t *h = here(c);
+    uint32_t payload = load_be16(h + 4);
+    c->l3_off = (uint16_t)c->off;
+    c->kind = FB_KEY_IP6;
+    c->proto = h[6];
+    if (payload != 0)
+        bound(c, IP6_BYTES + payload);
+    c->off += IP6_BYTES;
+    return layer_of_protocol(c);
+}
+
+/* The version nibble decides, whatever the link layer announced. */
+enum layer decode_ip(struct cursor *c) {
+    if (!holds(c, 1))
+        return stop(c, c->ethertype == ETHERTYPE_IP6 ? FB_DECODE_IP6_SHORT : FB_DECODE_IP4_SHORT);
+    switch (here(c)[0] >> 4) {
+    case 4:
+        return ip4(c);
+    case 6:
+        return ip6(c);
+    default:
+        return stop(c, FB_DECODE_IP_VERSION);
+    }
+}
+
+/* Moves past an extension or authentication header of n bytes that names what follows. */
+static enum layer follow(struct cursor *c, uint32_t n) {
+    if (++c->extensions > EXTENSIONS_MAX)
+        return stop(c, FB_DECODE_IP6_EXT_MANY);
+    if (!holds(c, n))
+        return stop(c, FB_DECODE_IP6_EXT_SHORT);
+    c->proto = here(c)[0];
+    c->off += n;
+    return layer_of_protocol(c);
+}
+
+/* RFC 8200 section 4, RFC 6275, RFC 7401, RFC 5533: next header, length in 8 bytes beyond the
+ * first 8. */
+enum layer decode_ip6_extension(struct cursor *c) {
+    if (!holds(c, EXTENSION_BYTES))
+        return stop(c, FB_DECODE_IP6_EXT_SHORT);
+    return follow(c, (here(c)[1] + 1u) * 8);
+}
+
+/* RFC 8200 section 4.5; an atomic fragment (RFC 6946) is a whole packet. */
+enum layer decode_ip6_fragment(struct cursor *c) {
+    if (!holds(c, EXTENSION_BYTES))
+        return stop(c, FB_DECODE_IP6_EXT_SHORT);
+    uint32_t fragment = load_be16(here(c) + 2) & 0xfff9u; /* offset, more fragments */
+    if (fragment != 0) {
+        c->fragment = 1;
+        if ((fragment & 0xfff8u) != 0) {
+            c->proto = here(c)[0];
+            return stop(c, FB_DECODE_FRAGMENT_LATER);
+        }
+        c->reason = FB_DECODE_FRAGMENT_FIRST;
+    }
+    return follow(c, EXTENSION_BYTES);
+}
+
+/* RFC 4302: next header, length in 4 bytes less 2. */
+enum layer decode_authentication(struct cursor *c) {
+    if (!holds(c, EXTENSION_BYTES))
+        return stop(c, FB_DECODE_IP6_EXT_SHORT);
+    return follow(c, (here(c)[1] + 2u) * 4);
+}
+
+/* ---- transport layers ---- */
+
+static bool take_ports(struct cursor *c) {
+    if (!holds(c, PORT_BYTES))
+        return false;
+    c->l4_off = (uint16_t)c->off;
+    uint32_t ports = load_be32(here(c));
+    c->sport = (uint16_t)(ports >> 16);
+    c->dport = (uint16_t)ports;
+    return true;
+}
+
+/* A length beyond the datagram is wrong, unless the datagram goes on in further fragments. */
+static bool beyond_datagram(const struct cursor *c, uint32_t n) {
+    return c->announced != 0 && n > c->announced - c->off && !c->fragment;
+}
+
+/* RFC 9293. */
+enum layer decode_tcp(struct cursor *c) {
+    if (!take_ports(c))
+        return stop(c, FB_DECODE_TCP_SHORT);
+    if (holds(c, TCP_FLAGS_END))
+        c->tcp_flags = here(c)[TCP_FLAGS_END - 1];
+    if (!holds(c, TCP_BYTES))
+        return stop(c, FB_DECODE_TCP_SHORT);
+    uint32_t header = (here(c)[12] >> 4) * 4u;
+    if (header < TCP_BYTES || beyond_datagram(c, header))
+        return stop(c, FB_DECODE_TCP_HEADER_LENGTH);
+    return holds(c, header) ? whole(c, header) : stop(c, FB_DECODE_TCP_SHORT);
+}
+
+/* RFC 768; length 0 is a jumbogram (RFC 2675) or offload, where the IP length says nothing either.
+ */
+enum layer decode_udp(struct cursor *c) {
+    if (!take_ports(c) || !holds(c, UDP_BYTES))
+        return stop(c, FB_DECODE_UDP_SHORT);
+    uint32_t length = load_be16(here(c) + 4);
+    bool unannounced = length == 0 && c->announced == 0;
+    if ((length < UDP_BYTES && !unannounced) || beyond_datagram(c, length))
+        return stop(c, FB_DECODE_UDP_LENGTH);
+    return whole(c, UDP_BYTES);
+}
+
+/* RFC 3828: coverage stands where UDP has its length. */
+enum layer decode_udp_lite(struct cursor *c) {
+    if (!take_ports(c) || !holds(c, UDP_BYTES))
+        return stop(c, FB_DECODE_UDP_SHORT);
+    return whole(c, UDP_BYTES);
+}
+
+/* RFC 9260: the common header; chunks are payload. */
+enum layer decode_sctp(struct cursor *c) {
+    if (!take_ports(c) || !holds(c, SCTP_BYTES))
+        return stop(c, FB_DECODE_SCTP_SHORT);
+    return whole(c, SCTP_BYTES);
+}
+
+/* RFC 4340: the data offset counts words from the start of the header. */
+enum layer decode_dccp(struct cursor *c) {
+    if (!take_ports(c) || !holds(c, DCCP_BYTES))
+        return stop(c, FB_DECODE_DCCP_SHORT);
+    uint32_t header = here(c)[4] * 4u;
+    if (header < DCCP_BYTES || !holds(c, header))
+        return stop(c, FB_DECODE_DCCP_SHORT);
+    return whole(c, header);
+}
+
+/* RFC 792, RFC 4443. */
+enum layer decode_icmp(struct cursor *c) {
+    if (!holds(c, ICMP_TYPE_BYTES))
+        return stop(c, FB_DECODE_ICMP_SHORT);
+    uint8_t type = here(c)[0];
+    uint8_t counterpart = here(c)[1];
+    fb_icmp_answer(c->proto, type, &counterpart);
+    c->l4_off = (uint16_t)c->off;
+    c->sport = type;
+    c->dport = counterpart;
+    return holds(c, ICMP_BYTES) ? whole(c, ICMP_BYTES) : stop(c, FB_DECODE_ICMP_SHORT);
+}
