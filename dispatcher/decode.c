@@ -79,6 +79,8 @@ static void find_key(const struct cursor *c, enum link_layer link, struct decode
         key_ip6(c->bytes + c->l3_off, ports, c->proto, out);
     else
         key_link(c, link, out);
+    if (c->ids != 0)
+        decode_put_ids(c, &out->key);
 }
 
 /* ---- the long way and the short one ---- */
@@ -86,10 +88,12 @@ static void find_key(const struct cursor *c, enum link_layer link, struct decode
 static uint16_t flags_of(const struct cursor *c) {
     static const uint64_t sound = 1u << FB_DECODE_OK | 1u << FB_DECODE_NON_IP |
                                   1u << FB_DECODE_FRAGMENT_FIRST | 1u << FB_DECODE_FRAGMENT_LATER |
-                                  1u << FB_DECODE_NO_NEXT_HEADER;
+                                  1u << FB_DECODE_NO_NEXT_HEADER | 1u << FB_DECODE_TUNNEL_NON_IP;
     _Static_assert(FB_DECODE_COUNT <= 64, "one bit a reason");
     uint64_t malformed = ~(sound >> c->reason) & 1u;
-    return (uint16_t)(c->fragment * FB_F_FRAGMENT + malformed * FB_F_MALFORMED);
+    uint64_t tunnel = c->tunnels != 0;
+    return (uint16_t)(c->fragment * FB_F_FRAGMENT + tunnel * FB_F_TUNNEL +
+                      malformed * FB_F_MALFORMED);
 }
 
 static void report(const struct cursor *c, struct decoded *out) {
@@ -125,10 +129,12 @@ static enum layer (*const steps[LAYER_COUNT])(struct cursor *) = {
     [LAYER_SCTP] = decode_sctp,
     [LAYER_DCCP] = decode_dccp,
     [LAYER_ICMP] = decode_icmp,
+    [LAYER_IP4_IN_IP] = decode_ip4_in_ip,
+    [LAYER_IP6_IN_IP] = decode_ip6_in_ip,
 };
 
 static void decode_by_layers(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
-                             struct decoded *out) {
+                             const struct decode_options *options, struct decoded *out) {
     static const uint8_t first[LINK_COUNT] = {
         [LINK_UNKNOWN] = LAYER_DONE, [LINK_ETHERNET] = LAYER_ETHERNET,
         [LINK_SLL] = LAYER_SLL,      [LINK_SLL2] = LAYER_SLL2,
@@ -137,8 +143,11 @@ static void decode_by_layers(const uint8_t *bytes, uint32_t caplen, enum link_la
         [LINK_LOOP] = LAYER_LOOP,    [LINK_PPP] = LAYER_PPP,
         [LINK_HDLC] = LAYER_HDLC,    [LINK_FRAME_RELAY] = LAYER_FRAME_RELAY,
     };
+    struct cursor around;
     struct cursor c = {
         .bytes = bytes,
+        .options = options,
+        .around = &around,
         .end = caplen < FB_NO_OFFSET ? caplen : FB_NO_OFFSET - 1u,
         .caplen = caplen,
         .l3_off = FB_NO_OFFSET,
@@ -149,6 +158,7 @@ static void decode_by_layers(const uint8_t *bytes, uint32_t caplen, enum link_la
     enum layer layer = (enum layer)first[link];
     while (layer != LAYER_DONE)
         layer = steps[layer](&c);
+    decode_settle(&c);
     find_key(&c, link, out);
     report(&c, out);
 }
@@ -214,8 +224,9 @@ static inline bool decode_plain(const uint8_t *bytes, uint32_t caplen, struct de
     return false;
 }
 
-void decode(const uint8_t *bytes, uint32_t caplen, enum link_layer link, struct decoded *out) {
+void decode(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
+            const struct decode_options *options, struct decoded *out) {
     if (link == LINK_ETHERNET && decode_plain(bytes, caplen, out))
         return;
-    decode_by_layers(bytes, caplen, link, out);
+    decode_by_layers(bytes, caplen, link, options, out);
 }

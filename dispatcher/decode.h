@@ -13,6 +13,14 @@
  * From the bytes of a frame to the key of its flow and the offsets of its
  * headers: a pure function, with nothing kept from one frame to the next.
  *
+ * Tunnels are opened, and the flow is that of the innermost IP header, or with
+ * decode_options.outer that of the outermost. Where what a tunnel carries is no
+ * IP (tunnel_non_ip), or its header is cut short or not legal (tunnel_header,
+ * tunnel_inner), the flow is that of the header around it. A tunnel over UDP is
+ * one by its port and by a header that is right in all that can be checked; else
+ * it is plain UDP. An IP header in fragments is not looked into. MPLS, PPPoE and
+ * the tags of bridges are no tunnels in this sense: no IP header is around them.
+ *
  * A frame always gets a key, the most specific one that its bytes really hold:
  *
  *   transport header with ports   addresses, protocol, ports
@@ -42,6 +50,14 @@ enum link_layer {
     LINK_COUNT
 };
 
+struct decode_options {
+    bool outer;         /* the flow is that of the outermost IP header */
+    bool key_vlan;      /* VLAN ids and 802.1ah service ids are part of the key */
+    bool key_tunnel;    /* so are VNI, TEID, GRE key, call, session; where each side gives its own
+                           (TEID, PPTP, L2TP), the two directions are then two flows */
+    uint64_t secret[2]; /* random: ids go into the key as a digest that nobody can foretell */
+};
+
 struct decoded {
     struct fb_flow_key key;
     uint32_t payload_len; /* bytes after the transport header as the IP length announces them, not
@@ -50,7 +66,7 @@ struct decoded {
     uint16_t l4_off;      /* transport header; one with ports (type and code) has them there.
                              FB_NO_OFFSET where there is none, and in later fragments */
     uint16_t payload_off; /* first byte after a whole transport header, or FB_NO_OFFSET */
-    uint16_t flags;       /* FB_F_FRAGMENT, FB_F_MALFORMED */
+    uint16_t flags;       /* FB_F_FRAGMENT, FB_F_TUNNEL, FB_F_MALFORMED */
     uint8_t proto;        /* IP protocol number, 0 where there is no IP */
     uint8_t tcp_flags;    /* the flags byte of the TCP header, else 0 */
     uint8_t swapped;      /* 1: the sender is the key's higher endpoint */
@@ -72,7 +88,14 @@ bool link_layer_of(int dlt, enum link_layer *link);
  * Dispatcher; any thread, frames in any order. Cannot fail: what is wrong with
  * a frame is told by out->reason. Time is bounded by a constant per header and
  * by caplen / 4 headers.
+ *
+ * Where the lengths disagree: what the IP length leaves of the frame is padding,
+ * read by nobody; what lies beyond caplen was cut off when it was captured, so
+ * that headers there count as cut short while payload_len still counts it; an IP
+ * length of 0 (segmentation offload, jumbograms) means to the end of what is
+ * around the packet. The same holds for the lengths of tunnels.
  */
-void decode(const uint8_t *bytes, uint32_t caplen, enum link_layer link, struct decoded *out);
+void decode(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
+            const struct decode_options *options, struct decoded *out);
 
 #endif

@@ -5,7 +5,9 @@
 
 /* IANA protocol numbers. ICMP and ICMPv6 are in icmp_pairs.h. */
 #define PROTO_HOP_BY_HOP 0u
+#define PROTO_IP4 4u
 #define PROTO_DCCP 33u
+#define PROTO_IP6 41u
 #define PROTO_ROUTING 43u
 #define PROTO_FRAGMENT 44u
 #define PROTO_AUTHENTICATION 51u
@@ -53,6 +55,10 @@ static enum layer layer_of_protocol(struct cursor *c) {
         return LAYER_ICMP;
     case PROTO_AUTHENTICATION:
         return LAYER_AUTHENTICATION;
+    case PROTO_IP4:
+        return LAYER_IP4_IN_IP;
+    case PROTO_IP6:
+        return LAYER_IP6_IN_IP;
     default:
         break;
     }
@@ -105,6 +111,7 @@ static enum layer ip4(struct cursor *c) {
     }
     if (!holds(c, header))
         return stop(c, FB_DECODE_IP4_SHORT);
+    c->ip_found = 1;
     c->off += header;
     if (fragment != 0) {
         c->fragment = 1;
@@ -126,6 +133,7 @@ static enum layer ip6(struct cursor *c) {
     c->proto = h[6];
     if (payload != 0)
         bound(c, IP6_BYTES + payload);
+    c->ip_found = 1;
     c->off += IP6_BYTES;
     return layer_of_protocol(c);
 }

@@ -14,8 +14,8 @@
  * One function per layer. Each is handed the cursor, proves with holds() that
  * its header lies before `end`, notes what it found, moves `off` past the
  * header and returns the layer that follows. A tunnel is one more layer
- * function that returns LAYER_IP or LAYER_ETHERNET for what it carries: the
- * inner headers then overwrite what the outer ones noted.
+ * function, and leaves through decode_enter(): the inner headers then overwrite
+ * what the outer ones noted.
  */
 enum layer {
     LAYER_DONE,
@@ -39,19 +39,26 @@ enum layer {
     LAYER_SCTP,
     LAYER_DCCP,
     LAYER_ICMP,
+    LAYER_IP4_IN_IP,
+    LAYER_IP6_IN_IP,
     LAYER_COUNT
 };
 
 /* Invariant: off <= end <= caplen and end < FB_NO_OFFSET, so that every offset fits 16 bits. */
 struct cursor {
     const uint8_t *bytes;
-    uint32_t off;        /* where the next header starts */
-    uint32_t end;        /* headers end here: captured, and inside the packet by its IP length */
-    uint32_t caplen;     /* bytes captured */
-    uint32_t announced;  /* where the IP packet ends by its own length; 0: it does not say */
-    uint32_t extensions; /* IPv6 extension and authentication headers so far */
-    uint32_t mac_off;    /* first of mac_count MAC addresses */
-    uint32_t mac_count;  /* 2: receiver, sender; 1: sender only; 0: none */
+    const struct decode_options *options;
+    struct cursor *around; /* what was noted before the innermost tunnel; a copy, to go back to */
+    uint64_t sip[4];       /* state of the digest of the ids */
+    uint32_t ids;          /* in that digest */
+    uint32_t tunnels;      /* entered */
+    uint32_t off;          /* where the next header starts */
+    uint32_t end;          /* headers end here: captured, and inside the packet by its IP length */
+    uint32_t caplen;       /* bytes captured */
+    uint32_t announced;    /* where the IP packet ends by its own length; 0: it does not say */
+    uint32_t extensions;   /* IPv6 extension and authentication headers so far */
+    uint32_t mac_off;      /* first of mac_count MAC addresses */
+    uint32_t mac_count;    /* 2: receiver, sender; 1: sender only; 0: none */
     uint16_t ethertype;
     uint16_t l3_off;
     uint16_t l4_off;
@@ -63,6 +70,7 @@ struct cursor {
     uint8_t tcp_flags;
     uint8_t reason;
     uint8_t fragment; /* 1: some fragment of a datagram */
+    uint8_t ip_found; /* 1: a sound IP header, since the innermost tunnel was entered */
 };
 
 /* IEEE 802 numbers registry. */
@@ -116,6 +124,34 @@ static inline enum layer stop(struct cursor *c, enum fb_decode_reason reason) {
     c->reason = (uint8_t)reason;
     return LAYER_DONE;
 }
+
+/* What an id is of: equal numbers of two kinds are two ids. */
+enum id_kind { ID_VLAN, ID_SERVICE, ID_PPPOE, ID_GRE_KEY, ID_ERSPAN, ID_VNI, ID_TEID, ID_L2TP };
+
+/* The digest of the ids (SipHash-1-3, 128 bits), in decode_ids.c. */
+void decode_add_id(struct cursor *c, enum id_kind kind, uint32_t id);
+void decode_put_ids(const struct cursor *c, struct fb_flow_key *key);
+
+static inline void note_vlan(struct cursor *c, enum id_kind kind, uint32_t id) {
+    if (c->options->key_vlan)
+        decode_add_id(c, kind, id);
+}
+
+static inline void note_tunnel(struct cursor *c, enum id_kind kind, uint32_t id) {
+    if (c->options->key_tunnel)
+        decode_add_id(c, kind, id);
+}
+
+/*
+ * Tunnels, in decode_tunnel.c. decode_enter(): c->off is past the header of a
+ * tunnel that lies in an IP packet; `layer` is what it carries. Returns it, or
+ * LAYER_DONE if the tunnel is not to be opened. decode_settle(): after the last
+ * layer; goes back to the header around a tunnel with nothing sound in it.
+ */
+enum layer decode_enter(struct cursor *c, enum layer layer);
+void decode_settle(struct cursor *c);
+enum layer decode_ip4_in_ip(struct cursor *c);
+enum layer decode_ip6_in_ip(struct cursor *c);
 
 /* Link layers, in decode_link.c; contract as for every layer, above. */
 enum layer decode_ethernet(struct cursor *c);

@@ -98,6 +98,7 @@ enum layer decode_vlan(struct cursor *c) {
     if (!holds(c, VLAN_BYTES))
         return stop(c, FB_DECODE_VLAN_SHORT);
     uint16_t type = load_be16(here(c) + 2);
+    note_vlan(c, ID_VLAN, load_be16(here(c)) & 0xfffu);
     c->off += VLAN_BYTES;
     return layer_of_type_or_length(c, type);
 }

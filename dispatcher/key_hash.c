@@ -6,23 +6,7 @@
 #include <sys/random.h>
 
 #include "flow_balancer/log.h"
-
-#define ROTATE(x, b) (((x) << (b)) | ((x) >> (64 - (b))))
-
-/* One SipRound, for plain words and for vectors of them alike. */
-#define SIPROUND(v0, v1, v2, v3)                                                                   \
-    do {                                                                                           \
-        v0 += v1;                                                                                  \
-        v2 += v3;                                                                                  \
-        v1 = ROTATE(v1, 13) ^ v0;                                                                  \
-        v3 = ROTATE(v3, 16) ^ v2;                                                                  \
-        v0 = ROTATE(v0, 32);                                                                       \
-        v2 += v1;                                                                                  \
-        v0 += v3;                                                                                  \
-        v1 = ROTATE(v1, 17) ^ v2;                                                                  \
-        v3 = ROTATE(v3, 21) ^ v0;                                                                  \
-        v2 = ROTATE(v2, 32);                                                                       \
-    } while (0)
+#include "flow_balancer/sip_round.h"
 
 #define KEY_WORDS 5u
 /* The last block of a message holds its length in the top byte. */
@@ -35,12 +19,12 @@ uint64_t key_hash_one(const struct key_hash *hash, const struct fb_flow_key *key
     for (unsigned i = 0; i <= KEY_WORDS; i++) {
         uint64_t m = i < KEY_WORDS ? key->word[i] : LENGTH_BLOCK;
         v3 ^= m;
-        SIPROUND(v0, v1, v2, v3);
+        FB_SIP_ROUND(v0, v1, v2, v3);
         v0 ^= m;
     }
     v2 ^= 0xff;
     for (unsigned i = 0; i < 3; i++)
-        SIPROUND(v0, v1, v2, v3);
+        FB_SIP_ROUND(v0, v1, v2, v3);
     return v0 ^ v1 ^ v2 ^ v3;
 }
 
@@ -69,23 +53,23 @@ static inline __attribute__((always_inline)) void hash_eight(const uint64_t secr
         const four b = {KEY_WORD(4), KEY_WORD(5), KEY_WORD(6), KEY_WORD(7)};
         a3 ^= a;
         b3 ^= b;
-        SIPROUND(a0, a1, a2, a3);
-        SIPROUND(b0, b1, b2, b3);
+        FB_SIP_ROUND(a0, a1, a2, a3);
+        FB_SIP_ROUND(b0, b1, b2, b3);
         a0 ^= a;
         b0 ^= b;
     }
     a3 ^= zero + LENGTH_BLOCK;
     b3 ^= zero + LENGTH_BLOCK;
-    SIPROUND(a0, a1, a2, a3);
-    SIPROUND(b0, b1, b2, b3);
+    FB_SIP_ROUND(a0, a1, a2, a3);
+    FB_SIP_ROUND(b0, b1, b2, b3);
     a0 ^= zero + LENGTH_BLOCK;
     b0 ^= zero + LENGTH_BLOCK;
     a2 ^= zero + 0xff;
     b2 ^= zero + 0xff;
 #pragma GCC unroll 3
     for (unsigned i = 0; i < 3; i++) {
-        SIPROUND(a0, a1, a2, a3);
-        SIPROUND(b0, b1, b2, b3);
+        FB_SIP_ROUND(a0, a1, a2, a3);
+        FB_SIP_ROUND(b0, b1, b2, b3);
     }
     a0 ^= a1 ^ a2 ^ a3;
     b0 ^= b1 ^ b2 ^ b3;

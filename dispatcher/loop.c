@@ -25,6 +25,11 @@ void loop_init(struct loop *loop, struct fleet *fleet, struct flows *flows, bool
     packet_clock_init(&loop->clock, longest_timeout_ns);
 }
 
+void loop_set_decoding(struct loop *loop, const struct decode_options *options) {
+    loop->decoding = *options;
+    memcpy(loop->decoding.secret, loop->flows->hash.secret, sizeof loop->decoding.secret);
+}
+
 /* The index of a link type; the source has refused types that are not known. */
 static uint8_t link_index_of(struct loop *loop, int dlt) {
     for (unsigned i = 0; i < loop->link_count; i++) {
@@ -46,7 +51,8 @@ static void decode_all(struct loop *loop) {
     for (unsigned i = 0; i < burst->count; i++) {
         const struct frame *frame = &burst->frames[i];
         loop->link_index[i] = link_index_of(loop, frame->dlt);
-        decode(frame->data, frame->caplen, loop->links[loop->link_index[i]], &burst->decoded[i]);
+        decode(frame->data, frame->caplen, loop->links[loop->link_index[i]], &loop->decoding,
+               &burst->decoded[i]);
         loop->decode[burst->decoded[i].reason]++;
         if (frame->new_source)
             packet_clock_next_file(&loop->clock);

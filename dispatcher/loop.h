@@ -53,6 +53,8 @@ struct loop {
     uint64_t decode[FB_DECODE_COUNT];
     uint64_t dropped[FB_DROP_COUNT];
 
+    struct decode_options decoding;
+
     /* Link types by index, as the descriptors name them. */
     int link_dlts[FB_MAX_LINKS];
     enum link_layer links[FB_MAX_LINKS];
@@ -73,6 +75,9 @@ struct loop {
  */
 void loop_init(struct loop *loop, struct fleet *fleet, struct flows *flows, bool live, bool block,
                bool preloaded, uint64_t longest_timeout_ns);
+
+/* How frames are decoded; before the first one. The secret is that of the flow table. */
+void loop_set_decoding(struct loop *loop, const struct decode_options *options);
 
 /*
  * Takes in count frames, 1 to LOOP_BURST, that stay valid until they are

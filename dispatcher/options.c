@@ -157,6 +157,7 @@ static bool set_speed(struct options *o, const char *text) {
 static bool set_mode(struct options *o, enum option_code code, const char *text) {
     static const char *const directions[] = {"inout", "in", "out", NULL};
     static const char *const modes[] = {"block", "drop", NULL};
+    static const char *const tunnels[] = {"inner", "outer", NULL};
     static const char *const huge[] = {"auto", "require", "never", NULL};
     unsigned index = 0;
     bool ok;
@@ -169,6 +170,10 @@ static bool set_mode(struct options *o, enum option_code code, const char *text)
         ok = fb_parse_word("--on-full", text, modes, &index);
         o->block = index == 0;
         o->on_full_given = true;
+        return ok;
+    case OPT_TUNNEL:
+        ok = fb_parse_word("--tunnel", text, tunnels, &index);
+        o->decode.outer = index == 1;
         return ok;
     default:
         ok = fb_parse_word("--hugepages", text, huge, &index);
@@ -249,6 +254,10 @@ static bool apply(struct options *o, enum option_code code, char *text) {
         o->ring_bytes = 0;
         return strcmp(text, "auto") == 0 ||
                fb_parse_size("--ring-bytes", text, 4 * 262144, UINT64_C(1) << 36, &o->ring_bytes);
+    case OPT_KEY_VLAN:
+        return o->decode.key_vlan = true;
+    case OPT_KEY_TUNNEL:
+        return o->decode.key_tunnel = true;
     case OPT_PRELOAD:
         return o->preload = true;
     case OPT_LOOP:
@@ -265,6 +274,7 @@ static bool apply(struct options *o, enum option_code code, char *text) {
     case OPT_DIRECTION:
     case OPT_ON_FULL:
     case OPT_HUGEPAGES:
+    case OPT_TUNNEL:
         return set_mode(o, code, text);
     default:
         return set_time(o, code, text);
@@ -374,6 +384,10 @@ static bool take(void *arg, int code, const char *value, bool on) {
         o->no_promiscuous = on;
     else if (code == OPT_PRELOAD)
         o->preload = on;
+    else if (code == OPT_KEY_VLAN)
+        o->decode.key_vlan = on;
+    else if (code == OPT_KEY_TUNNEL)
+        o->decode.key_tunnel = on;
     else if (!apply(o, (enum option_code)code, text))
         return false;
     bool adds_up = code == OPT_READ || code == OPT_INTERFACE || code == OPT_TIMEOUT;

@@ -9,6 +9,7 @@
 #include "flow_balancer/log.h"
 #include "flow_balancer/region.h"
 
+#include "decode.h"
 #include "flow_class.h"
 #include "policy.h"
 
@@ -36,8 +37,9 @@ struct options {
     uint32_t depth;
     uint64_t ring_bytes; /* 0: auto */
     enum fb_hugepages hugepages;
-    uint64_t failover_ns; /* UINT64_MAX: never */
-    uint64_t hang_ns;     /* UINT64_MAX: never */
+    struct decode_options decode; /* but for its secret */
+    uint64_t failover_ns;         /* UINT64_MAX: never */
+    uint64_t hang_ns;             /* UINT64_MAX: never */
     uint64_t start_timeout_ns, no_worker_timeout_ns, drain_timeout_ns;
     const char *quarantine; /* NULL: such packets are not kept */
     bool preload;

@@ -43,6 +43,15 @@ static const struct poptOption table[] = {
      "is short",
      "SIZE|auto"},
     {"hugepages", '\0', TEXT, NULL, OPT_HUGEPAGES, "auto (default), require or never", "MODE"},
+    {"tunnel", '\0', TEXT, NULL, OPT_TUNNEL,
+     "flows by the innermost IP header, inner (default), or by the outermost, outer", "WHICH"},
+    {"key-vlan", '\0', FLAG, NULL, OPT_KEY_VLAN, "equal addresses in two VLANs are two flows",
+     NULL},
+    {"key-tunnel", '\0', FLAG, NULL, OPT_KEY_TUNNEL,
+     "so are those in two tunnels: VNI, TEID, GRE key, session; where each side gives its own id, "
+     "so "
+     "are the two directions",
+     NULL},
     {"failover", '\0', TEXT, NULL, OPT_FAILOVER,
      "how long the flows of a dead worker wait for its next process before others take them "
      "(default 1000; 0: not at all; never)",

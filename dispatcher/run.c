@@ -496,6 +496,7 @@ static int set_up(struct run *run) {
     loop_init(&run->loop, &run->fleet, &run->flows, capture_is_live(run->capture), o->block,
               o->preload, longest_ns);
     run->loop.live_from_ns = fb_now_ns();
+    loop_set_decoding(&run->loop, &o->decode);
     log_pages(run);
     fb_ctl_format(&run->ctl);
     return 0;

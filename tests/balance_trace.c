@@ -36,6 +36,7 @@ static uint32_t flow_of(struct reader *reader, const struct fb_flow_key *key) {
 }
 
 static void take(struct reader *reader, const struct frame *frame) {
+    static const struct decode_options by_default;
     struct balance_trace *trace = reader->trace;
     uint32_t number = reader->packets++;
     if (trace == NULL)
@@ -43,7 +44,7 @@ static void take(struct reader *reader, const struct frame *frame) {
     enum link_layer link;
     struct decoded decoded;
     link_layer_of(frame->dlt, &link);
-    decode(frame->data, frame->caplen, link, &decoded);
+    decode(frame->data, frame->caplen, link, &by_default, &decoded);
     if (number == 0)
         reader->first_ns = reader->last_ns = frame->time_ns;
     if (frame->time_ns > reader->last_ns)

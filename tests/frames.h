@@ -201,10 +201,20 @@ static inline struct frame authenticated(void) {
     return f;
 }
 
+static const struct decode_options by_default;
+
 static inline struct decoded decoded_as(const struct frame *f, enum link_layer link) {
     struct decoded d;
     memset(&d, 0xa5, sizeof d);
-    decode(f->bytes, f->n, link, &d);
+    decode(f->bytes, f->n, link, &by_default, &d);
+    return d;
+}
+
+static inline struct decoded decoded_with(const struct frame *f,
+                                          const struct decode_options *options) {
+    struct decoded d;
+    memset(&d, 0xa5, sizeof d);
+    decode(f->bytes, f->n, LINK_ETHERNET, options, &d);
     return d;
 }
 

@@ -11,8 +11,8 @@ static void assert_both_ways_agree(const uint8_t *frame, uint32_t caplen) {
     struct decoded b;
     memset(&a, 0, sizeof a);
     memset(&b, 0, sizeof b);
-    decode(frame, caplen, LINK_ETHERNET, &a);
-    decode(frame + ETHERNET, caplen - ETHERNET, LINK_RAW, &b);
+    decode(frame, caplen, LINK_ETHERNET, &by_default, &a);
+    decode(frame + ETHERNET, caplen - ETHERNET, LINK_RAW, &by_default, &b);
     if (b.l3_off == FB_NO_OFFSET)
         return;
     uint16_t *offsets[] = {&b.l3_off, &b.l4_off, &b.payload_off};
@@ -52,7 +52,7 @@ static void free_guarded(uint8_t *end) {
 }
 
 static void assert_consistent(const struct decoded *d, uint32_t caplen) {
-    static const uint16_t known = FB_F_FRAGMENT | FB_F_MALFORMED;
+    static const uint16_t known = FB_F_FRAGMENT | FB_F_TUNNEL | FB_F_MALFORMED;
     assert_true(d->reason < FB_DECODE_COUNT);
     assert_true(d->swapped <= 1);
     assert_int_equal(d->flags & ~known, 0);
@@ -69,7 +69,7 @@ static void assert_safe_at_every_length(uint8_t *end, const struct frame *f) {
         memcpy(end - n, f->bytes, n);
         for (unsigned link = 0; link < LINK_COUNT; link++) {
             struct decoded d;
-            decode(end - n, n, (enum link_layer)link, &d);
+            decode(end - n, n, (enum link_layer)link, &by_default, &d);
             assert_consistent(&d, n);
         }
     }
@@ -106,7 +106,7 @@ static void random_bytes_are_never_read_past_their_end(void **state) {
             link = LINK_ETHERNET;
         }
         struct decoded d;
-        decode(bytes, n, link, &d);
+        decode(bytes, n, link, &by_default, &d);
         assert_consistent(&d, n);
     }
     free_guarded(end);
@@ -120,7 +120,7 @@ static void headers_beyond_what_an_offset_holds_count_as_cut_off(void **state) {
     for (uint32_t i = 12; i + 1 < n; i += 4)
         memcpy(bytes + i, "\x81\x00", 2);
     struct decoded d;
-    decode(bytes, n, LINK_ETHERNET, &d);
+    decode(bytes, n, LINK_ETHERNET, &by_default, &d);
     assert_reason(&d, FB_DECODE_VLAN_SHORT);
     assert_int_equal(key_kind(&d), FB_KEY_MAC);
     free(bytes);

@@ -105,6 +105,7 @@ static const struct row rows[] = {
      {"auto", "1M", "1048576", "16M", "64G"},
      {"", "1048575", "1023K", "65G", "16MB", "M", "AUTO", "-1", "99999999999999999999"}},
     {"--hugepages", {"auto", "require", "never"}, {"", "yes", "thp"}},
+    {"--tunnel", {"inner", "outer"}, {"", "both", "Outer"}},
     {"--failover", {"0", "1000", "0.5", "never", "86400000"}, {"", "-1", "86400001", "1s", "inf"}},
     {"--start-timeout", {"0", "30", ".5", "86400"}, {"", "-1", "86401", "never", "nan", "30s"}},
     {"--no-worker-timeout", {"0", "30"}, {"", "-0.1", "86401", "x"}},
@@ -377,6 +378,21 @@ static enum options_result parse_file(const char *text, const char *const *args)
 
 #define FILE_AND(text, ...) parse_file(text, (const char *const[]){__VA_ARGS__, NULL})
 
+static void what_a_flow_is_can_be_chosen(void **state) {
+    (void)state;
+    assert_int_equal(PARSE("-r", "x"), OPTIONS_RUN);
+    assert_false(options.decode.outer || options.decode.key_vlan || options.decode.key_tunnel);
+    assert_int_equal(PARSE("-r", "x", "--tunnel", "outer", "--key-vlan"), OPTIONS_RUN);
+    assert_true(options.decode.outer && options.decode.key_vlan && !options.decode.key_tunnel);
+    assert_int_equal(PARSE("-r", "x", "--tunnel", "inner", "--key-tunnel"), OPTIONS_RUN);
+    assert_true(!options.decode.outer && !options.decode.key_vlan && options.decode.key_tunnel);
+    assert_int_equal(FILE_AND("read = x\ntunnel = outer\nkey-vlan = yes\nkey-tunnel = yes\n"
+                              "key-vlan = no\n",
+                              NULL),
+                     OPTIONS_RUN);
+    assert_true(options.decode.outer && !options.decode.key_vlan && options.decode.key_tunnel);
+}
+
 static void every_bad_value_in_a_file_is_refused_with_line_key_and_value(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -479,6 +495,7 @@ int main(void) {
         cmocka_unit_test(files_block_and_interfaces_drop_unless_told_otherwise),
         cmocka_unit_test(help_version_list_and_clean_need_no_source),
         cmocka_unit_test(a_filter_file_is_one_line_without_its_comments),
+        cmocka_unit_test(what_a_flow_is_can_be_chosen),
         cmocka_unit_test(options_are_noted_as_given),
     };
     return cmocka_run_group_tests(tests, NULL, no_options);

@@ -32,7 +32,11 @@
     X(UDP_LENGTH, "udp_length", "UDP length below 8 or past the datagram")                         \
     X(SCTP_SHORT, "sctp_short", "SCTP common header cut short")                                    \
     X(DCCP_SHORT, "dccp_short", "DCCP header cut short")                                           \
-    X(ICMP_SHORT, "icmp_short", "ICMP or ICMPv6 header cut short")
+    X(ICMP_SHORT, "icmp_short", "ICMP or ICMPv6 header cut short")                                 \
+    X(TUNNEL_NON_IP, "tunnel_non_ip", "tunnel that carries no IP: keyed by the header around it")  \
+    X(TUNNEL_INNER, "tunnel_inner",                                                                \
+      "no sound IP header in a tunnel for IP: keyed by the header around it")                      \
+    X(TUNNEL_DEEP, "tunnel_deep", "more tunnels in each other than are opened")
 
 /* Why a flow ended. `orphaned` is the worker's own, when its dispatcher is gone. */
 #define FB_END_REASONS(X)                                                                          \

@@ -16,6 +16,9 @@
  *   word[4]     lower port << 48 | higher port << 32 | ethertype << 16 |
  *               protocol << 8 | kind
  *
+ * With --key-vlan or --key-tunnel a packet that has such ids has a keyed digest
+ * of them, 128 bits, over word[0] and word[2] (exclusive or).
+ *
  * Ports are in host byte order; ICMP puts its type and the type that answers
  * it (or its code) there, as Community ID version 1 does. No padding, so two
  * keys are the same flow exactly when their bytes are.

@@ -29,6 +29,9 @@
     X("ring-depth")                                                                                \
     X("ring-bytes")                                                                                \
     X("hugepages")                                                                                 \
+    X("tunnel")                                                                                    \
+    X("key-vlan")                                                                                  \
+    X("key-tunnel")                                                                                \
     X("failover")                                                                                  \
     X("hang")                                                                                      \
     X("quarantine")                                                                                \

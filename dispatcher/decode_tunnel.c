@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/decode_layers.h"
+
+/* Honest nesting ends at three or four (RFC 2473 proposes to allow four); each
+ * level costs a nanosecond or ten, and a frame has bytes for thousands. */
+#define TUNNELS_MAX 8u
+
+/* ---- in and out */
+
+enum layer decode_enter(struct cursor *c, enum layer layer) {
+    if (c->options->outer)
+        return LAYER_DONE;
+    if (c->tunnels == TUNNELS_MAX)
+        return stop(c, FB_DECODE_TUNNEL_DEEP);
+    *c->around = *c;
+    c->tunnels++;
+    c->ip_found = 0;
+    c->extensions = 0;
+    c->l4_off = FB_NO_OFFSET;
+    c->payload_off = FB_NO_OFFSET;
+    c->sport = 0;
+    c->dport = 0;
+    c->tcp_flags = 0;
+    return layer;
+}
+
+void decode_settle(struct cursor *c) {
+    if (c->tunnels == 0 || c->ip_found)
+        return;
+    enum fb_decode_reason reason =
+        c->reason == FB_DECODE_NON_IP ? FB_DECODE_TUNNEL_NON_IP : FB_DECODE_TUNNEL_INNER;
+    *c = *c->around;
+    c->reason = (uint8_t)reason;
+}
+
+/* ---- IP in IP */
+
+/* RFC 2003, RFC 2473, RFC 4213: the protocol number says the version of what is inside. */
+static enum layer ip_in_ip(struct cursor *c, unsigned version) {
+    if (holds(c, 1))
+        c->l4_off = (uint16_t)c->off;
+    if (c->fragment || c->options->outer)
+        return LAYER_DONE;
+    if (!holds(c, 1) || here(c)[0] >> 4 != version)
+        return stop(c, FB_DECODE_TUNNEL_INNER);
+    return decode_enter(c, LAYER_IP);
+}
+
+enum layer decode_ip4_in_ip(struct cursor *c) {
+    return ip_in_ip(c, 4);
+}
+
+enum layer decode_ip6_in_ip(struct cursor *c) {
+    return ip_in_ip(c, 6);
+}
