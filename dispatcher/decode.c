@@ -111,6 +111,11 @@ static void report(const struct cursor *c, struct decoded *out) {
 static enum layer (*const steps[LAYER_COUNT])(struct cursor *) = {
     [LAYER_ETHERNET] = decode_ethernet,
     [LAYER_VLAN] = decode_vlan,
+    [LAYER_SERVICE_TAG] = decode_service_tag,
+    [LAYER_PORT_TAG] = decode_port_tag,
+    [LAYER_VN_TAG] = decode_vn_tag,
+    [LAYER_MPLS] = decode_mpls,
+    [LAYER_PPPOE] = decode_pppoe,
     [LAYER_LLC] = decode_llc,
     [LAYER_SLL] = decode_sll,
     [LAYER_SLL2] = decode_sll2,

@@ -87,8 +87,18 @@ static enum layer layer_of_protocol(struct cursor *c) {
 /* The packet says that it ends `bytes` from here: what follows is padding of the link. */
 static void bound(struct cursor *c, uint32_t bytes) {
     c->announced = c->off + bytes;
-    if (c->announced < c->end)
-        c->end = c->announced;
+    limit(c, bytes);
+}
+
+bool ip_plausible(const struct cursor *c) {
+    if (!holds(c, IP4_BYTES))
+        return false;
+    const uint8_t *h = here(c);
+    uint32_t header = (h[0] & 15u) * 4;
+    uint32_t total = load_be16(h + 2);
+    if (h[0] >> 4 == 4)
+        return header >= IP4_BYTES && (total == 0 || total >= header);
+    return h[0] >> 4 == 6 && holds(c, IP6_BYTES);
 }
 
 /* RFC 791. A total length of 0 is what segmentation offload leaves: to the end of the frame. */

@@ -21,6 +21,11 @@ enum layer {
     LAYER_DONE,
     LAYER_ETHERNET,
     LAYER_VLAN,
+    LAYER_SERVICE_TAG,
+    LAYER_PORT_TAG,
+    LAYER_VN_TAG,
+    LAYER_MPLS,
+    LAYER_PPPOE,
     LAYER_LLC,
     LAYER_SLL,
     LAYER_SLL2,
@@ -120,6 +125,12 @@ static inline const uint8_t *here(const struct cursor *c) {
     return c->bytes + c->off;
 }
 
+/* What is read of the frame ends n bytes from here, or earlier. */
+static inline void limit(struct cursor *c, uint32_t n) {
+    if (n < c->end - c->off)
+        c->end = c->off + n;
+}
+
 static inline enum layer stop(struct cursor *c, enum fb_decode_reason reason) {
     c->reason = (uint8_t)reason;
     return LAYER_DONE;
@@ -153,15 +164,33 @@ void decode_settle(struct cursor *c);
 enum layer decode_ip4_in_ip(struct cursor *c);
 enum layer decode_ip6_in_ip(struct cursor *c);
 
+/* What stands between a link layer and IP, in decode_tunnel_link.c. */
+enum layer decode_vlan(struct cursor *c);
+enum layer decode_service_tag(struct cursor *c);
+enum layer decode_port_tag(struct cursor *c);
+enum layer decode_vn_tag(struct cursor *c);
+enum layer decode_mpls(struct cursor *c);
+enum layer decode_ppp(struct cursor *c);
+enum layer decode_pppoe(struct cursor *c);
+
+/* The layer that an ethertype names, noted for the key; and behind MAC addresses and tags, where
+ * the field may be the length of an 802.2 frame instead. In decode_link.c. */
+enum layer layer_of_ethertype(struct cursor *c, uint16_t type);
+enum layer layer_of_type_or_length(struct cursor *c, uint16_t type);
+
+/* Whether what lies `at` bytes from here looks like an Ethernet frame of a protocol that is looked
+ * into, or ARP: for where nothing says so. */
+bool ethernet_plausible(const struct cursor *c, uint32_t at);
+/* Whether an IP header may start here: version, and IPv4's lengths. In decode_ip.c. */
+bool ip_plausible(const struct cursor *c);
+
 /* Link layers, in decode_link.c; contract as for every layer, above. */
 enum layer decode_ethernet(struct cursor *c);
-enum layer decode_vlan(struct cursor *c);
 enum layer decode_llc(struct cursor *c);
 enum layer decode_sll(struct cursor *c);
 enum layer decode_sll2(struct cursor *c);
 enum layer decode_null_family(struct cursor *c);
 enum layer decode_loop_family(struct cursor *c);
-enum layer decode_ppp(struct cursor *c);
 enum layer decode_hdlc(struct cursor *c);
 enum layer decode_frame_relay(struct cursor *c);
 

@@ -18,10 +18,17 @@
 #define DLT_SLL2_ 276
 
 /* IEEE 802 numbers registry. Below 1536 the field is a length (IEEE 802.3 clause 3.2.6). */
+#define ETHERTYPE_ARP 0x0806u
 #define ETHERTYPE_VLAN 0x8100u
 #define ETHERTYPE_QINQ 0x88a8u      /* IEEE 802.1ad */
 #define ETHERTYPE_QINQ_9100 0x9100u /* before 802.1ad, by usage */
 #define ETHERTYPE_QINQ_9200 0x9200u
+#define ETHERTYPE_SERVICE 0x88e7u /* 802.1ah */
+#define ETHERTYPE_PORT 0x893fu    /* 802.1BR */
+#define ETHERTYPE_VN 0x8926u      /* before 802.1BR, by usage */
+#define ETHERTYPE_MPLS 0x8847u
+#define ETHERTYPE_MPLS_UPSTREAM 0x8848u
+#define ETHERTYPE_PPPOE 0x8864u /* session */
 #define ETHERTYPE_MIN 1536u
 #define LLC_LENGTH_MAX 1500u
 /* Linux's number for 802.2 frames (linux/if_ether.h), also in cooked headers: one key for all LLC.
@@ -29,7 +36,6 @@
 #define ETHERTYPE_802_2 0x0004u
 
 /* Header lengths in bytes. */
-#define VLAN_BYTES 4u
 #define SNAP_BYTES 8u
 #define SLL_BYTES 16u
 #define SLL2_BYTES 20u
@@ -57,8 +63,8 @@ bool link_layer_of(int dlt, enum link_layer *link) {
     return *link != LINK_UNKNOWN;
 }
 
-static enum layer layer_of_ethertype(struct cursor *c, uint16_t type) {
-    c->ethertype = type;
+/* LAYER_DONE for what is not looked into. */
+static enum layer known_layer(uint16_t type) {
     switch (type) {
     case ETHERTYPE_IP4:
     case ETHERTYPE_IP6:
@@ -68,18 +74,44 @@ static enum layer layer_of_ethertype(struct cursor *c, uint16_t type) {
     case ETHERTYPE_QINQ_9100:
     case ETHERTYPE_QINQ_9200:
         return LAYER_VLAN;
+    case ETHERTYPE_SERVICE:
+        return LAYER_SERVICE_TAG;
+    case ETHERTYPE_PORT:
+        return LAYER_PORT_TAG;
+    case ETHERTYPE_VN:
+        return LAYER_VN_TAG;
+    case ETHERTYPE_MPLS:
+    case ETHERTYPE_MPLS_UPSTREAM:
+        return LAYER_MPLS;
+    case ETHERTYPE_PPPOE:
+        return LAYER_PPPOE;
     default:
-        return stop(c, FB_DECODE_NON_IP);
+        return LAYER_DONE;
     }
 }
 
-/* Behind MAC addresses and VLAN tags: an ethertype, or the length of an 802.2 frame. */
-static enum layer layer_of_type_or_length(struct cursor *c, uint16_t type) {
+enum layer layer_of_ethertype(struct cursor *c, uint16_t type) {
+    enum layer layer = known_layer(type);
+    c->ethertype = type;
+    return layer != LAYER_DONE ? layer : stop(c, FB_DECODE_NON_IP);
+}
+
+enum layer layer_of_type_or_length(struct cursor *c, uint16_t type) {
     if (type >= ETHERTYPE_MIN)
         return layer_of_ethertype(c, type);
-    if (type <= LLC_LENGTH_MAX && type < c->end - c->off)
-        c->end = c->off + type; /* what follows is padding */
+    if (type <= LLC_LENGTH_MAX)
+        limit(c, type); /* what follows is padding */
     return LAYER_LLC;
+}
+
+bool ethernet_plausible(const struct cursor *c, uint32_t at) {
+    if (!holds(c, at + ETHERNET_BYTES + 1))
+        return false;
+    const uint8_t *h = here(c) + at;
+    uint16_t type = load_be16(h + 2 * MAC_BYTES);
+    if (type == ETHERTYPE_IP4 || type == ETHERTYPE_IP6)
+        return h[ETHERNET_BYTES] >> 4 == (type == ETHERTYPE_IP4 ? 4 : 6);
+    return type == ETHERTYPE_ARP || known_layer(type) != LAYER_DONE;
 }
 
 /* IEEE 802.3 clause 3. */
@@ -90,16 +122,6 @@ enum layer decode_ethernet(struct cursor *c) {
     c->mac_off = c->off;
     c->mac_count = 2;
     c->off += ETHERNET_BYTES;
-    return layer_of_type_or_length(c, type);
-}
-
-/* IEEE 802.1Q, 802.1ad: tag control, then the type of what follows. */
-enum layer decode_vlan(struct cursor *c) {
-    if (!holds(c, VLAN_BYTES))
-        return stop(c, FB_DECODE_VLAN_SHORT);
-    uint16_t type = load_be16(here(c) + 2);
-    note_vlan(c, ID_VLAN, load_be16(here(c)) & 0xfffu);
-    c->off += VLAN_BYTES;
     return layer_of_type_or_length(c, type);
 }
 
@@ -184,18 +206,6 @@ enum layer decode_loop_family(struct cursor *c) {
     uint32_t family = load_be32(here(c));
     c->off += FAMILY_BYTES;
     return layer_of_family(c, family);
-}
-
-/* RFC 1661, RFC 1662: address and control may be left out, and the protocol's zero byte too. */
-enum layer decode_ppp(struct cursor *c) {
-    if (holds(c, 2) && here(c)[0] == 0xff && here(c)[1] == 0x03)
-        c->off += 2;
-    if (!holds(c, 2))
-        return stop(c, FB_DECODE_LINK_SHORT);
-    bool compressed = here(c)[0] & 1;
-    c->ethertype = compressed ? here(c)[0] : load_be16(here(c));
-    c->off += compressed ? 1 : 2;
-    return c->ethertype == 0x0021 || c->ethertype == 0x0057 ? LAYER_IP : stop(c, FB_DECODE_NON_IP);
 }
 
 /* LINKTYPE_C_HDLC: address, control, ethertype. */

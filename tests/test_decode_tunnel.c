@@ -1,59 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "tests/frames.h"
-
-static const struct decode_options outermost = {.outer = true};
-static const struct decode_options by_vlan = {.key_vlan = true, .secret = {1, 2}};
-
-/* What is inside of tcp4() or tcp6(), from its IP header on. */
-static void add_inner(struct frame *f, bool six) {
-    struct frame plain = six ? tcp6() : tcp4();
-    add(f, plain.bytes + ETHERNET, plain.n - ETHERNET);
-}
-
-/* Version 4 or 6 around, from 10.0.0.1 as tcp4() or from address_a; then what it carries. */
-static struct frame in_ip(bool six_outside, unsigned proto, const struct frame *carried) {
-    struct frame f = {0};
-    add_ethernet(&f, six_outside ? 0x86dd : 0x0800);
-    if (six_outside)
-        add_ip6(&f, proto, carried->n);
-    else
-        add_ip4(&f, proto, carried->n, 0);
-    add(&f, carried->bytes, carried->n);
-    return f;
-}
-
-static struct frame ip_in_ip(bool six_outside, bool six_inside) {
-    struct frame inner = {0};
-    add_inner(&inner, six_inside);
-    return in_ip(six_outside, six_inside ? 41 : 4, &inner);
-}
-
-/* The flow is that of tcp4() or tcp6(), its headers at the end of the frame. */
-static void assert_inner(const struct frame *f, bool six) {
-    struct frame plain = six ? tcp6() : tcp4();
-    struct decoded want = decoded(&plain);
-    struct decoded d = decoded(f);
-    uint32_t shift = f->n - plain.n;
-    assert_reason(&d, FB_DECODE_OK);
-    assert_same_key(&d, &want);
-    assert_int_equal(d.flags, FB_F_TUNNEL);
-    assert_int_equal(d.proto, 6);
-    assert_int_equal(d.tcp_flags, 0x12);
-    assert_int_equal(d.payload_len, 4);
-    assert_int_equal(d.l3_off, want.l3_off + shift);
-    assert_int_equal(d.l4_off, want.l4_off + shift);
-    assert_int_equal(d.payload_off, want.payload_off + shift);
-}
-
-/* The flow is that of the IP header on the Ethernet, with protocol proto. */
-static void assert_around(const struct decoded *d, unsigned proto, enum fb_decode_reason reason) {
-    assert_reason(d, reason);
-    assert_int_equal(
-        d->flags, reason == FB_DECODE_OK || reason == FB_DECODE_TUNNEL_NON_IP ? 0 : FB_F_MALFORMED);
-    assert_int_equal(d->l3_off, ETHERNET);
-    assert_int_equal(d->proto, proto);
-    assert_int_equal(key_proto(d), proto);
-}
+#include "tests/frames_tunnel.h"
 
 static void ip_in_ip_is_opened_in_all_four_ways(void **state) {
     (void)state;
@@ -143,40 +89,6 @@ static void nested_tunnels_are_opened_up_to_their_bound(void **state) {
     }
 }
 
-static void vlan_ids_make_flows_where_asked_for(void **state) {
-    struct decode_options other_secret = by_vlan;
-    (void)state;
-    other_secret.secret[0]++;
-    struct frame f = vlans(2);
-    struct decoded plain = decoded(&f);
-    struct decoded one = decoded_with(&f, &by_vlan);
-    assert_int_equal(memcmp(&plain.key, &one.key, sizeof one.key) == 0, 0);
-    assert_int_equal(plain.l4_off, one.l4_off);
-    f.bytes[ETHERNET] ^= 0xf0; /* priority is not identity */
-    struct decoded two = decoded_with(&f, &by_vlan);
-    assert_same_key(&one, &two);
-    for (unsigned bit = 0; bit < 12; bit++) { /* each bit of each tag's id is */
-        for (unsigned tag = 0; tag < 2; tag++) {
-            struct frame g = vlans(2);
-            g.bytes[ETHERNET + 4 * tag + (bit < 8 ? 1 : 0)] ^= (uint8_t)(1u << bit % 8);
-            two = decoded_with(&g, &by_vlan);
-            assert_int_equal(memcmp(&two.key, &one.key, sizeof one.key) == 0, 0);
-        }
-    }
-    f = vlans(2); /* and so is their order */
-    memcpy(f.bytes + ETHERNET, vlans(2).bytes + ETHERNET + 4, 2);
-    memcpy(f.bytes + ETHERNET + 4, vlans(2).bytes + ETHERNET, 2);
-    two = decoded_with(&f, &by_vlan);
-    assert_int_equal(memcmp(&two.key, &one.key, sizeof one.key) == 0, 0);
-    f = vlans(2);
-    two = decoded_with(&f, &other_secret);
-    assert_int_equal(memcmp(&two.key, &one.key, sizeof one.key) == 0, 0);
-    f = tcp4();
-    one = decoded(&f);
-    two = decoded_with(&f, &by_vlan);
-    assert_same_key(&one, &two);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ip_in_ip_is_opened_in_all_four_ways),
@@ -185,7 +97,6 @@ int main(void) {
         cmocka_unit_test(outer_fragments_are_not_looked_into),
         cmocka_unit_test(inner_fragments_are_told),
         cmocka_unit_test(nested_tunnels_are_opened_up_to_their_bound),
-        cmocka_unit_test(vlan_ids_make_flows_where_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@
     X(FRAGMENT_LATER, "fragment_later", "later fragment: keyed by addresses and protocol")         \
     X(NO_NEXT_HEADER, "no_next_header", "IPv6 header chain ends with no next header (59)")         \
     X(LINK_SHORT, "link_short", "link-layer header cut short")                                     \
-    X(VLAN_SHORT, "vlan_short", "VLAN tag cut short")                                              \
+    X(VLAN_SHORT, "vlan_short", "VLAN or other bridge tag cut short")                              \
     X(IP_VERSION, "ip_version", "IP version neither the announced one nor 4 or 6")                 \
     X(IP4_SHORT, "ip4_short", "IPv4 header cut short")                                             \
     X(IP4_HEADER_LENGTH, "ip4_header_length", "IPv4 header length below 5 words")                  \
@@ -33,6 +33,8 @@
     X(SCTP_SHORT, "sctp_short", "SCTP common header cut short")                                    \
     X(DCCP_SHORT, "dccp_short", "DCCP header cut short")                                           \
     X(ICMP_SHORT, "icmp_short", "ICMP or ICMPv6 header cut short")                                 \
+    X(MPLS_SHORT, "mpls_short", "MPLS label stack cut short")                                      \
+    X(PPPOE, "pppoe", "PPPoE session header cut short or not legal")                               \
     X(TUNNEL_NON_IP, "tunnel_non_ip", "tunnel that carries no IP: keyed by the header around it")  \
     X(TUNNEL_INNER, "tunnel_inner",                                                                \
       "no sound IP header in a tunnel for IP: keyed by the header around it")                      \
