@@ -114,6 +114,8 @@ static enum layer (*const steps[LAYER_COUNT])(struct cursor *) = {
     [LAYER_SERVICE_TAG] = decode_service_tag,
     [LAYER_PORT_TAG] = decode_port_tag,
     [LAYER_VN_TAG] = decode_vn_tag,
+    [LAYER_CISCO_METADATA] = decode_cisco_metadata,
+    [LAYER_SERVICE_CHAIN] = decode_service_chain,
     [LAYER_MPLS] = decode_mpls,
     [LAYER_PPPOE] = decode_pppoe,
     [LAYER_LLC] = decode_llc,
@@ -136,10 +138,17 @@ static enum layer (*const steps[LAYER_COUNT])(struct cursor *) = {
     [LAYER_ICMP] = decode_icmp,
     [LAYER_IP4_IN_IP] = decode_ip4_in_ip,
     [LAYER_IP6_IN_IP] = decode_ip6_in_ip,
+    [LAYER_MPLS_IN_IP] = decode_mpls_in_ip,
+    [LAYER_GRE] = decode_gre,
+    [LAYER_L2TP_IN_IP] = decode_l2tp_in_ip,
+    [LAYER_UDP_TUNNEL] = decode_udp_tunnel,
 };
 
-static void decode_by_layers(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
-                             const struct decode_options *options, struct decoded *out) {
+/* Not inlined: the short way then has no stack frame to set up (7.5 instead of 8.4 ns). */
+static __attribute__((noinline)) void decode_by_layers(const uint8_t *bytes, uint32_t caplen,
+                                                       enum link_layer link,
+                                                       const struct decode_options *options,
+                                                       struct decoded *out) {
     static const uint8_t first[LINK_COUNT] = {
         [LINK_UNKNOWN] = LAYER_DONE, [LINK_ETHERNET] = LAYER_ETHERNET,
         [LINK_SLL] = LAYER_SLL,      [LINK_SLL2] = LAYER_SLL2,
@@ -148,11 +157,11 @@ static void decode_by_layers(const uint8_t *bytes, uint32_t caplen, enum link_la
         [LINK_LOOP] = LAYER_LOOP,    [LINK_PPP] = LAYER_PPP,
         [LINK_HDLC] = LAYER_HDLC,    [LINK_FRAME_RELAY] = LAYER_FRAME_RELAY,
     };
-    struct cursor around;
+    struct beside beside;
     struct cursor c = {
         .bytes = bytes,
         .options = options,
-        .around = &around,
+        .beside = &beside,
         .end = caplen < FB_NO_OFFSET ? caplen : FB_NO_OFFSET - 1u,
         .caplen = caplen,
         .l3_off = FB_NO_OFFSET,
@@ -166,6 +175,28 @@ static void decode_by_layers(const uint8_t *bytes, uint32_t caplen, enum link_la
     decode_settle(&c);
     find_key(&c, link, out);
     report(&c, out);
+}
+
+static __attribute__((noinline, cold)) bool one_of_a_tunnel(const uint8_t *ports) {
+    return tunnel_port(load_be16(ports)) || tunnel_port(load_be16(ports + 2));
+}
+
+/*
+ * Whether this is UDP to or from a port of a tunnel. Nearly all ports are ruled
+ * out by their upper byte, without a branch on the protocol: it changes from
+ * packet to packet.
+ */
+static inline bool unlikely_tunnel(const uint8_t *l4, uint8_t proto) {
+#define UPPER(port) [(port) >> 8] = 1
+    static const uint8_t upper[256] = {
+        UPPER(PORT_L2TP),   UPPER(PORT_GTP),  UPPER(PORT_TEREDO),      UPPER(PORT_GRE),
+        UPPER(PORT_GENEVE), UPPER(PORT_MPLS), UPPER(PORT_VXLAN_LINUX),
+    };
+#undef UPPER
+    _Static_assert(PORT_VXLAN >> 8 == PORT_GRE >> 8 && PORT_VXLAN_GPE >> 8 == PORT_GRE >> 8,
+                   "every port of a tunnel has its upper byte in the table");
+    bool near = (upper[l4[0]] | upper[l4[2]]) & (proto == PROTO_UDP);
+    return __builtin_expect(near, 0) && one_of_a_tunnel(l4);
 }
 
 /*
@@ -183,7 +214,7 @@ static inline bool plain_transport(const uint8_t *bytes, uint32_t caplen, uint32
     uint32_t least = is_tcp ? TCP_BYTES : UDP_BYTES;
     bool sound = (is_tcp | (proto == PROTO_UDP)) & (length >= least) & (length <= segment) &
                  (l4 + header <= caplen);
-    if (!sound)
+    if (!sound || unlikely_tunnel(h, proto))
         return false;
     out->payload_len = segment - header;
     out->l3_off = ETHERNET_BYTES;
@@ -198,7 +229,7 @@ static inline bool plain_transport(const uint8_t *bytes, uint32_t caplen, uint32
 
 /*
  * The short way for the common frame: whole TCP or UDP in IPv4 without options,
- * or IPv6 without extensions, straight on Ethernet. It says what the layers
+ * or IPv6 without extensions, straight on Ethernet, to no port of a tunnel. It says what the layers
  * would say (a test compares them) in 8 instead of 17 ns, or returns false.
  */
 static inline bool decode_plain(const uint8_t *bytes, uint32_t caplen, struct decoded *out) {

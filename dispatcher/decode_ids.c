@@ -12,7 +12,7 @@ static void absorb(uint64_t v[4], uint64_t block) {
 
 void decode_add_id(struct cursor *c, enum id_kind kind, uint32_t id) {
     const uint64_t *k = c->options->secret;
-    uint64_t *v = c->sip;
+    uint64_t *v = c->beside->sip;
     if (c->ids++ == 0) {
         v[0] = k[0] ^ UINT64_C(0x736f6d6570736575);
         v[1] = k[1] ^ UINT64_C(0x646f72616e646f6d) ^ 0xee; /* 0xee: 128 bits are wanted */
@@ -35,7 +35,7 @@ static uint64_t squeeze(uint64_t v[4]) {
  */
 void decode_put_ids(const struct cursor *c, struct fb_flow_key *key) {
     uint64_t v[4];
-    memcpy(v, c->sip, sizeof v);
+    memcpy(v, c->beside->sip, sizeof v);
     absorb(v, (uint64_t)(c->ids * 8) << 56);
     v[2] ^= 0xee;
     key->word[0] ^= squeeze(v);

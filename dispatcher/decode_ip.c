@@ -8,6 +8,9 @@
 #define PROTO_IP4 4u
 #define PROTO_DCCP 33u
 #define PROTO_IP6 41u
+#define PROTO_GRE 47u
+#define PROTO_L2TP 115u
+#define PROTO_MPLS 137u
 #define PROTO_ROUTING 43u
 #define PROTO_FRAGMENT 44u
 #define PROTO_AUTHENTICATION 51u
@@ -59,6 +62,12 @@ static enum layer layer_of_protocol(struct cursor *c) {
         return LAYER_IP4_IN_IP;
     case PROTO_IP6:
         return LAYER_IP6_IN_IP;
+    case PROTO_GRE:
+        return LAYER_GRE;
+    case PROTO_L2TP:
+        return LAYER_L2TP_IN_IP;
+    case PROTO_MPLS:
+        return LAYER_MPLS_IN_IP;
     default:
         break;
     }
@@ -90,15 +99,15 @@ static void bound(struct cursor *c, uint32_t bytes) {
     limit(c, bytes);
 }
 
-bool ip_plausible(const struct cursor *c) {
-    if (!holds(c, IP4_BYTES))
+bool ip_plausible(const struct cursor *c, uint32_t at) {
+    if (!holds(c, at + IP4_BYTES))
         return false;
-    const uint8_t *h = here(c);
+    const uint8_t *h = here(c) + at;
     uint32_t header = (h[0] & 15u) * 4;
     uint32_t total = load_be16(h + 2);
     if (h[0] >> 4 == 4)
         return header >= IP4_BYTES && (total == 0 || total >= header);
-    return h[0] >> 4 == 6 && holds(c, IP6_BYTES);
+    return h[0] >> 4 == 6 && holds(c, at + IP6_BYTES);
 }
 
 /* RFC 791. A total length of 0 is what segmentation offload leaves: to the end of the frame. */
@@ -244,7 +253,9 @@ enum layer decode_udp(struct cursor *c) {
     bool unannounced = length == 0 && c->announced == 0;
     if ((length < UDP_BYTES && !unannounced) || beyond_datagram(c, length))
         return stop(c, FB_DECODE_UDP_LENGTH);
-    return whole(c, UDP_BYTES);
+    whole(c, UDP_BYTES);
+    bool tunnel = (tunnel_port(c->sport) || tunnel_port(c->dport)) && !c->fragment;
+    return tunnel ? LAYER_UDP_TUNNEL : LAYER_DONE;
 }
 
 /* RFC 3828: coverage stands where UDP has its length. */

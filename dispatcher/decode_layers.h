@@ -24,6 +24,8 @@ enum layer {
     LAYER_SERVICE_TAG,
     LAYER_PORT_TAG,
     LAYER_VN_TAG,
+    LAYER_CISCO_METADATA,
+    LAYER_SERVICE_CHAIN,
     LAYER_MPLS,
     LAYER_PPPOE,
     LAYER_LLC,
@@ -46,6 +48,10 @@ enum layer {
     LAYER_ICMP,
     LAYER_IP4_IN_IP,
     LAYER_IP6_IN_IP,
+    LAYER_MPLS_IN_IP,
+    LAYER_GRE,
+    LAYER_L2TP_IN_IP,
+    LAYER_UDP_TUNNEL,
     LAYER_COUNT
 };
 
@@ -53,17 +59,16 @@ enum layer {
 struct cursor {
     const uint8_t *bytes;
     const struct decode_options *options;
-    struct cursor *around; /* what was noted before the innermost tunnel; a copy, to go back to */
-    uint64_t sip[4];       /* state of the digest of the ids */
-    uint32_t ids;          /* in that digest */
-    uint32_t tunnels;      /* entered */
-    uint32_t off;          /* where the next header starts */
-    uint32_t end;          /* headers end here: captured, and inside the packet by its IP length */
-    uint32_t caplen;       /* bytes captured */
-    uint32_t announced;    /* where the IP packet ends by its own length; 0: it does not say */
-    uint32_t extensions;   /* IPv6 extension and authentication headers so far */
-    uint32_t mac_off;      /* first of mac_count MAC addresses */
-    uint32_t mac_count;    /* 2: receiver, sender; 1: sender only; 0: none */
+    struct beside *beside;
+    uint32_t ids;        /* in the digest of the ids */
+    uint32_t tunnels;    /* entered */
+    uint32_t off;        /* where the next header starts */
+    uint32_t end;        /* headers end here: captured, and inside the packet by its IP length */
+    uint32_t caplen;     /* bytes captured */
+    uint32_t announced;  /* where the IP packet ends by its own length; 0: it does not say */
+    uint32_t extensions; /* IPv6 extension and authentication headers so far */
+    uint32_t mac_off;    /* first of mac_count MAC addresses */
+    uint32_t mac_count;  /* 2: receiver, sender; 1: sender only; 0: none */
     uint16_t ethertype;
     uint16_t l3_off;
     uint16_t l4_off;
@@ -78,9 +83,29 @@ struct cursor {
     uint8_t ip_found; /* 1: a sound IP header, since the innermost tunnel was entered */
 };
 
+/* What few frames need of a cursor: not zeroed for each one, which would take longer than the rest.
+ */
+struct beside {
+    struct cursor around; /* as it was before the innermost tunnel: to go back to */
+    uint64_t sip[4];      /* state of the digest of the ids, if there are any */
+    uint64_t sip_around[4];
+};
+
 /* IEEE 802 numbers registry. */
 #define ETHERTYPE_IP4 0x0800u
 #define ETHERTYPE_IP6 0x86ddu
+#define ETHERTYPE_BRIDGED 0x6558u /* Ethernet, in a tunnel */
+
+/* UDP ports of tunnels, from IANA's registry. */
+#define PORT_L2TP 1701u
+#define PORT_GTP 2152u
+#define PORT_TEREDO 3544u
+#define PORT_GRE 4754u
+#define PORT_VXLAN 4789u
+#define PORT_VXLAN_GPE 4790u
+#define PORT_GENEVE 6081u
+#define PORT_MPLS 6635u
+#define PORT_VXLAN_LINUX 8472u /* before it had a number */
 
 #define ETHERNET_BYTES 14u
 #define MAC_BYTES 6u
@@ -163,17 +188,28 @@ enum layer decode_enter(struct cursor *c, enum layer layer);
 void decode_settle(struct cursor *c);
 enum layer decode_ip4_in_ip(struct cursor *c);
 enum layer decode_ip6_in_ip(struct cursor *c);
+enum layer decode_mpls_in_ip(struct cursor *c);
+enum layer decode_gre(struct cursor *c);
+enum layer decode_l2tp_in_ip(struct cursor *c);
+/* From GRE's header, or L2TPv3's session, on: wherever it lies. */
+enum layer decode_gre_header(struct cursor *c);
+enum layer decode_l2tp_session(struct cursor *c);
 
 /* What stands between a link layer and IP, in decode_tunnel_link.c. */
 enum layer decode_vlan(struct cursor *c);
 enum layer decode_service_tag(struct cursor *c);
 enum layer decode_port_tag(struct cursor *c);
 enum layer decode_vn_tag(struct cursor *c);
+enum layer decode_cisco_metadata(struct cursor *c);
+enum layer decode_service_chain(struct cursor *c);
 enum layer decode_mpls(struct cursor *c);
 enum layer decode_ppp(struct cursor *c);
 enum layer decode_pppoe(struct cursor *c);
 
-/* The layer that an ethertype names, noted for the key; and behind MAC addresses and tags, where
+/* The layer that an ethertype names, LAYER_DONE if it is not looked into. In decode_link.c. */
+enum layer known_layer(uint16_t type);
+
+/* The same, noted for the key; and behind MAC addresses and tags, where
  * the field may be the length of an 802.2 frame instead. In decode_link.c. */
 enum layer layer_of_ethertype(struct cursor *c, uint16_t type);
 enum layer layer_of_type_or_length(struct cursor *c, uint16_t type);
@@ -181,8 +217,28 @@ enum layer layer_of_type_or_length(struct cursor *c, uint16_t type);
 /* Whether what lies `at` bytes from here looks like an Ethernet frame of a protocol that is looked
  * into, or ARP: for where nothing says so. */
 bool ethernet_plausible(const struct cursor *c, uint32_t at);
-/* Whether an IP header may start here: version, and IPv4's lengths. In decode_ip.c. */
-bool ip_plausible(const struct cursor *c);
+/* Whether an IP header may start there: version, and IPv4's lengths. In decode_ip.c. */
+bool ip_plausible(const struct cursor *c, uint32_t at);
+
+/* Tunnels over UDP, in decode_tunnel_udp.c; from UDP's header on, which is whole. */
+enum layer decode_udp_tunnel(struct cursor *c);
+
+static inline bool tunnel_port(uint16_t port) {
+    switch (port) {
+    case PORT_L2TP:
+    case PORT_GTP:
+    case PORT_TEREDO:
+    case PORT_GRE:
+    case PORT_VXLAN:
+    case PORT_VXLAN_GPE:
+    case PORT_GENEVE:
+    case PORT_MPLS:
+    case PORT_VXLAN_LINUX:
+        return true;
+    default:
+        return false;
+    }
+}
 
 /* Link layers, in decode_link.c; contract as for every layer, above. */
 enum layer decode_ethernet(struct cursor *c);

@@ -26,6 +26,8 @@
 #define ETHERTYPE_SERVICE 0x88e7u /* 802.1ah */
 #define ETHERTYPE_PORT 0x893fu    /* 802.1BR */
 #define ETHERTYPE_VN 0x8926u      /* before 802.1BR, by usage */
+#define ETHERTYPE_CISCO_METADATA 0x8909u
+#define ETHERTYPE_SERVICE_CHAIN 0x894fu /* NSH, RFC 8300 */
 #define ETHERTYPE_MPLS 0x8847u
 #define ETHERTYPE_MPLS_UPSTREAM 0x8848u
 #define ETHERTYPE_PPPOE 0x8864u /* session */
@@ -63,8 +65,7 @@ bool link_layer_of(int dlt, enum link_layer *link) {
     return *link != LINK_UNKNOWN;
 }
 
-/* LAYER_DONE for what is not looked into. */
-static enum layer known_layer(uint16_t type) {
+enum layer known_layer(uint16_t type) {
     switch (type) {
     case ETHERTYPE_IP4:
     case ETHERTYPE_IP6:
@@ -80,6 +81,10 @@ static enum layer known_layer(uint16_t type) {
         return LAYER_PORT_TAG;
     case ETHERTYPE_VN:
         return LAYER_VN_TAG;
+    case ETHERTYPE_CISCO_METADATA:
+        return LAYER_CISCO_METADATA;
+    case ETHERTYPE_SERVICE_CHAIN:
+        return LAYER_SERVICE_CHAIN;
     case ETHERTYPE_MPLS:
     case ETHERTYPE_MPLS_UPSTREAM:
         return LAYER_MPLS;
@@ -110,7 +115,8 @@ bool ethernet_plausible(const struct cursor *c, uint32_t at) {
     const uint8_t *h = here(c) + at;
     uint16_t type = load_be16(h + 2 * MAC_BYTES);
     if (type == ETHERTYPE_IP4 || type == ETHERTYPE_IP6)
-        return h[ETHERNET_BYTES] >> 4 == (type == ETHERTYPE_IP4 ? 4 : 6);
+        return h[ETHERNET_BYTES] >> 4 == (type == ETHERTYPE_IP4 ? 4 : 6) &&
+               ip_plausible(c, at + ETHERNET_BYTES);
     return type == ETHERTYPE_ARP || known_layer(type) != LAYER_DONE;
 }
 

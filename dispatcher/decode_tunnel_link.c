@@ -11,6 +11,8 @@
 #define LABEL_BYTES 4u
 #define CONTROL_WORD_BYTES 4u
 #define PPPOE_BYTES 6u
+#define METADATA_BYTES 8u
+#define SERVICE_CHAIN_BYTES 8u
 
 /* ---- tags: some bytes, then the type of what follows */
 
@@ -46,6 +48,24 @@ enum layer decode_service_tag(struct cursor *c) {
     return LAYER_ETHERNET;
 }
 
+/* Cisco's security group tag: version, length, option, group, type. */
+enum layer decode_cisco_metadata(struct cursor *c) {
+    return holds(c, METADATA_BYTES) ? tag(c, METADATA_BYTES) : stop(c, FB_DECODE_VLAN_SHORT);
+}
+
+/* RFC 8300: version 0, length in words (6 bits), protocol, path. Paths differ each way. */
+enum layer decode_service_chain(struct cursor *c) {
+    static const uint8_t next[] = {[1] = LAYER_IP, LAYER_IP, LAYER_ETHERNET, [5] = LAYER_MPLS};
+    uint32_t bytes = holds(c, SERVICE_CHAIN_BYTES) ? (here(c)[1] & 0x3fu) * 4 : 0;
+    if (bytes < SERVICE_CHAIN_BYTES || !holds(c, bytes))
+        return stop(c, FB_DECODE_VLAN_SHORT);
+    unsigned protocol = here(c)[3];
+    c->off += bytes;
+    if (protocol >= sizeof next || next[protocol] == LAYER_DONE)
+        return stop(c, FB_DECODE_NON_IP);
+    return (enum layer)next[protocol];
+}
+
 /* ---- MPLS */
 
 /*
@@ -60,7 +80,7 @@ static enum layer behind_labels(struct cursor *c) {
     switch (here(c)[0] >> 4) {
     case 4:
     case 6:
-        if (ip_plausible(c) || !ethernet_plausible(c, 0))
+        if (ip_plausible(c, 0) || !ethernet_plausible(c, 0))
             return LAYER_IP;
         break;
     case 0:

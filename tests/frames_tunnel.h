@@ -62,6 +62,25 @@ static inline void assert_around(const struct decoded *d, unsigned proto,
     assert_int_equal(key_proto(d), proto);
 }
 
+/* One row per tunnel: what stands between the IP header and the packet inside. */
+struct tunnel_case {
+    const char *name;
+    bool six; /* tcp6() inside */
+    uint8_t n;
+    uint8_t header[64];
+    bool has_id;
+    uint8_t id_at; /* its lowest byte */
+};
+
+#define MACS 2, 0, 0, 0, 0, 0xd, 2, 0, 0, 0, 0, 0xc /* other ones than add_ethernet() */
+
+static inline struct frame carried(const struct tunnel_case *t) {
+    struct frame f = {0};
+    add(&f, t->header, t->n);
+    add_inner(&f, t->six);
+    return f;
+}
+
 static inline bool same_key(const struct decoded *a, const struct decoded *b) {
     return memcmp(&a->key, &b->key, sizeof a->key) == 0;
 }

@@ -266,11 +266,11 @@ static void every_protocol_with_ports_yields_them(void **state) {
         assert_int_equal(d.payload_off, FB_NO_OFFSET);
         assert_int_equal(d.flags, FB_F_MALFORMED);
     }
-    struct frame f = transport4(47, header, 4);
+    struct frame f = transport4(89, header, 4);
     struct decoded d = decoded(&f);
     assert_reason(&d, FB_DECODE_OK);
     assert_int_equal(low_port(&d), 0);
-    assert_int_equal(key_proto(&d), 47);
+    assert_int_equal(key_proto(&d), 89);
 }
 
 static void what_has_no_ip_is_keyed_by_mac_pair_and_type(void **state) {

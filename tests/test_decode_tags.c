@@ -11,7 +11,6 @@ static const struct tag_case {
     enum id_scope { NO_ID, VLAN_ID, TUNNEL_ID } scope;
     uint8_t id_at; /* its lowest byte */
 } tag_cases[] = {
-#define MACS 2, 0, 0, 0, 0, 0xd, 2, 0, 0, 0, 0, 0xc
     {"VLAN", 0x8100, false, 4, {0, 7, 8, 0}, VLAN_ID, 1},
     {"VLAN ip6", 0x88a8, true, 4, {0, 7, 0x86, 0xdd}, VLAN_ID, 1},
     {"802.1BR", 0x893f, false, 8, {0, 1, 0x10, 2, 0, 0, 8, 0}, NO_ID, 0},
@@ -31,6 +30,12 @@ static const struct tag_case {
      {0, 5, 0x88, 0xe7, 0, 0, 3, 9, MACS, 0x81, 0, 0, 7, 0x86, 0xdd},
      VLAN_ID,
      7},
+    {"metadata", 0x8909, false, 8, {1, 1, 0, 1, 0, 7, 8, 0}, NO_ID, 0},
+    {"metadata ip6", 0x8909, true, 8, {0, 0, 0, 0, 0, 0, 0x86, 0xdd}, NO_ID, 0},
+    {"NSH", 0x894f, false, 8, {0x0f, 0xc2, 2, 1, 0, 0, 1, 255}, NO_ID, 0},
+    {"NSH ip6", 0x894f, true, 12, {0x0f, 0xc3, 2, 2, 0, 0, 1, 255, 9, 9, 9, 9}, NO_ID, 0},
+    {"NSH Ethernet", 0x894f, true, 22, {0, 2, 2, 3, 0, 0, 1, 255, MACS, 0x86, 0xdd}, NO_ID, 0},
+    {"NSH MPLS", 0x894f, false, 12, {0, 2, 2, 5, 0, 0, 1, 255, 0, 1, 1, 64}, NO_ID, 0},
     {"MPLS", 0x8847, false, 4, {0, 1, 0x01, 64}, NO_ID, 0},
     {"MPLS ip6", 0x8848, true, 4, {0, 1, 0x01, 64}, NO_ID, 0},
     {"MPLS stack", 0x8847, false, 12, {0, 1, 0xf0, 64, 0, 2, 0, 64, 0, 3, 0x01, 64}, NO_ID, 0},
@@ -211,11 +216,19 @@ static void tags_without_ip_are_keyed_by_mac_pair(void **state) {
     check_no_ip(&f, FB_DECODE_VLAN_SHORT, 0x893f, outside);
     f = WITH(0x8926, 0, 1, 0, 2, 8);
     check_no_ip(&f, FB_DECODE_VLAN_SHORT, 0x8926, outside);
+    f = WITH(0x8909, 1, 1, 0, 1, 0, 7, 8);
+    check_no_ip(&f, FB_DECODE_VLAN_SHORT, 0x8909, outside);
+    f = WITH(0x894f, 0, 1, 2, 1, 0, 0, 1, 255, 0x45, 0); /* a length within itself */
+    check_no_ip(&f, FB_DECODE_VLAN_SHORT, 0x894f, outside);
+    f = WITH(0x894f, 0, 3, 2, 1, 0, 0, 1, 255, 1, 2, 3);
+    check_no_ip(&f, FB_DECODE_VLAN_SHORT, 0x894f, outside);
+    f = WITH(0x894f, 0, 2, 2, 0, 0, 0, 1, 255, 0x45, 0);
+    check_no_ip(&f, FB_DECODE_NON_IP, 0x894f, outside);
 }
 
 static void length_of_pppoe_cuts_what_is_behind_it(void **state) {
     (void)state;
-    struct frame f = tagged(&tag_cases[14]);
+    struct frame f = tagged(&tag_cases[20]);
     f.bytes[ETHERNET + 5] = 2 + IP4 + 3; /* three bytes of TCP, the rest is padding */
     struct decoded d = decoded(&f);
     assert_reason(&d, FB_DECODE_TCP_SHORT);

@@ -36,6 +36,8 @@
     X(MPLS_SHORT, "mpls_short", "MPLS label stack cut short")                                      \
     X(PPPOE, "pppoe", "PPPoE session header cut short or not legal")                               \
     X(TUNNEL_NON_IP, "tunnel_non_ip", "tunnel that carries no IP: keyed by the header around it")  \
+    X(TUNNEL_HEADER, "tunnel_header",                                                              \
+      "tunnel header cut short or not legal: keyed by the header around it")                       \
     X(TUNNEL_INNER, "tunnel_inner",                                                                \
       "no sound IP header in a tunnel for IP: keyed by the header around it")                      \
     X(TUNNEL_DEEP, "tunnel_deep", "more tunnels in each other than are opened")
