@@ -126,6 +126,9 @@ static enum layer (*const steps[LAYER_COUNT])(struct cursor *) = {
     [LAYER_PPP] = decode_ppp,
     [LAYER_HDLC] = decode_hdlc,
     [LAYER_FRAME_RELAY] = decode_frame_relay,
+    [LAYER_WIFI] = decode_wifi,
+    [LAYER_RADIOTAP] = decode_radiotap,
+    [LAYER_PPI] = decode_ppi,
     [LAYER_IP] = decode_ip,
     [LAYER_IP6_EXTENSION] = decode_ip6_extension,
     [LAYER_IP6_FRAGMENT] = decode_ip6_fragment,
@@ -156,6 +159,8 @@ static __attribute__((noinline)) void decode_by_layers(const uint8_t *bytes, uin
         [LINK_IPV6] = LAYER_IP,      [LINK_NULL] = LAYER_NULL,
         [LINK_LOOP] = LAYER_LOOP,    [LINK_PPP] = LAYER_PPP,
         [LINK_HDLC] = LAYER_HDLC,    [LINK_FRAME_RELAY] = LAYER_FRAME_RELAY,
+        [LINK_WIFI] = LAYER_WIFI,    [LINK_RADIOTAP] = LAYER_RADIOTAP,
+        [LINK_PPI] = LAYER_PPI,
     };
     struct beside beside;
     struct cursor c = {

@@ -27,7 +27,8 @@
  *   ICMP, ICMPv6                  addresses, protocol, type and answering type (or code)
  *   other or cut short            addresses, protocol
  *   later fragment                addresses, protocol
- *   no IP, or IP cut short        MAC pair and ethertype (cooked: the sender's address only)
+ *   no IP, or IP cut short        MAC pair and ethertype (cooked: the sender's address only;
+ *                                 802.11: receiver and transmitter, control frames the receiver)
  *   link type without addresses   FB_KEY_NONE: number of the link type, and its protocol number
  *   shorter than its link header  FB_KEY_NONE: number of the link type
  *
@@ -47,6 +48,9 @@ enum link_layer {
     LINK_PPP,
     LINK_HDLC,        /* Cisco HDLC */
     LINK_FRAME_RELAY, /* RFC 2427, or Cisco's encapsulation */
+    LINK_WIFI,        /* IEEE 802.11 */
+    LINK_RADIOTAP,    /* IEEE 802.11 behind a radiotap header */
+    LINK_PPI,         /* IEEE 802.11 or Ethernet behind a PPI header */
     LINK_COUNT
 };
 

@@ -36,6 +36,9 @@ enum layer {
     LAYER_PPP,
     LAYER_HDLC,
     LAYER_FRAME_RELAY,
+    LAYER_WIFI,
+    LAYER_RADIOTAP,
+    LAYER_PPI,
     LAYER_IP,
     LAYER_IP6_EXTENSION,
     LAYER_IP6_FRAGMENT,
@@ -68,7 +71,7 @@ struct cursor {
     uint32_t announced;  /* where the IP packet ends by its own length; 0: it does not say */
     uint32_t extensions; /* IPv6 extension and authentication headers so far */
     uint32_t mac_off;    /* first of mac_count MAC addresses */
-    uint32_t mac_count;  /* 2: receiver, sender; 1: sender only; 0: none */
+    uint32_t mac_count;  /* 2: receiver, sender; 1: one of them; 0: none */
     uint16_t ethertype;
     uint16_t l3_off;
     uint16_t l4_off;
@@ -249,6 +252,11 @@ enum layer decode_null_family(struct cursor *c);
 enum layer decode_loop_family(struct cursor *c);
 enum layer decode_hdlc(struct cursor *c);
 enum layer decode_frame_relay(struct cursor *c);
+
+/* Wireless link layers, in decode_wifi.c. */
+enum layer decode_wifi(struct cursor *c);
+enum layer decode_radiotap(struct cursor *c);
+enum layer decode_ppi(struct cursor *c);
 
 /* Network and transport layers, in decode_ip.c. */
 enum layer decode_ip(struct cursor *c);

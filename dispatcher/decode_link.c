@@ -11,8 +11,11 @@
 #define LINKTYPE_RAW_ 101 /* in files; libpcap maps it to the system's DLT_RAW */
 #define DLT_HDLC_ 104
 #define DLT_FRAME_RELAY_ 107
+#define DLT_IEEE802_11_ 105
 #define DLT_LOOP_ 108
 #define DLT_SLL_ 113
+#define DLT_RADIOTAP_ 127
+#define DLT_PPI_ 192
 #define DLT_IPV4_ 228
 #define DLT_IPV6_ 229
 #define DLT_SLL2_ 276
@@ -56,7 +59,11 @@ bool link_layer_of(int dlt, enum link_layer *link) {
         {DLT_NULL_, LINK_NULL},         {DLT_LOOP_, LINK_LOOP},
         {DLT_PPP_, LINK_PPP},           {DLT_PPP_SERIAL_, LINK_PPP},
         {DLT_HDLC_, LINK_HDLC},         {DLT_FRAME_RELAY_, LINK_FRAME_RELAY},
+        {DLT_IEEE802_11_, LINK_WIFI},   {DLT_RADIOTAP_, LINK_RADIOTAP},
+        {DLT_PPI_, LINK_PPI},
     };
+    /* libpcap never gives LINKTYPE_RAW; every other one may come in one run. */
+    _Static_assert(sizeof known / sizeof *known - 1 <= FB_MAX_LINKS, "descriptors can name each");
     *link = LINK_UNKNOWN;
     for (unsigned i = 0; i < sizeof known / sizeof *known; i++) {
         if (known[i].dlt == dlt)
