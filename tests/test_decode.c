@@ -1,13 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "tests/frames.h"
-
-static void swap_bytes(uint8_t *a, uint8_t *b, uint32_t n) {
-    for (uint32_t i = 0; i < n; i++) {
-        uint8_t t = a[i];
-        a[i] = b[i];
-        b[i] = t;
-    }
-}
+#include "tests/frames_hostile.h"
 
 /* The answer to a sample: addresses and ports exchanged, an ICMP query turned into its reply. */
 static void mirror(struct frame *f) {

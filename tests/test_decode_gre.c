@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/frames_hostile.h"
 #include "tests/frames_tunnel.h"
 
 #define GRE 47u
@@ -222,6 +223,19 @@ static void fragments_of_gre_are_not_looked_into(void **state) {
     assert_int_equal(d.flags, FB_F_FRAGMENT);
 }
 
+static void samples_mirror_and_may_be_cut_anywhere(void **state) {
+    uint8_t *end = guarded_end();
+    (void)state;
+    for (unsigned g = 0; g < sizeof groups / sizeof *groups; g++) {
+        for (unsigned i = 0; i < groups[g].count; i++) {
+            struct frame in = carried(&groups[g].cases[i]);
+            struct frame f = in_ip(i % 2, groups[g].proto, &in);
+            assert_sample_holds(end, &f, LINK_ETHERNET);
+        }
+    }
+    free_guarded(end);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_tunnel_by_protocol_number_is_opened),
@@ -230,6 +244,7 @@ int main(void) {
         cmocka_unit_test(length_of_pptp_cuts_what_is_behind_it),
         cmocka_unit_test(l2tp3_that_shows_nothing_is_no_tunnel),
         cmocka_unit_test(fragments_of_gre_are_not_looked_into),
+        cmocka_unit_test(samples_mirror_and_may_be_cut_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

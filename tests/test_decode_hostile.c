@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "tests/frames.h"
+#include "tests/frames_hostile.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 /* On raw IP there is only the long way; shifted by the Ethernet header it must say the same. */
 static void assert_both_ways_agree(const uint8_t *frame, uint32_t caplen) {
@@ -34,44 +32,6 @@ static void short_way_says_what_the_layers_say(void **state) {
         uint32_t caplen =
             random() % 4 == 0 ? ETHERNET + (uint32_t)random() % (f.n - ETHERNET + 1) : f.n;
         assert_both_ways_agree(f.bytes, caplen);
-    }
-}
-
-/* Two pages, the second of which cannot be touched; frames are put right before it. */
-static uint8_t *guarded_end(void) {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    uint8_t *p = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    assert_ptr_not_equal(p, MAP_FAILED);
-    assert_int_equal(mprotect(p + page, page, PROT_NONE), 0);
-    return p + page;
-}
-
-static void free_guarded(uint8_t *end) {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    munmap(end - page, 2 * page);
-}
-
-static void assert_consistent(const struct decoded *d, uint32_t caplen) {
-    static const uint16_t known = FB_F_FRAGMENT | FB_F_TUNNEL | FB_F_MALFORMED;
-    assert_true(d->reason < FB_DECODE_COUNT);
-    assert_true(d->swapped <= 1);
-    assert_int_equal(d->flags & ~known, 0);
-    assert_true(d->l3_off == FB_NO_OFFSET || d->l3_off + IP4 <= caplen);
-    assert_true(d->l4_off == FB_NO_OFFSET || (d->l4_off < caplen && d->l4_off > d->l3_off));
-    assert_true(d->payload_off == FB_NO_OFFSET ||
-                (d->payload_off <= caplen && d->l4_off < d->payload_off));
-    assert_true(d->payload_off != FB_NO_OFFSET || d->payload_len == 0);
-    assert_int_equal(d->l3_off == FB_NO_OFFSET, key_kind(d) < FB_KEY_IP4);
-}
-
-static void assert_safe_at_every_length(uint8_t *end, const struct frame *f) {
-    for (uint32_t n = 0; n <= f->n; n++) {
-        memcpy(end - n, f->bytes, n);
-        for (unsigned link = 0; link < LINK_COUNT; link++) {
-            struct decoded d;
-            decode(end - n, n, (enum link_layer)link, &by_default, &d);
-            assert_consistent(&d, n);
-        }
     }
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/frames_hostile.h"
 #include "tests/frames_tunnel.h"
 
 /* What stands between the Ethernet header and the IP packet of tcp4() or tcp6(). */
@@ -252,6 +253,16 @@ static void labels_of_any_depth_are_passed(void **state) {
     }
 }
 
+static void samples_mirror_and_may_be_cut_anywhere(void **state) {
+    uint8_t *end = guarded_end();
+    (void)state;
+    for (unsigned i = 0; i < TAG_CASES; i++) {
+        struct frame f = tagged(&tag_cases[i]);
+        assert_sample_holds(end, &f, LINK_ETHERNET);
+    }
+    free_guarded(end);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ip_behind_every_tag_has_the_key_of_plain_ip),
@@ -260,6 +271,7 @@ int main(void) {
         cmocka_unit_test(tags_without_ip_are_keyed_by_mac_pair),
         cmocka_unit_test(length_of_pppoe_cuts_what_is_behind_it),
         cmocka_unit_test(labels_of_any_depth_are_passed),
+        cmocka_unit_test(samples_mirror_and_may_be_cut_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/frames_hostile.h"
 #include "tests/frames_tunnel.h"
 
 #define UDP 17u
@@ -281,6 +282,16 @@ static void lengths_of_zero_inside_mean_to_the_end_of_what_is_around(void **stat
     assert_int_equal(d.payload_len, 4);
 }
 
+static void samples_mirror_and_may_be_cut_anywhere(void **state) {
+    uint8_t *end = guarded_end();
+    (void)state;
+    for (unsigned i = 0; i < CASES; i++) {
+        struct frame f = to_port(cases[i].port, &cases[i].t);
+        assert_sample_holds(end, &f, LINK_ETHERNET);
+    }
+    free_guarded(end);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_tunnel_over_udp_is_opened_both_ways),
@@ -291,6 +302,7 @@ int main(void) {
         cmocka_unit_test(fragments_of_udp_are_not_looked_into),
         cmocka_unit_test(lengths_cut_what_is_behind_them),
         cmocka_unit_test(lengths_of_zero_inside_mean_to_the_end_of_what_is_around),
+        cmocka_unit_test(samples_mirror_and_may_be_cut_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/frames_hostile.h"
 #include "tests/frames_tunnel.h"
 
 /* Receiver, transmitter, third address, sequence number. */
@@ -132,12 +133,23 @@ static void wrong_capture_headers_are_told(void **state) {
     assert_reason(&d, FB_DECODE_NON_IP);
 }
 
+static void samples_mirror_and_may_be_cut_anywhere(void **state) {
+    uint8_t *end = guarded_end();
+    (void)state;
+    for (unsigned i = 0; i < CASES; i++) {
+        struct frame f = wireless(&cases[i]);
+        assert_sample_holds(end, &f, link_of(cases[i].dlt));
+    }
+    free_guarded(end);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(data_has_the_key_of_what_it_carries),
         cmocka_unit_test(cut_headers_are_told_at_every_length),
         cmocka_unit_test(what_is_no_plain_data_is_keyed_by_its_addresses),
         cmocka_unit_test(wrong_capture_headers_are_told),
+        cmocka_unit_test(samples_mirror_and_may_be_cut_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
