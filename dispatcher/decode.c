@@ -147,7 +147,7 @@ static enum layer (*const steps[LAYER_COUNT])(struct cursor *) = {
     [LAYER_UDP_TUNNEL] = decode_udp_tunnel,
 };
 
-/* Not inlined: the short way then has no stack frame to set up (7.5 instead of 8.4 ns). */
+/* Nor is this, into the short way behind a tag. */
 static __attribute__((noinline)) void decode_by_layers(const uint8_t *bytes, uint32_t caplen,
                                                        enum link_layer link,
                                                        const struct decode_options *options,
@@ -191,7 +191,7 @@ static __attribute__((noinline, cold)) bool one_of_a_tunnel(const uint8_t *ports
  * out by their upper byte, without a branch on the protocol: it changes from
  * packet to packet.
  */
-static inline bool unlikely_tunnel(const uint8_t *l4, uint8_t proto) {
+static inline bool tunnel_over_udp(const uint8_t *l4, uint8_t proto) {
 #define UPPER(port) [(port) >> 8] = 1
     static const uint8_t upper[256] = {
         UPPER(PORT_L2TP),   UPPER(PORT_GTP),  UPPER(PORT_TEREDO),      UPPER(PORT_GRE),
@@ -209,8 +209,10 @@ static inline bool unlikely_tunnel(const uint8_t *l4, uint8_t proto) {
  * `segment` bytes from there on. True if all is sound and out is filled but for
  * the key. Without a branch on the protocol: it changes from packet to packet.
  */
-static inline bool plain_transport(const uint8_t *bytes, uint32_t caplen, uint32_t l4,
-                                   uint8_t proto, uint32_t segment, struct decoded *out) {
+static inline __attribute__((always_inline)) bool plain_transport(const uint8_t *bytes,
+                                                                  uint32_t caplen, uint32_t l4,
+                                                                  uint8_t proto, uint32_t segment,
+                                                                  struct decoded *out) {
     const uint8_t *h = bytes + l4;
     bool is_tcp = proto == PROTO_TCP;
     uint32_t tcp_header = (h[12] >> 4) * 4u;
@@ -219,10 +221,9 @@ static inline bool plain_transport(const uint8_t *bytes, uint32_t caplen, uint32
     uint32_t least = is_tcp ? TCP_BYTES : UDP_BYTES;
     bool sound = (is_tcp | (proto == PROTO_UDP)) & (length >= least) & (length <= segment) &
                  (l4 + header <= caplen);
-    if (!sound || unlikely_tunnel(h, proto))
+    if (!sound || tunnel_over_udp(h, proto))
         return false;
     out->payload_len = segment - header;
-    out->l3_off = ETHERNET_BYTES;
     out->l4_off = (uint16_t)l4;
     out->payload_off = (uint16_t)(l4 + header);
     out->flags = 0;
@@ -233,41 +234,58 @@ static inline bool plain_transport(const uint8_t *bytes, uint32_t caplen, uint32
 }
 
 /*
- * The short way for the common frame: whole TCP or UDP in IPv4 without options,
- * or IPv6 without extensions, straight on Ethernet, to no port of a tunnel. It says what the layers
- * would say (a test compares them) in 8 instead of 17 ns, or returns false.
+ * The short way for the common packet: whole TCP or UDP in IPv4 without options,
+ * or IPv6 without extensions, to no port of a tunnel, at `l3` behind its
+ * ethertype. It says what the layers would say (a test compares them) in 7
+ * ns, behind a VLAN tag in 9 instead of 31, or returns false.
  */
-static inline bool decode_plain(const uint8_t *bytes, uint32_t caplen, struct decoded *out) {
-    enum {
-        L4_IP4 = ETHERNET_BYTES + IP4_BYTES,
-        L4_IP6 = ETHERNET_BYTES + IP6_BYTES,
-        IP4_PLAIN = 0x45, /* version 4, 5 words */
-    };
-    if (caplen < L4_IP4 + TCP_FLAGS_END)
+static inline __attribute__((always_inline)) bool
+decode_plain(const uint8_t *bytes, uint32_t caplen, uint32_t l3, struct decoded *out) {
+    enum { IP4_PLAIN = 0x45 }; /* version 4, 5 words */
+    uint32_t l4_ip4 = l3 + IP4_BYTES;
+    uint32_t l4_ip6 = l3 + IP6_BYTES;
+    if (caplen < l4_ip4 + TCP_FLAGS_END)
         return false;
-    const uint8_t *ip = bytes + ETHERNET_BYTES;
-    uint16_t type = load_be16(bytes + 2 * MAC_BYTES);
+    const uint8_t *ip = bytes + l3;
+    uint16_t type = load_be16(ip - 2);
+    out->l3_off = (uint16_t)l3;
     if (type == ETHERTYPE_IP4) {
         uint32_t total = load_be16(ip + 2);
         bool plain =
             (ip[0] == IP4_PLAIN) & ((load_be16(ip + 6) & 0x3fffu) == 0) & (total >= IP4_BYTES);
-        if (!plain || !plain_transport(bytes, caplen, L4_IP4, ip[9], total - IP4_BYTES, out))
+        if (!plain || !plain_transport(bytes, caplen, l4_ip4, ip[9], total - IP4_BYTES, out))
             return false;
-        key_ip4(ip, load_be32(bytes + L4_IP4), ip[9], out);
+        key_ip4(ip, load_be32(bytes + l4_ip4), ip[9], out);
         return true;
     }
-    if (type == ETHERTYPE_IP6 && caplen >= L4_IP6 + TCP_FLAGS_END && ip[0] >> 4 == 6) {
-        if (!plain_transport(bytes, caplen, L4_IP6, ip[6], load_be16(ip + 4), out))
+    if (type == ETHERTYPE_IP6 && caplen >= l4_ip6 + TCP_FLAGS_END && ip[0] >> 4 == 6) {
+        if (!plain_transport(bytes, caplen, l4_ip6, ip[6], load_be16(ip + 4), out))
             return false;
-        key_ip6(ip, load_be32(bytes + L4_IP6), ip[6], out);
+        key_ip6(ip, load_be32(bytes + l4_ip6), ip[6], out);
         return true;
     }
     return false;
 }
 
-void decode(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
-            const struct decode_options *options, struct decoded *out) {
-    if (link == LINK_ETHERNET && decode_plain(bytes, caplen, out))
+/* The same behind one 802.1Q tag, whose id is no part of the key. */
+static bool decode_tagged(const uint8_t *bytes, uint32_t caplen, struct decoded *out) {
+    return caplen >= ETHERNET_BYTES && load_be16(bytes + 2 * MAC_BYTES) == ETHERTYPE_VLAN &&
+           decode_plain(bytes, caplen, ETHERNET_BYTES + VLAN_BYTES, out);
+}
+
+/* Not inlined: the shortest way then has no stack frame to set up (7.5 instead of 8.4 ns). */
+static __attribute__((noinline)) void decode_other(const uint8_t *bytes, uint32_t caplen,
+                                                   enum link_layer link,
+                                                   const struct decode_options *options,
+                                                   struct decoded *out) {
+    if (link == LINK_ETHERNET && !options->key_vlan && decode_tagged(bytes, caplen, out))
         return;
     decode_by_layers(bytes, caplen, link, options, out);
+}
+
+void decode(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
+            const struct decode_options *options, struct decoded *out) {
+    if (link == LINK_ETHERNET && decode_plain(bytes, caplen, ETHERNET_BYTES, out))
+        return;
+    decode_other(bytes, caplen, link, options, out);
 }

@@ -97,6 +97,7 @@ struct beside {
 /* IEEE 802 numbers registry. */
 #define ETHERTYPE_IP4 0x0800u
 #define ETHERTYPE_IP6 0x86ddu
+#define ETHERTYPE_VLAN 0x8100u
 #define ETHERTYPE_BRIDGED 0x6558u /* Ethernet, in a tunnel */
 
 /* UDP ports of tunnels, from IANA's registry. */
@@ -112,6 +113,7 @@ struct beside {
 
 #define ETHERNET_BYTES 14u
 #define MAC_BYTES 6u
+#define VLAN_BYTES 4u
 
 /* IANA protocol numbers that more than one file needs; and the smallest legal header lengths. */
 #define PROTO_TCP 6u

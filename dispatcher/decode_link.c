@@ -22,7 +22,6 @@
 
 /* IEEE 802 numbers registry. Below 1536 the field is a length (IEEE 802.3 clause 3.2.6). */
 #define ETHERTYPE_ARP 0x0806u
-#define ETHERTYPE_VLAN 0x8100u
 #define ETHERTYPE_QINQ 0x88a8u      /* IEEE 802.1ad */
 #define ETHERTYPE_QINQ_9100 0x9100u /* before 802.1ad, by usage */
 #define ETHERTYPE_QINQ_9200 0x9200u

@@ -4,7 +4,6 @@
 /* What stands between a link layer and IP: tags of bridges, MPLS, PPPoE, PPP. */
 
 /* Header lengths in bytes, without the ethertype before them. */
-#define VLAN_BYTES 4u
 #define SERVICE_TAG_BYTES 4u
 #define PORT_TAG_BYTES 8u
 #define VN_TAG_BYTES 6u

@@ -3,20 +3,19 @@
 
 #include <stdlib.h>
 
-/* On raw IP there is only the long way; shifted by the Ethernet header it must say the same. */
-static void assert_both_ways_agree(const uint8_t *frame, uint32_t caplen) {
+/* On raw IP there is only the long way; shifted by what is before it, it must say the same. */
+static void assert_both_ways_agree(const uint8_t *frame, uint32_t caplen, uint32_t before) {
     struct decoded a;
     struct decoded b;
     memset(&a, 0, sizeof a);
     memset(&b, 0, sizeof b);
     decode(frame, caplen, LINK_ETHERNET, &by_default, &a);
-    decode(frame + ETHERNET, caplen - ETHERNET, LINK_RAW, &by_default, &b);
+    decode(frame + before, caplen - before, LINK_RAW, &by_default, &b);
     if (b.l3_off == FB_NO_OFFSET)
         return;
     uint16_t *offsets[] = {&b.l3_off, &b.l4_off, &b.payload_off};
     for (int i = 0; i < 3; i++)
-        *offsets[i] =
-            *offsets[i] == FB_NO_OFFSET ? FB_NO_OFFSET : (uint16_t)(*offsets[i] + ETHERNET);
+        *offsets[i] = *offsets[i] == FB_NO_OFFSET ? FB_NO_OFFSET : (uint16_t)(*offsets[i] + before);
     assert_memory_equal(&a, &b, sizeof a);
 }
 
@@ -26,12 +25,20 @@ static void short_way_says_what_the_layers_say(void **state) {
     srandom(2);
     for (unsigned i = 0; i < 200000; i++) {
         struct frame f = plain[i % 4];
+        uint32_t before = ETHERNET;
+        if (random() % 2) { /* one tag */
+            static const uint8_t tag[] = {0x81, 0, 0, 7};
+            before += sizeof tag;
+            memmove(f.bytes + 16, f.bytes + 12, f.n - 12);
+            memcpy(f.bytes + 12, tag, sizeof tag);
+            f.n += (uint32_t)sizeof tag;
+        }
         unsigned changes = (unsigned)random() % 3;
         for (unsigned k = 0; k < changes; k++)
-            f.bytes[ETHERNET + (unsigned)random() % (f.n - ETHERNET)] = (uint8_t)random();
+            f.bytes[before + (unsigned)random() % (f.n - before)] = (uint8_t)random();
         uint32_t caplen =
-            random() % 4 == 0 ? ETHERNET + (uint32_t)random() % (f.n - ETHERNET + 1) : f.n;
-        assert_both_ways_agree(f.bytes, caplen);
+            random() % 4 == 0 ? before + (uint32_t)random() % (f.n - before + 1) : f.n;
+        assert_both_ways_agree(f.bytes, caplen, before);
     }
 }
 
