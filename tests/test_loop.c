@@ -370,6 +370,30 @@ static void a_full_table_evicts_and_the_worker_hears_of_it(void **state) {
     finish_run();
 }
 
+/* One tuple in two VLANs. */
+static void a_flow_is_what_the_options_say(void **state) {
+    static const struct decode_options by_vlan = {.key_vlan = true};
+    (void)state;
+    for (unsigned told = 0; told < 2; told++) {
+        make_heard_loop(1, 8, false, 64, NULL);
+        if (told)
+            loop_set_decoding(&loop, &by_vlan);
+        for (unsigned n = 0; n < 4; n++) {
+            add_udp(1);
+            uint8_t *f = frame_bytes[n];
+            const uint8_t tag[4] = {0x81, 0, 0, (uint8_t)(7 + n % 2)};
+            memmove(f + 16, f + 12, frames[n].caplen - 12);
+            memcpy(f + 12, tag, sizeof tag);
+            frames[n].caplen += 4;
+            frames[n].wirelen += 4;
+        }
+        send_burst();
+        assert_int_equal(loop.decode[FB_DECODE_OK], 4);
+        assert_int_equal(flows.created, told ? 2 : 1);
+    }
+    assert_memory_equal(loop.decoding.secret, flows.hash.secret, sizeof flows.hash.secret);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_worker_block_mode_stops_and_nothing_is_lost),
@@ -389,6 +413,7 @@ int main(void) {
         cmocka_unit_test(a_tuple_that_returns_after_its_end_is_a_new_flow_for_the_least_loaded),
         cmocka_unit_test(a_syn_on_a_closing_flow_ends_it_and_begins_another),
         cmocka_unit_test(a_full_table_evicts_and_the_worker_hears_of_it),
+        cmocka_unit_test(a_flow_is_what_the_options_say),
     };
     return cmocka_run_group_tests(tests, NULL, free_loop);
 }
