@@ -88,7 +88,8 @@ static void find_key(const struct cursor *c, enum link_layer link, struct decode
 static uint16_t flags_of(const struct cursor *c) {
     static const uint64_t sound = 1u << FB_DECODE_OK | 1u << FB_DECODE_NON_IP |
                                   1u << FB_DECODE_FRAGMENT_FIRST | 1u << FB_DECODE_FRAGMENT_LATER |
-                                  1u << FB_DECODE_NO_NEXT_HEADER | 1u << FB_DECODE_TUNNEL_NON_IP;
+                                  1u << FB_DECODE_NO_NEXT_HEADER | 1u << FB_DECODE_TUNNEL_NON_IP |
+                                  1u << FB_DECODE_ICMP_ERROR;
     _Static_assert(FB_DECODE_COUNT <= 64, "one bit a reason");
     uint64_t malformed = ~(sound >> c->reason) & 1u;
     uint64_t tunnel = c->tunnels != 0;
@@ -106,6 +107,11 @@ static void report(const struct cursor *c, struct decoded *out) {
     out->proto = c->proto;
     out->tcp_flags = c->tcp_flags;
     out->reason = c->reason;
+    if (c->fragment) {
+        out->fragment_off = c->fragment_off;
+        out->fragment_extension_off = c->fragment_extension_off;
+        out->fragment_scope = c->beside->fragment_scope;
+    }
 }
 
 static enum layer (*const steps[LAYER_COUNT])(struct cursor *) = {
@@ -147,11 +153,10 @@ static enum layer (*const steps[LAYER_COUNT])(struct cursor *) = {
     [LAYER_UDP_TUNNEL] = decode_udp_tunnel,
 };
 
-/* Nor is this, into the short way behind a tag. */
-static __attribute__((noinline)) void decode_by_layers(const uint8_t *bytes, uint32_t caplen,
-                                                       enum link_layer link,
-                                                       const struct decode_options *options,
-                                                       struct decoded *out) {
+/* Returns whether there is an IP header; where it quotes, one in the quote. */
+static inline __attribute__((always_inline)) bool
+decode_layers(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
+              const struct decode_options *options, bool quoting, struct decoded *out) {
     static const uint8_t first[LINK_COUNT] = {
         [LINK_UNKNOWN] = LAYER_DONE, [LINK_ETHERNET] = LAYER_ETHERNET,
         [LINK_SLL] = LAYER_SLL,      [LINK_SLL2] = LAYER_SLL2,
@@ -169,6 +174,7 @@ static __attribute__((noinline)) void decode_by_layers(const uint8_t *bytes, uin
         .beside = &beside,
         .end = caplen < FB_NO_OFFSET ? caplen : FB_NO_OFFSET - 1u,
         .caplen = caplen,
+        .quoting = quoting,
         .l3_off = FB_NO_OFFSET,
         .l4_off = FB_NO_OFFSET,
         .payload_off = FB_NO_OFFSET,
@@ -177,9 +183,24 @@ static __attribute__((noinline)) void decode_by_layers(const uint8_t *bytes, uin
     enum layer layer = (enum layer)first[link];
     while (layer != LAYER_DONE)
         layer = steps[layer](&c);
+    bool found = c.ip_found && !c.quoting;
     decode_settle(&c);
     find_key(&c, link, out);
     report(&c, out);
+    return found;
+}
+
+/* Not inlined into the short way behind a tag. */
+static __attribute__((noinline)) void decode_by_layers(const uint8_t *bytes, uint32_t caplen,
+                                                       enum link_layer link,
+                                                       const struct decode_options *options,
+                                                       struct decoded *out) {
+    decode_layers(bytes, caplen, link, options, false, out);
+}
+
+bool decode_quoted(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
+                   const struct decode_options *options, struct decoded *out) {
+    return decode_layers(bytes, caplen, link, options, true, out);
 }
 
 static __attribute__((noinline, cold)) bool one_of_a_tunnel(const uint8_t *ports) {

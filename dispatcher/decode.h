@@ -18,7 +18,7 @@
  * IP (tunnel_non_ip), or its header is cut short or not legal (tunnel_header,
  * tunnel_inner), the flow is that of the header around it. A tunnel over UDP is
  * one by its port and by a header that is right in all that can be checked; else
- * it is plain UDP. An IP header in fragments is not looked into. MPLS, PPPoE and
+ * it is plain UDP. A first fragment is looked into as far as it goes. MPLS, PPPoE and
  * the tags of bridges are no tunnels in this sense: no IP header is around them.
  *
  * A frame always gets a key, the most specific one that its bytes really hold:
@@ -75,6 +75,11 @@ struct decoded {
     uint8_t tcp_flags;    /* the flags byte of the TCP header, else 0 */
     uint8_t swapped;      /* 1: the sender is the key's higher endpoint */
     uint8_t reason;       /* enum fb_decode_reason */
+
+    /* Undefined without FB_F_FRAGMENT. Of the innermost datagram that is in fragments: */
+    uint16_t fragment_off;           /* its IP header */
+    uint16_t fragment_extension_off; /* IPv6: its fragment header */
+    uint64_t fragment_scope;         /* digest of the ids around it that are part of keys; or 0 */
 };
 
 /*
@@ -101,5 +106,15 @@ bool link_layer_of(int dlt, enum link_layer *link);
  */
 void decode(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
             const struct decode_options *options, struct decoded *out);
+
+/*
+ * Decodes the packet that an ICMP or ICMPv6 error quotes (a frame for which
+ * decode() gave FB_DECODE_ICMP_ERROR), as decode() would if it had come on the
+ * same link, through the same tunnels. A quote is cut short by nature, so
+ * out->reason means nothing. Returns false if it has no IP header; *out is then
+ * undefined.
+ */
+bool decode_quoted(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
+                   const struct decode_options *options, struct decoded *out);
 
 #endif

@@ -28,6 +28,16 @@ static uint64_t squeeze(uint64_t v[4]) {
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+uint64_t decode_scope(const struct cursor *c) {
+    if (c->ids == 0)
+        return 0;
+    uint64_t v[4];
+    memcpy(v, c->beside->sip, sizeof v);
+    absorb(v, (uint64_t)(c->ids * 8) << 56);
+    v[2] ^= 0xff;
+    return squeeze(v);
+}
+
 /*
  * No field of an IPv6 key is free. Two flows with different ids meet in one key
  * when the difference of their addresses is that of their digests: 128 bits

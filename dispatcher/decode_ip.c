@@ -110,6 +110,14 @@ bool ip_plausible(const struct cursor *c, uint32_t at) {
     return h[0] >> 4 == 6 && holds(c, at + IP6_BYTES);
 }
 
+/* The packet at l3_off is a fragment. */
+static void note_fragment(struct cursor *c, uint32_t extension_off) {
+    c->fragment = 1;
+    c->fragment_off = c->l3_off;
+    c->fragment_extension_off = (uint16_t)extension_off;
+    c->beside->fragment_scope = decode_scope(c);
+}
+
 /* RFC 791. A total length of 0 is what segmentation offload leaves: to the end of the frame. */
 static enum layer ip4(struct cursor *c) {
     if (!holds(c, IP4_BYTES))
@@ -133,7 +141,7 @@ static enum layer ip4(struct cursor *c) {
     c->ip_found = 1;
     c->off += header;
     if (fragment != 0) {
-        c->fragment = 1;
+        note_fragment(c, 0);
         if ((fragment & 0x1fffu) != 0)
             return stop(c, FB_DECODE_FRAGMENT_LATER);
         c->reason = FB_DECODE_FRAGMENT_FIRST;
@@ -196,7 +204,7 @@ enum layer decode_ip6_fragment(struct cursor *c) {
         return stop(c, FB_DECODE_IP6_EXT_SHORT);
     uint32_t fragment = load_be16(here(c) + 2) & 0xfff9u; /* offset, more fragments */
     if (fragment != 0) {
-        c->fragment = 1;
+        note_fragment(c, c->off);
         if ((fragment & 0xfff8u) != 0) {
             c->proto = here(c)[0];
             return stop(c, FB_DECODE_FRAGMENT_LATER);
@@ -254,7 +262,7 @@ enum layer decode_udp(struct cursor *c) {
     if ((length < UDP_BYTES && !unannounced) || beyond_datagram(c, length))
         return stop(c, FB_DECODE_UDP_LENGTH);
     whole(c, UDP_BYTES);
-    bool tunnel = (tunnel_port(c->sport) || tunnel_port(c->dport)) && !c->fragment;
+    bool tunnel = tunnel_port(c->sport) || tunnel_port(c->dport);
     return tunnel ? LAYER_UDP_TUNNEL : LAYER_DONE;
 }
 
@@ -282,6 +290,30 @@ enum layer decode_dccp(struct cursor *c) {
     return whole(c, header);
 }
 
+/* RFC 792: destination unreachable, source quench, redirect, time exceeded, parameter problem; RFC
+ * 4443: below 128. */
+static bool is_icmp_error(uint8_t proto, uint8_t type) {
+    static const uint32_t icmp4 = 1u << 3 | 1u << 4 | 1u << 5 | 1u << 11 | 1u << 12;
+    return proto == FB_PROTO_ICMP ? type < 32 && (icmp4 >> type & 1) != 0 : type >= 1 && type < 128;
+}
+
+/* On into the packet that an error quotes; whatever was found so far is about another one. */
+static enum layer enter_quote(struct cursor *c) {
+    c->off += ICMP_BYTES;
+    c->quoting = 0;
+    c->ip_found = 0;
+    c->fragment = 0;
+    c->extensions = 0;
+    c->sport = 0;
+    c->dport = 0;
+    c->tcp_flags = 0;
+    c->l4_off = FB_NO_OFFSET;
+    c->payload_off = FB_NO_OFFSET;
+    c->reason = FB_DECODE_OK;
+    c->beside->around = *c;
+    return LAYER_IP;
+}
+
 /* RFC 792, RFC 4443. */
 enum layer decode_icmp(struct cursor *c) {
     if (!holds(c, ICMP_TYPE_BYTES))
@@ -292,5 +324,12 @@ enum layer decode_icmp(struct cursor *c) {
     c->l4_off = (uint16_t)c->off;
     c->sport = type;
     c->dport = counterpart;
-    return holds(c, ICMP_BYTES) ? whole(c, ICMP_BYTES) : stop(c, FB_DECODE_ICMP_SHORT);
+    if (!holds(c, ICMP_BYTES))
+        return stop(c, FB_DECODE_ICMP_SHORT);
+    whole(c, ICMP_BYTES);
+    if (!is_icmp_error(c->proto, type))
+        return LAYER_DONE;
+    if (c->reason == FB_DECODE_OK)
+        c->reason = FB_DECODE_ICMP_ERROR;
+    return c->quoting ? enter_quote(c) : LAYER_DONE;
 }

@@ -83,6 +83,9 @@ struct cursor {
     uint8_t tcp_flags;
     uint8_t reason;
     uint8_t fragment; /* 1: some fragment of a datagram */
+    uint8_t quoting;  /* 1: to go on into what an ICMP error quotes */
+    uint16_t fragment_off;
+    uint16_t fragment_extension_off;
     uint8_t ip_found; /* 1: a sound IP header, since the innermost tunnel was entered */
 };
 
@@ -92,6 +95,7 @@ struct beside {
     struct cursor around; /* as it was before the innermost tunnel: to go back to */
     uint64_t sip[4];      /* state of the digest of the ids, if there are any */
     uint64_t sip_around[4];
+    uint64_t fragment_scope; /* set where `fragment` is */
 };
 
 /* IEEE 802 numbers registry. */
@@ -168,6 +172,9 @@ static inline enum layer stop(struct cursor *c, enum fb_decode_reason reason) {
 
 /* What an id is of: equal numbers of two kinds are two ids. */
 enum id_kind { ID_VLAN, ID_SERVICE, ID_PPPOE, ID_GRE_KEY, ID_ERSPAN, ID_VNI, ID_TEID, ID_L2TP };
+
+/* A number for the ids so far that nobody can foretell, 0 if there are none. */
+uint64_t decode_scope(const struct cursor *c);
 
 /* The digest of the ids (SipHash-1-3, 128 bits), in decode_ids.c. */
 void decode_add_id(struct cursor *c, enum id_kind kind, uint32_t id);

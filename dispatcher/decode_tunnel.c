@@ -39,7 +39,7 @@ void decode_settle(struct cursor *c) {
 static bool opens(struct cursor *c) {
     if (holds(c, 1))
         c->l4_off = (uint16_t)c->off;
-    return !c->fragment && (!c->options->outer || c->options->key_tunnel);
+    return !c->options->outer || c->options->key_tunnel;
 }
 
 /* Its header is sound, and what it carries is not looked into. */

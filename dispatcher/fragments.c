@@ -52,10 +52,6 @@ struct held {
     struct fb_flow_key key;
 };
 
-#define X(id, name, text) {name, text},
-const struct fb_counter_text fragments_texts[FRAGMENTS_COUNT] = {FRAGMENTS_COUNTERS(X)};
-#undef X
-
 /* ---- lists and chains ---- */
 
 static void advance(struct fragments *t, uint32_t now) {
@@ -129,7 +125,7 @@ static void forget(struct fragments *t, uint32_t d) {
     unlink_datagram(t, d);
     g->next = t->free_datagram;
     t->free_datagram = d;
-    t->counters[FRAGMENTS_ACTIVE]--;
+    t->counters[FB_FRAGMENT_ACTIVE]--;
 }
 
 /* ---- frames that wait ---- */
@@ -190,13 +186,13 @@ static void hold(struct fragments *t, struct datagram *g, const struct frame *fr
     t->held[g->first_held].frames++;
     t->held[g->first_held].blocks += blocks_for(frame->caplen);
     t->frames_used++;
-    t->counters[FRAGMENTS_HELD]++;
-    if (t->frames_used > t->counters[FRAGMENTS_PEAK])
-        t->counters[FRAGMENTS_PEAK] = t->frames_used;
+    t->counters[FB_FRAGMENT_HELD]++;
+    if (t->frames_used > t->counters[FB_FRAGMENT_PEAK])
+        t->counters[FB_FRAGMENT_PEAK] = t->frames_used;
 }
 
 /* Lets out what a datagram holds, under its key: the whole list at once, however long. */
-static void release(struct fragments *t, struct datagram *g, enum fragments_counter cause) {
+static void release(struct fragments *t, struct datagram *g, enum fb_fragment_counter cause) {
     uint32_t h = g->first_held;
     if (h == NONE)
         return;
@@ -215,7 +211,7 @@ static void release(struct fragments *t, struct datagram *g, enum fragments_coun
     g->first_held = g->last_held = NONE;
 }
 
-static void give_up(struct fragments *t, uint32_t d, enum fragments_counter cause) {
+static void give_up(struct fragments *t, uint32_t d, enum fb_fragment_counter cause) {
     release(t, &t->datagrams[d], cause);
     set_state(t, d, FRAGMENTS_GIVEN_UP);
 }
@@ -278,7 +274,7 @@ static void make_room(struct fragments *t, uint32_t blocks) {
         at_once = FRAGMENTS_LET_OUT;
     const struct fragments_list *waiting = &t->lists[FRAGMENTS_WAITING];
     while (waiting->first != NONE && (t->leaving_frames < at_once || !has_room(t, blocks)))
-        give_up(t, waiting->first, FRAGMENTS_BY_FULL);
+        give_up(t, waiting->first, FB_FRAGMENT_BY_FULL);
 }
 
 /* ---- what was seen of a datagram ---- */
@@ -325,8 +321,8 @@ static void evict(struct fragments *t) {
     while (t->lists[state].first == NONE)
         state++;
     uint32_t d = t->lists[state].first;
-    release(t, &t->datagrams[d], FRAGMENTS_BY_EVICTION);
-    t->counters[state == FRAGMENTS_DONE ? FRAGMENTS_EVICTED_DONE : FRAGMENTS_EVICTED]++;
+    release(t, &t->datagrams[d], FB_FRAGMENT_BY_EVICTION);
+    t->counters[state == FRAGMENTS_DONE ? FB_FRAGMENT_EVICTED_DONE : FB_FRAGMENT_EVICTED]++;
     forget(t, d);
 }
 
@@ -346,8 +342,8 @@ static uint32_t begin(struct fragments *t, const struct fragment *f, uint32_t *b
                            .last_held = NONE};
     *bucket = d;
     append_datagram(t, d, f->offset == 0 ? FRAGMENTS_KNOWN : FRAGMENTS_WAITING);
-    t->counters[FRAGMENTS_DATAGRAMS]++;
-    t->counters[FRAGMENTS_ACTIVE]++;
+    t->counters[FB_FRAGMENT_DATAGRAMS]++;
+    t->counters[FB_FRAGMENT_ACTIVE]++;
     return d;
 }
 
@@ -377,12 +373,12 @@ static uint32_t datagram_of(struct fragments *t, const struct fragment *f,
         const struct datagram *g = &t->datagrams[d];
         bool over = t->now - g->since >= t->config.timeout_ticks;
         if (over && g->state == FRAGMENTS_WAITING) {
-            give_up(t, d, FRAGMENTS_BY_TIME);
+            give_up(t, d, FB_FRAGMENT_BY_TIME);
             return d;
         }
         if (!over && !is_of_a_new_one(t, g, f, decoded))
             return d;
-        t->counters[over ? FRAGMENTS_EXPIRED : FRAGMENTS_REUSED]++;
+        t->counters[over ? FB_FRAGMENT_EXPIRED : FB_FRAGMENT_REUSED]++;
         forget(t, d);
     }
     return begin(t, f, bucket, &identity, decoded);
@@ -392,7 +388,7 @@ static void learn(struct fragments *t, uint32_t d, const struct decoded *decoded
     struct datagram *g = &t->datagrams[d];
     g->key = decoded->key;
     g->swapped = decoded->swapped;
-    release(t, g, FRAGMENTS_BY_FIRST);
+    release(t, g, FB_FRAGMENT_BY_FIRST);
     set_state(t, d, FRAGMENTS_KNOWN);
 }
 
@@ -403,8 +399,8 @@ static void pass(struct fragments *t, uint32_t d, const struct fragment *f,
     bool known = g->state == FRAGMENTS_KNOWN, was_complete = is_complete(g);
     note(g, f);
     bool complete = is_complete(g);
-    t->counters[FRAGMENTS_COMPLETE] += complete && !was_complete;
-    t->counters[FRAGMENTS_OTHER_FIRST] +=
+    t->counters[FB_FRAGMENT_COMPLETE] += complete && !was_complete;
+    t->counters[FB_FRAGMENT_OTHER_FIRST] +=
         known && f->offset == 0 && !fb_flow_key_equal(&g->key, &decoded->key);
     set_state(t, d, known && complete ? FRAGMENTS_DONE : (enum fragments_state)g->state);
     decoded->key = g->key;
@@ -427,7 +423,7 @@ enum fragments_result fragments_offer(struct fragments *t, const struct fragment
         make_room(t, blocks_for(frame->caplen));
     if (t->leaving_frames != 0)
         return FRAGMENT_REFUSED;
-    t->counters[FRAGMENTS_TAKEN]++;
+    t->counters[FB_FRAGMENT_TAKEN]++;
     if (g->state != FRAGMENTS_WAITING) {
         pass(t, d, fragment, decoded);
         return FRAGMENT_PASSES;
@@ -452,13 +448,13 @@ void fragments_expire(struct fragments *t, uint32_t now) {
     unsigned budget = FRAGMENTS_EXPIRE_BUDGET;
     uint32_t d;
     while (budget != 0 && (d = overdue(t, FRAGMENTS_WAITING)) != NONE) {
-        give_up(t, d, FRAGMENTS_BY_TIME);
+        give_up(t, d, FB_FRAGMENT_BY_TIME);
         budget--;
     }
     for (unsigned state = 0; state < FRAGMENTS_WAITING; state++) {
         while (budget != 0 && (d = overdue(t, state)) != NONE) {
             forget(t, d);
-            t->counters[FRAGMENTS_EXPIRED]++;
+            t->counters[FB_FRAGMENT_EXPIRED]++;
             budget--;
         }
     }
@@ -466,7 +462,7 @@ void fragments_expire(struct fragments *t, uint32_t now) {
 
 void fragments_release_all(struct fragments *t) {
     while (t->lists[FRAGMENTS_WAITING].first != NONE)
-        give_up(t, t->lists[FRAGMENTS_WAITING].first, FRAGMENTS_BY_END);
+        give_up(t, t->lists[FRAGMENTS_WAITING].first, FB_FRAGMENT_BY_END);
 }
 
 /* ---- begin and end ---- */

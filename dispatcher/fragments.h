@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "flow_balancer/counters.h"
 #include "flow_balancer/region.h"
 
 #include "capture.h"
@@ -167,34 +168,6 @@ struct fragments_config {
  */
 struct fragments_config fragments_default_config(uint32_t ticks_per_second);
 
-/* X(ID, name in reports, sentence), as in flow_balancer/counters.h. */
-#define FRAGMENTS_COUNTERS(X)                                                                      \
-    X(TAKEN, "taken", "fragments taken: passed or held")                                           \
-    X(HELD, "held", "later fragments that had to wait for their first")                            \
-    X(PEAK, "held_peak", "most frames held at once")                                               \
-    X(BY_FIRST, "released_by_first", "held ones that went when their first fragment came")         \
-    X(BY_TIME, "released_by_time", "held ones whose first fragment did not come in time")          \
-    X(BY_FULL, "released_by_full", "held ones that went because the buffer was full")              \
-    X(BY_EVICTION, "released_by_eviction", "held ones of datagrams that were forgotten")           \
-    X(BY_END, "released_by_end", "held ones when the input ended")                                 \
-    X(DATAGRAMS, "datagrams", "fragmented datagrams begun")                                        \
-    X(ACTIVE, "datagrams_active", "datagrams tracked now")                                         \
-    X(COMPLETE, "datagrams_complete", "datagrams of which every byte was seen")                    \
-    X(EXPIRED, "datagrams_expired", "datagrams without a fragment for the timeout")                \
-    X(EVICTED_DONE, "evicted_complete", "complete datagrams forgotten for want of room")           \
-    X(EVICTED, "evicted", "other datagrams forgotten for want of room")                            \
-    X(REUSED, "id_reused", "datagrams begun under the identification of an older one")             \
-    X(OTHER_FIRST, "other_first", "first fragments unlike the first one learned: it stayed")
-
-enum fragments_counter {
-#define X(id, name, text) FRAGMENTS_##id,
-    FRAGMENTS_COUNTERS(X)
-#undef X
-        FRAGMENTS_COUNT
-};
-
-extern const struct fb_counter_text fragments_texts[FRAGMENTS_COUNT];
-
 enum fragments_state {
     FRAGMENTS_DONE, /* in the order in which they are forgotten */
     FRAGMENTS_GIVEN_UP,
@@ -209,7 +182,7 @@ struct fragments_list {
 };
 
 struct fragments {
-    uint64_t counters[FRAGMENTS_COUNT];
+    uint64_t counters[FB_FRAGMENT_COUNT];
 
     /* Private to fragments.c. */
     struct fragments_config config;

@@ -13,6 +13,10 @@ void ledger_gather(struct fb_snapshot *snapshot, const struct loop *loop,
     memcpy(snapshot->dropped, loop->dropped, sizeof snapshot->dropped);
     memcpy(snapshot->ended, flows->ended, sizeof snapshot->ended);
     memcpy(snapshot->violations, fleet->violations, sizeof snapshot->violations);
+    if (loop->fragments != NULL) {
+        snapshot->run[FB_RUN_HELD] = fragments_held(loop->fragments);
+        memcpy(snapshot->fragments, loop->fragments->counters, sizeof snapshot->fragments);
+    }
     snapshot->run[FB_RUN_CAPTURE_RECEIVED] = capture->received;
     snapshot->run[FB_RUN_KERNEL_DROPS] = capture->kernel_drops;
     snapshot->run[FB_RUN_INTERFACE_DROPS] = capture->interface_drops;

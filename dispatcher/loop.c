@@ -45,20 +45,62 @@ static uint8_t link_index_of(struct loop *loop, int dlt) {
     return (uint8_t)i;
 }
 
-/* Decodes all, and tells the time of each. */
-static void decode_all(struct loop *loop) {
-    struct burst *burst = &loop->burst;
-    for (unsigned i = 0; i < burst->count; i++) {
-        const struct frame *frame = &burst->frames[i];
-        loop->link_index[i] = link_index_of(loop, frame->dlt);
-        decode(frame->data, frame->caplen, loop->links[loop->link_index[i]], &loop->decoding,
-               &burst->decoded[i]);
-        loop->decode[burst->decoded[i].reason]++;
-        if (frame->new_source)
-            packet_clock_next_file(&loop->clock);
-        burst->ticks[i] =
-            loop->live ? loop->flows->now : packet_clock_advance(&loop->clock, frame->time_ns);
+static void decode_one(struct loop *loop, unsigned i) {
+    const struct frame *frame = &loop->burst.frames[i];
+    loop->link_index[i] = link_index_of(loop, frame->dlt);
+    decode(frame->data, frame->caplen, loop->links[loop->link_index[i]], &loop->decoding,
+           &loop->burst.decoded[i]);
+}
+
+/* The time of a frame. One that was refused told it already. */
+static uint32_t tick_of(struct loop *loop, const struct frame *frame) {
+    if (__builtin_expect(loop->refused, 0)) {
+        loop->refused = false;
+        return loop->refused_tick;
     }
+    if (frame->new_source)
+        packet_clock_next_file(&loop->clock);
+    return loop->live ? loop->flows->now : packet_clock_advance(&loop->clock, frame->time_ns);
+}
+
+/* Asks the tracker where a fragment goes. Returns false if it is not to be taken yet. */
+static bool offer_fragment(struct loop *loop, unsigned i) {
+    struct burst *burst = &loop->burst;
+    const struct frame *frame = &burst->frames[i];
+    struct decoded *decoded = &burst->decoded[i];
+    struct fragment fragment;
+    if (loop->fragments == NULL ||
+        !fragment_read(frame->data, frame->caplen, decoded->fragment_off,
+                       decoded->fragment_extension_off, decoded->fragment_scope, &fragment))
+        return true;
+    switch (fragments_offer(loop->fragments, &fragment, frame, burst->numbers[i], burst->ticks[i],
+                            decoded)) {
+    case FRAGMENT_REFUSED:
+        loop->refused = true;
+        loop->refused_tick = burst->ticks[i];
+        return false;
+    case FRAGMENT_HELD:
+        burst->held |= 1u << i;
+        break;
+    default:
+        break;
+    }
+    return true;
+}
+
+/* Decodes all, and tells the time of each. Returns how many are taken. */
+static unsigned decode_all(struct loop *loop, unsigned count) {
+    struct burst *burst = &loop->burst;
+    for (unsigned i = 0; i < count; i++) {
+        decode_one(loop, i);
+        burst->ticks[i] = tick_of(loop, &burst->frames[i]);
+        burst->numbers[i] = loop->frame + i + 1;
+        if (__builtin_expect((burst->decoded[i].flags & FB_F_FRAGMENT) != 0, 0) &&
+            !offer_fragment(loop, i))
+            return i;
+        loop->decode[burst->decoded[i].reason]++;
+    }
+    return count;
 }
 
 static void hash_all(struct loop *loop) {
@@ -75,15 +117,50 @@ static void look_up(struct loop *loop, unsigned first) {
         burst->candidates[i] = flow_table_candidate(&loop->flows->table, burst->hashes[i]);
 }
 
-void loop_take(struct loop *loop, const struct frame *frames, unsigned count) {
+/* Packets of the burst from i on that are still to be delivered. */
+static unsigned left_from(const struct burst *burst, unsigned i) {
+    return burst->count - i - (unsigned)__builtin_popcountll((uint64_t)burst->held >> i);
+}
+
+unsigned loop_take(struct loop *loop, const struct frame *frames, unsigned count) {
+    struct burst *burst = &loop->burst;
     assert(count >= 1 && count <= LOOP_BURST);
-    loop->burst.frames = frames;
-    loop->burst.count = count;
+    burst->frames = frames;
+    burst->let_out = false;
+    burst->held = 0;
+    burst->count = decode_all(loop, count);
     loop->stopped_at = 0;
-    loop->run[FB_RUN_RECEIVED] += count;
-    loop->run[FB_RUN_STAGED] = count;
-    decode_all(loop);
+    loop->run[FB_RUN_RECEIVED] += burst->count;
+    loop->run[FB_RUN_STAGED] = left_from(burst, 0);
     hash_all(loop);
+    return burst->count;
+}
+
+bool loop_let_out(struct loop *loop) {
+    struct burst *burst = &loop->burst;
+    if (loop->fragments == NULL || !fragments_leaving(loop->fragments))
+        return false;
+    burst->frames = loop->out_frames;
+    burst->let_out = true;
+    burst->held = 0;
+    burst->count = fragments_burst(loop->fragments, loop->out, LOOP_BURST);
+    for (unsigned i = 0; i < burst->count; i++) {
+        loop->out_frames[i] = loop->out[i].frame;
+        decode_one(loop, i);
+        burst->decoded[i].key = loop->out[i].key;
+        burst->decoded[i].swapped = loop->out[i].swapped;
+        burst->ticks[i] = loop->flows->now;
+        burst->numbers[i] = loop->out[i].number;
+    }
+    loop->stopped_at = 0;
+    loop->run[FB_RUN_STAGED] = burst->count;
+    hash_all(loop);
+    return true;
+}
+
+void loop_release_fragments(struct loop *loop) {
+    if (loop->fragments != NULL)
+        fragments_release_all(loop->fragments);
 }
 
 struct lane *loop_touch(struct loop *loop, unsigned worker) {
@@ -95,12 +172,43 @@ struct lane *loop_touch(struct loop *loop, unsigned worker) {
     return lane;
 }
 
+/*
+ * The live flow that an ICMP error quotes, or NO_FLOW. The error came against
+ * the direction of the packet quoted. Only here is it known whether the flow is
+ * there: a packet before it in the burst may have begun or ended it.
+ */
+static uint32_t quoted_flow(struct loop *loop, unsigned i) {
+    struct flows *flows = loop->flows;
+    const struct frame *frame = &loop->burst.frames[i];
+    struct decoded *decoded = &loop->burst.decoded[i];
+    struct decoded quoted;
+    enum link_layer link = loop->links[loop->link_index[i]];
+    enum fb_end_reason reason;
+    if ((decoded->flags & FB_F_ICMP_ERROR) != 0) /* looked up before it had to wait */
+        decode_one(loop, i);
+    if (!decode_quoted(frame->data, frame->caplen, link, &loop->decoding, &quoted))
+        return NO_FLOW;
+    uint32_t flow =
+        flow_table_find(&flows->table, key_hash_one(&flows->hash, &quoted.key), &quoted.key);
+    if (flow == NO_FLOW || flows_over(flows, &flows->table.entries[flow], 0, &reason))
+        return NO_FLOW;
+    decoded->flags |= FB_F_ICMP_ERROR;
+    decoded->swapped = !quoted.swapped;
+    flows_forget_lost(flows, &flows->table.entries[flow]);
+    return flow;
+}
+
 /* The live flow of packet i, or NO_FLOW; one that is over is ended. */
 static uint32_t flow_of(struct loop *loop, unsigned i) {
     struct flows *flows = loop->flows;
     const struct burst *burst = &loop->burst;
     const struct decoded *decoded = &burst->decoded[i];
     uint32_t flow = burst->candidates[i];
+    if (__builtin_expect(decoded->reason == FB_DECODE_ICMP_ERROR, 0)) {
+        uint32_t quoted = quoted_flow(loop, i);
+        if (quoted != NO_FLOW)
+            return quoted;
+    }
     if (flow == NO_FLOW || !flow_table_is(&flows->table, flow, &decoded->key))
         flow = flow_table_find(&flows->table, burst->hashes[i], &decoded->key);
     if (flow == NO_FLOW)
@@ -144,16 +252,24 @@ static unsigned direction(const struct flow_entry *entry, const struct decoded *
     return first_swapped ^ decoded->swapped;
 }
 
+/* One packet more of a flow. What an ICMP error says of it changes nothing but its age. */
+static void touch_flow(struct loop *loop, unsigned i, uint32_t flow) {
+    const struct decoded *decoded = &loop->burst.decoded[i];
+    struct flow_entry *entry = &loop->flows->table.entries[flow];
+    if (__builtin_expect((decoded->flags & FB_F_ICMP_ERROR) != 0, 0))
+        entry->last = loop->flows->now;
+    else
+        flows_touch(loop->flows, flow, direction(entry, decoded), decoded->tcp_flags,
+                    decoded->payload_len);
+}
+
 /* Counts packet i as dropped; its flow, made if need be, remembers the loss for its next packet. */
 static void drop(struct loop *loop, unsigned i, uint32_t flow, enum fb_drop_reason reason) {
-    const struct decoded *decoded = &loop->burst.decoded[i];
     loop->dropped[reason]++;
-    if (flow == NO_FLOW) {
+    if (flow == NO_FLOW)
         flow = create_flow(loop, i);
-    } else {
-        unsigned dir = direction(&loop->flows->table.entries[flow], decoded);
-        flows_touch(loop->flows, flow, dir, decoded->tcp_flags, decoded->payload_len);
-    }
+    else
+        touch_flow(loop, i, flow);
     loop->flows->table.entries[flow].seq++;
     loop->flows->table.entries[flow].gap++;
 }
@@ -172,7 +288,7 @@ static void stage(struct loop *loop, unsigned i, uint32_t flow, uint64_t positio
                      (unsigned)(frame->caplen < frame->wirelen) << FB_BIT_TRUNCATED |
                      (unsigned)loop->link_index[i] << FB_LINK_SHIFT;
     desc->time_ns = frame->time_ns;
-    desc->frame = loop->frame + i + 1;
+    desc->frame = loop->burst.numbers[i];
     desc->arena_pos = position;
     desc->flow_id = flow_table_id(&loop->flows->table, flow);
     desc->caplen = frame->caplen;
@@ -196,9 +312,7 @@ static void stage(struct loop *loop, unsigned i, uint32_t flow, uint64_t positio
 
 /* Counts packet i of a flow that no worker gets any more. */
 static void shunt(struct loop *loop, unsigned i, uint32_t flow) {
-    const struct decoded *decoded = &loop->burst.decoded[i];
-    unsigned dir = direction(&loop->flows->table.entries[flow], decoded);
-    flows_touch(loop->flows, flow, dir, decoded->tcp_flags, decoded->payload_len);
+    touch_flow(loop, i, flow);
     loop->flows->table.entries[flow].seq++;
     loop->run[FB_RUN_SHUNTED]++;
 }
@@ -206,7 +320,6 @@ static void shunt(struct loop *loop, unsigned i, uint32_t flow) {
 /* Assigns, copies and stages packet i. */
 static enum loop_stop deliver_one(struct loop *loop, unsigned i) {
     struct flows *flows = loop->flows;
-    const struct decoded *decoded = &loop->burst.decoded[i];
     flows->now = loop->burst.ticks[i];
     uint32_t flow = flow_of(loop, i);
     uint64_t bits = flow != NO_FLOW ? flows->table.entries[flow].key.word[4] : 0;
@@ -233,12 +346,10 @@ static enum loop_stop deliver_one(struct loop *loop, unsigned i) {
         loop->fleet->lanes[worker].counters[FB_LANE_DROPPED]++;
         return LOOP_DONE;
     }
-    if (flow == NO_FLOW) {
+    if (flow == NO_FLOW)
         flow = create_flow(loop, i);
-    } else {
-        unsigned dir = direction(&flows->table.entries[flow], decoded);
-        flows_touch(flows, flow, dir, decoded->tcp_flags, decoded->payload_len);
-    }
+    else
+        touch_flow(loop, i, flow);
     if (!bound) {
         flows_bind(flows, flow, (uint8_t)worker);
         loop->fleet->lanes[worker].counters[FB_LANE_FLOWS]++;
@@ -306,6 +417,19 @@ void loop_begin_round(struct loop *loop) {
     refresh_in_turn(loop);
 }
 
+/* All of the burst is delivered, or held. */
+static void finish_burst(struct loop *loop) {
+    struct burst *burst = &loop->burst;
+    if (!burst->let_out && burst->count != 0) {
+        loop->frame += burst->count;
+        loop->stamp_ns = burst->frames[burst->count - 1].time_ns;
+    }
+    burst->count = 0;
+    flows_expire(loop->flows);
+    if (loop->fragments != NULL)
+        fragments_expire(loop->fragments, loop->flows->now);
+}
+
 enum loop_stop loop_deliver(struct loop *loop) {
     enum loop_stop stop = LOOP_DONE;
     unsigned i = loop->stopped_at;
@@ -313,16 +437,16 @@ enum loop_stop loop_deliver(struct loop *loop) {
     look_up(loop, i);
     if (loop->flows->ends_pending != 0)
         stage_ends(loop);
-    while (i < loop->burst.count && (stop = deliver_one(loop, i)) == LOOP_DONE)
-        i++;
-    loop->stopped_at = i;
-    loop->run[FB_RUN_STAGED] = loop->burst.count - i;
-    if (stop == LOOP_DONE) {
-        loop->frame += loop->burst.count;
-        loop->stamp_ns = loop->burst.frames[loop->burst.count - 1].time_ns;
-        loop->burst.count = 0;
-        flows_expire(loop->flows);
+    for (; i < loop->burst.count; i++) {
+        if (__builtin_expect((loop->burst.held >> i & 1u) != 0, 0))
+            continue;
+        if ((stop = deliver_one(loop, i)) != LOOP_DONE)
+            break;
     }
+    loop->stopped_at = i;
+    loop->run[FB_RUN_STAGED] = left_from(&loop->burst, i);
+    if (stop == LOOP_DONE)
+        finish_burst(loop);
     loop_publish(loop, stop != LOOP_DONE);
     return stop;
 }
@@ -332,12 +456,14 @@ void loop_drop_stopped(struct loop *loop, enum fb_drop_reason reason) {
     loop->flows->now = loop->burst.ticks[i];
     drop(loop, i, flow_of(loop, i), reason);
     loop->stopped_at++;
-    loop->run[FB_RUN_STAGED] = loop->burst.count - loop->stopped_at;
+    loop->run[FB_RUN_STAGED] = left_from(&loop->burst, loop->stopped_at);
 }
 
 void loop_flush(struct loop *loop) {
     for (unsigned i = 0; i < EXPIRIES_PER_FLUSH; i++)
         flows_expire(loop->flows);
+    if (loop->fragments != NULL)
+        fragments_expire(loop->fragments, loop->flows->now);
     if (loop->flows->ends_pending != 0)
         stage_ends(loop);
     loop_begin_round(loop);

@@ -11,6 +11,7 @@
 #include "decode.h"
 #include "fleet.h"
 #include "flows.h"
+#include "fragments.h"
 #include "packet_clock.h"
 
 /*
@@ -24,12 +25,16 @@
 
 struct burst {
     unsigned count;
-    const struct frame *frames; /* the capture source's */
+    bool let_out;  /* frames that were held, not the source's next ones */
+    uint32_t held; /* a bit per frame that is held, and not delivered with this burst */
+    const struct frame *frames; /* the capture source's, or let_out_frames */
     struct decoded decoded[LOOP_BURST];
     uint64_t hashes[LOOP_BURST];
     uint32_t candidates[LOOP_BURST]; /* entries that the tags point to, or NO_FLOW */
     uint32_t ticks[LOOP_BURST];      /* packet time */
+    uint64_t numbers[LOOP_BURST];    /* of the frames in the run */
 };
+_Static_assert(LOOP_BURST <= 32, "a bit per frame in burst.held");
 
 /* Where a burst had to stop. */
 enum loop_stop {
@@ -67,6 +72,12 @@ struct loop {
     unsigned refresh_next;
     struct burst burst;
     uint8_t link_index[LOOP_BURST];
+
+    struct fragments *fragments; /* the caller's; NULL: fragments go by addresses and protocol */
+    struct fragments_out out[LOOP_BURST];
+    struct frame out_frames[LOOP_BURST];
+    bool refused; /* the tracker did not take the frame after the last burst: */
+    uint32_t refused_tick;
 };
 
 /*
@@ -82,9 +93,20 @@ void loop_set_decoding(struct loop *loop, const struct decode_options *options);
 /*
  * Takes in count frames, 1 to LOOP_BURST, that stay valid until they are
  * delivered: decodes, hashes, and prepares their look-up. To be followed by
- * loop_deliver() until it returns LOOP_DONE.
+ * loop_deliver() until it returns LOOP_DONE. Returns how many it took: it stops
+ * before a fragment that lets out others, which were captured before it. Then
+ * loop_let_out() comes first, and the rest is to be given again.
  */
-void loop_take(struct loop *loop, const struct frame *frames, unsigned count);
+unsigned loop_take(struct loop *loop, const struct frame *frames, unsigned count);
+
+/*
+ * Takes in fragments that waited and wait no longer, as loop_take() does.
+ * Returns false if there are none. After each burst, until it does.
+ */
+bool loop_let_out(struct loop *loop);
+
+/* No more fragments come: all that wait are to be let out. */
+void loop_release_fragments(struct loop *loop);
 
 /*
  * Gives the packets of the burst from stopped_at on to their workers and

@@ -12,7 +12,9 @@
 #include "flow_balancer/ctl.h"
 #include "flow_balancer/parse.h"
 
+#include "capture.h"
 #include "options_table.h"
+#include "packet_clock.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 #define DAY_NS (86400 * SECOND_NS)
@@ -37,6 +39,7 @@ static void set_defaults(struct options *o) {
         .log_level = FB_LOG_INFO,
     };
     flow_timeouts_init(&o->timeouts);
+    o->fragments = fragments_default_config(PACKET_CLOCK_TICKS_PER_SECOND);
 }
 
 /* The expression in a file as one line of text, comments (# to the end of the line) taken out, as
@@ -182,6 +185,26 @@ static bool set_mode(struct options *o, enum option_code code, const char *text)
     }
 }
 
+/* How many fragments may wait, and for how long. */
+static bool set_fragments(struct options *o, enum option_code code, const char *text) {
+    uint64_t ns;
+    switch (code) {
+    case OPT_FRAGMENT_FRAMES:
+        return set_count32("--fragment-frames", text, 1, FRAGMENTS_MAX, &o->fragments.max_frames);
+    case OPT_FRAGMENT_BYTES:
+        return fb_parse_size("--fragment-bytes", text, CAPTURE_FRAME_MAX, UINT32_MAX,
+                             &o->fragments.max_bytes);
+    default:
+        if (!fb_parse_duration("--fragment-timeout", text, SECOND_NS, DAY_NS, &ns))
+            return false;
+        o->fragments.timeout_ticks = (uint32_t)(ns / PACKET_CLOCK_NS_PER_TICK);
+        if (o->fragments.timeout_ticks != 0)
+            return true;
+        fb_error("--fragment-timeout '%s': give at least 0.1 s", text);
+        return false;
+    }
+}
+
 static bool set_time(struct options *o, enum option_code code, const char *text) {
     bool never = strcmp(text, "never") == 0;
     switch (code) {
@@ -276,6 +299,10 @@ static bool apply(struct options *o, enum option_code code, char *text) {
     case OPT_HUGEPAGES:
     case OPT_TUNNEL:
         return set_mode(o, code, text);
+    case OPT_FRAGMENT_TIMEOUT:
+    case OPT_FRAGMENT_FRAMES:
+    case OPT_FRAGMENT_BYTES:
+        return set_fragments(o, code, text);
     default:
         return set_time(o, code, text);
     }

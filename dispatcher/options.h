@@ -11,6 +11,7 @@
 
 #include "decode.h"
 #include "flow_class.h"
+#include "fragments.h"
 #include "policy.h"
 
 #define OPTIONS_SOURCES_MAX 4096u /* -r and -i together */
@@ -38,8 +39,9 @@ struct options {
     uint64_t ring_bytes; /* 0: auto */
     enum fb_hugepages hugepages;
     struct decode_options decode; /* but for its secret */
-    uint64_t failover_ns;         /* UINT64_MAX: never */
-    uint64_t hang_ns;             /* UINT64_MAX: never */
+    struct fragments_config fragments;
+    uint64_t failover_ns; /* UINT64_MAX: never */
+    uint64_t hang_ns;     /* UINT64_MAX: never */
     uint64_t start_timeout_ns, no_worker_timeout_ns, drain_timeout_ns;
     const char *quarantine; /* NULL: such packets are not kept */
     bool preload;

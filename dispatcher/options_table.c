@@ -52,6 +52,11 @@ static const struct poptOption table[] = {
      "so "
      "are the two directions",
      NULL},
+    {"fragment-timeout", '\0', TEXT, NULL, OPT_FRAGMENT_TIMEOUT,
+     "hold an IP fragment so long for the first of its datagram (default 30)", "S"},
+    {"fragment-frames", '\0', TEXT, NULL, OPT_FRAGMENT_FRAMES,
+     "most fragments held at once (default 4096)", "N"},
+    {"fragment-bytes", '\0', TEXT, NULL, OPT_FRAGMENT_BYTES, "their bytes (default 4M)", "SIZE"},
     {"failover", '\0', TEXT, NULL, OPT_FAILOVER,
      "how long the flows of a dead worker wait for its next process before others take them "
      "(default 1000; 0: not at all; never)",

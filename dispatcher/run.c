@@ -49,6 +49,7 @@ struct run {
     struct quarantine quarantine;
     struct fleet fleet;
     struct flows flows;
+    struct fragments fragments;
     struct loop loop;
     struct progress progress;
     struct fb_snapshot snapshot;
@@ -219,6 +220,18 @@ static void deliver(struct run *run) {
     run->alone_since_ns = 0;
 }
 
+/* Gives all frames of a source's burst, and the fragments that they let out, to the workers. */
+static void deliver_all(struct run *run, const struct frame *frames, unsigned count) {
+    for (unsigned taken = 0; taken < count;) {
+        unsigned n = loop_take(&run->loop, frames + taken, count - taken);
+        if (n != 0)
+            deliver(run);
+        taken += n;
+        while (loop_let_out(&run->loop))
+            deliver(run);
+    }
+}
+
 static void read_all(struct run *run) {
     if (!run->stop)
         fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_RUNNING);
@@ -232,12 +245,13 @@ static void read_all(struct run *run) {
         if (count != 0) {
             if (run->first_taken_ns == 0)
                 run->first_taken_ns = run->loop.now_ns;
-            loop_take(&run->loop, frames, count);
-            deliver(run);
+            deliver_all(run, frames, count);
         } else if (status == CAPTURE_END) {
             break;
         } else if (status == CAPTURE_IDLE) {
             loop_flush(&run->loop);
+            while (loop_let_out(&run->loop))
+                deliver(run);
             capture_wait(run->capture, POLL_EVERY_NS / 1000);
         } else {
             loop_ring_all(&run->loop); /* a filter may reject frames for long */
@@ -308,6 +322,9 @@ static void end_flows(struct run *run) {
 
 static void drain(struct run *run) {
     begin_stop(run);
+    loop_release_fragments(&run->loop);
+    while (loop_let_out(&run->loop))
+        deliver(run);
     end_flows(run);
     for (unsigned waits = 0; !fleet_drained(&run->fleet); waits++) {
         loop_flush(&run->loop);
@@ -487,6 +504,8 @@ static int set_up(struct run *run) {
         error = flows_init(&run->flows, o->max_flows, &o->timeouts, PACKET_CLOCK_TICKS_PER_SECOND,
                            o->hugepages, run->fleet.handles);
     if (error == 0)
+        error = fragments_init(&run->fragments, &o->fragments, o->hugepages);
+    if (error == 0)
         error = requests_open(&run->requests, o->name, &run->fleet);
     if (error != 0)
         return error;
@@ -496,6 +515,7 @@ static int set_up(struct run *run) {
     loop_init(&run->loop, &run->fleet, &run->flows, capture_is_live(run->capture), o->block,
               o->preload, longest_ns);
     run->loop.live_from_ns = fb_now_ns();
+    run->loop.fragments = &run->fragments;
     loop_set_decoding(&run->loop, &o->decode);
     log_pages(run);
     fb_ctl_format(&run->ctl);
@@ -535,6 +555,7 @@ static int report(struct run *run) {
 static void tear_down(struct run *run) {
     fleet_fini(&run->fleet);
     flows_fini(&run->flows);
+    fragments_fini(&run->fragments);
     requests_close(&run->requests);
     quarantine_close(&run->quarantine);
     fb_ctl_destroy(&run->ctl);
@@ -551,6 +572,7 @@ int run_dispatcher(const struct options *options) {
     run->deadline_ns = UINT64_MAX;
     run->ctl.region.fd = -1;
     run->flows.region.fd = -1;
+    run->fragments.region.fd = -1;
     run->requests.control.listener = -1;
     int error = set_up(run);
     if (error == 0) {

@@ -304,6 +304,7 @@ json_t *fb_report_build(const struct fb_ctl *ctl, const struct fb_snapshot *s,
     put(&report, "violations", build_violations(s));
     put(&report, "flows", build_flows(s));
     put(&report, "decode", build_counters(fb_decode_texts, s->decode, FB_DECODE_COUNT));
+    put(&report, "fragments", build_counters(fb_fragment_texts, s->fragments, FB_FRAGMENT_COUNT));
     put(&report, "run", build_counters(fb_run_texts, s->run, FB_RUN_COUNT));
     put(&report, "latency", build_all_latency(ctl, totals));
     put(&report, "workers", build_workers(ctl, s, totals, sum.inspected));
@@ -475,6 +476,11 @@ void fb_report_print(FILE *out, const json_t *report) {
     print_counters(out, json_object_get(flows, "ended"), fb_end_texts, FB_END_COUNT);
     fprintf(out, "decoded:\n");
     print_counters(out, json_object_get(report, "decode"), fb_decode_texts, FB_DECODE_COUNT);
+    const json_t *fragments = json_object_get(report, "fragments");
+    if (get(fragments, fb_fragment_texts[FB_FRAGMENT_TAKEN].name) != 0) {
+        fprintf(out, "fragments:\n");
+        print_counters(out, fragments, fb_fragment_texts, FB_FRAGMENT_COUNT);
+    }
     print_events(out, report);
     if (json_object_size(violations) != 0) {
         fprintf(out, "VIOLATIONS by workers:\n");

@@ -148,7 +148,7 @@ static inline struct fragment piece(uint32_t id, unsigned offset, unsigned lengt
                              .more = more};
 }
 
-static inline uint64_t counter(enum fragments_counter c) {
+static inline uint64_t counter(enum fb_fragment_counter c) {
     return tracker.counters[c];
 }
 

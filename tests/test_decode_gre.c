@@ -212,15 +212,22 @@ static void l2tp3_that_shows_nothing_is_no_tunnel(void **state) {
     assert_around(&d, 115, FB_DECODE_OK);
 }
 
-static void fragments_of_gre_are_not_looked_into(void **state) {
+static void first_fragments_of_gre_are_looked_into(void **state) {
     (void)state;
     struct frame in = carried(&gre_cases[0]);
     struct frame f = in_ip(false, GRE, &in);
     f.bytes[ETHERNET + 6] = 0x20;
     struct decoded d = decoded(&f);
     assert_reason(&d, FB_DECODE_FRAGMENT_FIRST);
+    assert_int_equal(d.proto, 6);
+    assert_int_equal(d.flags, FB_F_FRAGMENT | FB_F_TUNNEL);
+    assert_int_equal(d.fragment_off, ETHERNET);
+    f.bytes[ETHERNET + 7] = 1;
+    d = decoded(&f);
+    assert_reason(&d, FB_DECODE_FRAGMENT_LATER);
     assert_int_equal(d.proto, GRE);
     assert_int_equal(d.flags, FB_F_FRAGMENT);
+    assert_int_equal(d.fragment_off, ETHERNET);
 }
 
 static void samples_mirror_and_may_be_cut_anywhere(void **state) {
@@ -243,7 +250,7 @@ int main(void) {
         cmocka_unit_test(gre_with_a_wrong_header_keeps_the_flow_around_it),
         cmocka_unit_test(length_of_pptp_cuts_what_is_behind_it),
         cmocka_unit_test(l2tp3_that_shows_nothing_is_no_tunnel),
-        cmocka_unit_test(fragments_of_gre_are_not_looked_into),
+        cmocka_unit_test(first_fragments_of_gre_are_looked_into),
         cmocka_unit_test(samples_mirror_and_may_be_cut_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,11 @@ static void assert_both_ways_agree(const uint8_t *frame, uint32_t caplen, uint32
     uint16_t *offsets[] = {&b.l3_off, &b.l4_off, &b.payload_off};
     for (int i = 0; i < 3; i++)
         *offsets[i] = *offsets[i] == FB_NO_OFFSET ? FB_NO_OFFSET : (uint16_t)(*offsets[i] + before);
+    if ((b.flags & FB_F_FRAGMENT) != 0) {
+        b.fragment_off = (uint16_t)(b.fragment_off + before);
+        if (b.fragment_extension_off != 0)
+            b.fragment_extension_off = (uint16_t)(b.fragment_extension_off + before);
+    }
     assert_memory_equal(&a, &b, sizeof a);
 }
 

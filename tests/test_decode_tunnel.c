@@ -48,7 +48,7 @@ static void broken_transport_inside_keeps_the_addresses_inside(void **state) {
     assert_int_equal(low_port(&d), 0);
 }
 
-static void outer_fragments_are_not_looked_into(void **state) {
+static void of_outer_fragments_the_first_is_looked_into(void **state) {
     static const uint16_t fields[] = {0x2000, 0x2005, 0x0005};
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
@@ -57,9 +57,10 @@ static void outer_fragments_are_not_looked_into(void **state) {
         f.bytes[ETHERNET + 7] = LOW(fields[i]);
         struct decoded d = decoded(&f);
         assert_reason(&d, i == 0 ? FB_DECODE_FRAGMENT_FIRST : FB_DECODE_FRAGMENT_LATER);
-        assert_int_equal(d.flags, FB_F_FRAGMENT);
-        assert_int_equal(d.l3_off, ETHERNET);
-        assert_int_equal(d.proto, 4);
+        assert_int_equal(d.flags, i == 0 ? FB_F_FRAGMENT | FB_F_TUNNEL : FB_F_FRAGMENT);
+        assert_int_equal(d.l3_off, i == 0 ? ETHERNET + IP4 : ETHERNET);
+        assert_int_equal(d.fragment_off, ETHERNET);
+        assert_int_equal(d.proto, i == 0 ? 6 : 4);
     }
 }
 
@@ -94,7 +95,7 @@ int main(void) {
         cmocka_unit_test(ip_in_ip_is_opened_in_all_four_ways),
         cmocka_unit_test(what_makes_no_sense_inside_leaves_the_flow_outside),
         cmocka_unit_test(broken_transport_inside_keeps_the_addresses_inside),
-        cmocka_unit_test(outer_fragments_are_not_looked_into),
+        cmocka_unit_test(of_outer_fragments_the_first_is_looked_into),
         cmocka_unit_test(inner_fragments_are_told),
         cmocka_unit_test(nested_tunnels_are_opened_up_to_their_bound),
     };

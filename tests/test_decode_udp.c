@@ -240,15 +240,19 @@ static void what_is_no_ip_inside_leaves_the_flow_outside(void **state) {
     assert_plain_udp(&d, FB_DECODE_TUNNEL_INNER);
 }
 
-static void fragments_of_udp_are_not_looked_into(void **state) {
+static void first_fragments_of_udp_are_looked_into(void **state) {
     (void)state;
     struct frame f = to_port(4789, &cases[0].t);
     f.bytes[ETHERNET + 6] = 0x20;
     struct decoded d = decoded(&f);
     assert_reason(&d, FB_DECODE_FRAGMENT_FIRST);
+    assert_int_equal(d.flags, FB_F_FRAGMENT | FB_F_TUNNEL);
+    assert_true(d.l3_off > ETHERNET + IP4 + UDP_HEADER);
+    assert_int_equal(d.fragment_off, ETHERNET);
+    f.bytes[ETHERNET + 7] = 1;
+    d = decoded(&f);
+    assert_reason(&d, FB_DECODE_FRAGMENT_LATER);
     assert_int_equal(d.flags, FB_F_FRAGMENT);
-    assert_int_equal(d.l4_off, ETHERNET + IP4);
-    assert_int_equal(high_port(&d), 4789);
 }
 
 /* Behind UDP's length, and behind a tunnel's own, nothing is read. */
@@ -299,7 +303,7 @@ int main(void) {
         cmocka_unit_test(no_other_port_is_one_of_a_tunnel),
         cmocka_unit_test(port_without_the_right_header_is_plain_udp),
         cmocka_unit_test(what_is_no_ip_inside_leaves_the_flow_outside),
-        cmocka_unit_test(fragments_of_udp_are_not_looked_into),
+        cmocka_unit_test(first_fragments_of_udp_are_looked_into),
         cmocka_unit_test(lengths_cut_what_is_behind_them),
         cmocka_unit_test(lengths_of_zero_inside_mean_to_the_end_of_what_is_around),
         cmocka_unit_test(samples_mirror_and_may_be_cut_anywhere),

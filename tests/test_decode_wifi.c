@@ -128,8 +128,15 @@ static void wrong_capture_headers_are_told(void **state) {
         assert_reason(&d, FB_DECODE_LINK_SHORT);
     }
     struct frame f = {0};
+    ADD(&f, 0, 0, 7, 0, 0, 0, 0, 8, 1, 0, 0, ADDRESSES, SNAP4); /* a length within itself */
+    add_inner(&f, false);
+    struct decoded d = decoded_as(&f, LINK_RADIOTAP);
+    assert_reason(&d, FB_DECODE_LINK_SHORT);
+    d = decoded_as(&f, LINK_PPI);
+    assert_reason(&d, FB_DECODE_LINK_SHORT);
+    f.n = 0;
     ADD(&f, 0, 0, 8, 0, 195, 0, 0, 0, 1, 2); /* PPI with 802.15.4 inside */
-    struct decoded d = decoded_as(&f, LINK_PPI);
+    d = decoded_as(&f, LINK_PPI);
     assert_reason(&d, FB_DECODE_NON_IP);
 }
 

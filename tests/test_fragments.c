@@ -56,12 +56,12 @@ static void while_frames_are_leaving_every_fragment_is_refused(void **state) {
     assert_int_equal(fragments_offer(&tracker, &f, &frame, 2, now, &decoded), FRAGMENT_REFUSED);
     assert_int_equal(fragments_offer(&tracker, &other, &frame, 2, now, &decoded), FRAGMENT_REFUSED);
     assert_memory_equal(&decoded, &before, sizeof before);
-    assert_int_equal(counter(FRAGMENTS_TAKEN), 1);
+    assert_int_equal(counter(FB_FRAGMENT_TAKEN), 1);
     let_out();
     expect("1", 5);
     assert_int_equal(fragments_offer(&tracker, &f, &frame, 2, now, &decoded), FRAGMENT_PASSES);
-    assert_int_equal(counter(FRAGMENTS_DATAGRAMS), 1);
-    assert_int_equal(counter(FRAGMENTS_TAKEN), 2);
+    assert_int_equal(counter(FB_FRAGMENT_DATAGRAMS), 1);
+    assert_int_equal(counter(FB_FRAGMENT_TAKEN), 2);
 }
 
 static void a_whole_packet_is_passed_and_leaves_no_trace(void **state) {
@@ -69,7 +69,7 @@ static void a_whole_packet_is_passed_and_leaves_no_trace(void **state) {
     struct fragment atomic = piece(7, 0, 16, false);
     assert_false(offer(&atomic, key_with(5, UDP), 1, 100));
     expect("1", 5);
-    assert_int_equal(counter(FRAGMENTS_DATAGRAMS), 0);
+    assert_int_equal(counter(FB_FRAGMENT_DATAGRAMS), 0);
     assert_true(later(7, 16));
     /* Nor does it let out what waits. */
     assert_false(offer(&atomic, key_with(6, UDP), 1, 100));
@@ -84,7 +84,7 @@ static void fragments_after_their_first_go_at_once_under_its_key(void **state) {
     assert_false(later(7, 16));
     assert_false(last(7, 32));
     expect("1 2 3", 5);
-    assert_int_equal(counter(FRAGMENTS_HELD), 0);
+    assert_int_equal(counter(FB_FRAGMENT_HELD), 0);
 }
 
 static void fragments_before_their_first_wait_and_go_right_before_it(void **state) {
@@ -97,10 +97,10 @@ static void fragments_before_their_first_wait_and_go_right_before_it(void **stat
     assert_false(first(7, 5));
     expect("1 2 3 4", 5);
     assert_int_equal(fragments_held(&tracker), 0);
-    assert_int_equal(counter(FRAGMENTS_BY_FIRST), 3);
+    assert_int_equal(counter(FB_FRAGMENT_BY_FIRST), 3);
     assert_true(later(8, 16));
     assert_int_equal(fragments_held(&tracker), 1);
-    assert_int_equal(counter(FRAGMENTS_PEAK), 3);
+    assert_int_equal(counter(FB_FRAGMENT_PEAK), 3);
 }
 
 static void what_differs_in_any_part_of_its_identity_is_another_datagram(void **state) {
@@ -150,7 +150,7 @@ static void datagrams_of_one_hash_chain_are_told_apart(void **state) {
     for (uint32_t id = 1; id < 60; id += 3)
         assert_false(later(id, 16));
     expire_at(31);
-    assert_int_equal(counter(FRAGMENTS_EXPIRED), 40);
+    assert_int_equal(counter(FB_FRAGMENT_EXPIRED), 40);
     delivered_count = 0;
     for (uint32_t id = 1; id < 60; id += 3) {
         char number[16];
@@ -172,7 +172,7 @@ static void a_first_fragment_without_ports_is_learned_as_it_is(void **state) {
     /* One with ports after it changes nothing (RFC 1858). */
     assert_false(first(7, 5));
     expect("4", 0);
-    assert_int_equal(counter(FRAGMENTS_OTHER_FIRST), 1);
+    assert_int_equal(counter(FB_FRAGMENT_OTHER_FIRST), 1);
 }
 
 static void what_is_given_up_goes_by_what_came_first_and_later_ones_too(void **state) {
@@ -195,8 +195,9 @@ static void what_is_given_up_goes_by_what_came_first_and_later_ones_too(void **s
 }
 
 static struct decoded decoded_from(const uint8_t *bytes, uint32_t n, struct fragment *f) {
+    static const struct decode_options options = {.outer = false};
     struct decoded decoded;
-    decode(bytes, n, LINK_IPV4, &decoded);
+    decode(bytes, n, LINK_IPV4, &options, &decoded);
     assert_int_equal(decoded.flags, FB_F_FRAGMENT);
     assert_true(fragment_read(bytes, n, decoded.l3_off, 0, 0, f));
     return decoded;
@@ -222,7 +223,7 @@ static void key_and_direction_are_those_that_the_decoder_gave_the_first(void **s
     assert_int_equal(fragments_offer(&tracker, &f, &frame, 2, now, &two), FRAGMENT_PASSES);
     assert_memory_equal(&two.key, &before.key, sizeof two.key);
     assert_int_equal(two.swapped, 1);
-    assert_int_equal(counter(FRAGMENTS_COMPLETE), 1);
+    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 1);
 }
 
 /* ---- time ---- */
@@ -236,7 +237,7 @@ static void a_datagram_waits_for_the_timeout_and_no_longer(void **state) {
     expect("", 0);
     expire_at(31);
     expect("1 2", 0);
-    assert_int_equal(counter(FRAGMENTS_BY_TIME), 2);
+    assert_int_equal(counter(FB_FRAGMENT_BY_TIME), 2);
     assert_int_equal(fragments_held(&tracker), 0);
     assert_false(first(7, 5));
     expect("3", 0);
@@ -250,13 +251,13 @@ static void a_datagram_that_is_overdue_is_found_so_by_its_next_fragment(void **s
     assert_false(first(7, 5));
     assert_false(later(8, 32));
     expect("1 3 2 4", 0);
-    assert_int_equal(counter(FRAGMENTS_BY_TIME), 2);
+    assert_int_equal(counter(FB_FRAGMENT_BY_TIME), 2);
     /* And one that is known. */
     assert_false(first(9, 5));
     now = 61;
     assert_true(later(9, 16));
     expect("5", 5);
-    assert_int_equal(counter(FRAGMENTS_EXPIRED), 1);
+    assert_int_equal(counter(FB_FRAGMENT_EXPIRED), 1);
 }
 
 static void a_datagram_is_remembered_until_it_was_idle_for_the_timeout(void **state) {
@@ -274,7 +275,7 @@ static void a_datagram_is_remembered_until_it_was_idle_for_the_timeout(void **st
     assert_false(first(7, 6));
     expect("8", 0);
     expire_at(now + 30);
-    assert_int_equal(counter(FRAGMENTS_ACTIVE), 0);
+    assert_int_equal(counter(FB_FRAGMENT_ACTIVE), 0);
     assert_false(first(7, 6));
     expect("9", 6);
 }
@@ -309,7 +310,7 @@ static void expiry_does_a_bounded_number_of_datagrams_a_call(void **state) {
     assert_int_equal(delivered_count, FRAGMENTS_EXPIRE_BUDGET);
     expire_at(31);
     assert_int_equal(delivered_count, 100);
-    assert_int_equal(counter(FRAGMENTS_EXPIRED), 2 * FRAGMENTS_EXPIRE_BUDGET - 100);
+    assert_int_equal(counter(FB_FRAGMENT_EXPIRED), 2 * FRAGMENTS_EXPIRE_BUDGET - 100);
 }
 
 /* ---- one identification, two datagrams ---- */
@@ -322,22 +323,22 @@ static void a_second_first_with_other_ports_goes_where_the_first_went(void **sta
     assert_false(first(7, 5));
     assert_false(later(7, 16));
     expect("1 2 3 4", 5);
-    assert_int_equal(counter(FRAGMENTS_OTHER_FIRST), 1);
-    assert_int_equal(counter(FRAGMENTS_REUSED), 0);
+    assert_int_equal(counter(FB_FRAGMENT_OTHER_FIRST), 1);
+    assert_int_equal(counter(FB_FRAGMENT_REUSED), 0);
 }
 
 static void after_a_complete_datagram_a_first_begins_a_new_one(void **state) {
     (void)state;
     assert_true(last(7, 16));
     assert_false(first(7, 5));
-    assert_int_equal(counter(FRAGMENTS_COMPLETE), 1);
+    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 1);
     expect("1 2", 5);
     assert_false(first(7, 6));
     assert_false(last(7, 16));
     expect("3 4", 6);
-    assert_int_equal(counter(FRAGMENTS_COMPLETE), 2);
-    assert_int_equal(counter(FRAGMENTS_REUSED), 1);
-    assert_int_equal(counter(FRAGMENTS_OTHER_FIRST), 0);
+    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 2);
+    assert_int_equal(counter(FB_FRAGMENT_REUSED), 1);
+    assert_int_equal(counter(FB_FRAGMENT_OTHER_FIRST), 0);
 }
 
 static void after_one_that_was_given_up_only_when_complete_and_idle(void **state) {
@@ -352,7 +353,7 @@ static void after_one_that_was_given_up_only_when_complete_and_idle(void **state
     now += 4;
     assert_false(first(7, 6));
     expect("4", 6);
-    assert_int_equal(counter(FRAGMENTS_COMPLETE), 1);
+    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 1);
     assert_true(last(8, 16));
     fragments_release_all(&tracker);
     assert_false(first(8, 5));
@@ -366,7 +367,7 @@ static void after_a_while_a_first_with_other_ports_begins_a_new_one(void **state
     assert_false(first(7, 5));
     now += 4;
     assert_false(first(7, 5)); /* the same ports: nothing new */
-    assert_int_equal(counter(FRAGMENTS_REUSED), 0);
+    assert_int_equal(counter(FB_FRAGMENT_REUSED), 0);
     now += 3;
     assert_false(later(7, 16));
     now += 3;
@@ -376,7 +377,7 @@ static void after_a_while_a_first_with_other_ports_begins_a_new_one(void **state
     assert_false(first(7, 6));
     assert_false(later(7, 16));
     expect("5 6", 6);
-    assert_int_equal(counter(FRAGMENTS_REUSED), 1);
+    assert_int_equal(counter(FB_FRAGMENT_REUSED), 1);
 }
 
 static void a_later_fragment_of_a_complete_one_is_a_duplicate_for_a_while(void **state) {
@@ -390,19 +391,19 @@ static void a_later_fragment_of_a_complete_one_is_a_duplicate_for_a_while(void *
     assert_true(last(7, 16));
     assert_false(first(7, 6));
     expect("4 5", 6);
-    assert_int_equal(counter(FRAGMENTS_COMPLETE), 2);
+    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 2);
 }
 
 /* ---- counters ---- */
 
 static void every_counter_has_a_name_and_a_sentence_of_its_own(void **state) {
     (void)state;
-    for (unsigned i = 0; i < FRAGMENTS_COUNT; i++) {
-        const char *name = fragments_texts[i].name;
+    for (unsigned i = 0; i < FB_FRAGMENT_COUNT; i++) {
+        const char *name = fb_fragment_texts[i].name;
         assert_int_equal(strspn(name, "abcdefghijklmnopqrstuvwxyz_"), strlen(name));
         for (unsigned j = 0; j < i; j++) {
-            assert_string_not_equal(name, fragments_texts[j].name);
-            assert_string_not_equal(fragments_texts[i].text, fragments_texts[j].text);
+            assert_string_not_equal(name, fb_fragment_texts[j].name);
+            assert_string_not_equal(fb_fragment_texts[i].text, fb_fragment_texts[j].text);
         }
     }
 }

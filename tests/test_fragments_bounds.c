@@ -15,7 +15,7 @@ static void a_full_buffer_gives_up_the_datagram_that_waits_longest(void **state)
     assert_true(later(3, 16)); /* room for eight: 1 goes, all of it */
     expect("1 3 5 7", 0);
     assert_int_equal(fragments_held(&tracker), 5);
-    assert_int_equal(counter(FRAGMENTS_BY_FULL), 4);
+    assert_int_equal(counter(FB_FRAGMENT_BY_FULL), 4);
     assert_false(first(1, 5));
     expect("10", 0);
     assert_false(first(2, 6));
@@ -101,7 +101,7 @@ static void frames_are_let_out_in_bursts_no_larger_than_asked(void **state) {
     fragments_release_all(&tracker);
     assert_int_equal(let_out_burst(LOOP_BURST), 2);
     expect("4 5", 0);
-    assert_int_equal(counter(FRAGMENTS_BY_END), 5);
+    assert_int_equal(counter(FB_FRAGMENT_BY_END), 5);
 }
 
 static void what_is_let_go_while_frames_leave_goes_behind_them(void **state) {
@@ -159,10 +159,10 @@ static void a_full_table_forgets_the_cheapest_and_of_those_the_oldest(void **sta
     } expected[] = {{1, 0, 0}, {2, 0, 0}, {2, 1, 0}, {2, 2, 0}, {2, 3, 0}, {2, 4, 0}};
     for (unsigned i = 0; i < 6; i++) {
         assert_false(first(100 + i, 5));
-        assert_int_equal(counter(FRAGMENTS_EVICTED_DONE), expected[i].evicted_done);
-        assert_int_equal(counter(FRAGMENTS_EVICTED), expected[i].evicted);
-        assert_int_equal(counter(FRAGMENTS_BY_EVICTION), 0);
-        assert_int_equal(counter(FRAGMENTS_ACTIVE), 8);
+        assert_int_equal(counter(FB_FRAGMENT_EVICTED_DONE), expected[i].evicted_done);
+        assert_int_equal(counter(FB_FRAGMENT_EVICTED), expected[i].evicted);
+        assert_int_equal(counter(FB_FRAGMENT_BY_EVICTION), 0);
+        assert_int_equal(counter(FB_FRAGMENT_ACTIVE), 8);
     }
     /* 5 and 8 went; 3 and 4 wait to this day. */
     assert_int_equal(fragments_held(&tracker), 2);
@@ -200,13 +200,13 @@ static void a_datagram_that_waits_is_let_out_before_it_is_forgotten(void **state
     assert_true(later(1, 32));
     assert_true(later(2, 16));
     expect("1 2", 0);
-    assert_int_equal(counter(FRAGMENTS_BY_EVICTION), 2);
+    assert_int_equal(counter(FB_FRAGMENT_BY_EVICTION), 2);
     assert_false(first(3, 5));
     assert_int_equal(delivered_count, 2);
     assert_int_equal(delivered[0].number, 3);
     assert_int_equal(delivered[1].number, 4);
     assert_int_equal(fragments_held(&tracker), 0);
-    assert_int_equal(counter(FRAGMENTS_ACTIVE), 1);
+    assert_int_equal(counter(FB_FRAGMENT_ACTIVE), 1);
 }
 
 static void a_flood_of_later_fragments_leaves_known_datagrams_alone(void **state) {
@@ -216,7 +216,7 @@ static void a_flood_of_later_fragments_leaves_known_datagrams_alone(void **state
     for (uint32_t id = 100; id < 20000; id++) {
         assert_true(later(id, 16));
         assert_true(fragments_held(&tracker) <= 8);
-        assert_true(counter(FRAGMENTS_ACTIVE) <= 16);
+        assert_true(counter(FB_FRAGMENT_ACTIVE) <= 16);
     }
     assert_int_equal(delivered_count, 7 + 19900 - 8);
     delivered_count = 0;

@@ -109,10 +109,10 @@ static void duplicates_and_overlaps_count_once(void **state) {
         assert_false(last(7, 64));
         assert_false(offer(&overlap, key_with(0, UDP), 0, 100));
     }
-    assert_int_equal(counter(FRAGMENTS_COMPLETE), 0);
+    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 0);
     overlap = piece(7, 24, 48, true);
     assert_false(offer(&overlap, key_with(0, UDP), 0, 100));
-    assert_int_equal(counter(FRAGMENTS_COMPLETE), 1);
+    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 1);
 }
 
 static void a_fragment_without_bytes_completes_nothing(void **state) {
@@ -123,10 +123,10 @@ static void a_fragment_without_bytes_completes_nothing(void **state) {
     /* A last one whose length is not known does not say where the datagram ends. */
     f.more = false;
     assert_false(offer(&f, key_with(0, UDP), 0, 100));
-    assert_int_equal(counter(FRAGMENTS_COMPLETE), 0);
+    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 0);
     f = piece(7, 16, 3, false);
     assert_false(offer(&f, key_with(0, UDP), 0, 100));
-    assert_int_equal(counter(FRAGMENTS_COMPLETE), 1);
+    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 1);
 }
 
 static void a_first_fragment_without_bytes_hides_none_that_were_seen(void **state) {
@@ -134,9 +134,9 @@ static void a_first_fragment_without_bytes_hides_none_that_were_seen(void **stat
     struct fragment f = piece(7, 0, 0, true);
     assert_true(last(7, 16));
     assert_false(offer(&f, key_with(5, UDP), 1, 100));
-    assert_int_equal(counter(FRAGMENTS_COMPLETE), 0);
+    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 0);
     assert_false(first(7, 5));
-    assert_int_equal(counter(FRAGMENTS_COMPLETE), 1);
+    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 1);
 }
 
 static void bytes_beyond_a_multiple_of_eight_count_only_at_the_end(void **state) {
@@ -144,7 +144,7 @@ static void bytes_beyond_a_multiple_of_eight_count_only_at_the_end(void **state)
     struct fragment f = piece(7, 0, 15, true);
     assert_false(offer(&f, key_with(5, UDP), 1, 100));
     assert_false(last(7, 16));
-    assert_int_equal(counter(FRAGMENTS_COMPLETE), 0);
+    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 0);
 }
 
 static void offsets_at_their_end_are_sound(void **state) {
@@ -155,9 +155,9 @@ static void offsets_at_their_end_are_sound(void **state) {
     f = piece(7, 65528, 65535, true);
     assert_false(offer(&f, key_with(0, UDP), 0, 100));
     f = piece(7, 16, 65512, true);
-    assert_int_equal(counter(FRAGMENTS_COMPLETE), 0);
+    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 0);
     assert_false(offer(&f, key_with(0, UDP), 0, 100));
-    assert_int_equal(counter(FRAGMENTS_COMPLETE), 1);
+    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 1);
 }
 
 static void six_fragments_are_complete_with_the_last_in_any_order(void **state) {
@@ -169,11 +169,11 @@ static void six_fragments_are_complete_with_the_last_in_any_order(void **state) 
             unsigned i = rest % n;
             rest /= n;
             struct fragment f = piece(code, left[i] * 16, 16, left[i] != 5);
-            assert_int_equal(counter(FRAGMENTS_COMPLETE), code);
+            assert_int_equal(counter(FB_FRAGMENT_COMPLETE), code);
             offer(&f, key_with(left[i] == 0 ? 5 : 0, UDP), 1, 60);
             left[i] = left[n - 1];
         }
-        assert_int_equal(counter(FRAGMENTS_COMPLETE), code + 1);
+        assert_int_equal(counter(FB_FRAGMENT_COMPLETE), code + 1);
         expect("1 2 3 4 5 6", 5);
     }
 }
@@ -189,11 +189,11 @@ static void any_number_is_complete_in_ascending_and_descending_order(void **stat
         for (unsigned i = 0; i < n; i++) {
             unsigned at = id == 0 ? i : n - 1 - i;
             struct fragment f = piece(id, at * 16, 16, at != n - 1);
-            assert_int_equal(counter(FRAGMENTS_COMPLETE), id);
+            assert_int_equal(counter(FB_FRAGMENT_COMPLETE), id);
             assert_int_equal(offer(&f, key_with(at == 0 ? 5 : 0, UDP), 1, 60), at != 0 && id == 1);
         }
     }
-    assert_int_equal(counter(FRAGMENTS_COMPLETE), 2);
+    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 2);
     assert_int_equal(delivered_count, 2 * n);
 }
 
@@ -201,11 +201,11 @@ static void gaps_that_were_closed_leave_room_for_others(void **state) {
     (void)state;
     static const unsigned order[] = {0, 2, 4, 1, 3, 6, 8, 7, 5, 9};
     for (unsigned i = 0; i < 10; i++) {
-        assert_int_equal(counter(FRAGMENTS_COMPLETE), 0);
+        assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 0);
         struct fragment f = piece(7, order[i] * 16, 16, order[i] != 9);
         offer(&f, key_with(order[i] == 0 ? 5 : 0, UDP), order[i] == 0, 100);
     }
-    assert_int_equal(counter(FRAGMENTS_COMPLETE), 1);
+    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 1);
 }
 
 static void too_many_gaps_make_a_datagram_complete_late_but_not_early(void **state) {
@@ -215,15 +215,15 @@ static void too_many_gaps_make_a_datagram_complete_late_but_not_early(void **sta
         assert_false(later(7, at * 16));
     assert_false(last(7, 20 * 16));
     for (unsigned at = 1; at < 20; at += 2) {
-        assert_int_equal(counter(FRAGMENTS_COMPLETE), 0);
+        assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 0);
         assert_false(later(7, at * 16));
     }
-    assert_int_equal(counter(FRAGMENTS_COMPLETE), 0);
+    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 0);
     for (unsigned at = 1; at < 20; at++)
         assert_false(later(7, at * 16));
-    assert_int_equal(counter(FRAGMENTS_COMPLETE), 0);
+    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 0);
     assert_false(last(7, 20 * 16));
-    assert_int_equal(counter(FRAGMENTS_COMPLETE), 1);
+    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 1);
 }
 
 int main(void) {

@@ -289,13 +289,13 @@ static void compare_state(void) {
     unsigned alive = 0, blocks, frames = model_held(&blocks);
     for (unsigned i = 0; i < limits.max_datagrams; i++)
         alive += model[i].alive;
-    assert_int_equal(counter(FRAGMENTS_ACTIVE), alive);
+    assert_int_equal(counter(FB_FRAGMENT_ACTIVE), alive);
     assert_int_equal(fragments_held(&tracker), frames + tracker.leaving_frames);
     assert_true(fragments_held(&tracker) <= limits.max_frames);
-    assert_int_equal(counter(FRAGMENTS_HELD),
-                     counter(FRAGMENTS_BY_FIRST) + counter(FRAGMENTS_BY_TIME) +
-                         counter(FRAGMENTS_BY_FULL) + counter(FRAGMENTS_BY_EVICTION) +
-                         counter(FRAGMENTS_BY_END) + frames);
+    assert_int_equal(counter(FB_FRAGMENT_HELD),
+                     counter(FB_FRAGMENT_BY_FIRST) + counter(FB_FRAGMENT_BY_TIME) +
+                         counter(FB_FRAGMENT_BY_FULL) + counter(FB_FRAGMENT_BY_EVICTION) +
+                         counter(FB_FRAGMENT_BY_END) + frames);
 }
 
 static void step(const struct run *run) {
@@ -342,7 +342,7 @@ static void random_run(const struct run *run) {
     assert_int_equal(fragments_held(&tracker), 0);
     assert_int_equal(tracker.blocks_used, 0);
     assert_int_equal(tracker.leaving_blocks, 0);
-    assert_int_equal(counter(FRAGMENTS_TAKEN), sent);
+    assert_int_equal(counter(FB_FRAGMENT_TAKEN), sent);
 }
 
 /* ---- what is promised ---- */
@@ -395,7 +395,7 @@ static void with_room_and_time_every_datagram_goes_to_its_flow(void **state) {
     random_run(&run);
     every_frame_went_once_and_in_order();
     every_datagram_went_under_one_key(true);
-    assert_true(counter(FRAGMENTS_BY_FIRST) > 500);
+    assert_true(counter(FB_FRAGMENT_BY_FIRST) > 500);
 }
 
 static void with_little_room_every_datagram_still_goes_one_way(void **state) {
@@ -411,13 +411,13 @@ static void with_little_room_every_datagram_still_goes_one_way(void **state) {
     random_run(&run);
     every_frame_went_once_and_in_order();
     every_datagram_went_under_one_key(false);
-    assert_true(counter(FRAGMENTS_BY_FULL) > 500);
+    assert_true(counter(FB_FRAGMENT_BY_FULL) > 500);
 }
 
 /* Small tables, short times and few identifications, so that everything happens. */
 static void bounds_and_reuse_agree_with_the_model(void **state) {
     (void)state;
-    uint64_t total[FRAGMENTS_COUNT] = {0};
+    uint64_t total[FB_FRAGMENT_COUNT] = {0};
     random_begin(3);
     for (unsigned i = 0; i < 16; i++) {
         struct run run = {.config = {.max_datagrams = 1 + random_below(i % 2 == 0 ? 12 : 60),
@@ -431,12 +431,12 @@ static void bounds_and_reuse_agree_with_the_model(void **state) {
                           .long_frames = 10 + random_below(100)};
         random_run(&run);
         every_frame_went_once_and_in_order();
-        for (unsigned c = 0; c < FRAGMENTS_COUNT; c++)
+        for (unsigned c = 0; c < FB_FRAGMENT_COUNT; c++)
             total[c] += counter(c);
     }
-    for (unsigned c = 0; c < FRAGMENTS_COUNT; c++)
+    for (unsigned c = 0; c < FB_FRAGMENT_COUNT; c++)
         if (total[c] < 16)
-            fail_msg("%s hardly ever came up", fragments_texts[c].name);
+            fail_msg("%s hardly ever came up", fb_fragment_texts[c].name);
 }
 
 int main(void) {

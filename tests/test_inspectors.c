@@ -161,7 +161,8 @@ static void record_writes_one_line_a_packet(void **state) {
                         "7\t5\t1:d/FP5EW3wiY1vCndhwleRRKHowQ=\t42\t3\t0\t17\t-\n"
                         "7\t5\t1:d/FP5EW3wiY1vCndhwleRRKHowQ=\t42\t3\t1\t17\tstart,mid-stream\n"
                         "7\t5\t-\t42\t3\t1\t-\tstart,gap,redelivered,mid-stream,fragment,"
-                        "truncated,tunnel,malformed\n");
+                        "truncated,tunnel,malformed,"
+                        "icmp-error\n");
     ops->close(self);
 }
 

@@ -15,7 +15,8 @@
     X(OK, "ok", "all headers up to the transport layer are whole")                                 \
     X(NON_IP, "non_ip", "no IP header: keyed by MAC addresses and ethertype")                      \
     X(FRAGMENT_FIRST, "fragment_first", "first fragment of a datagram")                            \
-    X(FRAGMENT_LATER, "fragment_later", "later fragment: keyed by addresses and protocol")         \
+    X(FRAGMENT_LATER, "fragment_later", "later fragment: goes with the first of its datagram")     \
+    X(ICMP_ERROR, "icmp_error", "ICMP or ICMPv6 error: goes with the flow that it quotes")         \
     X(NO_NEXT_HEADER, "no_next_header", "IPv6 header chain ends with no next header (59)")         \
     X(LINK_SHORT, "link_short", "link-layer header cut short")                                     \
     X(VLAN_SHORT, "vlan_short", "VLAN or other bridge tag cut short")                              \
@@ -113,6 +114,25 @@
     X(GAP_PACKETS, "self_gap_packets", "packets reported lost before one that was delivered")      \
     X(PARKS, "self_parks", "times it went to sleep")
 
+/* IP fragments: what the tracker of datagrams did. */
+#define FB_FRAGMENT_COUNTERS(X)                                                                    \
+    X(TAKEN, "taken", "fragments taken: passed or held")                                           \
+    X(HELD, "held", "later fragments that had to wait for their first")                            \
+    X(PEAK, "held_peak", "most frames held at once")                                               \
+    X(BY_FIRST, "released_by_first", "held ones that went when their first fragment came")         \
+    X(BY_TIME, "released_by_time", "held ones whose first fragment did not come in time")          \
+    X(BY_FULL, "released_by_full", "held ones that went because the buffer was full")              \
+    X(BY_EVICTION, "released_by_eviction", "held ones of datagrams that were forgotten")           \
+    X(BY_END, "released_by_end", "held ones when the input ended")                                 \
+    X(DATAGRAMS, "datagrams", "fragmented datagrams begun")                                        \
+    X(ACTIVE, "datagrams_active", "datagrams tracked now")                                         \
+    X(COMPLETE, "datagrams_complete", "datagrams of which every byte was seen")                    \
+    X(EXPIRED, "datagrams_expired", "datagrams without a fragment for the timeout")                \
+    X(EVICTED_DONE, "evicted_complete", "complete datagrams forgotten for want of room")           \
+    X(EVICTED, "evicted", "other datagrams forgotten for want of room")                            \
+    X(REUSED, "id_reused", "datagrams begun under the identification of an older one")             \
+    X(OTHER_FIRST, "other_first", "first fragments unlike the first one learned: it stayed")
+
 enum fb_decode_reason {
 #define X(id, name, text) FB_DECODE_##id,
     FB_DECODE_REASONS(X)
@@ -149,6 +169,12 @@ enum fb_lane_counter {
 #undef X
         FB_LANE_COUNT
 };
+enum fb_fragment_counter {
+#define X(id, name, text) FB_FRAGMENT_##id,
+    FB_FRAGMENT_COUNTERS(X)
+#undef X
+        FB_FRAGMENT_COUNT
+};
 enum fb_worker_counter {
 #define X(id, name, text) FB_WORKER_##id,
     FB_WORKER_COUNTERS(X)
@@ -168,6 +194,7 @@ extern const struct fb_counter_text fb_drop_texts[FB_DROP_COUNT];
 extern const struct fb_counter_text fb_violation_texts[FB_VIOLATION_COUNT];
 extern const struct fb_counter_text fb_run_texts[FB_RUN_COUNT];
 extern const struct fb_counter_text fb_lane_texts[FB_LANE_COUNT];
+extern const struct fb_counter_text fb_fragment_texts[FB_FRAGMENT_COUNT];
 extern const struct fb_counter_text fb_worker_texts[FB_WORKER_COUNT];
 
 #endif

@@ -50,6 +50,7 @@ struct fb_snapshot {
     uint64_t ended[FB_END_COUNT];
     uint64_t dropped[FB_DROP_COUNT];
     uint64_t violations[FB_VIOLATION_COUNT];
+    uint64_t fragments[FB_FRAGMENT_COUNT];
     uint64_t lane[FB_MAX_WORKERS][FB_LANE_COUNT];
 };
 #define FB_SNAPSHOT_WORDS (sizeof(struct fb_snapshot) / sizeof(uint64_t))

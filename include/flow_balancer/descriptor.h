@@ -49,7 +49,8 @@ _Static_assert(sizeof(struct fb_desc) == 64, "one descriptor is one cache line")
     X(TUNNEL, "tunnel")           /* the offsets point into a tunnel */                            \
     X(MALFORMED, "malformed")     /* a header was cut short or is not legal */                     \
     X(END, "end")                 /* no packet: the flow has ended */                              \
-    X(SKIP, "skip")               /* to be passed over unseen */
+    X(SKIP, "skip")               /* to be passed over unseen */                                   \
+    X(ICMP_ERROR, "icmp-error")   /* goes with the flow that it quotes, against its direction */
 
 enum fb_desc_flag_bit {
 #define X(id, name) FB_BIT_##id,

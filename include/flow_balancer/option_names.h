@@ -32,6 +32,9 @@
     X("tunnel")                                                                                    \
     X("key-vlan")                                                                                  \
     X("key-tunnel")                                                                                \
+    X("fragment-timeout")                                                                          \
+    X("fragment-frames")                                                                           \
+    X("fragment-bytes")                                                                            \
     X("failover")                                                                                  \
     X("hang")                                                                                      \
     X("quarantine")                                                                                \
