@@ -26,7 +26,6 @@ enum expectation {
  * What cannot be judged right yet. A file that is listed and passes fails the
  * test, so that nothing stays here for longer than its reason.
  */
-#define FRAGMENTS "fragments do not follow their first one yet"
 #define NO_ROW "one frame has an absurd wire length: libpcap gives it, the truth has no row for it"
 
 static const struct {
@@ -34,18 +33,8 @@ static const struct {
     enum expectation expectation;
     const char *reason;
 } excused[] = {
-    {"libtrace__vlan.pcap", FAILS, FRAGMENTS},
-    {"ndpi__dnscrypt-v1-and-resolver-pings.pcap", FAILS, FRAGMENTS},
     {"ndpi__fuzz-2021-10-13.pcap", FAILS, NO_ROW},
-    {"nfstream__ip_fragmented_garbage.pcap", FAILS, FRAGMENTS},
     {"pcpp__clusterfuzz-testcase-minimized-FuzzTarget-5766899836387328.pcap", FAILS, NO_ROW},
-    {"pcpp__ip6_fragments.pcap", MAY_PASS, FRAGMENTS},
-    {"sv__ipv6-malformed-fragments-15-frag-15.pcap", MAY_PASS, FRAGMENTS},
-    {"sv__ipv6-malformed-fragments-32-frag-32.pcap", MAY_PASS, FRAGMENTS},
-    {"tcpdump__afs.pcap", FAILS, FRAGMENTS},
-    {"zeek__gtp1_gn_normal_incl_fragmentation.pcap", FAILS, FRAGMENTS},
-    {"zeek__gtp_ext_header.pcap", MAY_PASS, FRAGMENTS},
-    {"zeek__ipv6-reassembly-state-leak.pcap", MAY_PASS, FRAGMENTS},
 };
 #define EXCUSED (sizeof excused / sizeof *excused)
 
