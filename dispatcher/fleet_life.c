@@ -121,8 +121,10 @@ static void lose(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     lane->losing = false;
     /* A suspect is tried again by the number that it killed, or it would walk through the fleet. */
-    if (lane_first(lane) == LANE_PACKET && fb_desc_deaths(lane_first_desc(lane)) != 0)
+    if (lane_first(lane) == LANE_PACKET && fb_desc_deaths(lane_first_desc(lane)) != 0) {
+        fleet->redelivered--; /* it was to come again, and does not */
         quarantine_first(fleet, worker);
+    }
     fb_warning("worker %u is lost: %" PRIu64 " packets and %u flows of it go to the others", worker,
                lane_waiting(lane), lane->handles.bound);
     fleet_step(fleet, worker, FB_EVENT_LOSE, now_ns);
