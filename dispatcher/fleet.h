@@ -31,9 +31,9 @@
  * before its cursor is judged. The packet under inspection is marked before the
  * next offer; at the second death it is quarantined.
  *
- * A number that nobody claims in time, that its supervisor gives up, or whose
- * worker left at its drain deadline, is lost: it goes on the stack `lost`, and
- * move.c empties the rings there, the last one lost first.
+ * A number that nobody claims in time (while others are ready), that its supervisor gives up, or
+ * whose worker left at its drain deadline, is lost: it goes on the stack `lost`, and move.c empties
+ * the rings there, the last one lost first.
  */
 struct fleet_timing {
     uint64_t failover_ns;      /* UINT64_MAX: never lost for want of a claim */
@@ -61,6 +61,7 @@ struct fleet {
     unsigned lost_known;               /* of these, the flows know */
     uint64_t to_shunt[FB_MAX_WORKERS]; /* ids of flows that have killed too often */
     unsigned to_shunt_count;
+    bool lossless; /* packets wait for room and for workers: the caller's, after fleet_init() */
     bool stopping;
     bool ending; /* no number is offered again, whatever waits */
 };
@@ -99,6 +100,9 @@ unsigned fleet_pick(struct fleet *fleet, uint64_t hash, uint64_t now_ns);
 
 /* Nobody will start this number again: it is lost as soon as it has no process. */
 void fleet_give_up(struct fleet *fleet, unsigned worker, uint64_t now_ns);
+
+/* Nobody is waited for any longer: each number without a process is lost at the next poll. */
+void fleet_forsake(struct fleet *fleet);
 
 /* How many numbers are to have a process, by -w and what was asked for since. */
 unsigned fleet_wanted(const struct fleet *fleet);

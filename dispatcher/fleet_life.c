@@ -149,6 +149,14 @@ void fleet_emptied(struct fleet *fleet, uint64_t now_ns) {
         offer(fleet, worker);
 }
 
+/*
+ * In a lossless run, while nobody could take them, packets and flows are best
+ * off where they are: the next process to come may claim the number.
+ */
+static bool nobody_could_take(const struct fleet *fleet) {
+    return fleet->lossless && fleet->balance.count == 0;
+}
+
 /* Judges what a dead worker left, and offers its number again where that has a use. */
 static void settle(struct fleet *fleet, unsigned worker, bool in_order, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
@@ -175,8 +183,8 @@ static void settle(struct fleet *fleet, unsigned worker, bool in_order, uint64_t
     bool owes = waits || lane->handles.bound != 0 || lane->handles.pending != 0;
     bool is_free = !owes && (in_order || lane->claims == 0 || lane->draining || lane->given_up);
     lane->unclaimed_since_ns = now_ns;
-    if (!is_free &&
-        (lane->losing || lane->draining || lane->given_up || fleet->timing.failover_ns == 0)) {
+    bool at_once = fleet->timing.failover_ns == 0 && !nobody_could_take(fleet);
+    if (!is_free && (lane->losing || lane->draining || lane->given_up || at_once)) {
         lose(fleet, worker, now_ns);
         return;
     }
@@ -203,7 +211,7 @@ static bool is_overdue(const struct fleet *fleet, unsigned worker, uint64_t now_
     const struct lane *lane = &fleet->lanes[worker];
     if (lane->given_up)
         return true;
-    if (now_ns - lane->unclaimed_since_ns < fleet->timing.failover_ns)
+    if (now_ns - lane->unclaimed_since_ns < fleet->timing.failover_ns || nobody_could_take(fleet))
         return false;
     fb_warning("worker %u was not started again within %.1f s", worker,
                seconds(fleet->timing.failover_ns));
@@ -394,6 +402,11 @@ void fleet_give_up(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     lane->given_up = true;
     if (lane->state == FB_STATE_VACANT)
         begin_to_lose(fleet, worker, now_ns);
+}
+
+void fleet_forsake(struct fleet *fleet) {
+    for (unsigned k = 0; k < fleet->count && !fleet->stopping; k++)
+        fleet->lanes[k].given_up = true;
 }
 
 unsigned fleet_wanted(const struct fleet *fleet) {

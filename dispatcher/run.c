@@ -57,7 +57,7 @@ struct run {
     uint64_t first_taken_ns, drained_ns; /* 0: not yet */
     uint64_t polled_ns, snapshot_ns, said_ns;
     uint64_t stuck_at;       /* packets that the worker with the full ring had finished */
-    uint64_t alone_since_ns; /* nobody is alive since; 0: somebody is */
+    uint64_t alone_since_ns; /* when a worker was last seen ready */
     uint64_t drained_to;     /* descriptors finished in all, when the deadline was last set */
     uint64_t deadline_ns;    /* for draining; UINT64_MAX: not stopping */
     unsigned asked;          /* requests and signals that count as one */
@@ -115,6 +115,20 @@ static void obey(struct run *run) {
         run->deadline_ns = now;
 }
 
+/* Whether nobody is alive for longer than may be, or nobody is to come. */
+static bool is_deserted(const struct run *run) {
+    return run->fleet.balance.count == 0 &&
+           (run->loop.now_ns - run->alone_since_ns >= run->options->no_worker_timeout_ns ||
+            fleet_wanted(&run->fleet) == 0);
+}
+
+static void look_for_company(struct run *run) {
+    if (run->fleet.balance.count != 0)
+        run->alone_since_ns = run->loop.now_ns;
+    else if (is_deserted(run))
+        fleet_forsake(&run->fleet);
+}
+
 static void upkeep(struct run *run) {
     uint64_t now = fb_now_ns();
     loop_set_time(&run->loop, now);
@@ -124,6 +138,7 @@ static void upkeep(struct run *run) {
         run->requests.stopping = run->stop;
         requests_poll(&run->requests, now);
         loop_settle(&run->loop);
+        look_for_company(run);
         obey(run);
     }
     if (now - run->snapshot_ns >= SNAPSHOT_EVERY_NS) {
@@ -154,12 +169,16 @@ static void pause_a_little(unsigned waits) {
 
 /* --- the stages of a run ---------------------------------------------------------------------- */
 
+static bool has_process(const struct lane *lane) {
+    return lane->state != FB_STATE_VACANT && lane->state != FB_STATE_DEAD;
+}
+
 /* Whether the packet at which a burst stopped is to be waited for no longer, and why. */
 static bool hopeless(struct run *run, enum loop_stop stop, enum fb_drop_reason *reason) {
     bool late = run->loop.now_ns >= run->deadline_ns;
-    if (stop == LOOP_RING_FULL) {
+    const struct lane *lane = &run->fleet.lanes[run->loop.stopped_worker];
+    if (stop == LOOP_RING_FULL && (run->fleet.balance.count != 0 || has_process(lane))) {
         *reason = FB_DROP_ABANDONED;
-        const struct lane *lane = &run->fleet.lanes[run->loop.stopped_worker];
         uint64_t finished = lane->counters[FB_LANE_INSPECTED];
         if (finished != run->stuck_at) {
             run->stuck_at = finished;
@@ -171,14 +190,12 @@ static bool hopeless(struct run *run, enum loop_stop stop, enum fb_drop_reason *
         return late;
     }
     *reason = FB_DROP_NO_WORKER;
-    if (run->alone_since_ns == 0)
-        run->alone_since_ns = run->loop.now_ns;
-    uint64_t alone_ns = run->loop.now_ns - run->alone_since_ns;
-    if (alone_ns >= run->options->no_worker_timeout_ns || fleet_wanted(&run->fleet) == 0) {
+    if (is_deserted(run)) {
         run->failed = true;
         begin_stop(run);
         return true;
     }
+    uint64_t alone_ns = run->loop.now_ns - run->alone_since_ns;
     if (time_to_say(run))
         fb_warning("no worker is alive: waiting %.0f s more",
                    (double)(run->options->no_worker_timeout_ns - alone_ns) / 1e9);
@@ -217,7 +234,6 @@ static void deliver(struct run *run) {
         stopped_at = run->loop.stopped_at;
         pause_a_little(waits);
     }
-    run->alone_since_ns = 0;
 }
 
 /* Gives all frames of a source's burst, and the fragments that they let out, to the workers. */
@@ -510,6 +526,7 @@ static int set_up(struct run *run) {
     if (error != 0)
         return error;
     run->fleet.quarantine = &run->quarantine;
+    run->fleet.lossless = o->block;
     run->ctl.ctl->flow_table_rung = run->flows.region.rung;
     uint64_t longest_ns = (uint64_t)flow_timeouts_longest_s(&o->timeouts) * 1000 * MS_NS;
     loop_init(&run->loop, &run->fleet, &run->flows, capture_is_live(run->capture), o->block,
@@ -570,6 +587,7 @@ int run_dispatcher(const struct options *options) {
     }
     run->options = options;
     run->deadline_ns = UINT64_MAX;
+    run->alone_since_ns = fb_now_ns();
     run->ctl.region.fd = -1;
     run->flows.region.fd = -1;
     run->fragments.region.fd = -1;
