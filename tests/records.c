@@ -212,6 +212,54 @@ uint64_t expect_flows_in_order(struct records *r, bool with_gaps) {
     return holes;
 }
 
+static int by_flow_and_frame(const void *left, const void *right) {
+    const struct record *a = left, *b = right;
+    if (a->flow != b->flow)
+        return a->flow < b->flow ? -1 : 1;
+    return by_frame(left, right);
+}
+
+/* Judges a row by the one before it in its flow, or NULL, where flows may leave one worker. */
+static const char *moved_row_problem(const struct record *row, const struct record *before,
+                                     unsigned lost) {
+    uint32_t wanted = before == NULL ? 0 : before->seq + 1;
+    if (row->seq != wanted)
+        return problem("flow %" PRIu64 ", frame %" PRIu64 ": sequence %" PRIu32 ", not %" PRIu32,
+                       row->flow, row->frame, row->seq, wanted);
+    if (((row->flags & RECORD_START) != 0) != (before == NULL))
+        return problem("flow %" PRIu64 ", frame %" PRIu64 ": flow start %s", row->flow, row->frame,
+                       before == NULL ? "missing" : "in mid-flow");
+    if (before == NULL || row->worker == before->worker)
+        return before != NULL && row->line <= before->line
+                   ? problem("flow %" PRIu64 ": worker %u had frame %" PRIu64
+                             " before frame %" PRIu64,
+                             row->flow, row->worker, row->frame, before->frame)
+                   : NULL;
+    if (before->worker != lost)
+        return problem("flow %" PRIu64 ", frame %" PRIu64 ": from worker %u to %u", row->flow,
+                       row->frame, before->worker, row->worker);
+    return (row->flags & RECORD_MID_STREAM) == 0
+               ? problem("flow %" PRIu64 ", frame %" PRIu64 ": moved and not mid-stream", row->flow,
+                         row->frame)
+               : NULL;
+}
+
+size_t expect_flows_moved_in_order(struct records *r, unsigned lost) {
+    size_t moved = 0;
+    if (r->count != 0)
+        qsort(r->rows, r->count, sizeof *r->rows, by_flow_and_frame);
+    for (size_t i = 0; i < r->count; i++) {
+        const struct record *row = &r->rows[i], *before = NULL;
+        if (i != 0 && r->rows[i - 1].flow == row->flow)
+            before = &r->rows[i - 1];
+        const char *found = moved_row_problem(row, before, lost);
+        if (found != NULL)
+            fail_msg("%s", found);
+        moved += before != NULL && before->worker != row->worker;
+    }
+    return moved;
+}
+
 /* ---- the trace beside it */
 
 struct keyed {

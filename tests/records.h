@@ -60,6 +60,14 @@ const char *flows_problem(struct records *r, bool with_gaps, uint64_t *holes);
 void expect_frames_once(struct records *r, uint64_t last);
 uint64_t expect_flows_in_order(struct records *r, bool with_gaps);
 
+/*
+ * Every flow in the order of capture over all workers: its sequence rising by
+ * one from 0, `start` on its first row only, each worker's part in order, and
+ * no flow of any worker but `lost` goes on elsewhere. The first row on another
+ * worker is mid-stream. Returns how many flows moved; fails the test otherwise.
+ */
+size_t expect_flows_moved_in_order(struct records *r, unsigned lost);
+
 /* The tuple of each frame of a trace as a small number, the same for both directions. */
 struct trace {
     uint32_t *tuples; /* of frame i + 1 */
