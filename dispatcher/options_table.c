@@ -72,7 +72,9 @@ static const struct poptOption table[] = {
     {"no-worker-timeout", '\0', TEXT, NULL, OPT_NO_WORKER_TIMEOUT,
      "wait while no worker is alive (default 30)", "S"},
     {"drain-timeout", '\0', TEXT, NULL, OPT_DRAIN_TIMEOUT,
-     "wait for the rings to drain at the end (default 30)", "S"},
+     "wait for the rings to drain at the end, and for the flows of a drained worker to end "
+     "(default 30)",
+     "S"},
     {"preload", '\0', FLAG, NULL, OPT_PRELOAD, "load the files into memory first", NULL},
     {"loop", '\0', TEXT, NULL, OPT_LOOP, "read all files N times (default 1)", "N"},
     {"speed", '\0', TEXT, NULL, OPT_SPEED,
