@@ -405,8 +405,11 @@ void fleet_give_up(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
 }
 
 void fleet_forsake(struct fleet *fleet) {
-    for (unsigned k = 0; k < fleet->count && !fleet->stopping; k++)
-        fleet->lanes[k].given_up = true;
+    for (unsigned k = 0; k < fleet->count && !fleet->stopping; k++) {
+        struct lane *lane = &fleet->lanes[k];
+        if (lane->state == FB_STATE_VACANT || lane->state == FB_STATE_DEAD)
+            lane->given_up = true;
+    }
 }
 
 unsigned fleet_wanted(const struct fleet *fleet) {
