@@ -113,11 +113,18 @@ enum lane_first lane_first(const struct lane *lane) {
     return mark->handle == NO_HANDLE ? LANE_SKIP : LANE_END;
 }
 
+static bool is_within(uint16_t offset, uint32_t bytes) {
+    return offset == FB_NO_OFFSET || offset < bytes;
+}
+
 bool lane_desc_plausible(const struct lane *lane, const struct fb_desc *desc) {
     const struct fb_tx *tx = &lane->tx;
     uint64_t offset = desc->arena_pos & tx->arena_mask;
     return desc->caplen <= (tx->arena_mask + 1) / 4 &&
-           offset + desc->caplen <= tx->arena_mask + 1 && desc->handle < lane->handles.fresh;
+           offset + desc->caplen <= tx->arena_mask + 1 && desc->caplen <= desc->wirelen &&
+           is_within(desc->l3_off, desc->caplen) && is_within(desc->l4_off, desc->caplen) &&
+           is_within(desc->payload_off, desc->caplen + 1) &&
+           (desc->flags & (FB_F_END | FB_F_SKIP)) == 0 && desc->handle < lane->handles.fresh;
 }
 
 void lane_take_out(struct lane *lane) {

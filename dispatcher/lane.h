@@ -147,7 +147,10 @@ static inline struct fb_desc *lane_first_desc(const struct lane *lane) {
     return &lane->tx.descs[lane->tx.consumed & lane->tx.slot_mask];
 }
 
-/* Whether a descriptor can be one of those that were written into the ring. */
+/*
+ * Whether a descriptor can be that of a packet that was written into the ring:
+ * its bytes lie in the arena, its offsets in the bytes, and its handle was taken.
+ */
 bool lane_desc_plausible(const struct lane *lane, const struct fb_desc *desc);
 
 /*

@@ -152,7 +152,8 @@ static inline bool stage_packet(unsigned k) {
     if (!fb_tx_reserve(&lane->tx, 60, &position))
         return false;
     struct fb_desc *desc = fb_tx_stage(&lane->tx, position, 60);
-    *desc = (struct fb_desc){.arena_pos = position, .caplen = 60, .frame = lane->tx.seq};
+    *desc =
+        (struct fb_desc){.arena_pos = position, .caplen = 60, .wirelen = 60, .frame = lane->tx.seq};
     lane->counters[FB_LANE_ENTERED]++;
     balance_packet(&fleet.balance, k);
     return true;

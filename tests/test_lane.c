@@ -298,6 +298,268 @@ static void packets_are_counted_right_with_ends_in_between(void **state) {
     random_use_agrees_with_a_plain_list(JUST_BELOW_THE_WRAP);
 }
 
+/* ---- the ring of a worker that is gone: what stands in it, and what becomes of it */
+
+static bool stage_packet_of(uint64_t flow_id) {
+    uint64_t seq = lane.tx.seq;
+    if (!stage_packet())
+        return false;
+    lane.tx.descs[seq & lane.tx.slot_mask].flow_id = flow_id;
+    return true;
+}
+
+static void the_books_balance(void) {
+    const uint64_t *c = lane.counters;
+    assert_int_equal(c[FB_LANE_ENTERED], c[FB_LANE_INSPECTED] + c[FB_LANE_QUARANTINED] +
+                                             c[FB_LANE_MOVED] + lane_waiting(&lane));
+}
+
+/* One letter a descriptor, from consumed on: p packet, e flow end, s skip. */
+static void ring_is(const char *expected) {
+    struct lane was = lane;
+    struct mark marks[64];
+    memcpy(marks, mark_table, sizeof marks);
+    char found[65] = "";
+    unsigned n = 0;
+    for (enum lane_first first; (first = lane_first(&lane)) != LANE_EMPTY; n++) {
+        bool skip = (lane_first_desc(&lane)->flags & FB_F_SKIP) != 0;
+        assert_int_equal(skip, first == LANE_SKIP);
+        found[n] = first == LANE_PACKET ? 'p' : first == LANE_END ? 'e' : 's';
+        lane_take_out(&lane);
+        the_books_balance();
+    }
+    assert_int_equal(lane.marks_head, lane.marks_tail);
+    lane = was;
+    memcpy(mark_table, marks, sizeof marks);
+    assert_string_equal(found, expected);
+}
+
+/* p: a packet of flow 1, q: of flow 2, e: a flow end */
+static void stage_all(const char *kinds) {
+    for (; *kinds != '\0'; kinds++) {
+        if (*kinds == 'e') {
+            end_a_flow(FB_END_CLOSED);
+            assert_int_equal(lane_stage_ends(&lane, 0, 0), 1);
+        } else {
+            assert_true(stage_packet_of(*kinds == 'p' ? 1 : 2));
+        }
+    }
+}
+
+/* Marks begin at any place of their FIFO, so that it wraps in each test. */
+static void make_lane_at(uint64_t first_seq, uint64_t first_mark) {
+    make_lane(9, 16, first_seq);
+    lane.marks_head = lane.marks_tail = first_mark;
+}
+
+static const uint64_t starts[][2] = {
+    {0, 0}, {0, 15}, {JUST_BELOW_THE_WRAP, 14}, {JUST_BELOW_THE_WRAP, UINT64_MAX - 1}};
+#define STARTS (sizeof starts / sizeof *starts)
+
+static void what_stands_first_is_told_and_taken_out(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < STARTS; i++) {
+        make_lane_at(starts[i][0], starts[i][1]);
+        assert_int_equal(lane_first(&lane), LANE_EMPTY);
+        stage_all("peeqpe");
+        ring_is("peeppe");
+        lane_take_out(&lane);
+        assert_int_equal(lane.counters[FB_LANE_MOVED], 1);
+        assert_int_equal(lane_first(&lane), LANE_END);
+        lane_take_out(&lane);
+        lane_take_out(&lane);
+        assert_int_equal(lane.counters[FB_LANE_MOVED], 1);
+        assert_int_equal(lane.handles.free_head, NO_HANDLE); /* not given back */
+        ring_is("ppe");
+        the_books_balance();
+    }
+}
+
+static void a_quarantined_packet_is_a_skip_before_all_marks(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < STARTS; i++) {
+        make_lane_at(starts[i][0], starts[i][1]);
+        stage_all("pepqe");
+        lane_quarantine_first(&lane);
+        the_books_balance();
+        ring_is("seppe");
+        finish(2); /* the next process passes it over */
+        lane_quarantine_first(&lane);
+        the_books_balance();
+        ring_is("spe");
+        finish(3);
+        counts_are(3, 1, 0);
+        assert_int_equal(lane.counters[FB_LANE_QUARANTINED], 2);
+        assert_int_equal(lane.counters[FB_LANE_MOVED], 0);
+    }
+}
+
+static void a_ring_of_nothing_but_ends_and_one_packet_has_room_for_its_skip(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < STARTS; i++) {
+        make_lane_at(starts[i][0], starts[i][1]);
+        stage_all("peeeeeeeeeeeeeee"); /* each slot */
+        assert_null(fb_tx_stage_end(&lane.tx));
+        lane_quarantine_first(&lane);
+        assert_int_equal(lane.marks_tail - lane.marks_head, 16);
+        the_books_balance();
+        ring_is("seeeeeeeeeeeeeee");
+        make_lane_at(starts[i][0], starts[i][1]);
+        stage_all("ppepepepeeeeeeee");
+        assert_int_equal(lane_skip_flow(&lane, 1), 5);
+        assert_int_equal(lane.marks_tail - lane.marks_head, 16);
+        ring_is("sseseseseeeeeeee");
+        the_books_balance();
+    }
+}
+
+static void only_the_packets_of_the_flow_are_skipped(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < STARTS; i++) {
+        make_lane_at(starts[i][0], starts[i][1]);
+        stage_all("qpepqepp");
+        assert_int_equal(lane_skip_flow(&lane, 3), 0);
+        ring_is("ppeppepp");
+        assert_int_equal(lane_skip_flow(&lane, 1), 4);
+        assert_int_equal(lane.counters[FB_LANE_MOVED], 4);
+        ring_is("psespess");
+        the_books_balance();
+        assert_int_equal(lane_skip_flow(&lane, 1), 0); /* none is left */
+        assert_int_equal(lane_skip_flow(&lane, 2), 2);
+        ring_is("ssessess");
+        assert_int_equal(lane_waiting(&lane), 0);
+    }
+}
+
+static void an_end_of_the_flow_is_not_skipped_with_it(void **state) {
+    (void)state;
+    make_lane(9, 16, 0);
+    uint16_t generation;
+    uint32_t handle = handles_take(&lane.handles, 1, &generation);
+    stage_packet_of(1);
+    handles_end(&lane.handles, handle, FB_END_CLOSED);
+    lane_stage_ends(&lane, 0, 0);
+    assert_int_equal(lane_skip_flow(&lane, 1), 1);
+    ring_is("se");
+    finish(2);
+    assert_int_equal(lane.handles.free_head, handle);
+    assert_int_equal(lane.counters[FB_LANE_INSPECTED], 0);
+}
+
+static void a_descriptor_that_was_not_written_so_is_told(void **state) {
+    (void)state;
+    make_lane(8, 16, 0);
+    uint16_t generation;
+    handles_take(&lane.handles, 7, &generation);
+    const struct fb_desc good = {.arena_pos = 5 * 65536 + 65536 - 100,
+                                 .caplen = 100,
+                                 .wirelen = 100,
+                                 .handle = 0,
+                                 .l3_off = 14,
+                                 .l4_off = 99,
+                                 .payload_off = 100,
+                                 .flags = FB_F_START | FB_F_GAP | FB_F_MALFORMED | 0xf000};
+    struct fb_desc none = good, most = good;
+    none.l3_off = none.l4_off = none.payload_off = FB_NO_OFFSET;
+    none.caplen = 0;
+    most.arena_pos = 65536;
+    most.caplen = most.wirelen = 65536 / 4;
+    assert_true(lane_desc_plausible(&lane, &good));
+    assert_true(lane_desc_plausible(&lane, &none));
+    assert_true(lane_desc_plausible(&lane, &most));
+    struct fb_desc bad[12];
+    for (unsigned i = 0; i < 12; i++)
+        bad[i] = good;
+    bad[0].arena_pos++; /* runs over the end of the arena */
+    bad[1].caplen = 101;
+    bad[2] = most;
+    bad[2].caplen = bad[2].wirelen = 65536 / 4 + 1;
+    bad[3].caplen = UINT32_MAX;
+    bad[4].wirelen = 99;
+    bad[5].handle = 1;
+    bad[6].handle = UINT32_MAX;
+    bad[7].l3_off = 100;
+    bad[8].l4_off = 100;
+    bad[9].payload_off = 101;
+    bad[10].flags |= FB_F_END;
+    bad[11].flags |= FB_F_SKIP;
+    for (unsigned i = 0; i < 12; i++)
+        if (lane_desc_plausible(&lane, &bad[i]))
+            fail_msg("case %u passes", i);
+}
+
+/* A ring as a list: kinds, and whose packet it is. */
+struct listed {
+    char kind;
+    uint64_t flow;
+};
+
+static unsigned take_from_list(struct listed *list, unsigned count, unsigned n, unsigned *packets) {
+    for (unsigned i = 0; i < n; i++)
+        *packets += list[i].kind == 'p';
+    memmove(list, list + n, (count - n) * sizeof *list);
+    return count - n;
+}
+
+static void skips_and_quarantine_agree_with_a_plain_list(uint64_t first_seq, uint64_t first_mark) {
+    struct listed list[16];
+    unsigned count = 0, skipped = 0, quarantined = 0;
+    make_lane_at(first_seq, first_mark);
+    for (unsigned step = 0; step < 20000; step++) {
+        unsigned packets = 0;
+        uint64_t flow = 1 + random_below(3);
+        switch (random_below(8)) {
+        case 0:
+        case 1:
+        case 2:
+            if (stage_packet_of(flow))
+                list[count++] = (struct listed){'p', flow};
+            break;
+        case 3:
+            if (lane.handles.pending == 0)
+                end_a_flow(FB_END_CLOSED);
+            if (lane_stage_ends(&lane, 0, 0) != 0)
+                list[count++] = (struct listed){'e', flow};
+            break;
+        case 4:
+            for (unsigned i = 0; i < count; i++)
+                if (list[i].kind == 'p' && list[i].flow == flow && ++packets)
+                    list[i].kind = 's';
+            assert_int_equal(lane_skip_flow(&lane, flow), packets);
+            skipped += packets;
+            break;
+        case 5:
+            if (count != 0 && list[0].kind == 'p' && ++quarantined) {
+                lane_quarantine_first(&lane);
+                list[0].kind = 's';
+            }
+            break;
+        default: {
+            unsigned n = random_below(count + 1);
+            uint64_t before = lane.counters[FB_LANE_INSPECTED];
+            finish(n);
+            count = take_from_list(list, count, n, &packets);
+            assert_int_equal(lane.counters[FB_LANE_INSPECTED] - before, packets);
+        }
+        }
+        char expected[17] = "";
+        for (unsigned i = 0; i < count; i++)
+            expected[i] = list[i].kind;
+        ring_is(expected);
+        the_books_balance();
+    }
+    assert_int_equal(lane.counters[FB_LANE_MOVED], skipped);
+    assert_int_equal(lane.counters[FB_LANE_QUARANTINED], quarantined);
+    assert_true(skipped > 1000 && quarantined > 500);
+}
+
+static void skips_among_packets_and_ends_in_any_order(void **state) {
+    (void)state;
+    random_begin(6);
+    for (unsigned i = 0; i < STARTS; i++)
+        skips_and_quarantine_agree_with_a_plain_list(starts[i][0], starts[i][1]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_consumed_that_cannot_be_changes_nothing),
@@ -308,6 +570,13 @@ int main(void) {
         cmocka_unit_test(a_suspect_flow_end_becomes_a_skip_and_its_handle_comes_back),
         cmocka_unit_test(the_cursor_of_a_dead_worker_counts_what_it_finished),
         cmocka_unit_test(packets_are_counted_right_with_ends_in_between),
+        cmocka_unit_test(what_stands_first_is_told_and_taken_out),
+        cmocka_unit_test(a_quarantined_packet_is_a_skip_before_all_marks),
+        cmocka_unit_test(a_ring_of_nothing_but_ends_and_one_packet_has_room_for_its_skip),
+        cmocka_unit_test(only_the_packets_of_the_flow_are_skipped),
+        cmocka_unit_test(an_end_of_the_flow_is_not_skipped_with_it),
+        cmocka_unit_test(a_descriptor_that_was_not_written_so_is_told),
+        cmocka_unit_test(skips_among_packets_and_ends_in_any_order),
     };
     return cmocka_run_group_tests(tests, NULL, no_lane);
 }
