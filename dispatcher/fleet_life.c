@@ -73,7 +73,8 @@ static void blame_flow(struct fleet *fleet, struct lane *lane, const struct fb_d
 static void quarantine_first(struct fleet *fleet, unsigned worker) {
     struct lane *lane = &fleet->lanes[worker];
     const struct fb_desc desc = *lane_first_desc(lane);
-    if (!lane_desc_plausible(lane, &desc)) {
+    if (!lane_desc_plausible(lane, &desc) ||
+        lane->handles.table[desc.handle].flow_id != desc.flow_id) {
         fleet->violations[FB_VIOLATION_DOWN_SIDE]++;
         lane_quarantine_first(lane);
         return;

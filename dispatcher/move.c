@@ -51,20 +51,25 @@ static bool find_flow(struct mover *m) {
     m->lost = &m->from->handles.table[m->desc.handle];
     m->flow = flows_by_id(m->loop->flows, m->desc.flow_id);
     uint32_t first = m->desc.flow_seq - m->desc.gap;
+    uint64_t moved = m->lost->flow_id;
+    if ((moved & MOVED) == 0 && moved != m->desc.flow_id)
+        return false;
     if (m->flow != NO_FLOW) {
         struct flow_entry *entry = &m->loop->flows->table.entries[m->flow];
-        /* From this ring: all from here on that it holds are yet to be had by a worker. */
-        if (flows_forget_lost(m->loop->flows, entry) && entry->worker == m->from_worker)
-            entry->gap = entry->seq - first;
+        if ((moved & MOVED) != 0)
+            return false;
+        flows_forget_lost(m->loop->flows, entry);
         m->seq = entry->seq - entry->gap;
+        /* The first one here: all from here on that the ring holds are yet to be had by a worker.
+         */
+        if ((int32_t)(m->seq - first) > 0) {
+            entry->gap = entry->seq - first;
+            m->seq = first;
+        }
         return true;
     }
-    uint64_t moved = m->lost->flow_id;
-    if ((moved & MOVED) == 0) {
-        if (moved != m->desc.flow_id)
-            return false;
+    if ((moved & MOVED) == 0)
         m->lost->flow_id = moved = moved_nowhere(first);
-    }
     m->seq =
         is_bound(moved) ? handles_of(m->loop, moved)->table[(uint32_t)moved].next : (uint32_t)moved;
     return true;
