@@ -163,6 +163,7 @@ static void settle(struct fleet *fleet, unsigned worker, bool in_order, uint64_t
     struct lane *lane = &fleet->lanes[worker];
     struct fb_verdict verdict = {.suspect = false};
     if (lane->up_region.base != NULL) {
+        lane->unclaimed_since_ns = now_ns;
         uint64_t before = lane->tx.consumed;
         verdict = fb_tx_judge(&lane->tx);
         lane_account(lane, before);
@@ -183,7 +184,6 @@ static void settle(struct fleet *fleet, unsigned worker, bool in_order, uint64_t
     /* Who left in order, or never came, and owes nothing to any flow: nobody has to claim it. */
     bool owes = waits || lane->handles.bound != 0 || lane->handles.pending != 0;
     bool is_free = !owes && (in_order || lane->claims == 0 || lane->draining || lane->given_up);
-    lane->unclaimed_since_ns = now_ns;
     bool at_once = fleet->timing.failover_ns == 0 && !nobody_could_take(fleet);
     if (!is_free && (lane->losing || lane->draining || lane->given_up || at_once)) {
         lose(fleet, worker, now_ns);

@@ -88,6 +88,7 @@ static inline void make_fleet(unsigned workers, uint32_t depth, const char *poli
     fleet_is_there = true;
     assert_int_equal(
         fleet_init(&fleet, ctl.ctl, policy_find(policy), 0, FB_HUGEPAGES_NEVER, &timing), 0);
+    fleet.lossless = true;
     fb_ctl_format(&ctl);
     assert_int_equal(fb_ctl_join(&seen, name), FB_JOINED);
 }

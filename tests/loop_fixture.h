@@ -62,6 +62,7 @@ static inline void make_loop(unsigned workers, uint32_t depth, bool block, uint3
     no_loop();
     max_flows_of_fleet = max_flows;
     make_fleet(workers, depth, "backlog", NEVER);
+    fleet.lossless = block;
     flow_timeouts_init(&timeouts);
     if (timeout_text != NULL)
         assert_int_equal(flow_timeouts_parse(&timeouts, timeout_text, error, sizeof error), 0);

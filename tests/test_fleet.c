@@ -400,6 +400,8 @@ static void who_leaves_in_order_and_owes_nothing_leaves_a_free_number(void **sta
     assert_int_equal(state_of(1), FB_STATE_MOVING);
     assert_int_equal(state_of(0), FB_STATE_ABSENT);
     start(0);
+    poll_fleet();
+    assert_int_equal(state_of(1), FB_STATE_MOVING);
 }
 
 static void a_pid_that_cannot_be_is_not_shown(void **state) {

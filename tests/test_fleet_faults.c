@@ -255,6 +255,7 @@ static void a_number_that_nobody_claims_in_time_is_lost(void **state) {
     now_ns += 3600 * SECOND;
     poll_fleet();
     assert_int_equal(fleet.lost_count, 0);
+    start(0);
     start(2);
     die(2);
     poll_fleet();
@@ -295,6 +296,69 @@ static void who_claims_a_number_just_before_it_is_lost_is_judged_first(void **st
     assert_int_equal(lane_of(0)->counters[FB_LANE_QUARANTINED], 1);
     assert_int_equal(lane_waiting(lane_of(0)), 2);
     lanes_balance();
+}
+
+/* Its flows would have nowhere to go, and a number that is lost cannot be claimed until they did.
+ */
+static void the_last_one_is_awaited_until_somebody_else_is_ready(void **state) {
+    (void)state;
+    for (unsigned at_once = 0; at_once < 2; at_once++) {
+        make_fleet(2, 16, "backlog", at_once != 0 ? 0 : SECOND);
+        start(1);
+        give(1, 3);
+        die(1);
+        poll_fleet();
+        now_ns += 60 * SECOND;
+        poll_fleet();
+        assert_int_equal(state_of(1), FB_STATE_VACANT);
+        claim(0);
+        poll_fleet();
+        assert_int_equal(state_of(1), FB_STATE_VACANT); /* starting is not ready */
+        fb_up_set_wish(hands[0].claim.up, FB_WISH_READY);
+        poll_fleet();
+        revocation_passes();
+        revocation_passes();
+        assert_int_equal(state_of(1), FB_STATE_MOVING);
+    }
+    make_fleet(2, 16, "backlog", SECOND);
+    start(0);
+    give(0, 3);
+    die(0);
+    poll_fleet();
+    now_ns += 60 * SECOND;
+    poll_fleet();
+    start(0);
+    assert_int_equal(fb_rx_peek(&hands[0].rx), 3);
+    assert_int_equal(fleet.failovers, 0);
+}
+
+/* What it finished before it learns that it is too late must not be given to anybody else. */
+static void one_that_came_unseen_is_judged_before_its_number_is_lost(void **state) {
+    (void)state;
+    for (unsigned drained = 0; drained < 2; drained++) {
+        make_fleet(2, 16, "backlog", NEVER);
+        start(0);
+        start(1);
+        give(0, 8);
+        die(0);
+        poll_fleet();
+        claim(0); /* between two looks of the dispatcher */
+        finish(0, 3);
+        if (drained != 0)
+            assert_null(fleet_drain(&fleet, 0, now_ns));
+        else
+            fleet_give_up(&fleet, 0, now_ns);
+        assert_true(fb_rx_revoked(&hands[0].rx));
+        assert_int_equal(state_of(0), FB_STATE_DEAD);
+        poll_fleet();
+        finish(0, 1); /* what it had at hand */
+        now_ns += REVOKE_WAIT_NS;
+        poll_fleet();
+        assert_int_equal(state_of(0), FB_STATE_MOVING);
+        assert_int_equal(lane_of(0)->counters[FB_LANE_INSPECTED], 4);
+        assert_int_equal(lane_waiting(lane_of(0)), 4);
+        lanes_balance();
+    }
 }
 
 static void a_claim_stops_the_clock_of_failover(void **state) {
@@ -520,6 +584,8 @@ int main(void) {
         cmocka_unit_test(one_that_does_not_become_ready_in_time_is_revoked),
         cmocka_unit_test(a_number_that_nobody_claims_in_time_is_lost),
         cmocka_unit_test(who_claims_a_number_just_before_it_is_lost_is_judged_first),
+        cmocka_unit_test(the_last_one_is_awaited_until_somebody_else_is_ready),
+        cmocka_unit_test(one_that_came_unseen_is_judged_before_its_number_is_lost),
         cmocka_unit_test(a_claim_stops_the_clock_of_failover),
         cmocka_unit_test(with_no_deadline_a_number_is_awaited_for_ever),
         cmocka_unit_test(a_number_given_up_is_lost_even_where_it_would_be_awaited_for_ever),

@@ -112,8 +112,10 @@ static void an_idle_flow_binds_anew_with_its_next_packet(void **state) {
     send_udp(0, 3);
     send_udp(1, 1);
     work(0, 4);
+    come(1);
     lose_worker(0);
     assert_int_equal(move_all(), LOOP_DONE);
+    leave(1);
     come(0); /* the next process of that number, and nobody else: still no binding holds */
     send_udp(0, 1);
     assert_int_equal(lane_of(0)->handles.bound, 1);
