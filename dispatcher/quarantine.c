@@ -54,10 +54,7 @@ static void name_file(char *name, size_t size, const char *path, unsigned link, 
              dot == NULL ? "" : dot);
 }
 
-static pcap_dumper_t *open_file(const struct quarantine *quarantine,
-                                const struct quarantined *packet) {
-    char name[PATH_MAX];
-    name_file(name, sizeof name, quarantine->path, packet->link, packet->dlt);
+static pcap_dumper_t *open_file(const char *name, const struct quarantined *packet) {
     pcap_t *pcap =
         pcap_open_dead_with_tstamp_precision(packet->dlt, SNAPLEN, PCAP_TSTAMP_PRECISION_NANO);
     if (pcap == NULL) {
@@ -75,22 +72,35 @@ static pcap_dumper_t *open_file(const struct quarantine *quarantine,
     return file;
 }
 
+/* Takes back what was written of a packet, or nobody could read what is appended after it. */
+static void cut_back(const char *name, long whole) {
+    if (truncate(name, whole) != 0)
+        fb_error("cannot cut the quarantine file %s back to %ld bytes: %s", name, whole,
+                 strerror(errno));
+}
+
 int quarantine_add(struct quarantine *quarantine, const struct quarantined *packet) {
+    char name[PATH_MAX];
     if (quarantine->path == NULL)
         return 0;
+    name_file(name, sizeof name, quarantine->path, packet->link, packet->dlt);
     pcap_dumper_t **file = &quarantine->files[packet->link];
     if (*file == NULL)
-        *file = open_file(quarantine, packet);
+        *file = open_file(name, packet);
     if (*file == NULL)
         return -EIO;
     struct pcap_pkthdr header = {.caplen = packet->caplen, .len = packet->wirelen};
     header.ts.tv_sec = (time_t)(packet->time_ns / NS_PER_SECOND);
     header.ts.tv_usec = (suseconds_t)(packet->time_ns % NS_PER_SECOND); /* nanoseconds there */
+    long whole = pcap_dump_ftell(*file);
     pcap_dump((u_char *)*file, &header, packet->bytes);
     if (pcap_dump_flush(*file) == 0)
         return 0;
-    fb_error("frame %llu could not be written to the quarantine file '%s': %s",
-             (unsigned long long)packet->frame, quarantine->path, strerror(errno));
+    fb_error("frame %llu could not be written to the quarantine file %s: %s",
+             (unsigned long long)packet->frame, name, strerror(errno));
+    pcap_dump_close(*file);
+    *file = NULL;
+    cut_back(name, whole);
     return -EIO;
 }
 
