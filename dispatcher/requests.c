@@ -26,7 +26,7 @@ static json_t *list_workers(const struct requests *r) {
 
 static json_t *add(struct requests *r) {
     unsigned worker;
-    const char *refusal = fleet_add(r->fleet, &worker);
+    const char *refusal = r->stopping ? "the run is ending" : fleet_add(r->fleet, &worker);
     if (refusal != NULL)
         return control_refusal("add: %s", refusal);
     fb_info("worker %u is wanted", worker);

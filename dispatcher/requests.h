@@ -29,7 +29,7 @@ struct requests {
     uint64_t now_ns;
     unsigned stops; /* how often a stop was asked for */
     bool stop_now;  /* one of them said now */
-    bool stopping;  /* what `workers` is to tell; set by the caller */
+    bool stopping;  /* the run is ending; set by the caller */
 };
 
 /* Listens for instance name. Returns 0, or -errno after one logged line. */
