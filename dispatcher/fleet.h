@@ -58,15 +58,13 @@ struct fleet {
     uint64_t round; /* counted by the data path, once per burst; 0: each look reads consumed anew */
     uint8_t lost[FB_MAX_WORKERS]; /* numbers whose rings are to be emptied, the last one first */
     unsigned lost_count;
-    unsigned lost_known;               /* of these, the flows know */
-    uint64_t to_shunt[FB_MAX_WORKERS]; /* ids of flows that have killed too often */
-    unsigned to_shunt_count;
+    unsigned lost_known;             /* of these, the flows know */
+    uint64_t blamed[FB_MAX_WORKERS]; /* ids of the flows of packets that were quarantined */
+    unsigned blamed_count;           /* of these, the flows do not know; one a worker at most */
     bool lossless; /* packets wait for room and for workers: the caller's, after fleet_init() */
     bool stopping;
     bool ending; /* no number is offered again, whatever waits */
 };
-
-#define QUARANTINED_PER_FLOW 3u /* then it is shunted */
 
 #define REVOKE_WAIT_NS                                                                             \
     UINT64_C(10000000) /* an order of magnitude above a scheduler's time slice                     \

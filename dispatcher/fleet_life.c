@@ -60,12 +60,11 @@ void fleet_violated(struct fleet *fleet, unsigned worker, enum fb_violation viol
 
 /* One packet more of this flow has killed: at the third the flow goes to nobody any more. */
 static void blame_flow(struct fleet *fleet, struct lane *lane, const struct fb_desc *desc) {
-    struct handle *handle = &lane->handles.table[desc->handle];
-    if (++handle->quarantined < QUARANTINED_PER_FLOW)
+    fleet->blamed[fleet->blamed_count++] = desc->flow_id;
+    if (++lane->handles.table[desc->handle].quarantined < FLOW_QUARANTINED_MOST)
         return;
     fb_warning("flow %" PRIu64 " had %u packets quarantined: the rest of it is shunted",
-               desc->flow_id, QUARANTINED_PER_FLOW);
-    fleet->to_shunt[fleet->to_shunt_count++] = desc->flow_id;
+               desc->flow_id, FLOW_QUARANTINED_MOST);
     fleet->shunted += lane_skip_flow(lane, desc->flow_id);
 }
 

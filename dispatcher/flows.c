@@ -10,6 +10,10 @@
  */
 #define EVICT_CANDIDATES 8u
 
+static uint8_t flow_quarantined(const struct flow_entry *entry) {
+    return (uint8_t)((entry->key.word[4] & FLOW_QUARANTINED) >> FLOW_QUARANTINED_SHIFT);
+}
+
 static size_t links_offset(uint32_t max_flows) {
     return (flow_table_footprint(max_flows) + 63) & ~(size_t)63;
 }
@@ -127,6 +131,7 @@ void flows_bind(struct flows *flows, uint32_t flow, uint8_t worker) {
     entry->worker = worker;
     entry->handle = handles_take(flows->handles[worker], flow_table_id(&flows->table, flow),
                                  &entry->generation);
+    flows->handles[worker]->table[entry->handle].quarantined = flow_quarantined(entry);
     entry->key.word[4] |= FLOW_BOUND;
 }
 
@@ -146,6 +151,17 @@ uint32_t flows_by_id(const struct flows *flows, uint64_t flow_id) {
     uint32_t flow = (uint32_t)(flow_id % flows->table.capacity);
     bool live = (flows->table.entries[flow].key.word[4] & FLOW_LIVE) != 0;
     return live && flow_table_id(&flows->table, flow) == flow_id ? flow : NO_FLOW;
+}
+
+void flows_blame(struct flows *flows, uint64_t flow_id) {
+    uint32_t flow = flows_by_id(flows, flow_id);
+    if (flow == NO_FLOW)
+        return;
+    struct flow_entry *entry = &flows->table.entries[flow];
+    if (flow_quarantined(entry) < FLOW_QUARANTINED_MOST)
+        entry->key.word[4] += 1u << FLOW_QUARANTINED_SHIFT;
+    if (flow_quarantined(entry) == FLOW_QUARANTINED_MOST)
+        entry->key.word[4] |= FLOW_SHUNTED;
 }
 
 void flows_change_class(struct flows *flows, uint32_t flow, enum flow_class from,

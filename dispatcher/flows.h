@@ -92,6 +92,9 @@ void flows_lose(struct flows *flows, unsigned worker, uint32_t tick);
 /* The live flow with this id, or NO_FLOW. */
 uint32_t flows_by_id(const struct flows *flows, uint64_t flow_id);
 
+/* A packet of the flow, if it is alive, was quarantined: at FLOW_QUARANTINED_MOST it is shunted. */
+void flows_blame(struct flows *flows, uint64_t flow_id);
+
 /* Ends overdue flows, at most FLOW_EXPIRE_BUDGET timers a call. */
 void flows_expire(struct flows *flows);
 

@@ -26,11 +26,12 @@ struct handle {
     uint32_t next; /* in the free list or the list of pending ends */
     uint16_t generation;
     uint8_t reason;      /* enum fb_end_reason, while pending */
-    uint8_t quarantined; /* packets of the flow on which processes died, since it was taken */
+    uint8_t quarantined; /* packets of the flow on which processes died, here and before */
 };
 _Static_assert(sizeof(struct handle) == 16, "memory a flow");
 
 #define NO_HANDLE UINT32_MAX
+#define FLOW_QUARANTINED_MOST 3u /* packets of a flow: then it is shunted */
 
 struct handles {
     struct handle *table;

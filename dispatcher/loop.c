@@ -507,9 +507,6 @@ void loop_settle(struct loop *loop) {
     struct fleet *fleet = loop->fleet;
     for (; fleet->lost_known < fleet->lost_count; fleet->lost_known++)
         flows_lose(loop->flows, fleet->lost[fleet->lost_known], end_tick(loop));
-    while (fleet->to_shunt_count != 0) {
-        uint32_t flow = flows_by_id(loop->flows, fleet->to_shunt[--fleet->to_shunt_count]);
-        if (flow != NO_FLOW)
-            loop->flows->table.entries[flow].key.word[4] |= FLOW_SHUNTED;
-    }
+    while (fleet->blamed_count != 0)
+        flows_blame(loop->flows, fleet->blamed[--fleet->blamed_count]);
 }

@@ -96,19 +96,16 @@ static unsigned choose_worker(const struct mover *m, bool *bound) {
 static void bind_anew(struct mover *m, unsigned worker) {
     struct flows *flows = m->loop->flows;
     struct lane *to = &m->loop->fleet->lanes[worker];
-    uint8_t quarantined = m->lost->quarantined;
-    uint32_t handle;
     if (m->flow != NO_FLOW) {
         struct flow_entry *entry = &flows->table.entries[m->flow];
         entry->last = flows->now; /* after every loss: the binding counts */
         flows_bind(flows, m->flow, (uint8_t)worker);
-        handle = entry->handle;
     } else {
         uint16_t generation;
-        handle = handles_take(&to->handles, m->desc.flow_id, &generation);
+        uint32_t handle = handles_take(&to->handles, m->desc.flow_id, &generation);
+        to->handles.table[handle].quarantined = m->lost->quarantined;
         m->lost->flow_id = moved_to(worker, generation, handle);
     }
-    to->handles.table[handle].quarantined = quarantined;
     to->counters[FB_LANE_FLOWS]++;
     balance_flow(&m->loop->fleet->balance, worker);
 }

@@ -392,6 +392,30 @@ static void a_flow_that_kills_three_times_is_shunted(void **state) {
     assert_int_equal(told.ends, 2); /* that flow's end is told as any */
 }
 
+/* One packet at a time, each in the hands of another worker: the count goes with the flow. */
+static void a_flow_that_kills_one_worker_after_another_is_shunted_too(void **state) {
+    (void)state;
+    for (unsigned more = 0; more < 2; more++) { /* packets behind the one that kills */
+        make_moves_loop(2, 32, true, 64, NULL);
+        fleet.timing.failover_ns = 0;
+        come_all();
+        for (unsigned killed = 0; killed < 3; killed++) {
+            send_udp(0, 1 + more);
+            unsigned k = flows.table.entries[0].worker;
+            die_at(k, 0);
+            look();
+            assert_int_equal(move_all(), LOOP_DONE);
+            come(k);
+            if (killed < 2)
+                work_all();
+        }
+        assert_int_equal(loop.run[FB_RUN_SHUNTED] + fleet.shunted, more);
+        send_udp(0, 5);
+        assert_int_equal(loop.run[FB_RUN_SHUNTED] + fleet.shunted, 5 + more);
+        finish_moves();
+    }
+}
+
 static void what_is_in_a_lost_ring_of_a_shunted_flow_is_counted_so(void **state) {
     (void)state;
     make_moves_loop(2, 32, true, 64, NULL);
@@ -472,6 +496,7 @@ int main(void) {
         cmocka_unit_test(a_loss_within_a_loss_keeps_the_order),
         cmocka_unit_test(a_suspect_of_a_lost_worker_is_quarantined_and_not_moved),
         cmocka_unit_test(a_flow_that_kills_three_times_is_shunted),
+        cmocka_unit_test(a_flow_that_kills_one_worker_after_another_is_shunted_too),
         cmocka_unit_test(what_is_in_a_lost_ring_of_a_shunted_flow_is_counted_so),
         cmocka_unit_test(a_scribbled_descriptor_is_a_violation_and_goes_to_nobody),
         cmocka_unit_test(a_scribbled_suspect_blames_no_flow),
