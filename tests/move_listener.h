@@ -92,11 +92,19 @@ static inline void look(void) {
     observe();
 }
 
+/* A number that was revoked has its time, and is judged. */
+static inline void pass_revocation(void) {
+    look();
+    now_ns += REVOKE_WAIT_NS;
+    look();
+}
+
 /* Nobody comes for a number that waits. */
 static inline void wait_for_failover(void) {
     look();
     now_ns += SECOND;
     look();
+    pass_revocation();
 }
 
 static inline enum loop_stop move_burst(void) {

@@ -383,9 +383,10 @@ static void stopping_now_revokes_who_has_not_finished_and_counts_the_rest(void *
 
 static void who_leaves_in_order_and_owes_nothing_leaves_a_free_number(void **state) {
     (void)state;
-    make_fleet(2, 8, "backlog", SECOND);
+    make_fleet(3, 8, "backlog", SECOND);
     start(0);
     start(1);
+    start(2);
     give(1, 1);
     leave(0);
     poll_fleet();

@@ -14,11 +14,13 @@ static const struct {
     const char *state, *event, *next;
 } drawing[] = {
     {"absent", "claim", "starting"}, {"absent", "gone", "dead"}, /* its up side was truncated */
-    {"vacant", "claim", "starting"}, {"vacant", "gone", "dead"},   {"vacant", "lose", "moving"},
-    {"starting", "ready", "ready"},  {"starting", "gone", "dead"}, {"ready", "drain", "draining"},
-    {"ready", "stop", "stopping"},   {"ready", "gone", "dead"},    {"draining", "stop", "stopping"},
-    {"draining", "gone", "dead"},    {"stopping", "gone", "dead"}, {"dead", "free", "absent"},
-    {"dead", "owes", "vacant"},      {"dead", "lose", "moving"},   {"moving", "emptied", "lost"},
+    {"vacant", "claim", "starting"}, {"vacant", "gone", "dead"},
+    {"starting", "ready", "ready"},  {"starting", "gone", "dead"},
+    {"ready", "drain", "draining"},  {"ready", "stop", "stopping"},
+    {"ready", "gone", "dead"},       {"draining", "stop", "stopping"},
+    {"draining", "gone", "dead"},    {"stopping", "gone", "dead"},
+    {"dead", "free", "absent"},      {"dead", "owes", "vacant"},
+    {"dead", "lose", "moving"},      {"moving", "emptied", "lost"},
     {"lost", "claim", "starting"},   {"lost", "gone", "dead"},
 };
 #define ARROWS (sizeof drawing / sizeof *drawing)

@@ -231,7 +231,7 @@ static void where_nobody_is_alive_block_mode_waits_and_drop_mode_counts(void **s
         work(0, 2);
         die(0);
         fleet_give_up(&fleet, 0, now_ns);
-        look();
+        pass_revocation();
         assert_int_equal(state_of(0), FB_STATE_MOVING);
         if (block != 0) {
             assert_int_equal(move_all(), LOOP_NO_WORKER);

@@ -97,6 +97,7 @@ static void bring_to(enum fb_state state) {
         if (state != FB_STATE_VACANT) {
             now_ns += SECOND;
             poll_fleet();
+            revocation_passes();
         }
         if (state == FB_STATE_LOST)
             fleet_emptied(&fleet, now_ns);
@@ -149,7 +150,7 @@ static void drain_is_answered_in_every_state(void **state) {
     (void)state;
     static const struct expected table[FB_STATE_COUNT] = {
         [FB_STATE_ABSENT] = {"it has no worker", FB_STATE_ABSENT, FB_STATE_ABSENT},
-        [FB_STATE_VACANT] = {NULL, FB_STATE_MOVING, FB_STATE_MOVING},
+        [FB_STATE_VACANT] = {NULL, FB_STATE_DEAD, FB_STATE_MOVING},
         [FB_STATE_STARTING] = {"it is not ready yet: try again in a moment", FB_STATE_STARTING,
                                FB_STATE_STARTING},
         [FB_STATE_READY] = {NULL, FB_STATE_DRAINING, FB_STATE_DRAINING},
@@ -182,7 +183,7 @@ static void give_up_is_answered_in_every_state(void **state) {
     (void)state;
     static const struct expected table[FB_STATE_COUNT] = {
         [FB_STATE_ABSENT] = {NULL, FB_STATE_ABSENT, FB_STATE_ABSENT},
-        [FB_STATE_VACANT] = {NULL, FB_STATE_MOVING, FB_STATE_MOVING},
+        [FB_STATE_VACANT] = {NULL, FB_STATE_DEAD, FB_STATE_MOVING},
         [FB_STATE_STARTING] = {NULL, FB_STATE_STARTING, FB_STATE_STARTING},
         [FB_STATE_READY] = {NULL, FB_STATE_READY, FB_STATE_READY},
         [FB_STATE_DRAINING] = {NULL, FB_STATE_DRAINING, FB_STATE_DRAINING},
