@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pcap/pcap.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,7 +21,11 @@ int quarantine_open(struct quarantine *quarantine, const char *path) {
     if (path == NULL)
         return 0;
     /* Asked before the run, since the first packet may come after days. */
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0600);
+    int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK;
+    int fd = open(path, flags);
+    bool made = fd < 0 && errno == ENOENT;
+    if (made)
+        fd = open(path, flags | O_CREAT | O_EXCL, 0600);
     struct stat st;
     int error = 0;
     if (fd < 0 || fstat(fd, &st) != 0)
@@ -31,8 +36,8 @@ int quarantine_open(struct quarantine *quarantine, const char *path) {
         fb_error("--quarantine '%s': cannot append there: %s", path,
                  error == -EINVAL ? "not a regular file" : strerror(-error));
     if (fd >= 0) {
-        if (error == 0 && st.st_size == 0)
-            unlink(path); /* libpcap writes its header into a new file */
+        if (made) /* and nothing else: what was there is somebody's, even if it is empty */
+            unlink(path);
         close(fd);
     }
     return error;
