@@ -408,6 +408,50 @@ static void a_number_given_up_is_lost_even_where_it_would_be_awaited_for_ever(vo
     assert_int_equal(fleet_wanted(&fleet), 0);
 }
 
+/* The only two workers die with packets waiting, and --failover passes. */
+static void lose_sight_of_both(bool lossless) {
+    make_fleet(2, 16, "backlog", SECOND);
+    fleet.lossless = lossless;
+    for (unsigned k = 0; k < 2; k++) {
+        start(k);
+        give(k, 3);
+        die(k);
+    }
+    poll_fleet();
+    now_ns += 2 * SECOND;
+    poll_fleet();
+    revocation_passes();
+}
+
+static void a_lossless_run_loses_no_number_while_nobody_could_take_its_packets(void **state) {
+    (void)state;
+    lose_sight_of_both(true);
+    for (unsigned k = 0; k < 2; k++)
+        assert_int_equal(state_of(k), FB_STATE_VACANT);
+    /* Whoever comes serves his own number, and can take what waits for the other. */
+    start(1);
+    poll_fleet();
+    revocation_passes();
+    assert_int_equal(state_of(0), FB_STATE_MOVING);
+    assert_int_equal(state_of(1), FB_STATE_READY);
+    assert_int_equal(lane_waiting(lane_of(1)), 3);
+}
+
+static void a_run_that_drops_loses_its_last_number_too(void **state) {
+    (void)state;
+    lose_sight_of_both(false);
+    assert_int_equal(fleet.lost_count, 2);
+}
+
+static void who_is_forsaken_is_lost_though_nobody_could_take_its_packets(void **state) {
+    (void)state;
+    lose_sight_of_both(true);
+    fleet_forsake(&fleet);
+    poll_fleet();
+    revocation_passes();
+    assert_int_equal(fleet.lost_count, 2);
+}
+
 static void what_waits_in_a_lost_ring_at_the_end_is_abandoned(void **state) {
     (void)state;
     make_fleet(2, 16, "backlog", NEVER);
@@ -589,6 +633,9 @@ int main(void) {
         cmocka_unit_test(a_claim_stops_the_clock_of_failover),
         cmocka_unit_test(with_no_deadline_a_number_is_awaited_for_ever),
         cmocka_unit_test(a_number_given_up_is_lost_even_where_it_would_be_awaited_for_ever),
+        cmocka_unit_test(a_lossless_run_loses_no_number_while_nobody_could_take_its_packets),
+        cmocka_unit_test(a_run_that_drops_loses_its_last_number_too),
+        cmocka_unit_test(who_is_forsaken_is_lost_though_nobody_could_take_its_packets),
         cmocka_unit_test(what_waits_in_a_lost_ring_at_the_end_is_abandoned),
         cmocka_unit_test(a_process_killed_in_the_middle_of_a_burst_costs_one_packet_twice),
         cmocka_unit_test(a_packet_that_kills_two_processes_is_skipped),
