@@ -43,7 +43,7 @@ FAULT_WORKER := $(BUILD)/flow-worker-fault
 FAULT_OBJ    := $(call obj,$(wildcard tests/fault_*.c))
 
 .DEFAULT_GOAL := help
-.PHONY: help build tests check check-proc check-san check-race model bench bench-10m lint format coverage install clean race-tests
+.PHONY: help build tests check check-proc check-san check-race soak model bench bench-10m lint format coverage install clean race-tests
 .SECONDARY:
 
 help:
@@ -54,6 +54,7 @@ help:
 	@echo '  check-proc  tests with real processes, signals and kill -9; the captures where they are'
 	@echo '  check-san   unit tests under AddressSanitizer and UndefinedBehaviorSanitizer (clang)'
 	@echo '  check-race  ring and both sides under ThreadSanitizer (clang)'
+	@echo '  soak        kills, stops, restarts and nonsense at random, seed after seed, for SOAK_MINUTES=10'
 	@echo '  model       models of the protocol, searched by spin; broken variants must be refuted'
 	@echo '  bench       nanoseconds a packet beside yardsticks of the same run (five minutes; FULL=1: half an hour)'
 	@echo '  bench-10m   10 million packets, 8 workers, 3 runs: balanced, time, memory of each process'
@@ -91,6 +92,7 @@ $(PROGRAMS) $(TOOLS) $(FAULT_WORKER):
 
 # What the process tests share.
 $(PROC_TESTS): $(call obj,tests/process.c tests/process_report.c tests/records.c)
+$(BUILD)/tests/proc_chaos: $(call obj,$(wildcard tests/chaos_*.c))
 $(BUILD)/tests/test_fault_inspector: $(FAULT_OBJ)
 # The simulation of balancing, for its tests and its bench.
 $(BUILD)/tests/test_balance_sim $(BUILD)/tests/test_balance_trace $(BUILD)/bench/bench_balance: $(call obj,$(wildcard tests/balance_*.c) tests/tracegen_random.c)
@@ -144,6 +146,9 @@ coverage:
 	$(MAKE) check BUILD=$(BUILD)/coverage CC=gcc CFLAGS='-O0 -g --coverage'
 	@find $(BUILD)/coverage/obj -name '*.gcda' | xargs gcov -n -r | \
 	    sed -nE "/^File '(shm|dispatcher|worker|include)/{N;s/^File '(.*)'\nLines executed:(.*)/\2  \1/p}" | sort -n
+
+soak: build $(BUILD)/tests/proc_chaos $(FAULT_WORKER)
+	@FB_BUILD=$(abspath $(BUILD)) tests/soak $(BUILD)/tests/proc_chaos
 
 bench: build $(BENCHES)
 	@FB_BUILD=$(abspath $(BUILD)) tests/bench/run $(if $(FULL),--full)

@@ -88,7 +88,8 @@ bool process_feed(struct process *p, const void *bytes, size_t size);
 void process_close_input(struct process *p);
 /* Prints what every process said and which are running: before a failure. */
 void processes_print(struct test *t);
-/* Lets the slots of processes that have ended be used again. */
+/* Lets the slot of a process that has ended be used again, or those of all. */
+void process_forget(struct test *t, struct process *p);
 void processes_forget(struct test *t);
 
 /* What it wrote, in t->text. */

@@ -24,9 +24,7 @@ const json_t *stat_of(struct test *t, const char *instance) {
     t->report = status == 0 ? json_load_file(p->output, 0, NULL) : NULL;
     if (status == 0)
         assert_non_null(t->report);
-    unlink(p->output);
-    unlink(p->errors);
-    t->count--;
+    process_forget(t, p);
     return t->report;
 }
 
