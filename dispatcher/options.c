@@ -19,6 +19,7 @@
 #define SECOND_NS UINT64_C(1000000000)
 #define DAY_NS (86400 * SECOND_NS)
 #define HANG_LEAST_NS (SECOND_NS / 10)
+#define FRAGMENT_BYTES_LEAST (UINT64_C(4) * CAPTURE_FRAME_MAX)
 
 static void set_defaults(struct options *o) {
     *o = (struct options){
@@ -192,7 +193,7 @@ static bool set_fragments(struct options *o, enum option_code code, const char *
     case OPT_FRAGMENT_FRAMES:
         return set_count32("--fragment-frames", text, 1, FRAGMENTS_MAX, &o->fragments.max_frames);
     case OPT_FRAGMENT_BYTES:
-        return fb_parse_size("--fragment-bytes", text, CAPTURE_FRAME_MAX, UINT32_MAX,
+        return fb_parse_size("--fragment-bytes", text, FRAGMENT_BYTES_LEAST, UINT32_MAX,
                              &o->fragments.max_bytes);
     default:
         if (!fb_parse_duration("--fragment-timeout", text, SECOND_NS, DAY_NS, &ns))

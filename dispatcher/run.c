@@ -278,6 +278,7 @@ static int wait_for_workers(struct run *run) {
     unsigned wanted;
     for (;;) {
         upkeep(run);
+        move_lost(run); /* a number is not free again before, even if nothing waits there */
         wanted = fleet_wanted(&run->fleet);
         if ((wanted != 0 && run->fleet.balance.count >= wanted) || run->stop)
             return 0;
@@ -340,7 +341,8 @@ static void drain(struct run *run) {
     while (loop_let_out(&run->loop))
         deliver(run);
     end_flows(run);
-    for (unsigned waits = 0; !fleet_drained(&run->fleet); waits++) {
+    /* What moves may leave ends behind that wait for the next flush. */
+    for (unsigned waits = 0; !fleet_drained(&run->fleet) || fleet_owes_ends(&run->fleet); waits++) {
         loop_flush(&run->loop);
         upkeep(run);
         move_lost(run);
