@@ -30,7 +30,9 @@ enum exit_status {
     EXIT_TRY_AGAIN = 75, /* EX_TEMPFAIL: there was nothing to claim; not a crash */
 };
 
-#define RETRY_MS 20
+/* Pauses between tries to claim: a number is offered again milliseconds after its process died. */
+#define RETRY_FIRST_MS 1
+#define RETRY_MOST_MS 20
 #define SECOND_NS UINT64_C(1000000000)
 #define ANY_WORKER UINT32_MAX
 
@@ -250,7 +252,7 @@ static enum fb_claim_result try_claim(const struct options *o, const struct fb_c
  */
 static int join(const struct options *o, struct fb_ctl_handle *ctl, struct fb_claim *claim) {
     uint64_t give_up_ns = fb_now_ns() + o->orphan_ns;
-    for (;;) {
+    for (long retry_ms = RETRY_FIRST_MS;; retry_ms *= 2) {
         enum fb_join joined = fb_ctl_join(ctl, o->name);
         if (joined == FB_WRONG)
             return EXIT_FAILED;
@@ -282,7 +284,9 @@ static int join(const struct options *o, struct fb_ctl_handle *ctl, struct fb_cl
                      o->name, (double)o->orphan_ns / 1e9, o->name);
             return EXIT_TRY_AGAIN;
         }
-        pause_ms(RETRY_MS);
+        if (retry_ms > RETRY_MOST_MS)
+            retry_ms = RETRY_MOST_MS;
+        pause_ms(retry_ms);
     }
 }
 
