@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* What all bench programs share: clock, cores, runs and their median, wrong usage. One thread. */
-#define BENCH_RUNS_MAX 64u
+#define BENCH_RUNS_MAX 128u
 
 /* CLOCK_MONOTONIC. */
 uint64_t bench_now_ns(void);
