@@ -175,7 +175,7 @@ uint64_t lane_skip_flow(struct lane *lane, uint64_t flow_id) {
     /* Marks stay in the order of the ring: from the last on they move up to make room. */
     uint64_t from = lane->marks_tail;
     uint64_t to = lane->marks_tail += skipped;
-    for (uint64_t seq = tx->seq; from != to;) {
+    for (uint64_t seq = tx->seq; from != to && seq != tx->consumed;) {
         struct fb_desc *desc = &tx->descs[--seq & tx->slot_mask];
         if (from != lane->marks_head && lane->marks[(from - 1) & tx->slot_mask].seq == seq) {
             lane->marks[--to & tx->slot_mask] = lane->marks[--from & tx->slot_mask];
@@ -184,6 +184,9 @@ uint64_t lane_skip_flow(struct lane *lane, uint64_t flow_id) {
             desc->flags = FB_F_SKIP;
         }
     }
+    /* Who can write there may have changed an id since it was counted. */
+    skipped -= to - from;
+    lane->marks_head += to - from;
     lane->counters[FB_LANE_MOVED] += skipped;
     return skipped;
 }
