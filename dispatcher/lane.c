@@ -82,9 +82,10 @@ int lane_offer(struct lane *lane, struct fb_ctl *ctl, unsigned worker) {
         return error;
     }
     lane->epoch++;
+    /* Before it is touched: whoever may write to it has had its name. */
+    lane->guard = fb_guard_add(region->base, region->size);
     fb_up_format(region->base, ctl->header.instance, worker, lane->epoch, lane->tx.consumed);
     mprotect(region->base, region->size, PROT_READ);
-    lane->guard = fb_guard_add(region->base, region->size);
     fb_tx_attach(&lane->tx, region->base);
     fb_tx_set_epoch(&lane->tx, lane->epoch);
     fb_ctl_set_epoch(ctl, worker, lane->epoch);

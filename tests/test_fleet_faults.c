@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The fleet when things go wrong: deaths, lies, deadlines. */
+#include "tests/child.h"
 #include "tests/fleet_fixture.h"
 
 #include <fcntl.h>
@@ -177,6 +178,34 @@ static void a_truncated_up_side_that_the_data_path_finds_is_the_same_violation(v
     truncate_up_side(0);
     fleet_refresh(&fleet, 0, now_ns);
     is_revoked_for(0, FB_VIOLATION_FAULT);
+}
+
+static void truncate_for_ever(void *path) {
+    for (;;) {
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+        if (fd >= 0 && ftruncate(fd, 0) == 0)
+            close(fd);
+    }
+}
+
+/* Its name can be opened before it is whole: by the worker before it, taken over. */
+static void an_up_side_truncated_while_it_is_made_is_not_our_death(void **state) {
+    (void)state;
+    struct caught caught;
+    char path[FB_PATH_MAX];
+    make_fleet(1, 16, "backlog", NEVER);
+    strcpy(path, lane_of(0)->up_region.path);
+    catch_begin(&caught); /* some are truncated before they have a page, which is said */
+    pid_t child = child_start(truncate_for_ever, path);
+    unsigned met = 0;
+    for (unsigned i = 0; i < 20000 && met < 5; i++) {
+        met += fb_guard_faulted(lane_of(0)->guard);
+        lane_withdraw(lane_of(0), &fleet.totals[0]);
+        lane_offer(lane_of(0), fleet.ctl, 0);
+    }
+    child_kill(child);
+    catch_end(&caught);
+    assert_true(met > 0);
 }
 
 static void an_up_side_truncated_before_its_claim_is_replaced(void **state) {
@@ -398,6 +427,7 @@ int main(void) {
         cmocka_unit_test(a_cursor_that_cannot_be_is_a_violation_and_nothing_is_lost),
         cmocka_unit_test(a_truncated_up_side_is_a_violation_and_not_our_death),
         cmocka_unit_test(a_truncated_up_side_that_the_data_path_finds_is_the_same_violation),
+        cmocka_unit_test(an_up_side_truncated_while_it_is_made_is_not_our_death),
         cmocka_unit_test(an_up_side_truncated_before_its_claim_is_replaced),
         cmocka_unit_test(a_liar_is_judged_once),
         cmocka_unit_test(what_a_revoked_worker_has_finished_is_not_done_twice),
