@@ -66,7 +66,8 @@ struct blow {
     size_t held_count;
     bool blind; /* it went round before we had seen all: any frame from first to last */
     bool effective;
-    bool lost; /* the number was seen lost */
+    bool lost;  /* the number was seen lost */
+    bool woken; /* its process was continued when another served the number */
 };
 
 /* A number as its supervisor knows it: us, or the script. */
@@ -141,6 +142,8 @@ bool chaos_ask(const struct chaos *c, const char *request, int worker, unsigned 
 char chaos_process_state(pid_t pid);
 /* Everything that tells why nothing goes on. */
 void chaos_print(struct chaos *c);
+/* Keeps the test's directory, with log and records, beyond a failure, and says where. */
+void chaos_keep(const struct chaos *c);
 
 /* ---- what is done to the workers */
 
@@ -157,7 +160,8 @@ struct verdict {
     uint64_t packets, flows;
     uint64_t redelivered, quarantined, deaths, failovers;
     uint64_t excluded_flows, excluded_missing; /* harmed by workers that wrote nonsense */
-    uint64_t untouched_flows;                  /* whose workers had no event while they lived */
+    uint64_t late;            /* packets that a process recorded when it was continued, too late */
+    uint64_t untouched_flows; /* whose workers had no event while they lived */
 };
 
 /* Fails the test at the first promise that was not kept. */

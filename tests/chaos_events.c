@@ -288,7 +288,8 @@ static void await_ready(struct chaos *c, unsigned k) {
         be_over(c, seat);
         return;
     }
-    kill(seat->old->pid, chance(75) ? SIGCONT : SIGKILL);
+    seat->blow.woken = chance(75);
+    kill(seat->old->pid, seat->blow.woken ? SIGCONT : SIGKILL);
     go_to(seat, AWAIT_OLD);
 }
 

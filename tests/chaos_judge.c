@@ -39,6 +39,7 @@ static void print_blows(const struct judge *j, uint64_t frame) {
     do {                                                                                           \
         print_error("seed %" PRIu64 ", frame %" PRIu64 ":\n", (j)->c->seed, (uint64_t)(frame));    \
         print_blows(j, frame);                                                                     \
+        chaos_keep((j)->c);                                                                        \
         fail_msg(__VA_ARGS__);                                                                     \
     } while (0)
 
@@ -268,6 +269,26 @@ static void judge_coverage(struct judge *j) {
 /* ---- what is recorded */
 
 /*
+ * A process that was stopped with a packet in its hands records it when it is
+ * continued. Where its number has gone on so far that the descriptor was
+ * written anew, that is a later packet: one for each such process.
+ */
+static bool was_woken(struct judge *j, const struct record *a, const struct record *b) {
+    for (unsigned i = 0; i < j->c->blow_count; i++) {
+        struct blow *blow = &j->c->blows[i];
+        if (!blow->woken || (blow->worker != a->worker && blow->worker != b->worker) ||
+            a->frame < blow->first || a->frame > blow->last)
+            continue;
+        blow->woken = false;
+        j->v->late++;
+        exclude(j, a->flow);
+        exclude(j, b->flow);
+        return true;
+    }
+    return false;
+}
+
+/*
  * One of two rows of a frame is left: that of the process that came after.
  * The other is of one that died with the packet in its hands, or was stopped
  * then, and in that case stands wherever it went on.
@@ -293,7 +314,7 @@ static void judge_doubles(struct judge *j) {
         bool was = (before->flags & RECORD_REDELIVERED) != 0;
         bool fine = flagged != was && before->worker == row->worker && before->flow == row->flow &&
                     before->seq == row->seq;
-        if (!fine && !forgiven(j, row->frame, row))
+        if (!fine && !forgiven(j, row->frame, row) && !was_woken(j, before, row))
             FAULT(j, row->frame, "frame %" PRIu64 " was delivered twice, to workers %u and %u%s",
                   row->frame, before->worker, row->worker, was ? ", flagged each time" : "");
         if (flagged)

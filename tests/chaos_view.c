@@ -192,4 +192,12 @@ void chaos_print(struct chaos *c) {
                     lane[FB_LANE_WAITING], lane[FB_LANE_FLOWS_BOUND]);
     }
     processes_print(c->t);
+    chaos_keep(c);
+}
+
+void chaos_keep(const struct chaos *c) {
+    char kept[PROCESS_PATH_MAX];
+    snprintf(kept, sizeof kept, "%s.failed", c->t->directory);
+    if (rename(c->t->directory, kept) == 0)
+        print_error("log and records: %s\n", kept);
 }

@@ -125,15 +125,15 @@ static void print_summary(const struct chaos *c, const struct verdict *v, double
         if (made[i] != 0)
             used += (size_t)snprintf(kinds + used, sizeof kinds - used, " %s %u/%u", chaos_names[i],
                                      worked[i], made[i]);
-    print_message("chaos: seed %" PRIu64 "%s: %u of %u events effective:%s; deaths %" PRIu64
-                  ", failovers %" PRIu64 ", redelivered %" PRIu64 ", quarantined %" PRIu64
-                  "; packets %" PRIu64 ", flows %" PRIu64 ", untouched %" PRIu64
-                  ", excluded %" PRIu64 " (%" PRIu64 " packets missing); dispatcher %ld MB, "
-                  "%.1f s\n",
-                  c->seed, c->supervised ? " (script)" : "", count_effective(c), c->begun, kinds,
-                  v->deaths, v->failovers, v->redelivered, v->quarantined, v->packets, v->flows,
-                  v->untouched_flows, v->excluded_flows, v->excluded_missing, c->rss_kb / 1024,
-                  seconds_now() - began);
+    print_message(
+        "chaos: seed %" PRIu64 "%s: %u of %u events effective:%s; deaths %" PRIu64
+        ", failovers %" PRIu64 ", redelivered %" PRIu64 ", quarantined %" PRIu64
+        "; packets %" PRIu64 ", flows %" PRIu64 ", untouched %" PRIu64 ", excluded %" PRIu64
+        " (%" PRIu64 " packets missing), late %" PRIu64 "; dispatcher %ld MB, "
+        "%.1f s\n",
+        c->seed, c->supervised ? " (script)" : "", count_effective(c), c->begun, kinds, v->deaths,
+        v->failovers, v->redelivered, v->quarantined, v->packets, v->flows, v->untouched_flows,
+        v->excluded_flows, v->excluded_missing, v->late, c->rss_kb / 1024, seconds_now() - began);
 }
 
 static void run_chaos(struct test *t, bool supervised, unsigned events, unsigned effective) {

@@ -35,8 +35,9 @@
  *
  * Death. The worker may die between any two instructions. cursor names the
  * descriptor under inspection (busy) or the next one (idle), and is stored
- * before consumed at the end of a burst: so consumed <= cursor always holds in
- * the memory that is left, and at most the busy one is inspected twice.
+ * before consumed at the end of a burst: so consumed <= cursor holds in the
+ * memory that is left, and at most the busy one is inspected twice. (A revoked
+ * process that goes on when the ring has gone round inspects one that is there then.)
  */
 
 /* Producer handle: can only stage and publish. Dispatcher only, one thread. */
@@ -223,7 +224,7 @@ void fb_tx_set_order(struct fb_tx *tx, enum fb_order order);
 /* Sets up a consumer on claimed sides, at the resume point. */
 void fb_rx_init(struct fb_rx *rx, const struct fb_down *down, struct fb_up *up);
 
-/* How many descriptors can be read from rx->next on, at most one burst. */
+/* How many descriptors are there from rx->next on, at most one burst. */
 static inline uint32_t fb_rx_peek(struct fb_rx *rx) {
     uint64_t waiting = rx->published - rx->next;
     if (waiting == 0) {
@@ -291,9 +292,8 @@ static inline bool fb_rx_revoked(const struct fb_rx *rx) {
 }
 
 /*
- * When the descriptor at rx->next was published, or 0 if that is not known
- * (more than FB_STAMPS / 2 publishes behind, or before this consumer was set
- * up). CLOCK_MONOTONIC nanoseconds.
+ * When the descriptor at rx->next was published (CLOCK_MONOTONIC, ns), or 0: more
+ * than FB_STAMPS / 2 publishes behind, or before this consumer was set up.
  */
 uint64_t fb_rx_stamp(struct fb_rx *rx);
 
