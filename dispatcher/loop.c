@@ -52,11 +52,20 @@ static void decode_one(struct loop *loop, unsigned i) {
            &loop->burst.decoded[i]);
 }
 
+/*
+ * What time it is, by the last frame that told it. flows->now is that of the
+ * last packet delivered: held ones and a refused one came after it. But never
+ * what a refused one was told, since the clock steps on where a worker is lost.
+ */
+static uint32_t present_tick(const struct loop *loop) {
+    return loop->live ? loop->flows->now : packet_clock_now(&loop->clock);
+}
+
 /* The time of a frame. One that was refused told it already. */
 static uint32_t tick_of(struct loop *loop, const struct frame *frame) {
     if (__builtin_expect(loop->refused, 0)) {
         loop->refused = false;
-        return loop->refused_tick;
+        return present_tick(loop);
     }
     if (frame->new_source)
         packet_clock_next_file(&loop->clock);
@@ -77,7 +86,6 @@ static bool offer_fragment(struct loop *loop, unsigned i) {
                             decoded)) {
     case FRAGMENT_REFUSED:
         loop->refused = true;
-        loop->refused_tick = burst->ticks[i];
         return false;
     case FRAGMENT_HELD:
         burst->held |= 1u << i;
@@ -149,7 +157,7 @@ bool loop_let_out(struct loop *loop) {
         decode_one(loop, i);
         burst->decoded[i].key = loop->out[i].key;
         burst->decoded[i].swapped = loop->out[i].swapped;
-        burst->ticks[i] = loop->flows->now;
+        burst->ticks[i] = present_tick(loop);
         burst->numbers[i] = loop->out[i].number;
     }
     loop->stopped_at = 0;
@@ -241,10 +249,11 @@ bool loop_find_room(struct loop *loop, unsigned worker, uint32_t caplen, uint64_
     return fb_tx_reserve(&lane->tx, caplen, position);
 }
 
+/* The flow of packet i: of the key's protocol, since a later fragment of a tunnel names another. */
 static uint32_t create_flow(struct loop *loop, unsigned i) {
     const struct decoded *decoded = &loop->burst.decoded[i];
     return flows_create(loop->flows, loop->burst.hashes[i], &decoded->key, decoded->swapped != 0,
-                        decoded->proto, decoded->tcp_flags, decoded->payload_len);
+                        fb_flow_key_proto(&decoded->key), decoded->tcp_flags, decoded->payload_len);
 }
 
 static unsigned direction(const struct flow_entry *entry, const struct decoded *decoded) {

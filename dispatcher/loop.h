@@ -76,8 +76,7 @@ struct loop {
     struct fragments *fragments; /* the caller's; NULL: fragments go by addresses and protocol */
     struct fragments_out out[LOOP_BURST];
     struct frame out_frames[LOOP_BURST];
-    bool refused; /* the tracker did not take the frame after the last burst: */
-    uint32_t refused_tick;
+    bool refused; /* the tracker did not take the frame after the last burst */
 };
 
 /*

@@ -35,6 +35,11 @@ enum fb_key_kind {
     FB_KEY_IP6,
 };
 
+/* The IP protocol number in a key, 0 where there is no IP. */
+static inline uint8_t fb_flow_key_proto(const struct fb_flow_key *key) {
+    return (uint8_t)(key->word[4] >> 8);
+}
+
 static inline bool fb_flow_key_equal(const struct fb_flow_key *a, const struct fb_flow_key *b) {
     return (((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2]) |
              (a->word[3] ^ b->word[3]) | (a->word[4] ^ b->word[4]))) == 0;
