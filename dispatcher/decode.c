@@ -183,8 +183,8 @@ decode_layers(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
     enum layer layer = (enum layer)first[link];
     while (layer != LAYER_DONE)
         layer = steps[layer](&c);
-    bool found = c.ip_found && !c.quoting;
     decode_settle(&c);
+    bool found = c.ip_found && !c.quoting;
     find_key(&c, link, out);
     report(&c, out);
     return found;

@@ -188,7 +188,8 @@ enum layer decode_udp_tunnel(struct cursor *c) {
     uint32_t end = length != 0 ? c->off + length : c->end;
     c->off = start;
     limit(c, end - start);
+    uint8_t before = c->reason; /* fragment_first where it is one */
     enum layer layer = by_port(c, c->dport, end - start);
-    bool taken = layer != LAYER_DONE || c->reason != FB_DECODE_OK || c->off != start;
+    bool taken = layer != LAYER_DONE || c->reason != before || c->off != start;
     return taken ? layer : by_port(c, c->sport, end - start);
 }
