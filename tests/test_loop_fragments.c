@@ -417,6 +417,7 @@ static void a_fragmented_tunnel_goes_with_the_flow_inside(void **state) {
     (void)state;
     const struct packet tunnels[] = {
         ip4(4, C, ROUTER, datagram(false, 1000)),
+        ip4(4, C, ROUTER, ip4(UDP, B, A, udp(53, 1000, data(56)))), /* the answer */
         ip6(4, C, ROUTER, datagram(false, 1000)),
         vxlan(ethernet(datagram(false, 1000))),
         vxlan_between(4789, 50000, ethernet(datagram(false, 1000))),
@@ -432,6 +433,7 @@ static void a_fragmented_tunnel_goes_with_the_flow_inside(void **state) {
         send_given();
         expect_order("1 2 3");
         assert_true(same_flow(1, 2) && same_flow(1, 3));
+        assert_true(got_of(2)->dir == (i / 2 == 1) && got_of(3)->dir == (i / 2 == 1));
         finish_packets();
     }
 }
