@@ -217,12 +217,28 @@ static void move_lost(struct run *run) {
     }
 }
 
+/*
+ * At the end of the input nobody is in a hurry: the time to drain counts from
+ * the last packet that any worker finished. It does not once a stop was asked.
+ */
+static void extend_deadline(struct run *run) {
+    uint64_t finished = 0;
+    for (unsigned k = 0; k < run->fleet.count; k++)
+        finished += run->fleet.lanes[k].tx.consumed;
+    if (finished == run->drained_to || run->asked_ns != 0)
+        return;
+    run->drained_to = finished;
+    run->deadline_ns = run->loop.now_ns + run->options->drain_timeout_ns;
+}
+
 static void deliver(struct run *run) {
     enum loop_stop stop;
     unsigned waits = 0, stopped_at = 0;
     while ((stop = loop_deliver(&run->loop)) != LOOP_DONE) {
         upkeep(run);
         move_lost(run);
+        if (run->stop) /* fragments that were held to the end */
+            extend_deadline(run);
         enum fb_drop_reason reason;
         if (hopeless(run, stop, &reason)) {
             loop_drop_stopped(&run->loop, reason);
@@ -295,20 +311,6 @@ static int wait_for_workers(struct run *run) {
     fb_warning("%u of %u workers are ready after %.0f s: going on with those",
                run->fleet.balance.count, wanted, (double)run->options->start_timeout_ns / 1e9);
     return 0;
-}
-
-/*
- * At the end of the input nobody is in a hurry: the time to drain counts from
- * the last packet that any worker finished. It does not once a stop was asked.
- */
-static void extend_deadline(struct run *run) {
-    uint64_t finished = 0;
-    for (unsigned k = 0; k < run->fleet.count; k++)
-        finished += run->fleet.lanes[k].tx.consumed;
-    if (finished == run->drained_to || run->asked_ns != 0)
-        return;
-    run->drained_to = finished;
-    run->deadline_ns = run->loop.now_ns + run->options->drain_timeout_ns;
 }
 
 /* Ends every flow, so that each worker frees its state in order. */

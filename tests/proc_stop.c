@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Ends that somebody asks for: signals, the control socket, the script's stop; and drains that
  * cannot succeed. */
+#include "tests/packets.h"
 #include "tests/process.h"
 #include "tests/records.h"
 
+#include <pcap/pcap.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -114,6 +116,34 @@ static void the_end_of_a_file_waits_as_long_as_workers_go_on(void **state) {
 }
 
 /* A service manager signals every process of a service, and the supervisor passes its signal on. */
+/* The second halves of as many datagrams. */
+static void write_late_fragments(struct test *t, unsigned count) {
+    pcap_t *dead = pcap_open_dead(DLT_EN10MB, 65535);
+    pcap_dumper_t *dump = pcap_dump_open(dead, file_in(t, "late.pcap"));
+    assert_non_null(dump);
+    for (unsigned id = 0; id < count; id++) {
+        struct packet p = ethernet(fragment(ip4(UDP, A, B, udp(1000, 53, data(56))), id, 24, 48));
+        struct pcap_pkthdr header = {.ts = {.tv_sec = 1}, .caplen = p.n, .len = p.n};
+        pcap_dump((u_char *)dump, &header, p.bytes);
+    }
+    pcap_dump_close(dump);
+    pcap_close(dead);
+}
+
+/* What was held to the end takes two seconds, through a ring that holds a few hundredths of one. */
+static void fragments_held_to_the_end_are_waited_for_as_well(void **state) {
+    struct test *t = *state;
+    write_late_fragments(t, 200);
+    struct process *run =
+        process_start(t, "flow-dispatcher -n @ -r late.pcap -w 1 --ring-depth 4 --report out.json "
+                         "--drain-timeout 1");
+    process_start(t, "flow-worker-fault -n @ --inspector fault:rec,slow=10000@%%1");
+    process_expect(t, run, EXIT_DONE);
+    const json_t *report = report_of(t, "out.json");
+    expect_all_inspected(report, 200);
+    expect_number(report, "fragments.released_by_end", 200);
+}
+
 static void signals_to_all_at_once_are_one_request_to_drain(void **state) {
     struct test *t = *state;
     make_trace(t);
@@ -248,6 +278,7 @@ int main(void) {
         PROCESS_TEST(a_run_that_still_waits_for_its_pipe_can_be_stopped),
         PROCESS_TEST(a_full_ring_does_not_keep_a_run_from_stopping),
         PROCESS_TEST(the_end_of_a_file_waits_as_long_as_workers_go_on),
+        PROCESS_TEST(fragments_held_to_the_end_are_waited_for_as_well),
         PROCESS_TEST(signals_to_all_at_once_are_one_request_to_drain),
         PROCESS_TEST(a_second_signal_ends_a_drain_that_would_take_long),
         PROCESS_TEST(a_stuck_worker_is_waited_for_until_the_drain_timeout),
