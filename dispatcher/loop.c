@@ -483,10 +483,17 @@ void loop_ring_all(struct loop *loop) {
     ring(loop, true);
 }
 
+/* It is this tick for the rest of the burst as well: a flow may have been moved while it waited. */
+static void set_tick(struct loop *loop, uint32_t tick) {
+    loop->flows->now = tick;
+    for (unsigned i = loop->stopped_at; i < loop->burst.count; i++)
+        loop->burst.ticks[i] = tick;
+}
+
 void loop_set_time(struct loop *loop, uint64_t now_ns) {
     loop->now_ns = now_ns;
     if (loop->live)
-        loop->flows->now = (uint32_t)((now_ns - loop->live_from_ns) / PACKET_CLOCK_NS_PER_TICK) + 1;
+        set_tick(loop, (uint32_t)((now_ns - loop->live_from_ns) / PACKET_CLOCK_NS_PER_TICK) + 1);
 }
 
 /*
@@ -505,10 +512,7 @@ static uint32_t end_tick(struct loop *loop) {
         if (!packet_clock_step(&loop->clock))
             return 0;
     }
-    flows->now = tick + 1;
-    /* The rest of the burst was told the time before. */
-    for (unsigned i = loop->stopped_at; i < loop->burst.count; i++)
-        loop->burst.ticks[i] = tick + 1;
+    set_tick(loop, tick + 1);
     return tick;
 }
 

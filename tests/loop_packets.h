@@ -210,6 +210,8 @@ static inline void lose_worker(unsigned k) {
     revocation_passes();
     assert_int_equal(state_of(k), FB_STATE_MOVING);
     loop_settle(&loop);
+    now_ns += SECOND;
+    loop_set_time(&loop, now_ns);
     while (fleet.lost_count != 0)
         assert_int_equal(loop_move(&loop), LOOP_DONE);
     ledger_balances();

@@ -334,6 +334,31 @@ static void a_worker_lost_while_fragments_are_let_out_leaves_their_order(void **
     finish_packets();
 }
 
+/* Live: the flow was moved while the burst waited, so it was last used later than the burst came.
+ */
+static void a_burst_that_waited_is_of_the_time_at_which_it_goes_on(void **state) {
+    (void)state;
+    make_packet_loop(3, 4, true, "backlog");
+    loop.live = true;
+    loop.live_from_ns = now_ns - SECOND;
+    loop_set_time(&loop, now_ns);
+    start_all();
+    give_ip(whole(false, 1000));
+    for (unsigned n = 0; n < 5; n++)
+        give_ip(whole(false, 2000));
+    give_ip(whole(false, 1000));
+    assert_int_equal(loop_take(&loop, frames, frame_count), 7);
+    assert_int_equal(deliver(), LOOP_RING_FULL);
+    assert_int_equal(loop.stopped_worker, 1);
+    lose_worker(0); /* which has packet 1 still */
+    frame_count = 0;
+    deliver_on();
+    listen_all();
+    assert_true(same_flow(1, 7));
+    assert_int_equal(flows.created, 2);
+    finish_packets();
+}
+
 /* The clock steps on at the loss: what the frame was told before it is past. */
 static void a_frame_refused_before_a_loss_is_of_the_time_after_it(void **state) {
     (void)state;
@@ -499,6 +524,7 @@ int main(void) {
         cmocka_unit_test(a_flow_that_a_later_fragment_begins_is_of_its_keys_protocol),
         cmocka_unit_test(fragments_held_while_their_worker_is_lost_go_with_the_flow),
         cmocka_unit_test(a_worker_lost_while_fragments_are_let_out_leaves_their_order),
+        cmocka_unit_test(a_burst_that_waited_is_of_the_time_at_which_it_goes_on),
         cmocka_unit_test(a_frame_refused_before_a_loss_is_of_the_time_after_it),
         cmocka_unit_test(one_id_in_two_vlans_is_two_datagrams_where_vlans_are_in_keys),
         cmocka_unit_test(extension_headers_before_the_fragment_header_are_passed),
