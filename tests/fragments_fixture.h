@@ -61,7 +61,7 @@ static inline void make_tracker(struct fragments_config config) {
     now = 1;
     sent = 0;
     delivered_count = 0;
-    for (unsigned i = 0; i < sizeof pattern; i++)
+    for (unsigned i = 0; pattern[1] == 0 && i < sizeof pattern; i++) /* once */
         pattern[i] = (uint8_t)(i * 7 + i / 251);
 }
 
