@@ -27,6 +27,7 @@ TESTS      := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
 PROC_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/proc_*.c))
 RACE_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/race_*.c))
 MUTANT     := $(BUILD)/mutant
+FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 # What they share, a test of theirs too; and what is compared with where it is installed.
 BENCH_SRC  := $(filter-out tests/bench/bench_%.c,$(wildcard tests/bench/*.c)) tests/tracegen_pcap.c tests/tracegen_random.c
@@ -43,7 +44,7 @@ FAULT_WORKER := $(BUILD)/flow-worker-fault
 FAULT_OBJ    := $(call obj,$(wildcard tests/fault_*.c))
 
 .DEFAULT_GOAL := help
-.PHONY: help build tests check check-proc check-san check-race soak model bench bench-10m lint format coverage install clean race-tests
+.PHONY: help build tests check check-proc check-san check-race soak model fuzz bench bench-10m lint format coverage install clean race-tests fuzz-targets
 .SECONDARY:
 
 help:
@@ -56,6 +57,7 @@ help:
 	@echo '  check-race  ring and both sides under ThreadSanitizer (clang)'
 	@echo '  soak        kills, stops, restarts and nonsense at random, seed after seed, for SOAK_MINUTES=10'
 	@echo '  model       models of the protocol, searched by spin; broken variants must be refuted'
+	@echo '  fuzz        fuzz targets under both sanitizers, two at a time (clang; FUZZ_SECONDS=60 each, FUZZ_TARGET=NAME: one)'
 	@echo '  bench       nanoseconds a packet beside yardsticks of the same run (five minutes; FULL=1: half an hour)'
 	@echo '  bench-10m   10 million packets, 8 workers, 3 runs: balanced, time, memory of each process'
 	@echo '  lint        include graph, ordering labels, file sizes, white space, shell and Python'
@@ -115,9 +117,10 @@ check: $(TESTS)
 check-proc: build $(PROC_TESTS) $(FAULT_WORKER)
 	@FB_BUILD=$(abspath $(BUILD)) scripts/run-tests $(PROC_TESTS)
 
+SAN_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 check-san:
 	$(MAKE) check BUILD=$(BUILD)/san CC=clang \
-	    CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
+	    CFLAGS='$(SAN_FLAGS)'
 
 check-race:
 	$(MAKE) race-tests BUILD=$(BUILD)/race CC=clang CFLAGS='-O1 -g -fsanitize=thread'
@@ -129,6 +132,22 @@ race-tests: $(RACE_TESTS) $(MUTANT)/race_ring
 # What is searched, and what has to be refuted, stands in tests/model/run.
 model:
 	@tests/model/run $(BUILD)/model
+
+# Coverage is that of our own objects. What a target is made of is in its source.
+FUZZ_FLAGS := $(SAN_FLAGS) -fsanitize=fuzzer-no-link
+fuzz:
+	@if tests/fuzz/run --probe; then \
+	    $(MAKE) --no-print-directory fuzz-targets BUILD=$(BUILD)/fuzz CC=clang CFLAGS='$(FUZZ_FLAGS)' && \
+	    tests/fuzz/run $(BUILD)/fuzz $(FUZZ_TARGET); \
+	else echo 'SKIP  fuzz: clang has no fuzzer runtime: run scripts/install-deps --test'; fi
+
+fuzz-targets: $(FUZZERS) $(BUILD)/fuzz_seeds $(BUILD)/tracegen
+
+$(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(DISP_LIB) $(SHM_LIB)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lcmocka
+
+$(BUILD)/fuzz_seeds: $(BUILD)/obj/tests/fuzz/seeds.o $(DISP_LIB) $(SHM_LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 # The race tests over a ring whose R1 releases nothing: ThreadSanitizer has to report it.
 $(MUTANT)/flow_balancer/ring.h: include/flow_balancer/ring.h

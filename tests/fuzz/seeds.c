@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fuzz_seeds FOLDER [CAPTURE...]: what each fuzz target begins with, in
+ * FOLDER/NAME. The frames made by hand for the unit tests, and of each capture
+ * the first few; as an input of fuzz_decode, and in a capture file for
+ * fuzz_capture. A capture that libpcap cannot read is passed over: some are made
+ * to be wrong, and a small one is a seed as it is.
+ *
+ * Exit status: 0, or 1 after one line if something could not be written.
+ */
+#include <errno.h>
+#include <pcap/pcap.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "tests/frames_tunnel.h"
+#include "tests/fuzz/capture_input.h"
+#include "tests/fuzz/decode_input.h"
+
+#define FRAMES_OF_A_CAPTURE 24u
+#define LONGEST_FRAME 1024u /* headers are what counts */
+#define LONGEST_CAPTURE 8192u
+
+static const char *folder;
+static unsigned written;
+
+/* One seed: what stands before it, then its bytes. */
+static void save(const char *target, const void *head, size_t head_bytes, const void *bytes,
+                 size_t n) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s/%05u", folder, target, written++);
+    FILE *file = fopen(path, "w");
+    if (file == NULL || fwrite(head, 1, head_bytes, file) != head_bytes ||
+        fwrite(bytes, 1, n, file) != n || fclose(file) != 0) {
+        fprintf(stderr, "fuzz_seeds: cannot write %s: %s: give a folder with room\n", path,
+                strerror(errno));
+        exit(1);
+    }
+}
+
+static void save_frame(enum link_layer link, const void *bytes, size_t n) {
+    const uint8_t head[DECODE_INPUT_BYTES] = {(uint8_t)link, (uint8_t)(written % 8)};
+    save("decode", head, sizeof head, bytes, n < LONGEST_FRAME ? n : LONGEST_FRAME);
+}
+
+/* ---- frames made by hand ---- */
+
+/* What is inside of a tunnel over UDP, with its header, around tcp4() from its IP header on. */
+static const struct {
+    uint8_t port[2];
+    uint8_t n;
+    uint8_t header[24];
+} over_udp[] = {
+    {{0x12, 0xb5}, 22, {8, 0, 0, 0, 0, 0, 7, 0, MACS, 8, 0}}, /* VXLAN */
+    {{0x12, 0xb6}, 8, {0x0c, 0, 0, 1, 0, 0, 7, 0}},           /* VXLAN-GPE */
+    {{0x17, 0xc1}, 12, {1, 0, 8, 0, 0, 0, 7, 0, 1, 2, 3, 0}}, /* Geneve, one option */
+    {{0x08, 0x68}, 16, {0x34, 255, 0, 56, 0, 0, 0, 7, 0, 0, 0, 0x85, 1, 0, 0, 0}}, /* GTP-U */
+    {{0x06, 0xa5}, 10, {0, 2, 0, 1, 0, 7, 0xff, 3, 0, 0x21}},                      /* L2TPv2 */
+    {{0x06, 0xa5}, 12, {0, 3, 0, 0, 0, 0, 0, 7, 0xff, 3, 0, 0x21}},                /* L2TPv3 */
+    {{0x19, 0xeb}, 8, {0, 1, 0, 64, 0, 1, 1, 64}},                                 /* MPLS */
+    {{0x12, 0x92}, 8, {0x20, 0, 8, 0, 0, 0, 0, 7}},                                /* GRE, key */
+};
+
+/* GRE's header, around the same. */
+static const struct {
+    uint8_t n;
+    uint8_t header[40];
+} in_gre[] = {
+    {4, {0, 0, 8, 0}},
+    {16, {0xb0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 1}},
+    {20, {0x40, 0, 8, 0, 0, 0, 0, 0, 8, 0, 0, 4, 10, 0, 0, 1, 0, 0, 0, 0}},
+    {16, {0x30, 1, 0x88, 0x0b, 0, 48, 0, 7, 0, 0, 0, 1, 0xff, 3, 0, 0x21}},
+    {30, {0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0, 0, 7, 0, 0, 0, 0, MACS, 8, 0}},
+    {34, {0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, MACS, 8, 0}},
+    {8, {0, 0, 0x88, 0x3e, 0, 0, 0, 0}},
+    {8, {0, 0, 0x88, 0x47, 0, 1, 1, 64}},
+};
+
+static void save_wrapped(unsigned proto, const void *before, uint32_t before_bytes,
+                         const void *header, uint32_t n) {
+    struct frame inner = {0};
+    add(&inner, before, before_bytes);
+    add(&inner, header, n);
+    add_inner(&inner, false);
+    struct frame f = in_ip(false, proto, &inner);
+    save_frame(LINK_ETHERNET, f.bytes, f.n);
+}
+
+static void save_tunnels(void) {
+    for (unsigned i = 0; i < sizeof over_udp / sizeof *over_udp; i++) {
+        unsigned length = 8u + over_udp[i].n + tcp4().n - ETHERNET;
+        const uint8_t udp[] = {
+            0xc3, 0x50, over_udp[i].port[0], over_udp[i].port[1], HIGH(length), LOW(length), 0, 0};
+        save_wrapped(17, udp, sizeof udp, over_udp[i].header, over_udp[i].n);
+    }
+    for (unsigned i = 0; i < sizeof in_gre / sizeof *in_gre; i++)
+        save_wrapped(47, "", 0, in_gre[i].header, in_gre[i].n);
+    for (unsigned i = 0; i < 4; i++) {
+        struct frame f = ip_in_ip(i & 1, i & 2);
+        save_frame(LINK_ETHERNET, f.bytes, f.n);
+    }
+}
+
+/* An IP packet behind each link layer's header. */
+static void save_links(void) {
+    static const struct {
+        enum link_layer link;
+        uint8_t n;
+        uint8_t header[48];
+    } all[] = {
+        {LINK_RAW, 0, {0}},
+        {LINK_SLL, 16, {[15] = 0, [14] = 8}},
+        {LINK_SLL2, 20, {8}},
+        {LINK_NULL, 4, {2}},
+        {LINK_LOOP, 4, {0, 0, 0, 2}},
+        {LINK_PPP, 4, {0xff, 3, 0, 0x21}},
+        {LINK_HDLC, 4, {0x0f, 0, 8, 0}},
+        {LINK_FRAME_RELAY, 4, {0x18, 0x41, 3, 0xcc}},
+        {LINK_WIFI, 32, {8, 1, [24] = 0xaa, 0xaa, 3, 0, 0, 0, 8, 0}},
+        {LINK_WIFI, 34, {0x88, 1, [26] = 0xaa, 0xaa, 3, 0, 0, 0, 8, 0}},
+        {LINK_RADIOTAP, 41, {0, 0, 9, 0, 2, [9] = 8, 1, [33] = 0xaa, 0xaa, 3, 0, 0, 0, 8, 0}},
+        {LINK_PPI, 22, {0, 0, 8, 0, 1, 0, 0, 0, MACS, 8, 0}},
+        {LINK_ETHERNET, 22, {MACS, 0x88, 0x64, 0x11, 0, 0, 7, 0, 50, 0, 0x21}},
+        {LINK_ETHERNET, 18, {MACS, 0x88, 0x47, 0, 1, 1, 64}},
+        {LINK_ETHERNET, 32, {MACS, 0x88, 0xe7, 0, 0, 0, 7, MACS, 8, 0}},
+        {LINK_ETHERNET, 22, {MACS, 0x89, 0x4f, 0, 2, 1, 1, 0, 0, 7, 1}},
+    };
+    for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
+        struct frame f = {0};
+        add(&f, all[i].header, all[i].n);
+        add_inner(&f, false);
+        save_frame(all[i].link, f.bytes, f.n);
+    }
+}
+
+/* An ICMP error quotes a packet, or a tunnel: on Ethernet and without a link layer. */
+static void save_quotes(void) {
+    for (unsigned i = 0; i < 8; i++) {
+        bool six = i & 1, tunnel = i & 2, raw = i & 4;
+        struct frame quote = {0}, inside = ip_in_ip(six, false);
+        ADD(&quote, six ? 1 : 3, 1, 0, 0, 0, 0, 0, 0);
+        if (tunnel)
+            add(&quote, inside.bytes + ETHERNET, inside.n - ETHERNET);
+        else
+            add_inner(&quote, six);
+        struct frame f = in_ip(six, six ? 58 : 1, &quote);
+        if (raw)
+            save_frame(LINK_RAW, f.bytes + ETHERNET, f.n - ETHERNET);
+        else
+            save_frame(LINK_ETHERNET, f.bytes, f.n);
+    }
+}
+
+static void save_made_by_hand(void) {
+    struct frame all[SAMPLES];
+    for (unsigned i = 0; i < samples(all); i++)
+        save_frame(LINK_ETHERNET, all[i].bytes, all[i].n);
+    save_tunnels();
+    save_links();
+    save_quotes();
+}
+
+/* ---- captures ---- */
+
+static void save_frames_of(const char *path) {
+    char reason[PCAP_ERRBUF_SIZE];
+    struct pcap_pkthdr *header;
+    const u_char *data;
+    enum link_layer link;
+    pcap_t *pcap = pcap_open_offline(path, reason);
+    if (pcap == NULL)
+        return;
+    if (link_layer_of(pcap_datalink(pcap), &link)) {
+        for (unsigned i = 0; i < FRAMES_OF_A_CAPTURE; i++) {
+            if (pcap_next_ex(pcap, &header, &data) != 1)
+                break;
+            save_frame(link, data, header->caplen);
+        }
+    }
+    pcap_close(pcap);
+}
+
+/* The first bytes: a capture that breaks off is one to be read too. */
+static void save_beginning_of(const char *path) {
+    static uint8_t bytes[LONGEST_CAPTURE];
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return;
+    size_t n = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    const uint8_t head[CAPTURE_INPUT_BYTES] = {(uint8_t)written, 0};
+    save("capture", head, sizeof head, bytes, n);
+}
+
+int main(int argc, char **argv) {
+    static const char *const targets[] = {"decode", "capture"};
+    if (argc < 2) {
+        fprintf(stderr, "Usage: fuzz_seeds FOLDER [CAPTURE...]\n");
+        return 1;
+    }
+    folder = argv[1];
+    for (unsigned i = 0; i < sizeof targets / sizeof *targets; i++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s", folder, targets[i]);
+        if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+            fprintf(stderr, "fuzz_seeds: cannot make %s: %s: give a folder\n", path,
+                    strerror(errno));
+            return 1;
+        }
+    }
+    save_made_by_hand();
+    for (int i = 2; i < argc; i++) {
+        save_frames_of(argv[i]);
+        save_beginning_of(argv[i]);
+    }
+    return 0;
+}
