@@ -44,7 +44,7 @@ FAULT_WORKER := $(BUILD)/flow-worker-fault
 FAULT_OBJ    := $(call obj,$(wildcard tests/fault_*.c))
 
 .DEFAULT_GOAL := help
-.PHONY: help build tests check check-proc check-san check-race soak model fuzz bench bench-10m lint format coverage install clean race-tests fuzz-targets
+.PHONY: help build tests check check-proc check-san check-race soak model fuzz mutants bench bench-10m lint format coverage install clean race-tests fuzz-targets
 .SECONDARY:
 
 help:
@@ -58,6 +58,7 @@ help:
 	@echo '  soak        kills, stops, restarts and nonsense at random, seed after seed, for SOAK_MINUTES=10'
 	@echo '  model       models of the protocol, searched by spin; broken variants must be refuted'
 	@echo '  fuzz        fuzz targets under both sanitizers, two at a time (clang; FUZZ_SECONDS=60 each, FUZZ_TARGET=NAME: one)'
+	@echo '  mutants     length checks of the decoder and of fragments weakened one by one: the tests must find each (clang)'
 	@echo '  bench       nanoseconds a packet beside yardsticks of the same run (five minutes; FULL=1: half an hour)'
 	@echo '  bench-10m   10 million packets, 8 workers, 3 runs: balanced, time, memory of each process'
 	@echo '  lint        include graph, ordering labels, file sizes, white space, shell and Python'
@@ -148,6 +149,10 @@ $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(DISP_LIB) $(SHM_
 
 $(BUILD)/fuzz_seeds: $(BUILD)/obj/tests/fuzz/seeds.o $(DISP_LIB) $(SHM_LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+# With the objects of check-san: only the mutants are compiled.
+mutants:
+	@CC=clang CFLAGS='$(SAN_FLAGS)' tests/mutants/run $(BUILD)/san
 
 # The race tests over a ring whose R1 releases nothing: ThreadSanitizer has to report it.
 $(MUTANT)/flow_balancer/ring.h: include/flow_balancer/ring.h
