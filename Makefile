@@ -147,7 +147,7 @@ fuzz-targets: $(FUZZERS) $(BUILD)/fuzz_seeds $(BUILD)/tracegen
 $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(DISP_LIB) $(SHM_LIB)
 	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lcmocka
 
-$(BUILD)/fuzz_seeds: $(BUILD)/obj/tests/fuzz/seeds.o $(DISP_LIB) $(SHM_LIB)
+$(BUILD)/fuzz_seeds: $(call obj,tests/fuzz/seeds.c tests/fuzz/capture_seeds.c) $(DISP_LIB) $(SHM_LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 # With the objects of check-san: only the mutants are compiled.

@@ -16,6 +16,7 @@
 
 #include "tests/frames_tunnel.h"
 #include "tests/fuzz/capture_input.h"
+#include "tests/fuzz/capture_seeds.h"
 #include "tests/fuzz/decode_input.h"
 
 #define FRAMES_OF_A_CAPTURE 24u
@@ -134,16 +135,19 @@ static void save_links(void) {
     }
 }
 
-/* An ICMP error quotes a packet, or a tunnel: on Ethernet and without a link layer. */
+/* An ICMP error quotes a packet, or a tunnel, or a tunnel cut within the header that is inside: on
+ * Ethernet and without a link layer. */
 static void save_quotes(void) {
-    for (unsigned i = 0; i < 8; i++) {
-        bool six = i & 1, tunnel = i & 2, raw = i & 4;
+    for (unsigned i = 0; i < 16; i++) {
+        bool six = i & 1, tunnel = i & 2, raw = i & 4, cut = i & 8;
         struct frame quote = {0}, inside = ip_in_ip(six, false);
         ADD(&quote, six ? 1 : 3, 1, 0, 0, 0, 0, 0, 0);
         if (tunnel)
             add(&quote, inside.bytes + ETHERNET, inside.n - ETHERNET);
         else
             add_inner(&quote, six);
+        if (cut)
+            quote.n -= 30;
         struct frame f = in_ip(six, six ? 58 : 1, &quote);
         if (raw)
             save_frame(LINK_RAW, f.bytes + ETHERNET, f.n - ETHERNET);
@@ -181,6 +185,20 @@ static void save_frames_of(const char *path) {
     pcap_close(pcap);
 }
 
+/* A pipe pauses half way. */
+static void save_capture(const uint8_t *bytes, size_t n) {
+    const uint8_t head[CAPTURE_INPUT_BYTES] = {(uint8_t)written, 128};
+    save("capture", head, sizeof head, bytes, n);
+}
+
+static void save_small_captures(void) {
+    uint8_t *bytes;
+    for (size_t i = 0, n; (n = capture_seed((unsigned)i, &bytes)) != 0; i++) {
+        save_capture(bytes, n);
+        free(bytes);
+    }
+}
+
 /* The first bytes: a capture that breaks off is one to be read too. */
 static void save_beginning_of(const char *path) {
     static uint8_t bytes[LONGEST_CAPTURE];
@@ -189,8 +207,7 @@ static void save_beginning_of(const char *path) {
         return;
     size_t n = fread(bytes, 1, sizeof bytes, file);
     fclose(file);
-    const uint8_t head[CAPTURE_INPUT_BYTES] = {(uint8_t)written, 0};
-    save("capture", head, sizeof head, bytes, n);
+    save_capture(bytes, n);
 }
 
 int main(int argc, char **argv) {
@@ -210,6 +227,7 @@ int main(int argc, char **argv) {
         }
     }
     save_made_by_hand();
+    save_small_captures();
     for (int i = 2; i < argc; i++) {
         save_frames_of(argv[i]);
         save_beginning_of(argv[i]);
