@@ -35,6 +35,7 @@ struct capture_pipe {
     bool opening; /* until capture_pipe_start(): everything is kept, libpcap may begin again */
     bool pcapng;
     size_t record_header; /* bytes, of pcap */
+    enum { CAPTURED_FIRST, CAPTURED_SECOND, CAPTURED_LESSER } lengths;
     size_t pos, released, filled, size;
     uint8_t *buffer;
 };
@@ -50,12 +51,30 @@ static uint32_t load32(const struct capture_pipe *p, size_t at) {
 static size_t pcap_header_length(struct capture_pipe *p) {
     p->big_endian = p->buffer[0] == 0xa1;
     p->record_header = load32(p, 0) == 0xa1b2cd34 ? 24 : 16;
+    if (p->filled < 24)
+        return 24;
+    uint32_t halves = load32(p, 4);
+    uint32_t major = p->big_endian ? halves >> 16 : halves & 0xffff;
+    uint32_t minor = p->big_endian ? halves & 0xffff : halves >> 16;
+    if (major != 2 || minor < 3)
+        p->lengths = CAPTURED_SECOND;
+    else
+        p->lengths = minor == 3 ? CAPTURED_LESSER : CAPTURED_FIRST;
     return 24;
 }
 
-/* pcap: seconds, fraction, captured length, wire length. 0: the length has not come yet. */
+/*
+ * pcap: seconds, fraction, captured length, wire length. Before version 2.3, and
+ * in 543.0 of one system, the two lengths change places; in 2.3 writers differ,
+ * and libpcap takes the lesser. 0: the length has not come yet.
+ */
 static size_t pcap_record_length(const struct capture_pipe *p, size_t at) {
-    return p->filled - at < p->record_header ? 0 : p->record_header + load32(p, at + 8);
+    if (p->filled - at < p->record_header)
+        return 0;
+    uint32_t first = load32(p, at + 8), second = load32(p, at + 12);
+    bool takes_second =
+        p->lengths == CAPTURED_SECOND || (p->lengths == CAPTURED_LESSER && second < first);
+    return p->record_header + (takes_second ? second : first);
 }
 
 /* pcapng: type, length; a section header has its byte order behind them. 0 as above. */

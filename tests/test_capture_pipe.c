@@ -73,6 +73,31 @@ static void pcap_is_taken_as_it_comes_in_either_byte_order(void **state) {
     }
 }
 
+/* Before version 2.3 the wire length came first, and in 2.3 either one. */
+static void old_pcap_is_taken_as_it_comes(void **state) {
+    static const struct {
+        uint8_t minor;
+        bool wire_first;
+    } cases[] = {{4, false}, {3, false}, {3, true}, {2, true}};
+    (void)state;
+    for (unsigned k = 0; k < 2 * sizeof cases / sizeof *cases; k++) {
+        struct bytes b = {.order = k % 2 ? BIG : LITTLE};
+        size_t ends[3];
+        put_pcap_header(&b, 0xa1b2c3d4, 1);
+        b.data[b.order == BIG ? 7 : 6] = cases[k / 2].minor;
+        for (unsigned i = 0; i < 3; i++) {
+            uint32_t captured = 60 + i, wire = 90;
+            put32(&b, i);
+            put32(&b, 0);
+            put32(&b, cases[k / 2].wire_first ? wire : captured);
+            put32(&b, cases[k / 2].wire_first ? captured : wire);
+            put_body(&b, captured, (uint8_t)i);
+            ends[i] = b.size;
+        }
+        check_byte_by_byte(&b, ends, 3);
+    }
+}
+
 static void pcapng_is_taken_as_it_comes_in_either_byte_order(void **state) {
     (void)state;
     for (enum byte_order order = LITTLE; order <= BIG; order++) {
@@ -334,6 +359,7 @@ static void dash_is_standard_input(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pcap_is_taken_as_it_comes_in_either_byte_order),
+        cmocka_unit_test(old_pcap_is_taken_as_it_comes),
         cmocka_unit_test(pcapng_is_taken_as_it_comes_in_either_byte_order),
         cmocka_unit_test(later_section_may_have_the_other_byte_order),
         cmocka_unit_test(record_longer_than_the_buffer_comes_whole),
