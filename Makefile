@@ -59,7 +59,7 @@ help:
 	@echo '  model       models of the protocol, searched by spin; broken variants must be refuted'
 	@echo '  fuzz        fuzz targets under both sanitizers, two at a time (clang; FUZZ_SECONDS=60 each, FUZZ_TARGET=NAME: one)'
 	@echo '  mutants     length checks of the decoder and of fragments weakened one by one: the tests must find each (clang)'
-	@echo '  bench       nanoseconds a packet beside yardsticks of the same run (five minutes; FULL=1: half an hour)'
+	@echo '  bench       nanoseconds a packet beside yardsticks of the same run (a quarter of an hour; FULL=1: every size, flows and workers)'
 	@echo '  bench-10m   10 million packets, 8 workers, 3 runs: balanced, time, memory of each process'
 	@echo '  lint        include graph, ordering labels, file sizes, white space, shell and Python'
 	@echo '  format      let clang-format decide the white space'
