@@ -113,7 +113,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(DISP_LIB) $(WORK_LIB) $(SHM_LIB
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lm -lpthread
 
 check: $(TESTS)
-	@scripts/run-tests $(TESTS)
+	@scripts/run-tests -j 2 $(TESTS)
 
 check-proc: build $(PROC_TESTS) $(FAULT_WORKER)
 	@FB_BUILD=$(abspath $(BUILD)) scripts/run-tests $(PROC_TESTS)
