@@ -3,28 +3,21 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "flow_balancer/clock.h"
-#include "flow_balancer/guard.h"
 #include "flow_balancer/log.h"
 #include "flow_balancer/report.h"
 
-#include "geometry.h"
 #include "ledger.h"
-#include "loop.h"
 #include "move.h"
-#include "progress.h"
-#include "quarantine.h"
-#include "requests.h"
+#include "run_parts.h"
 
 #define MS_NS UINT64_C(1000000)
 #define POLL_EVERY_NS                                                                              \
@@ -38,31 +31,6 @@
 #define FIRST_SLEEP_NS UINT64_C(10000)
 #define LAST_SLEEP_NS UINT64_C(200000)
 #define FLOWS_ENDED_AT_ONCE 1024u
-
-struct run {
-    const struct options *options;
-    struct fb_ctl_handle ctl;
-    struct capture *capture;
-    struct requests requests;
-    struct quarantine quarantine;
-    struct fleet fleet;
-    struct flows flows;
-    struct fragments fragments;
-    struct loop loop;
-    struct progress progress;
-    struct fb_snapshot snapshot;
-    struct fb_worker_totals totals[FB_MAX_WORKERS];
-    uint64_t first_taken_ns, drained_ns; /* 0: not yet */
-    uint64_t polled_ns, snapshot_ns, said_ns;
-    uint64_t stuck_at;       /* packets that the worker with the full ring had finished */
-    uint64_t alone_since_ns; /* when a worker was last seen ready */
-    uint64_t drained_to;     /* descriptors finished in all, when the deadline was last set */
-    uint64_t deadline_ns;    /* for draining; UINT64_MAX: not stopping */
-    unsigned asked;          /* requests and signals that count as one */
-    uint64_t asked_ns;       /* the first of them; 0: none */
-    bool stop;               /* read no more */
-    bool failed;
-};
 
 /* How often a signal asked to stop: once, in order; twice, now. */
 static volatile sig_atomic_t stop_signals;
@@ -379,43 +347,6 @@ static void drain(struct run *run) {
 
 /* --- making and ending ------------------------------------------------------------------------ */
 
-static void log_pages(const struct run *run) {
-    const struct fb_ctl *ctl = run->ctl.ctl;
-    uint32_t rung = fb_ctl_rung(ctl, 0);
-    fb_info("rings on %s pages, flow table on %s pages%s", fb_rung_names[rung],
-            fb_rung_names[ctl->flow_table_rung],
-            rung == FB_RUNG_4K && run->options->hugepages == FB_HUGEPAGES_AUTO
-                ? "; 'mount -o remount,huge=advise /dev/shm' gives huge pages"
-                : "");
-}
-
-static bool link_known(int dlt) {
-    enum link_layer link;
-    return link_layer_of(dlt, &link);
-}
-
-static int open_sources(struct run *run) {
-    const struct options *o = run->options;
-    const struct capture_config config = {
-        .files = o->files,
-        .file_count = o->file_count,
-        .interfaces = o->interfaces,
-        .interface_count = o->interface_count,
-        .filter = o->filter,
-        .snaplen = (int)o->snaplen,
-        .preload = o->preload,
-        .loops = o->loops,
-        .speed = o->speed,
-        .promiscuous = !o->no_promiscuous,
-        .buffer_kib = (int)o->buffer_kib,
-        .direction = strcmp(o->direction, "in") == 0    ? CAPTURE_IN
-                     : strcmp(o->direction, "out") == 0 ? CAPTURE_OUT
-                                                        : CAPTURE_INOUT,
-        .link_known = link_known,
-    };
-    return capture_open(&run->capture, &config);
-}
-
 static void handle_signals(void) {
     struct sigaction action = {.sa_handler = on_stop_signal};
     sigemptyset(&action.sa_mask);
@@ -425,73 +356,6 @@ static void handle_signals(void) {
     signal(SIGHUP, SIG_IGN);
     /* Sleeps of 10 us mean 10 us, not the 60 that the default slack makes of them. */
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
-}
-
-/* A report that cannot be written is better known before the run than after it. */
-static int check_report(const char *path) {
-    if (path == NULL || strcmp(path, "-") == 0)
-        return 0;
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    int length = slash == NULL ? 0 : (int)(slash - path) + 1;
-    snprintf(folder, sizeof folder, "%.*s", length, path);
-    const char *written = path;
-    struct stat st;
-    int error = 0;
-    if (lstat(path, &st) != 0 || S_ISREG(st.st_mode))
-        written = length == 0 ? "." : folder; /* where another file takes its place */
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        error = EISDIR;
-    else if (access(written, W_OK | (written == path ? 0 : X_OK)) != 0)
-        error = errno;
-    if (error == 0)
-        return 0;
-    fb_error("--report '%s': cannot write there: %s: give a file in a directory of yours", path,
-             strerror(error));
-    return -error;
-}
-
-static int set_up(struct run *run) {
-    const struct options *o = run->options;
-    handle_signals();
-    int error = check_report(o->report);
-    if (error == 0)
-        error = open_sources(run);
-    if (error == 0)
-        error = quarantine_open(&run->quarantine, o->quarantine);
-    if (error == 0)
-        error = fb_guard_init();
-    if (error == 0)
-        error = fb_ctl_create(&run->ctl, o->name);
-    if (error != 0)
-        return error;
-    geometry_fill(run->ctl.ctl, o);
-    const struct fleet_timing timing = {.failover_ns = o->failover_ns,
-                                        .start_timeout_ns = o->start_timeout_ns,
-                                        .hang_ns = o->hang_ns,
-                                        .drain_ns = o->drain_timeout_ns};
-    error = fleet_init(&run->fleet, run->ctl.ctl, o->policy, o->max_share, o->hugepages, &timing);
-    if (error == 0)
-        error = flows_init(&run->flows, o->max_flows, &o->timeouts, PACKET_CLOCK_TICKS_PER_SECOND,
-                           o->hugepages, run->fleet.handles);
-    if (error == 0)
-        error = fragments_init(&run->fragments, &o->fragments, o->hugepages);
-    if (error == 0)
-        error = requests_open(&run->requests, o->name, &run->fleet);
-    if (error != 0)
-        return error;
-    run->fleet.quarantine = &run->quarantine;
-    run->fleet.lossless = o->block;
-    run->ctl.ctl->flow_table_rung = run->flows.region.rung;
-    uint64_t longest_ns = (uint64_t)flow_timeouts_longest_s(&o->timeouts) * 1000 * MS_NS;
-    loop_init(&run->loop, &run->fleet, &run->flows, capture_is_live(run->capture), o->block,
-              o->preload, longest_ns);
-    run->loop.live_from_ns = fb_now_ns();
-    run->loop.fragments = &run->fragments;
-    loop_set_decoding(&run->loop, &o->decode);
-    log_pages(run);
-    fb_ctl_format(&run->ctl);
-    return 0;
 }
 
 /* Builds, prints and writes the report. Returns 0, or -errno; -EBADMSG if the ledger does not
@@ -524,16 +388,6 @@ static int report(struct run *run) {
     return error;
 }
 
-static void tear_down(struct run *run) {
-    fleet_fini(&run->fleet);
-    flows_fini(&run->flows);
-    fragments_fini(&run->fragments);
-    requests_close(&run->requests);
-    quarantine_close(&run->quarantine);
-    fb_ctl_destroy(&run->ctl);
-    capture_close(run->capture);
-}
-
 int run_dispatcher(const struct options *options) {
     struct run *run = calloc(1, sizeof *run);
     if (run == NULL) {
@@ -543,11 +397,8 @@ int run_dispatcher(const struct options *options) {
     run->options = options;
     run->deadline_ns = UINT64_MAX;
     run->alone_since_ns = fb_now_ns();
-    run->ctl.region.fd = -1;
-    run->flows.region.fd = -1;
-    run->fragments.region.fd = -1;
-    run->requests.control.listener = -1;
-    int error = set_up(run);
+    handle_signals();
+    int error = run_set_up(run);
     if (error == 0) {
         error = wait_for_workers(run);
         if (error == 0)
@@ -558,7 +409,7 @@ int run_dispatcher(const struct options *options) {
         error = error != 0 ? error : reported;
     }
     bool failed = error != 0 || run->failed || capture_failed(run->capture);
-    tear_down(run);
+    run_tear_down(run);
     free(run);
     return failed ? 1 : 0;
 }

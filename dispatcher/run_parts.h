@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DISPATCHER_RUN_PARTS_H
+#define DISPATCHER_RUN_PARTS_H
+
+#include "loop.h"
+#include "options.h"
+#include "progress.h"
+#include "quarantine.h"
+#include "requests.h"
+
+/* Between run.c, which is a run from its first frame to its last, and run_setup.c. */
+struct run {
+    const struct options *options;
+    struct fb_ctl_handle ctl;
+    struct capture *capture;
+    struct requests requests;
+    struct quarantine quarantine;
+    struct fleet fleet;
+    struct flows flows;
+    struct fragments fragments;
+    struct loop loop;
+    struct progress progress;
+    struct fb_snapshot snapshot;
+    struct fb_worker_totals totals[FB_MAX_WORKERS];
+    uint64_t first_taken_ns, drained_ns; /* 0: not yet */
+    uint64_t polled_ns, snapshot_ns, said_ns;
+    uint64_t stuck_at;       /* packets that the worker with the full ring had finished */
+    uint64_t alone_since_ns; /* when a worker was last seen ready */
+    uint64_t drained_to;     /* descriptors finished in all, when the deadline was last set */
+    uint64_t deadline_ns;    /* for draining; UINT64_MAX: not stopping */
+    unsigned asked;          /* requests and signals that count as one */
+    uint64_t asked_ns;       /* the first of them; 0: none */
+    bool stop;               /* read no more */
+    bool failed;
+};
+
+/*
+ * Checks what can be checked, opens the sources and makes everything shared.
+ * Returns 0, or -errno after one logged line. run_tear_down() is due either way.
+ */
+int run_set_up(struct run *run);
+
+/* Frees everything of the run, and unlinks what is shared. */
+void run_tear_down(struct run *run);
+
+#endif
