@@ -442,6 +442,7 @@ static void finish_burst(struct loop *loop) {
 enum loop_stop loop_deliver(struct loop *loop) {
     enum loop_stop stop = LOOP_DONE;
     unsigned i = loop->stopped_at;
+    assert(loop->fleet->lost_count == 0);
     loop_begin_round(loop);
     look_up(loop, i);
     if (loop->flows->ends_pending != 0)
@@ -469,6 +470,7 @@ void loop_drop_stopped(struct loop *loop, enum fb_drop_reason reason) {
 }
 
 void loop_flush(struct loop *loop) {
+    assert(loop->fleet->lost_count == 0);
     for (unsigned i = 0; i < EXPIRIES_PER_FLUSH; i++)
         flows_expire(loop->flows);
     if (loop->fragments != NULL)

@@ -111,14 +111,16 @@ void loop_release_fragments(struct loop *loop);
  * Gives the packets of the burst from stopped_at on to their workers and
  * publishes what was staged. When it stops before the end of the burst, the
  * caller waits and calls it again: the rest is looked up anew, since flows may
- * have ended meanwhile.
+ * have ended meanwhile. Never while a worker is lost: what waits in its ring
+ * comes before anything else (loop_move()).
  */
 enum loop_stop loop_deliver(struct loop *loop);
 
 /* Drops the packet at which the burst stopped, for a reason, and steps over it. */
 void loop_drop_stopped(struct loop *loop, enum fb_drop_reason reason);
 
-/* Stages pending flow ends and publishes: for times when no burst does it. */
+/* Stages pending flow ends and publishes, for times when no burst does it; never while a worker is
+ * lost. */
 void loop_flush(struct loop *loop);
 
 /* Wakes every parked worker that has news, at once. Before anything that can wait. */

@@ -38,7 +38,6 @@ static struct handles *handles_of(const struct loop *loop, uint64_t moved) {
 struct mover {
     struct loop *loop;
     struct lane *from;
-    unsigned from_worker;
     struct fb_desc desc; /* as it stood in the ring: loaded once, then checked */
     uint32_t flow;       /* NO_FLOW: it has ended */
     struct handle *lost; /* then: the handle that it had */
@@ -184,13 +183,12 @@ static bool pass_end_on(struct loop *loop, struct lane *from, uint32_t number) {
     return true;
 }
 
-static enum loop_stop move_first(struct loop *loop, struct lane *from, unsigned worker) {
+static enum loop_stop move_first(struct loop *loop, struct lane *from) {
     enum loop_stop stop = LOOP_DONE;
     const struct mark *mark = &from->marks[from->marks_head & from->tx.slot_mask];
     switch (lane_first(from)) {
     case LANE_PACKET: {
-        struct mover m = {
-            .loop = loop, .from = from, .from_worker = worker, .desc = *lane_first_desc(from)};
+        struct mover m = {.loop = loop, .from = from, .desc = *lane_first_desc(from)};
         stop = move_packet(&m);
         break;
     }
@@ -245,7 +243,7 @@ enum loop_stop loop_move(struct loop *loop) {
             fleet_emptied(fleet, loop->now_ns);
             break;
         }
-        stop = move_first(loop, from, worker);
+        stop = move_first(loop, from);
     }
     loop_publish(loop, stop != LOOP_DONE);
     return stop;

@@ -159,8 +159,8 @@ static void in_block_mode_a_full_ring_is_waited_for(void **state) {
     come(0);
     send_udp(0, 8);
     come(1);
-    lose_worker(0);
     send_udp(1, 5);
+    lose_worker(0);
     for (unsigned n = 0; n < 5; n++) {
         assert_int_equal(move_all(), LOOP_RING_FULL);
         assert_int_equal(loop.stopped_worker, 1);
@@ -181,8 +181,8 @@ static void in_drop_mode_what_finds_no_room_is_counted_and_shows_as_a_gap(void *
     come(0);
     send_udp(0, 11); /* three find no room at once */
     come(1);
-    lose_worker(0);
     send_udp(1, 5);
+    lose_worker(0);
     assert_int_equal(move_all(), LOOP_DONE);
     assert_int_equal(loop.dropped[FB_DROP_RING_FULL], 3 + 5);
     assert_int_equal(lane_of(0)->counters[FB_LANE_DROPPED], 3);

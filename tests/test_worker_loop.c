@@ -363,6 +363,24 @@ static void a_second_signal_is_obeyed_at_the_end_of_the_burst(void **state) {
     assert_int_equal(counted(FB_WORKER_PACKETS), BURST);
 }
 
+static int order_to_leave(void) {
+    fb_tx_set_order(&tx, FB_ORDER_LEAVE);
+    return 0;
+}
+
+static void the_order_to_leave_is_obeyed_at_the_end_of_the_burst(void **state) {
+    (void)state;
+    make_loop(0);
+    for (uint64_t frame = 1; frame <= 20; frame++)
+        give_packet(frame, 1, 0);
+    special_frame = 3;
+    special = order_to_leave;
+    assert_int_equal(worker_loop_run(&loop, &leave_signals), LOOP_STOPPED);
+    assert_int_equal(call_count, BURST);
+    stands_idle_at(BURST);
+    assert_int_equal(counted(FB_WORKER_PACKETS), BURST);
+}
+
 static void one_signal_is_obeyed_when_the_dispatcher_had_its_time(void **state) {
     (void)state;
     make_loop(0);
@@ -482,6 +500,7 @@ int main(void) {
         cmocka_unit_test(after_a_restart_flows_are_in_mid_stream_once),
         cmocka_unit_test(the_order_to_stop_is_obeyed_when_the_ring_is_finished),
         cmocka_unit_test(a_second_signal_is_obeyed_at_the_end_of_the_burst),
+        cmocka_unit_test(the_order_to_leave_is_obeyed_at_the_end_of_the_burst),
         cmocka_unit_test(one_signal_is_obeyed_when_the_dispatcher_had_its_time),
         cmocka_unit_test(a_signal_waits_for_the_order_of_a_dispatcher_that_is_stopping),
         cmocka_unit_test(the_dispatcher_gone_the_ring_is_finished_and_flows_end_orphaned),
