@@ -189,6 +189,7 @@ format:
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 0755 $(PROGRAMS) scripts/flow-balancer $(DESTDIR)$(PREFIX)/bin
+	install -m 0755 scripts/preflight $(DESTDIR)$(PREFIX)/bin/flow-preflight
 
 clean:
 	rm -rf $(BUILD)
