@@ -200,6 +200,7 @@ static void reading_begins_with_the_workers_that_are_ready_in_time(void **state)
 /* Kills a dispatcher in the middle of a run; its objects stay. */
 static void make_debris(struct test *t, struct process *workers[2], const char *options) {
     struct process *dispatcher = start_dispatcher(t);
+    UNTIL(t, stat_of(t, t->name) != NULL); /* they do not wait for long */
     for (unsigned k = 0; k < 2; k++)
         workers[k] = start_worker(t, k, options);
     feed_trace(t, dispatcher);
