@@ -44,7 +44,7 @@ FAULT_WORKER := $(BUILD)/flow-worker-fault
 FAULT_OBJ    := $(call obj,$(wildcard tests/fault_*.c))
 
 .DEFAULT_GOAL := help
-.PHONY: help build tests check check-proc check-san check-race soak model fuzz mutants bench bench-10m lint format coverage install clean race-tests fuzz-targets
+.PHONY: help build tests check check-proc check-san check-race soak soak-live model fuzz mutants bench bench-10m lint format coverage install clean race-tests fuzz-targets
 .SECONDARY:
 
 help:
@@ -56,6 +56,7 @@ help:
 	@echo '  check-san   unit tests under AddressSanitizer and UndefinedBehaviorSanitizer (clang)'
 	@echo '  check-race  ring and both sides under ThreadSanitizer (clang)'
 	@echo '  soak        kills, stops, restarts and nonsense at random, seed after seed, for SOAK_MINUTES=10'
+	@echo '  soak-live   a live run at 80 % of what the machine sustains, workers restarted, for SOAK_MINUTES=20 (root, tcpreplay)'
 	@echo '  model       models of the protocol, searched by spin; broken variants must be refuted'
 	@echo '  fuzz        fuzz targets under both sanitizers, two at a time (clang; FUZZ_SECONDS=60 each, FUZZ_TARGET=NAME: one)'
 	@echo '  mutants     length checks of the decoder and of fragments weakened one by one: the tests must find each (clang)'
@@ -173,6 +174,10 @@ coverage:
 
 soak: build $(BUILD)/tests/proc_chaos $(FAULT_WORKER)
 	@FB_BUILD=$(abspath $(BUILD)) tests/soak $(BUILD)/tests/proc_chaos
+
+# In a network namespace of its own; not part of scripts/test.
+soak-live: build
+	@FB_BUILD=$(abspath $(BUILD)) tests/soak-live
 
 bench: build $(BENCHES)
 	@FB_BUILD=$(abspath $(BUILD)) tests/bench/run $(if $(FULL),--full)
