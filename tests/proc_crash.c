@@ -8,6 +8,7 @@
 #include "tests/records.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -283,6 +284,34 @@ static void without_a_supervisor_the_flows_of_a_dead_worker_move_at_failover(voi
     assert_in_range(number_at(report, "ledger.quarantined"), 0, 1);
 }
 
+/* 0 does not hold where kernel.core_pattern is a pipe; at 1 the kernel writes neither kind. */
+static void a_worker_dumps_no_core_not_even_into_a_pipe(void **state) {
+    struct test *t = *state;
+    struct rlimit ours;
+    assert_int_equal(getrlimit(RLIMIT_CORE, &ours), 0);
+    if (ours.rlim_max == 0) {
+        printf("skip: the limit of core dumps is 0 already, and cannot be raised to 1\n");
+        skip();
+    }
+    make_trace(t);
+    struct process *run = process_start(t, RUN FOREVER "-w 1");
+    pid_t pid = 0;
+    UNTIL(t, (pid = ready_pid(t, 0)) != 0);
+    char path[64], line[256];
+    snprintf(path, sizeof path, "/proc/%d/limits", (int)pid);
+    FILE *limits = fopen(path, "re");
+    assert_non_null(limits);
+    unsigned long soft = 0, hard = 0;
+    int found = 0;
+    while (found != 2 && fgets(line, sizeof line, limits) != NULL)
+        found = sscanf(line, "Max core file size %lu %lu", &soft, &hard);
+    fclose(limits);
+    assert_int_equal(found, 2);
+    assert_int_equal(soft, 1);
+    assert_int_equal(hard, 1);
+    stop(t, run, EXIT_DONE);
+}
+
 /* ---- the others */
 
 static void a_killed_supervisor_leaves_nothing_behind(void **state) {
@@ -330,6 +359,7 @@ int main(void) {
         PROCESS_TEST(a_worker_that_never_gets_ready_is_not_waited_for),
         PROCESS_TEST(where_all_are_given_up_the_run_ends_at_once),
         PROCESS_TEST(without_a_supervisor_the_flows_of_a_dead_worker_move_at_failover),
+        PROCESS_TEST(a_worker_dumps_no_core_not_even_into_a_pipe),
         PROCESS_TEST(a_killed_supervisor_leaves_nothing_behind),
         PROCESS_TEST(a_killed_dispatcher_is_status_1_and_nothing_stays),
     };

@@ -359,6 +359,15 @@ static int work(const struct options *o) {
     return o->check ? EXIT_IN_ORDER : status;
 }
 
+/*
+ * A core dump of a large worker takes long, and its number is not free until it is written. Where
+ * kernel.core_pattern names a program the kernel dumps at a limit of 0 as well, but not at 1.
+ */
+static void forbid_core_dump(void) {
+    if (setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1}) != 0)
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* the limit that we came with is 0 */
+}
+
 int main(int argc, char **argv) {
     fb_log_init("flow-worker", FB_LOG_INFO);
     struct options options;
@@ -374,7 +383,6 @@ int main(int argc, char **argv) {
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
-    /* A core dump of a large worker takes long, and its number is not free until it is written. */
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    forbid_core_dump();
     return work(&options);
 }
