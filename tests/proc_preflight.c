@@ -353,6 +353,16 @@ static void what_is_wrong_twice_has_two_lines(void **state) {
     assert_non_null(strstr(said, "\npreflight: 2 to change, 0 notes, "));
 }
 
+static void several_queues_are_right_with_a_symmetric_hash(void **state) {
+    struct test *t = *state;
+    make_machine(t);
+    write_text(t, "ethtool/eth9-l", "Current hardware settings:\nRX:\t\tn/a\nCombined:\t8\n");
+    write_text(t, "ethtool/eth9-x", "RSS input transformation:\n    symmetric-xor: off\n");
+    assert_non_null(strstr(preflight(t, 1, COMMAND), "change  eth9 queues: 8, hash not symmetric"));
+    write_text(t, "ethtool/eth9-x", "RSS input transformation:\n    symmetric-xor: on\n");
+    assert_non_null(strstr(preflight(t, EXIT_DONE, COMMAND), "ok      eth9 queues: 8, symmetric"));
+}
+
 static void a_machine_that_tells_nothing_is_looked_at_as_far_as_it_goes(void **state) {
     struct test *t = *state;
     write_text(t, CPU "online", "0\n");
@@ -410,6 +420,7 @@ int main(void) {
         PROCESS_TEST(nothing_is_to_be_changed_on_a_good_machine),
         PROCESS_TEST(each_thing_that_is_wrong_has_its_line),
         PROCESS_TEST(what_is_wrong_twice_has_two_lines),
+        PROCESS_TEST(several_queues_are_right_with_a_symmetric_hash),
         PROCESS_TEST(a_machine_that_tells_nothing_is_looked_at_as_far_as_it_goes),
         PROCESS_TEST(wrong_usage_is_one_line_and_status_2),
         PROCESS_TEST(it_runs_on_this_machine),
