@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -134,6 +135,22 @@ static int lie(const struct fault_rule *rule, const struct fb_packet *packet) {
     return 0;
 }
 
+/* Bytes as the inspector sees them, for who knows what they were when they were sent. */
+static int copy(const struct fb_packet *packet, int directory) {
+    uint32_t length = packet->desc->caplen;
+    const struct iovec parts[] = {{&length, sizeof length},
+                                  {(void *)(uintptr_t)packet->data, length}};
+    int file = openat(directory, "packets", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    bool done = file >= 0 && writev(file, parts, 2) == (ssize_t)(sizeof length + length);
+    int error = errno;
+    if (file >= 0)
+        close(file);
+    if (done)
+        return 0;
+    fb_error("inspector fault: cannot copy a packet of %u bytes: %s", length, strerror(error));
+    return -EIO;
+}
+
 /* A child with all that a fork hands on. It ends by itself. */
 static int leave_child(uint64_t seconds, int directory) {
     int file = openat(directory, "child", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -184,6 +201,8 @@ int fault_act(const struct fault_rule *rule, const struct fb_packet *packet, int
                                      .tv_nsec = (long)(rule->number % 1000000) * 1000},
                   NULL);
         return 0;
+    case FAULT_COPY:
+        return copy(packet, directory);
     case FAULT_FORK:
         return leave_child(rule->number, directory);
     case FAULT_SCRIBBLE:

@@ -22,7 +22,7 @@ static int make_directory(void **state) {
 }
 
 static int remove_directory(void **state) {
-    static const char *const made[] = {"worker-2.tsv", "rule-1.done", "child", "up", ""};
+    static const char *const made[] = {"worker-2.tsv", "rule-1.done", "child", "packets", "up", ""};
     char path[128];
     for (unsigned i = 0; i < sizeof made / sizeof *made; i++) {
         snprintf(path, sizeof path, "%s/%s", (const char *)*state, made[i]);
@@ -268,6 +268,27 @@ static void who_forks_leaves_a_child_that_holds_on(void **state) {
     inspector_find("fault")->close(self);
 }
 
+static void packets_are_copied_behind_each_other(void **state) {
+    uint8_t found[64], wanted[2 * (4 + sizeof bytes)];
+    char path[128];
+    void *self = opened(*state, "copy@%2");
+    for (uint64_t frame = 1; frame <= 4; frame++)
+        assert_int_equal(inspect(self, frame, NULL), 0);
+    for (size_t i = 0; i < 2; i++) {
+        const uint32_t length = sizeof bytes;
+        memcpy(wanted + i * (4 + sizeof bytes), &length, 4);
+        memcpy(wanted + i * (4 + sizeof bytes) + 4, bytes, sizeof bytes);
+    }
+    snprintf(path, sizeof path, "%s/packets", (const char *)*state);
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    assert_int_equal(fread(found, 1, sizeof found, file), sizeof wanted);
+    fclose(file);
+    assert_memory_equal(found, wanted, sizeof wanted);
+    assert_string_equal(recorded(*state), "1 2 3 4 ");
+    inspector_find("fault")->close(self);
+}
+
 static void *shared_pages(size_t bytes_wanted) {
     void *base =
         mmap(NULL, bytes_wanted, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -369,6 +390,7 @@ int main(void) {
         IN_DIRECTORY(who_dies_does_so_as_told_and_leaves_the_packet_unrecorded),
         IN_DIRECTORY(a_fault_asked_for_once_happens_once_in_a_directory),
         IN_DIRECTORY(who_stops_goes_on_with_the_packet_when_continued),
+        IN_DIRECTORY(packets_are_copied_behind_each_other),
         IN_DIRECTORY(who_forks_leaves_a_child_that_holds_on),
         IN_DIRECTORY(lies_are_told_in_the_word_that_they_name),
         IN_DIRECTORY(scribbling_fills_what_is_shared_the_same_for_the_same_seed),
