@@ -77,10 +77,12 @@ int capture_check_link(const struct capture_config *config, pcap_t *pcap, const 
     int dlt = pcap_datalink(pcap);
     const char *link = pcap_datalink_val_to_name(dlt);
 
-    if (config->link_known == NULL || config->link_known(dlt))
+    const char *problem =
+        config->link_problem == NULL ? NULL : config->link_problem(config->link_context, dlt);
+    if (problem == NULL)
         return 0;
-    fb_error("%s has link type %d (%s), which is not known: give a capture of another link type",
-             capture_shown_name(name), dlt, link == NULL ? "unnamed" : link);
+    fb_error("%s has link type %d (%s), %s", capture_shown_name(name), dlt,
+             link == NULL ? "unnamed" : link, problem);
     return -EPROTONOSUPPORT;
 }
 

@@ -56,7 +56,10 @@ struct capture_config {
     int buffer_kib; /* kernel buffer, 0: libpcap's default */
     enum capture_direction direction;
 
-    bool (*link_known)(int dlt); /* a link type that it refuses is an error; NULL: all are known */
+    /* Asked of every file and interface that is opened: NULL, or why its link type cannot be read
+     * ("which is not known: ..."), which is an error. NULL: every one is taken. */
+    const char *(*link_problem)(void *context, int dlt);
+    void *link_context;
 };
 
 /* Of the whole run, interfaces that are gone included. */

@@ -30,13 +30,12 @@ void loop_set_decoding(struct loop *loop, const struct decode_options *options) 
     memcpy(loop->decoding.secret, loop->flows->hash.secret, sizeof loop->decoding.secret);
 }
 
-/* The index of a link type; the source has refused types that are not known. */
+/* The index of a link type; the source has refused types that are not known, or too many. */
 static uint8_t link_index_of(struct loop *loop, int dlt) {
     for (unsigned i = 0; i < loop->link_count; i++) {
         if (loop->link_dlts[i] == dlt)
             return (uint8_t)i;
     }
-    /* Every type that the decoder knows has room. */
     assert(loop->link_count < FB_MAX_LINKS);
     unsigned i = loop->link_count++;
     loop->link_dlts[i] = dlt;

@@ -13,6 +13,8 @@ struct run {
     const struct options *options;
     struct fb_ctl_handle ctl;
     struct capture *capture;
+    int links[FB_MAX_LINKS]; /* DLT_ values of the sources opened so far */
+    unsigned link_count;
     struct requests requests;
     struct quarantine quarantine;
     struct fleet fleet;

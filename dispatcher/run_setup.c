@@ -25,9 +25,21 @@ static void log_pages(const struct run *run) {
                 : "");
 }
 
-static bool link_known(int dlt) {
+/* Descriptors name link types by the order in which they came, in four bits. */
+static const char *link_problem(void *context, int dlt) {
+    struct run *run = context;
     enum link_layer link;
-    return link_layer_of(dlt, &link);
+    if (!link_layer_of(dlt, &link))
+        return "which is not known: give a capture of another link type";
+    for (unsigned i = 0; i < run->link_count; i++) {
+        if (run->links[i] == dlt)
+            return NULL;
+    }
+    _Static_assert(FB_MAX_LINKS == 16, "the message says so");
+    if (run->link_count == FB_MAX_LINKS)
+        return "one more than the 16 that one run takes: read it in a run of its own";
+    run->links[run->link_count++] = dlt;
+    return NULL;
 }
 
 static int open_sources(struct run *run) {
@@ -47,7 +59,8 @@ static int open_sources(struct run *run) {
         .direction = strcmp(o->direction, "in") == 0    ? CAPTURE_IN
                      : strcmp(o->direction, "out") == 0 ? CAPTURE_OUT
                                                         : CAPTURE_INOUT,
-        .link_known = link_known,
+        .link_problem = link_problem,
+        .link_context = run,
     };
     return capture_open(&run->capture, &config);
 }

@@ -102,15 +102,16 @@ static void wrong_files_are_refused_before_a_frame_is_taken(void **state) {
     assert_refused(config_of(files), -EINVAL, "text: unknown file format");
 }
 
-static bool only_raw_ip(int dlt) {
-    return dlt == 12;
+static const char *only_raw_ip(void *context, int dlt) {
+    (void)context;
+    return dlt == 12 ? NULL : "which is not known";
 }
 
 static void unknown_link_type_is_refused_by_name(void **state) {
     const char *files[] = {saved_plain("ethernet", 1, 0), NULL};
     struct capture_config config = config_of(files);
     (void)state;
-    config.link_known = only_raw_ip;
+    config.link_problem = only_raw_ip;
     assert_refused(config, -EPROTONOSUPPORT, "ethernet has link type 1 (EN10MB)");
 }
 

@@ -181,8 +181,9 @@ static void last_interface_that_is_gone_ends_the_capture(void **state) {
     capture_close(capture);
 }
 
-static bool only_raw_ip(int dlt) {
-    return dlt == 12;
+static const char *only_raw_ip(void *context, int dlt) {
+    (void)context;
+    return dlt == 12 ? NULL : "which is not known";
 }
 
 static void assert_refused(const struct capture_config *config, int err, const char *reason) {
@@ -200,7 +201,7 @@ static void wrong_interfaces_and_filters_are_refused(void **state) {
     config.filter = "udp dst";
     assert_refused(&config, -EINVAL, "filter \"udp dst\" does not fit lo");
     config.filter = NULL;
-    config.link_known = only_raw_ip;
+    config.link_problem = only_raw_ip;
     assert_refused(&config, -EPROTONOSUPPORT, "lo has link type 1 (EN10MB)");
     config.interfaces = names;
     assert_refused(&config, -ENODEV, "there is no interface nosuch0");

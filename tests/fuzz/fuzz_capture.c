@@ -42,9 +42,10 @@ static void mix(struct reading *r, uint64_t value) {
     r->digest ^= r->digest >> 29;
 }
 
-static bool link_known(int dlt) {
+static const char *link_problem(void *context, int dlt) {
     enum link_layer link;
-    return link_layer_of(dlt, &link);
+    (void)context;
+    return link_layer_of(dlt, &link) ? NULL : "which is not known";
 }
 
 static void judge_frame(struct reading *r, const struct frame *frame, const struct frame *before,
@@ -115,7 +116,7 @@ static struct reading read_as(int fd, unsigned flags, bool preload, struct rest 
                                     .snaplen = flags & CAPTURE_INPUT_SNAP ? CUT : 0,
                                     .preload = preload,
                                     .loops = 1,
-                                    .link_known = link_known};
+                                    .link_problem = link_problem};
     struct reading r = {0};
     struct capture *c;
     snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
