@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/decode_layers.h"
+#include "dispatcher/decode_ports.h"
 
 /* ---- the key ---- */
 
@@ -130,11 +131,29 @@ static enum layer (*const steps[LAYER_COUNT])(struct cursor *) = {
     [LAYER_NULL] = decode_null_family,
     [LAYER_LOOP] = decode_loop_family,
     [LAYER_PPP] = decode_ppp,
+    [LAYER_PPP_LINK] = decode_ppp_link,
+    [LAYER_PPP_PPPD] = decode_ppp_pppd,
+    [LAYER_PPP_ETHER] = decode_ppp_ether,
     [LAYER_HDLC] = decode_hdlc,
     [LAYER_FRAME_RELAY] = decode_frame_relay,
+    [LAYER_TOKEN_RING] = decode_token_ring,
+    [LAYER_FDDI] = decode_fddi,
+    [LAYER_FIREWIRE] = decode_firewire,
+    [LAYER_INFINIBAND] = decode_infiniband,
+    [LAYER_SWITCH_TAG_4] = decode_switch_tag_4,
+    [LAYER_SWITCH_TAG_8] = decode_switch_tag_8,
     [LAYER_WIFI] = decode_wifi,
     [LAYER_RADIOTAP] = decode_radiotap,
+    [LAYER_PRISM] = decode_prism,
+    [LAYER_AVS] = decode_avs,
     [LAYER_PPI] = decode_ppi,
+    [LAYER_PKTAP] = decode_pktap,
+    [LAYER_NETANALYZER] = decode_netanalyzer,
+    [LAYER_ENC] = decode_enc,
+    [LAYER_PFLOG] = decode_pflog,
+    [LAYER_IPNET] = decode_ipnet,
+    [LAYER_NFLOG] = decode_nflog,
+    [LAYER_ERF] = decode_erf,
     [LAYER_IP] = decode_ip,
     [LAYER_IP6_EXTENSION] = decode_ip6_extension,
     [LAYER_IP6_FRAGMENT] = decode_ip6_fragment,
@@ -157,16 +176,6 @@ static enum layer (*const steps[LAYER_COUNT])(struct cursor *) = {
 static inline __attribute__((always_inline)) bool
 decode_layers(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
               const struct decode_options *options, bool quoting, struct decoded *out) {
-    static const uint8_t first[LINK_COUNT] = {
-        [LINK_UNKNOWN] = LAYER_DONE, [LINK_ETHERNET] = LAYER_ETHERNET,
-        [LINK_SLL] = LAYER_SLL,      [LINK_SLL2] = LAYER_SLL2,
-        [LINK_RAW] = LAYER_IP,       [LINK_IPV4] = LAYER_IP,
-        [LINK_IPV6] = LAYER_IP,      [LINK_NULL] = LAYER_NULL,
-        [LINK_LOOP] = LAYER_LOOP,    [LINK_PPP] = LAYER_PPP,
-        [LINK_HDLC] = LAYER_HDLC,    [LINK_FRAME_RELAY] = LAYER_FRAME_RELAY,
-        [LINK_WIFI] = LAYER_WIFI,    [LINK_RADIOTAP] = LAYER_RADIOTAP,
-        [LINK_PPI] = LAYER_PPI,
-    };
     struct beside beside;
     struct cursor c = {
         .bytes = bytes,
@@ -180,7 +189,11 @@ decode_layers(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
         .payload_off = FB_NO_OFFSET,
         .reason = link == LINK_UNKNOWN ? FB_DECODE_NON_IP : FB_DECODE_OK,
     };
-    enum layer layer = (enum layer)first[link];
+    enum layer layer = (enum layer)link_starts[link].layer;
+    if (__builtin_expect(c.end < link_starts[link].skip, 0))
+        layer = stop(&c, FB_DECODE_LINK_SHORT);
+    else
+        c.off = link_starts[link].skip;
     while (layer != LAYER_DONE)
         layer = steps[layer](&c);
     decode_settle(&c);

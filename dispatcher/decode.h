@@ -50,7 +50,33 @@ enum link_layer {
     LINK_FRAME_RELAY, /* RFC 2427, or Cisco's encapsulation */
     LINK_WIFI,        /* IEEE 802.11 */
     LINK_RADIOTAP,    /* IEEE 802.11 behind a radiotap header */
-    LINK_PPI,         /* IEEE 802.11 or Ethernet behind a PPI header */
+    LINK_PPI,         /* another of these behind a PPI header */
+    LINK_PPP_ETHER,   /* PPPoE without the Ethernet header */
+    LINK_PPP_PPPD,    /* a direction in the place of PPP's address */
+    LINK_PPP_DIRECTION,
+    LINK_HDLC_DIRECTION, /* these three: as without, behind a byte that says the direction */
+    LINK_FRAME_RELAY_DIRECTION,
+    LINK_SLIP, /* behind 16 bytes that say how its header was compressed */
+    LINK_MPLS,
+    LINK_TOKEN_RING,
+    LINK_FDDI,
+    LINK_ATM,           /* LLC in AAL5 */
+    LINK_FIBRE_CHANNEL, /* IP over Fibre Channel */
+    LINK_FIREWIRE,      /* Apple's IP over IEEE 1394 */
+    LINK_INFINIBAND,    /* IP over InfiniBand, behind a global route header */
+    LINK_PRISM,         /* IEEE 802.11 behind a Prism header, or an AVS one */
+    LINK_AVS,           /* IEEE 802.11 behind an AVS header */
+    LINK_SWITCH_TAG_4,  /* Ethernet with a tag of a switch chip before the ethertype */
+    LINK_SWITCH_TAG_8,
+    LINK_SWITCH_PREPENDED, /* the same before all of it */
+    LINK_EPON,
+    LINK_NETANALYZER,
+    LINK_ENC,   /* OpenBSD's IPsec interface */
+    LINK_PFLOG, /* OpenBSD's packet filter log */
+    LINK_IPNET, /* Solaris */
+    LINK_NFLOG, /* Linux netfilter log */
+    LINK_PKTAP, /* another of these behind Apple's header */
+    LINK_ERF,   /* Endace: Ethernet, IP, HDLC */
     LINK_COUNT
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/decode_layers.h"
+#include "dispatcher/decode_ports.h"
 
 #include "flow_balancer/icmp_pairs.h"
 

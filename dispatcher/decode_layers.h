@@ -2,11 +2,10 @@
 #ifndef DISPATCHER_DECODE_LAYERS_H
 #define DISPATCHER_DECODE_LAYERS_H
 
+#include "dispatcher/decode.h"
+#include "dispatcher/decode_load.h"
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
-
-#include "dispatcher/decode.h"
 
 /*
  * What the parts of the decoder share; nobody else includes it.
@@ -34,11 +33,29 @@ enum layer {
     LAYER_NULL,
     LAYER_LOOP,
     LAYER_PPP,
+    LAYER_PPP_LINK,
+    LAYER_PPP_PPPD,
+    LAYER_PPP_ETHER,
     LAYER_HDLC,
     LAYER_FRAME_RELAY,
+    LAYER_TOKEN_RING,
+    LAYER_FDDI,
+    LAYER_FIREWIRE,
+    LAYER_INFINIBAND,
+    LAYER_SWITCH_TAG_4,
+    LAYER_SWITCH_TAG_8,
     LAYER_WIFI,
     LAYER_RADIOTAP,
+    LAYER_PRISM,
+    LAYER_AVS,
     LAYER_PPI,
+    LAYER_PKTAP,
+    LAYER_NETANALYZER,
+    LAYER_ENC,
+    LAYER_PFLOG,
+    LAYER_IPNET,
+    LAYER_NFLOG,
+    LAYER_ERF,
     LAYER_IP,
     LAYER_IP6_EXTENSION,
     LAYER_IP6_FRAGMENT,
@@ -103,17 +120,8 @@ struct beside {
 #define ETHERTYPE_IP6 0x86ddu
 #define ETHERTYPE_VLAN 0x8100u
 #define ETHERTYPE_BRIDGED 0x6558u /* Ethernet, in a tunnel */
-
-/* UDP ports of tunnels, from IANA's registry. */
-#define PORT_L2TP 1701u
-#define PORT_GTP 2152u
-#define PORT_TEREDO 3544u
-#define PORT_GRE 4754u
-#define PORT_VXLAN 4789u
-#define PORT_VXLAN_GPE 4790u
-#define PORT_GENEVE 6081u
-#define PORT_MPLS 6635u
-#define PORT_VXLAN_LINUX 8472u /* before it had a number */
+#define ETHERTYPE_PPPOE_DISCOVERY 0x8863u
+#define ETHERTYPE_PPPOE 0x8864u /* session */
 
 #define ETHERNET_BYTES 14u
 #define MAC_BYTES 6u
@@ -127,28 +135,6 @@ struct beside {
 #define TCP_BYTES 20u
 #define TCP_FLAGS_END 14u
 #define UDP_BYTES 8u
-
-static inline uint16_t load_be16(const uint8_t *p) {
-    return (uint16_t)((unsigned)p[0] << 8 | p[1]);
-}
-
-static inline uint32_t load_be32(const uint8_t *p) {
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static inline uint64_t load_be64(const uint8_t *p) {
-    return (uint64_t)load_be32(p) << 32 | load_be32(p + 4);
-}
-
-static inline uint64_t load_be48(const uint8_t *p) {
-    return (uint64_t)load_be16(p) << 32 | load_be32(p + 2);
-}
-
-static inline uint64_t load_64(const uint8_t *p) {
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
 
 /* The proof that every layer needs before it reads: n bytes are there. */
 static inline bool holds(const struct cursor *c, uint32_t n) {
@@ -216,6 +202,9 @@ enum layer decode_cisco_metadata(struct cursor *c);
 enum layer decode_service_chain(struct cursor *c);
 enum layer decode_mpls(struct cursor *c);
 enum layer decode_ppp(struct cursor *c);
+enum layer decode_ppp_link(struct cursor *c);
+enum layer decode_ppp_pppd(struct cursor *c);
+enum layer decode_ppp_ether(struct cursor *c);
 enum layer decode_pppoe(struct cursor *c);
 
 /* The layer that an ethertype names, LAYER_DONE if it is not looked into. In decode_link.c. */
@@ -235,22 +224,18 @@ bool ip_plausible(const struct cursor *c, uint32_t at);
 /* Tunnels over UDP, in decode_tunnel_udp.c; from UDP's header on, which is whole. */
 enum layer decode_udp_tunnel(struct cursor *c);
 
-static inline bool tunnel_port(uint16_t port) {
-    switch (port) {
-    case PORT_L2TP:
-    case PORT_GTP:
-    case PORT_TEREDO:
-    case PORT_GRE:
-    case PORT_VXLAN:
-    case PORT_VXLAN_GPE:
-    case PORT_GENEVE:
-    case PORT_MPLS:
-    case PORT_VXLAN_LINUX:
-        return true;
-    default:
-        return false;
-    }
-}
+/* Where a frame of a link layer begins: its first layer, behind bytes that say nothing. */
+struct link_start {
+    uint8_t layer; /* enum layer */
+    uint8_t skip;
+};
+extern const struct link_start link_starts[LINK_COUNT]; /* in decode_link.c */
+
+/* The first layer of a frame of a link type within this one, whose header is passed. */
+enum layer decode_link_within(struct cursor *c, uint32_t dlt);
+
+/* The layer that an address family names, of whichever system. */
+enum layer layer_of_family(struct cursor *c, uint32_t family);
 
 /* Link layers, in decode_link.c; contract as for every layer, above. */
 enum layer decode_ethernet(struct cursor *c);
@@ -265,7 +250,26 @@ enum layer decode_frame_relay(struct cursor *c);
 /* Wireless link layers, in decode_wifi.c. */
 enum layer decode_wifi(struct cursor *c);
 enum layer decode_radiotap(struct cursor *c);
+enum layer decode_prism(struct cursor *c);
+enum layer decode_avs(struct cursor *c);
+
+/* Other networks, in decode_lan.c. */
+enum layer decode_token_ring(struct cursor *c);
+enum layer decode_fddi(struct cursor *c);
+enum layer decode_firewire(struct cursor *c);
+enum layer decode_infiniband(struct cursor *c);
+enum layer decode_switch_tag_4(struct cursor *c);
+enum layer decode_switch_tag_8(struct cursor *c);
+
+/* What a capturing system or device puts before a frame, in decode_pseudo.c. */
 enum layer decode_ppi(struct cursor *c);
+enum layer decode_pktap(struct cursor *c);
+enum layer decode_netanalyzer(struct cursor *c);
+enum layer decode_enc(struct cursor *c);
+enum layer decode_pflog(struct cursor *c);
+enum layer decode_ipnet(struct cursor *c);
+enum layer decode_nflog(struct cursor *c);
+enum layer decode_erf(struct cursor *c);
 
 /* Network and transport layers, in decode_ip.c. */
 enum layer decode_ip(struct cursor *c);

@@ -1,25 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/decode_layers.h"
 
-/* Numbers of the DLT_ list of libpcap (pcap/dlt.h, tcpdump.org/linktypes.html). */
-#define DLT_NULL_ 0
-#define DLT_ETHERNET_ 1
-#define DLT_PPP_ 9
-#define DLT_RAW_ 12 /* on most systems */
-#define DLT_RAW_OPENBSD_ 14
-#define DLT_PPP_SERIAL_ 50
-#define LINKTYPE_RAW_ 101 /* in files; libpcap maps it to the system's DLT_RAW */
-#define DLT_HDLC_ 104
-#define DLT_FRAME_RELAY_ 107
-#define DLT_IEEE802_11_ 105
-#define DLT_LOOP_ 108
-#define DLT_SLL_ 113
-#define DLT_RADIOTAP_ 127
-#define DLT_PPI_ 192
-#define DLT_IPV4_ 228
-#define DLT_IPV6_ 229
-#define DLT_SLL2_ 276
-
 /* IEEE 802 numbers registry. Below 1536 the field is a length (IEEE 802.3 clause 3.2.6). */
 #define ETHERTYPE_ARP 0x0806u
 #define ETHERTYPE_QINQ 0x88a8u      /* IEEE 802.1ad */
@@ -32,7 +13,6 @@
 #define ETHERTYPE_SERVICE_CHAIN 0x894fu /* NSH, RFC 8300 */
 #define ETHERTYPE_MPLS 0x8847u
 #define ETHERTYPE_MPLS_UPSTREAM 0x8848u
-#define ETHERTYPE_PPPOE 0x8864u /* session */
 #define ETHERTYPE_MIN 1536u
 #define LLC_LENGTH_MAX 1500u
 /* Linux's number for 802.2 frames (linux/if_ether.h), also in cooked headers: one key for all LLC.
@@ -46,29 +26,121 @@
 #define FAMILY_BYTES 4u
 #define HDLC_BYTES 4u
 
+/* Numbers of the DLT_ list of libpcap (pcap/dlt.h, tcpdump.org/linktypes.html). */
+static const struct {
+    uint16_t dlt;
+    uint8_t link; /* enum link_layer */
+} known[] = {
+    {0, LINK_NULL},
+    {1, LINK_ETHERNET},
+    {6, LINK_TOKEN_RING},
+    {8, LINK_SLIP},
+    {9, LINK_PPP},
+    {10, LINK_FDDI},
+    {11, LINK_ATM},
+    {12, LINK_RAW}, /* on most systems */
+    {14, LINK_RAW}, /* OpenBSD */
+    {50, LINK_PPP}, /* serial line */
+    {51, LINK_PPP_ETHER},
+    {101, LINK_RAW}, /* in files; libpcap maps it to the system's own */
+    {104, LINK_HDLC},
+    {105, LINK_WIFI},
+    {107, LINK_FRAME_RELAY},
+    {108, LINK_LOOP},
+    {109, LINK_ENC},
+    {113, LINK_SLL},
+    {117, LINK_PFLOG},
+    {119, LINK_PRISM},
+    {122, LINK_FIBRE_CHANNEL},
+    {127, LINK_RADIOTAP},
+    {138, LINK_FIREWIRE},
+    {163, LINK_AVS},
+    {166, LINK_PPP_PPPD},
+    {192, LINK_PPI},
+    {197, LINK_ERF},
+    {204, LINK_PPP_DIRECTION},
+    {205, LINK_HDLC_DIRECTION},
+    {206, LINK_FRAME_RELAY_DIRECTION},
+    {219, LINK_MPLS},
+    {226, LINK_IPNET},
+    {228, LINK_IPV4},
+    {229, LINK_IPV6},
+    {239, LINK_NFLOG},
+    {240, LINK_NETANALYZER},
+    {241, LINK_NETANALYZER}, /* transparent, as each frame says */
+    {242, LINK_INFINIBAND},
+    {258, LINK_PKTAP},
+    {259, LINK_EPON},
+    {276, LINK_SLL2},
+    {281, LINK_SWITCH_TAG_4}, /* Broadcom */
+    {282, LINK_SWITCH_PREPENDED},
+    {284, LINK_SWITCH_TAG_4}, /* Marvell */
+    {285, LINK_SWITCH_TAG_8},
+};
+
+const struct link_start link_starts[LINK_COUNT] = {
+    [LINK_UNKNOWN] = {LAYER_DONE, 0},
+    [LINK_ETHERNET] = {LAYER_ETHERNET, 0},
+    [LINK_SLL] = {LAYER_SLL, 0},
+    [LINK_SLL2] = {LAYER_SLL2, 0},
+    [LINK_RAW] = {LAYER_IP, 0},
+    [LINK_IPV4] = {LAYER_IP, 0},
+    [LINK_IPV6] = {LAYER_IP, 0},
+    [LINK_NULL] = {LAYER_NULL, 0},
+    [LINK_LOOP] = {LAYER_LOOP, 0},
+    [LINK_PPP] = {LAYER_PPP_LINK, 0},
+    [LINK_HDLC] = {LAYER_HDLC, 0},
+    [LINK_FRAME_RELAY] = {LAYER_FRAME_RELAY, 0},
+    [LINK_WIFI] = {LAYER_WIFI, 0},
+    [LINK_RADIOTAP] = {LAYER_RADIOTAP, 0},
+    [LINK_PPI] = {LAYER_PPI, 0},
+    [LINK_PPP_ETHER] = {LAYER_PPP_ETHER, 0},
+    [LINK_PPP_PPPD] = {LAYER_PPP_PPPD, 0},
+    [LINK_PPP_DIRECTION] = {LAYER_PPP_LINK, 1},
+    [LINK_HDLC_DIRECTION] = {LAYER_HDLC, 1},
+    [LINK_FRAME_RELAY_DIRECTION] = {LAYER_FRAME_RELAY, 1},
+    [LINK_SLIP] = {LAYER_IP, 16},
+    [LINK_MPLS] = {LAYER_MPLS, 0},
+    [LINK_TOKEN_RING] = {LAYER_TOKEN_RING, 0},
+    [LINK_FDDI] = {LAYER_FDDI, 0},
+    [LINK_ATM] = {LAYER_LLC, 0},
+    [LINK_FIBRE_CHANNEL] = {LAYER_LLC, 16}, /* RFC 4338: two port names */
+    [LINK_FIREWIRE] = {LAYER_FIREWIRE, 0},
+    [LINK_INFINIBAND] = {LAYER_INFINIBAND, 0},
+    [LINK_PRISM] = {LAYER_PRISM, 0},
+    [LINK_AVS] = {LAYER_AVS, 0},
+    [LINK_SWITCH_TAG_4] = {LAYER_SWITCH_TAG_4, 0},
+    [LINK_SWITCH_TAG_8] = {LAYER_SWITCH_TAG_8, 0},
+    [LINK_SWITCH_PREPENDED] = {LAYER_ETHERNET, 4},
+    [LINK_EPON] = {LAYER_ETHERNET, 8}, /* the preamble */
+    [LINK_NETANALYZER] = {LAYER_NETANALYZER, 0},
+    [LINK_ENC] = {LAYER_ENC, 0},
+    [LINK_PFLOG] = {LAYER_PFLOG, 0},
+    [LINK_IPNET] = {LAYER_IPNET, 0},
+    [LINK_NFLOG] = {LAYER_NFLOG, 0},
+    [LINK_PKTAP] = {LAYER_PKTAP, 0},
+    [LINK_ERF] = {LAYER_ERF, 0},
+};
+
 bool link_layer_of(int dlt, enum link_layer *link) {
-    static const struct {
-        int dlt;
-        enum link_layer link;
-    } known[] = {
-        {DLT_ETHERNET_, LINK_ETHERNET}, {DLT_SLL_, LINK_SLL},
-        {DLT_SLL2_, LINK_SLL2},         {DLT_RAW_, LINK_RAW},
-        {DLT_RAW_OPENBSD_, LINK_RAW},   {LINKTYPE_RAW_, LINK_RAW},
-        {DLT_IPV4_, LINK_IPV4},         {DLT_IPV6_, LINK_IPV6},
-        {DLT_NULL_, LINK_NULL},         {DLT_LOOP_, LINK_LOOP},
-        {DLT_PPP_, LINK_PPP},           {DLT_PPP_SERIAL_, LINK_PPP},
-        {DLT_HDLC_, LINK_HDLC},         {DLT_FRAME_RELAY_, LINK_FRAME_RELAY},
-        {DLT_IEEE802_11_, LINK_WIFI},   {DLT_RADIOTAP_, LINK_RADIOTAP},
-        {DLT_PPI_, LINK_PPI},
-    };
-    /* libpcap never gives LINKTYPE_RAW; every other one may come in one run. */
-    _Static_assert(sizeof known / sizeof *known - 1 <= FB_MAX_LINKS, "descriptors can name each");
     *link = LINK_UNKNOWN;
     for (unsigned i = 0; i < sizeof known / sizeof *known; i++) {
         if (known[i].dlt == dlt)
-            *link = known[i].link;
+            *link = (enum link_layer)known[i].link;
     }
     return *link != LINK_UNKNOWN;
+}
+
+/* Headers that name a link type are not looked for within each other: that would have no bound. */
+enum layer decode_link_within(struct cursor *c, uint32_t dlt) {
+    enum link_layer link;
+    if (dlt > UINT16_MAX || !link_layer_of((int)dlt, &link) || link == LINK_PPI ||
+        link == LINK_PKTAP)
+        return stop(c, FB_DECODE_NON_IP);
+    if (!holds(c, link_starts[link].skip))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    c->off += link_starts[link].skip;
+    return (enum layer)link_starts[link].layer;
 }
 
 enum layer known_layer(uint16_t type) {
@@ -184,11 +256,12 @@ enum layer decode_sll2(struct cursor *c) {
     return cooked(c, load_be16(h + 8), load_be16(h));
 }
 
-static enum layer layer_of_family(struct cursor *c, uint32_t family) {
+enum layer layer_of_family(struct cursor *c, uint32_t family) {
     switch (family) {
     case 2:  /* AF_INET everywhere */
     case 10: /* AF_INET6: Linux */
     case 24: /* NetBSD, OpenBSD */
+    case 26: /* Solaris */
     case 28: /* FreeBSD */
     case 30: /* Darwin */
         return LAYER_IP;
@@ -198,15 +271,11 @@ static enum layer layer_of_family(struct cursor *c, uint32_t family) {
     }
 }
 
-/* LINKTYPE_NULL: the order is not told; a family is below 65,536, so the other one has its high
- * half set. */
+/* LINKTYPE_NULL. */
 enum layer decode_null_family(struct cursor *c) {
     if (!holds(c, FAMILY_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    const uint8_t *h = here(c);
-    uint32_t family = load_be32(h);
-    if (family > UINT16_MAX)
-        family = (uint32_t)h[1] << 8 | h[0];
+    uint32_t family = load_family(here(c));
     c->off += FAMILY_BYTES;
     return layer_of_family(c, family);
 }

@@ -136,6 +136,30 @@ enum layer decode_ppp(struct cursor *c) {
     return layer_of_ppp_protocol(c, protocol);
 }
 
+/* LINKTYPE_PPP, LINKTYPE_PPP_HDLC: in the place of PPP's address Cisco HDLC has one of its own (RFC
+ * 1547, section 4.3.1), which no compressed protocol number is. */
+enum layer decode_ppp_link(struct cursor *c) {
+    if (holds(c, 2) && (here(c)[0] == 0x0f || here(c)[0] == 0x8f) && here(c)[1] == 0)
+        return LAYER_HDLC;
+    return LAYER_PPP;
+}
+
+/* LINKTYPE_PPP_PPPD: in its place stands 0, received, or 1, sent; then control, as ever. */
+enum layer decode_ppp_pppd(struct cursor *c) {
+    if (holds(c, 2) && here(c)[0] <= 1 && here(c)[1] == 0x03)
+        c->off += 2;
+    return LAYER_PPP;
+}
+
+/* LINKTYPE_PPP_ETHER: PPPoE, discovery (a code) or session. */
+enum layer decode_ppp_ether(struct cursor *c) {
+    if (!holds(c, PPPOE_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    bool discovery = here(c)[1] != 0;
+    c->ethertype = discovery ? ETHERTYPE_PPPOE_DISCOVERY : ETHERTYPE_PPPOE;
+    return discovery ? stop(c, FB_DECODE_NON_IP) : LAYER_PPPOE;
+}
+
 /* RFC 2516: version and type 1, code 0 (session), session, length. The key of what is no IP keeps
  * PPPoE's ethertype. */
 enum layer decode_pppoe(struct cursor *c) {

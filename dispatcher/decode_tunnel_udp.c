@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/decode_layers.h"
+#include "dispatcher/decode_ports.h"
 
 /*
  * Tunnels over UDP. A port is a hint only: anybody may send from it. So each

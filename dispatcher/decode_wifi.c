@@ -4,10 +4,8 @@
 /* IEEE 802.11, bare or behind what the capturing driver put before it. */
 
 #define RADIOTAP_BYTES 8u /* the smallest: version, pad, length, one word of fields */
-#define PPI_BYTES 8u
-/* Link types that PPI may name inside, see decode_link.c. */
-#define DLT_ETHERNET_ 1u
-#define DLT_IEEE802_11_ 105u
+#define PRISM_BYTES 24u   /* likewise: message code, length, device */
+#define AVS_BYTES 8u      /* version, length */
 
 /* Frame control, as its two bytes stand in the frame: type and subtype, then flags. */
 #define TYPE_MASK 0x0cu
@@ -35,14 +33,6 @@
 #define RADIOTAP_FLAGS 0x00000002u
 #define RADIOTAP_MORE 0x80000000u
 #define FLAG_PADDED 0x20u /* the header is padded to 4 bytes */
-
-static uint32_t load_le16(const uint8_t *p) {
-    return (uint32_t)p[1] << 8 | p[0];
-}
-
-static uint32_t load_le32(const uint8_t *p) {
-    return load_le16(p + 2) << 16 | load_le16(p);
-}
 
 /* IEEE 802.11-2020 clause 9.2.3. */
 static uint32_t data_header_bytes(const uint8_t *control) {
@@ -118,17 +108,29 @@ enum layer decode_radiotap(struct cursor *c) {
     return wifi(c, radiotap_says_padded(h, length));
 }
 
-/* LINKTYPE_PPI: version, flags, length, link type; the fields between are passed over. */
-enum layer decode_ppi(struct cursor *c) {
-    if (!holds(c, PPI_BYTES))
-        return stop(c, FB_DECODE_LINK_SHORT);
-    const uint8_t *h = here(c);
-    uint32_t length = load_le16(h + 2);
-    uint32_t dlt = load_le32(h + 4);
-    if (h[0] != 0 || length < PPI_BYTES || !holds(c, length))
+/* Past a header of so many bytes, if that is possible. */
+static enum layer behind(struct cursor *c, uint32_t least, uint32_t length) {
+    if (length < least || !holds(c, length))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->off += length;
-    if (dlt == DLT_IEEE802_11_)
-        return LAYER_WIFI;
-    return dlt == DLT_ETHERNET_ ? LAYER_ETHERNET : stop(c, FB_DECODE_NON_IP);
+    return LAYER_WIFI;
+}
+
+/* LINKTYPE_IEEE802_11_AVS: version, length of it all. */
+enum layer decode_avs(struct cursor *c) {
+    if (!holds(c, AVS_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    return behind(c, AVS_BYTES, load_be32(here(c) + 4));
+}
+
+/* LINKTYPE_IEEE802_11_PRISM: the message code tells the byte order of the length. Drivers put AVS
+ * headers under this number too, which begin with their version. */
+enum layer decode_prism(struct cursor *c) {
+    if (!holds(c, PRISM_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    const uint8_t *h = here(c);
+    uint32_t code = load_be32(h);
+    if (code >> 12 == 0x80211)
+        return LAYER_AVS;
+    return behind(c, PRISM_BYTES, code > UINT16_MAX ? load_le32(h + 4) : load_be32(h + 4));
 }

@@ -254,6 +254,35 @@ static const struct {
     {"-r t.pcap --report text/out.json", 1, REFUSED, "'text/out.json'", "give a file in"},
 };
 
+/* One run has room for 16 link types. The frames mean nothing in most of them, and go all the same.
+ */
+static void link_types_beyond_the_sixteenth_are_refused_before_anything_is_read(void **state) {
+    static const uint32_t known[] = {0,   1,   9,   10,  101, 104, 105, 107, 108,
+                                     113, 117, 127, 192, 239, 276, 204, 51};
+    enum { MOST = 16 };
+    struct test *t = *state;
+    static uint8_t bytes[1 << 17];
+    char words[256] = "-r t.pcap";
+    write_captures(t);
+    size_t size = read_bytes(t, "t.pcap", bytes, sizeof bytes);
+    for (unsigned i = 0; i <= MOST; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "l%u", known[i]);
+        memcpy(bytes + 20, &known[i], sizeof known[i]);
+        write_bytes(t, name, bytes, size);
+        if (i < MOST)
+            snprintf(words + strlen(words), sizeof words - strlen(words), " -r %s", name);
+    }
+    start_worker(t, FRAMES);
+    struct process *run = process_start(t, "flow-dispatcher -n @ -w 1 --report out.json %s", words);
+    expect_outcome(t, run, EXIT_DONE, (MOST + 1) * FRAMES, "", "");
+    assert_int_equal(json_array_size(value_at(t->report, "links")), MOST);
+    processes_forget(t);
+    run = process_start(t, "flow-dispatcher -n @ -w 1 --report out.json %s -r l51", words);
+    expect_outcome(t, run, EXIT_RUNTIME, REFUSED, "l51 has link type 51 (PPP_ETHER)",
+                   "in a run of its own");
+}
+
 static void what_cannot_be_read_or_written_is_known_as_early_as_can_be(void **state) {
     struct test *t = *state;
     write_captures(t);
@@ -490,6 +519,7 @@ int main(void) {
         PROCESS_TEST(a_capture_that_is_none_or_breaks_off_is_one_line),
         PROCESS_TEST(a_pipe_that_is_none_or_closes_in_between_is_one_line),
         PROCESS_TEST(a_fifo_is_read_to_its_break),
+        PROCESS_TEST(link_types_beyond_the_sixteenth_are_refused_before_anything_is_read),
         PROCESS_TEST(what_cannot_be_read_or_written_is_known_as_early_as_can_be),
         PROCESS_TEST(what_is_not_permitted_is_one_line),
         PROCESS_TEST(closed_standard_streams_harm_nothing),

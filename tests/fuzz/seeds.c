@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "tests/frames_tunnel.h"
+#include "tests/frames_links.h"
 #include "tests/fuzz/capture_input.h"
 #include "tests/fuzz/capture_seeds.h"
 #include "tests/fuzz/decode_input.h"
@@ -133,6 +133,15 @@ static void save_links(void) {
         add_inner(&f, false);
         save_frame(all[i].link, f.bytes, f.n);
     }
+    for (unsigned i = 0; i < LINK_CASES; i++) {
+        struct frame f = frame_of(&link_cases[i]);
+        save_frame(link_of(link_cases[i].dlt), f.bytes, f.n);
+    }
+    static const uint8_t nflog[] = {2, 0, 0, 7, 8, 0, 1, 0, 8, 0, 1, 0, 56, 0, 9, 0};
+    struct frame f = {0};
+    add(&f, nflog, sizeof nflog);
+    add_inner(&f, false);
+    save_frame(LINK_NFLOG, f.bytes, f.n);
 }
 
 /* An ICMP error quotes a packet, or a tunnel, or a tunnel cut within the header that is inside: on
