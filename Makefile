@@ -10,7 +10,9 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 
-PKGS := libpcap jansson popt libcrypto inih
+# May be missing: nothing is placed on NUMA nodes then. `make NUMA=` builds as if it were.
+NUMA := $(shell pkg-config --modversion numa 2>/dev/null)
+PKGS := libpcap jansson popt libcrypto inih $(if $(NUMA),numa)
 WARN     := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 CPPFLAGS += -D_GNU_SOURCE -DFB_VERSION='"$(VERSION)"' -Iinclude -I.
 CFLAGS   ?= -O2 -g
@@ -77,6 +79,8 @@ tests: $(TESTS) $(PROC_TESTS) $(FAULT_WORKER) $(BENCHES)
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/obj/shm/numa.o: CPPFLAGS += $(if $(NUMA),-DFB_HAVE_NUMA='"$(NUMA)"')
 
 $(SHM_LIB): $(call obj,$(SHM_SRC))
 $(DISP_LIB): $(call obj,$(DISP_SRC))
