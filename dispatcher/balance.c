@@ -42,6 +42,10 @@ static void list_in_order(struct balance *balance) {
     }
 }
 
+void balance_set_far(struct balance *balance, unsigned worker, bool far) {
+    worker_heap_set_far(&balance->heap, worker, far);
+}
+
 void balance_join(struct balance *balance, unsigned worker) {
     struct balance_worker *w = &balance->workers[worker];
     if (w->in)

@@ -54,6 +54,12 @@ struct balance {
 void balance_init(struct balance *balance, const struct policy *policy, double max_share);
 
 /*
+ * A worker that is not in is far, on another NUMA node than the dispatcher: of
+ * two with equal loads the near one gets the flow. None is far at first.
+ */
+void balance_set_far(struct balance *balance, unsigned worker, bool far);
+
+/*
  * A worker may get flows from now on. Its share begins at the mean of the
  * others: from zero it would get every new flow for a while.
  */

@@ -4,12 +4,12 @@
 #include <string.h>
 
 static bool before(const struct worker_heap_entry *a, const struct worker_heap_entry *b) {
-    return a->load < b->load || (a->load == b->load && a->worker < b->worker);
+    return a->load < b->load || (a->load == b->load && a->rank < b->rank);
 }
 
 static void place(struct worker_heap *h, uint32_t at, struct worker_heap_entry entry) {
     h->entries[at] = entry;
-    h->position[entry.worker] = (uint16_t)(at + 1);
+    h->place[entry.worker].position = (uint16_t)(at + 1);
 }
 
 /* Puts entry where it belongs between the hole `at` and the root. */
@@ -49,25 +49,40 @@ static void sift(struct worker_heap *h, uint32_t at, struct worker_heap_entry en
 
 void worker_heap_init(struct worker_heap *h) {
     memset(h, 0, sizeof *h);
+    for (uint32_t k = 0; k < WORKER_HEAP_MAX; k++)
+        h->place[k].rank = (uint16_t)k;
+}
+
+bool worker_heap_set_far(struct worker_heap *h, uint32_t worker, bool far) {
+    if (worker >= WORKER_HEAP_MAX || h->place[worker].position != 0)
+        return false;
+    h->place[worker].rank = (uint16_t)(worker + (far ? WORKER_HEAP_MAX : 0));
+    return true;
 }
 
 bool worker_heap_contains(const struct worker_heap *h, uint32_t worker) {
-    return worker < WORKER_HEAP_MAX && h->position[worker] != 0;
+    return worker < WORKER_HEAP_MAX && h->place[worker].position != 0;
+}
+
+static struct worker_heap_entry entry_of(const struct worker_heap *h, uint32_t worker,
+                                         uint64_t load) {
+    return (struct worker_heap_entry){
+        .load = load, .worker = worker, .rank = h->place[worker].rank};
 }
 
 bool worker_heap_add(struct worker_heap *h, uint32_t worker, uint64_t load) {
-    if (worker >= WORKER_HEAP_MAX || h->position[worker] != 0)
+    if (worker >= WORKER_HEAP_MAX || h->place[worker].position != 0)
         return false;
     h->count++;
-    sift_up(h, h->count - 1, (struct worker_heap_entry){.load = load, .worker = worker});
+    sift_up(h, h->count - 1, entry_of(h, worker, load));
     return true;
 }
 
 bool worker_heap_remove(struct worker_heap *h, uint32_t worker) {
     if (!worker_heap_contains(h, worker))
         return false;
-    uint32_t hole = h->position[worker] - 1u;
-    h->position[worker] = 0;
+    uint32_t hole = h->place[worker].position - 1u;
+    h->place[worker].position = 0;
     h->count--;
     /* The last entry leaves the end of the heap and fills the hole, unless it was the hole. */
     if (hole < h->count)
@@ -78,7 +93,7 @@ bool worker_heap_remove(struct worker_heap *h, uint32_t worker) {
 bool worker_heap_update(struct worker_heap *h, uint32_t worker, uint64_t load) {
     if (!worker_heap_contains(h, worker))
         return false;
-    sift(h, h->position[worker] - 1u, (struct worker_heap_entry){.load = load, .worker = worker});
+    sift(h, h->place[worker].position - 1u, entry_of(h, worker, load));
     return true;
 }
 

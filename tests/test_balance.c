@@ -76,6 +76,48 @@ static void the_least_of_random_loads_is_picked(void **state) {
     }
 }
 
+/* Workers 0 and 1 are far; nothing is known of any. */
+static void make_two_far(const char *policy) {
+    make(policy, 0, 0);
+    balance_set_far(&balance, 0, true);
+    balance_set_far(&balance, 1, true);
+    for (unsigned k = 0; k < 4; k++)
+        balance_join(&balance, k);
+}
+
+static void with_equal_load_a_near_worker_gets_the_flow(void **state) {
+    (void)state;
+    for (unsigned i = 0; policy_at(i) != NULL; i++) {
+        if (policy_at(i)->kind != POLICY_LEAST)
+            continue;
+        make_two_far(policy_at(i)->name);
+        assert_int_equal(balance_pick(&balance, 0), 2);
+        balance_leave(&balance, 2);
+        assert_int_equal(balance_pick(&balance, 0), 3);
+        balance_leave(&balance, 3);
+        assert_int_equal(balance_pick(&balance, 0), 0);
+        balance_join(&balance, 3); /* its next process: as near as the first */
+        assert_int_equal(balance_pick(&balance, 0), 3);
+    }
+}
+
+static void the_load_counts_before_the_way(void **state) {
+    (void)state;
+    make_two_far("backlog");
+    unsigned got[4] = {0};
+    for (unsigned i = 0; i < 4; i++)
+        got[give(i, 1)]++;
+    for (unsigned k = 0; k < 4; k++)
+        assert_int_equal(got[k], 1);
+    /* Among as many waiting packets the share decides first: a far worker is not left out. */
+    make_two_far("backlog-share");
+    for (unsigned i = 0; i < 2; i++)
+        give(i, 5);
+    for (unsigned k = 0; k < 4; k++)
+        balance_update(&balance, k, 0, 5, SECOND);
+    assert_int_equal(balance_pick(&balance, 0), 0);
+}
+
 static void hash_takes_the_same_worker_for_the_same_hash_until_one_leaves(void **state) {
     (void)state;
     make("hash", 0, 4);
@@ -180,6 +222,8 @@ int main(void) {
         cmocka_unit_test(joining_or_leaving_twice_changes_nothing),
         cmocka_unit_test(the_flows_of_one_burst_do_not_herd),
         cmocka_unit_test(the_least_of_random_loads_is_picked),
+        cmocka_unit_test(with_equal_load_a_near_worker_gets_the_flow),
+        cmocka_unit_test(the_load_counts_before_the_way),
         cmocka_unit_test(hash_takes_the_same_worker_for_the_same_hash_until_one_leaves),
         cmocka_unit_test(round_robin_takes_each_in_turn_and_does_not_skip_who_was_only_asked_for),
         cmocka_unit_test(cost_weighs_what_waits_with_the_measured_time),

@@ -64,6 +64,35 @@ static void equal_loads_go_to_the_lower_number(void **state) {
     }
 }
 
+static void of_equal_loads_near_workers_come_before_far_ones(void **state) {
+    (void)state;
+    for (uint32_t i = 0; i < WORKER_HEAP_MAX; i++)
+        assert_true(worker_heap_set_far(&heap, i, i % 2 == 0));
+    for (uint32_t i = WORKER_HEAP_MAX; i-- > 0;)
+        worker_heap_add(&heap, i, 7);
+    worker_heap_update(&heap, 200, 6); /* far, but with less load */
+    assert_int_equal(worker_heap_top(&heap), 200);
+    worker_heap_update(&heap, 200, 7);
+    for (uint32_t i = 0; i < WORKER_HEAP_MAX; i++) {
+        uint32_t wanted = i < WORKER_HEAP_MAX / 2 ? 2 * i + 1 : 2 * i - WORKER_HEAP_MAX;
+        assert_int_equal(worker_heap_top(&heap), wanted);
+        assert_true(worker_heap_remove(&heap, wanted));
+    }
+    /* Near again. */
+    assert_true(worker_heap_set_far(&heap, 0, false));
+    worker_heap_add(&heap, 0, 7);
+    worker_heap_add(&heap, 1, 7);
+    assert_int_equal(worker_heap_top(&heap), 0);
+}
+
+static void far_is_not_said_of_a_worker_that_is_in_or_cannot_be(void **state) {
+    (void)state;
+    worker_heap_add(&heap, 3, 5);
+    assert_false(worker_heap_set_far(&heap, 3, true));
+    assert_false(worker_heap_set_far(&heap, WORKER_HEAP_MAX, true));
+    assert_false(worker_heap_set_far(&heap, UINT32_MAX, true));
+}
+
 static void loads_are_compared_in_all_64_bits(void **state) {
     (void)state;
     worker_heap_add(&heap, 1, UINT64_C(1) << 63);
@@ -81,7 +110,7 @@ static void heap_is_in_order(void) {
     for (uint32_t i = 0; i < heap.count; i++) {
         const struct worker_heap_entry *entry = &heap.entries[i];
         const struct worker_heap_entry *parent = &heap.entries[i == 0 ? 0 : (i - 1) / 2];
-        assert_int_equal(heap.position[entry->worker], i + 1);
+        assert_int_equal(heap.place[entry->worker].position, i + 1);
         assert_true(parent->load < entry->load ||
                     (parent->load == entry->load && parent->worker <= entry->worker));
     }
@@ -169,6 +198,8 @@ int main(void) {
         cmocka_unit_test_setup(a_worker_that_is_in_is_not_added_again, empty_heap),
         cmocka_unit_test_setup(a_worker_that_is_not_in_is_not_removed_or_updated, empty_heap),
         cmocka_unit_test_setup(equal_loads_go_to_the_lower_number, empty_heap),
+        cmocka_unit_test_setup(of_equal_loads_near_workers_come_before_far_ones, empty_heap),
+        cmocka_unit_test_setup(far_is_not_said_of_a_worker_that_is_in_or_cannot_be, empty_heap),
         cmocka_unit_test_setup(loads_are_compared_in_all_64_bits, empty_heap),
         cmocka_unit_test_setup(what_fills_the_place_of_a_removed_worker_may_rise, empty_heap),
         cmocka_unit_test_setup(random_use_agrees_with_a_linear_scan, empty_heap),
