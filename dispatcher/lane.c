@@ -49,7 +49,8 @@ int lane_init(struct lane *lane, struct fb_ctl *ctl, unsigned worker, enum fb_hu
     uint64_t handles = geometry->max_flows +
                        (uint64_t)geometry->slots * (geometry->max_workers + 1) + HANDLES_SPARE;
     int error = fb_region_create(&lane->down_region, ctl->name, FB_KIND_DOWN, worker,
-                                 fb_down_footprint(geometry), hugepages, true);
+                                 fb_down_footprint(geometry), hugepages, true,
+                                 fb_ctl_numa_node(ctl, worker));
     if (error == 0)
         error = fb_region_private(&lane->handle_region, handles * sizeof(struct handle),
                                   FB_HUGEPAGES_NEVER, false);
@@ -76,7 +77,7 @@ void lane_fini(struct lane *lane) {
 int lane_offer(struct lane *lane, struct fb_ctl *ctl, unsigned worker) {
     struct fb_region *region = &lane->up_region;
     int error = fb_region_create(region, ctl->name, FB_KIND_UP, worker, fb_up_footprint(),
-                                 FB_HUGEPAGES_NEVER, false);
+                                 FB_HUGEPAGES_NEVER, false, fb_ctl_numa_node(ctl, worker));
     if (error != 0) {
         region->base = NULL;
         return error;

@@ -91,6 +91,14 @@ int fb_ctl_clean(const char *name) {
     return clear_debris(path, name);
 }
 
+static void place_nothing(struct fb_ctl *ctl) {
+    ctl->cpu = ctl->numa_node = ctl->flow_table_numa_node = -1;
+    for (unsigned k = 0; k < FB_MAX_WORKERS; k++) {
+        fb_ctl_set_numa_node(ctl, k, -1);
+        fb_ctl_set_ring_numa_node(ctl, k, -1);
+    }
+}
+
 int fb_ctl_create(struct fb_ctl_handle *handle, const char *name) {
     memset(handle, 0, sizeof *handle);
     struct fb_region *region = &handle->region;
@@ -138,6 +146,7 @@ int fb_ctl_create(struct fb_ctl_handle *handle, const char *name) {
     snprintf(handle->ctl->name, sizeof handle->ctl->name, "%s", name);
     snprintf(handle->ctl->version, sizeof handle->ctl->version, "%s", FB_VERSION);
     handle->ctl->pid = getpid();
+    place_nothing(handle->ctl);
     return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "flow_balancer/log.h"
+#include "flow_balancer/numa.h"
 
 const char *const fb_rung_names[FB_RUNG_COUNT] = {
     [FB_RUNG_HUGETLBFS] = "hugetlbfs",
@@ -47,6 +48,13 @@ static void *map_aligned(size_t size, int flags, int fd) {
 
 static int populate(void *base, size_t size) {
     return madvise(base, size, MADV_POPULATE_WRITE) == 0 ? 0 : -errno;
+}
+
+/* Where the pages come from is decided when they are made. A node is a wish: read back, not needed.
+ */
+static int populate_on(void *base, size_t size, int node) {
+    (void)fb_numa_prefer_for(base, size, node);
+    return populate(base, size);
 }
 
 size_t fb_region_huge_bytes(const struct fb_region *region) {
@@ -124,7 +132,7 @@ static int try_hugetlbfs(struct fb_region *region, const char *name, enum fb_kin
         }
         region->base = base;
         region->size = rounded;
-        error = populate(base, rounded);
+        error = populate_on(base, rounded, region->node);
         if (error == 0) {
             region->rung = FB_RUNG_HUGETLBFS;
             return 0;
@@ -151,7 +159,7 @@ static int try_shm(struct fb_region *region, const char *name, enum fb_kind kind
     region->size = rounded;
     if (huge)
         madvise(base, rounded, MADV_HUGEPAGE);
-    error = populate(base, rounded);
+    error = populate_on(base, rounded, region->node);
     if (error != 0) {
         discard(region);
         return error == -EFAULT ? -ENOSPC : error;
@@ -168,9 +176,10 @@ static void log_require(const char *what, size_t size, const char *times) {
 }
 
 int fb_region_create(struct fb_region *region, const char *name, enum fb_kind kind, unsigned worker,
-                     size_t size, enum fb_hugepages mode, bool secret) {
+                     size_t size, enum fb_hugepages mode, bool secret, int node) {
     memset(region, 0, sizeof *region);
     region->fd = -1;
+    region->node = node;
     int error = -ENOENT;
     if (mode != FB_HUGEPAGES_NEVER)
         error = try_hugetlbfs(region, name, kind, worker, size);
@@ -201,7 +210,7 @@ int fb_region_create(struct fb_region *region, const char *name, enum fb_kind ki
 
 int fb_region_private(struct fb_region *region, size_t size, enum fb_hugepages mode, bool pop) {
     memset(region, 0, sizeof *region);
-    region->fd = -1;
+    region->fd = region->node = -1;
     size_t rounded = round_up(size, FB_HUGEPAGE_BYTES);
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
     if (mode != FB_HUGEPAGES_NEVER && pop) {
@@ -209,7 +218,7 @@ int fb_region_private(struct fb_region *region, size_t size, enum fb_hugepages m
                           flags | MAP_HUGETLB | (21 << MAP_HUGE_SHIFT), -1, 0);
         if (base != MAP_FAILED && populate(base, rounded) == 0) {
             *region = (struct fb_region){
-                .base = base, .size = rounded, .fd = -1, .rung = FB_RUNG_HUGETLBFS};
+                .base = base, .size = rounded, .fd = -1, .node = -1, .rung = FB_RUNG_HUGETLBFS};
             madvise(base, rounded, MADV_DONTFORK);
             return 0;
         }
@@ -246,6 +255,7 @@ int fb_region_private(struct fb_region *region, size_t size, enum fb_hugepages m
 int fb_region_open(struct fb_region *region, const char *path, bool writable, size_t min_size,
                    unsigned owner) {
     memset(region, 0, sizeof *region);
+    region->node = -1;
     snprintf(region->path, sizeof region->path, "%s", path);
     /* O_NONBLOCK: anybody can put a FIFO into /dev/shm, and opening that waits. */
     region->fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

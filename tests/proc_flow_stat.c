@@ -37,7 +37,7 @@ static int set_up(void **state) {
     ctl->geometry = (struct fb_geometry){.workers = WORKERS, .max_workers = WORKERS};
     for (unsigned k = 0; k < WORKERS; k++) {
         assert_int_equal(fb_region_create(&in->up[k], in->name, FB_KIND_UP, k, fb_up_footprint(),
-                                          FB_HUGEPAGES_NEVER, false),
+                                          FB_HUGEPAGES_NEVER, false, -1),
                          0);
         fb_up_format(in->up[k].base, ctl->header.instance, k, 1, 0);
         fb_up_set_counter(in->up[k].base, FB_WORKER_PACKETS, 70 + k);

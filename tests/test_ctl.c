@@ -174,9 +174,10 @@ static void be_dispatcher(void *arg) {
     fb_ctl_format(&f->ours);
     for (unsigned k = 0; k < 2; k++) {
         struct fb_region down, up;
-        EXPECT(fb_region_create(&down, f->name, FB_KIND_DOWN, k, 8192, FB_HUGEPAGES_NEVER, true) ==
+        EXPECT(fb_region_create(&down, f->name, FB_KIND_DOWN, k, 8192, FB_HUGEPAGES_NEVER, true,
+                                -1) == 0);
+        EXPECT(fb_region_create(&up, f->name, FB_KIND_UP, k, 8192, FB_HUGEPAGES_NEVER, false, -1) ==
                0);
-        EXPECT(fb_region_create(&up, f->name, FB_KIND_UP, k, 8192, FB_HUGEPAGES_NEVER, false) == 0);
     }
     step_tell(&f->up, 'r');
     pause();

@@ -92,7 +92,7 @@ static unsigned long free_pages(void) {
 }
 
 static int create(struct fixture *f, size_t size, enum fb_hugepages mode) {
-    return fb_region_create(&f->region, f->name, FB_KIND_DOWN, 0, size, mode, false);
+    return fb_region_create(&f->region, f->name, FB_KIND_DOWN, 0, size, mode, false, -1);
 }
 
 /* Takes the region off again, file and all. */
@@ -133,7 +133,7 @@ static void an_object_that_is_there_already_is_refused_and_left_alone(void **sta
     struct fb_region second;
     catch_begin(&f->caught);
     int error =
-        fb_region_create(&second, f->name, FB_KIND_DOWN, 0, 8192, FB_HUGEPAGES_NEVER, false);
+        fb_region_create(&second, f->name, FB_KIND_DOWN, 0, 8192, FB_HUGEPAGES_NEVER, false, -1);
     expect_one_line(catch_end(&f->caught), "File exists");
     assert_int_equal(error, -EEXIST);
     assert_null(second.base);
@@ -510,7 +510,8 @@ static void an_object_that_holds_packets_is_left_out_of_core_dumps(void **state)
     assert_false(says_dont_dump(&f->region));
     discard(f);
     assert_int_equal(
-        fb_region_create(&f->region, f->name, FB_KIND_DOWN, 0, 4096, FB_HUGEPAGES_NEVER, true), 0);
+        fb_region_create(&f->region, f->name, FB_KIND_DOWN, 0, 4096, FB_HUGEPAGES_NEVER, true, -1),
+        0);
     assert_true(says_dont_dump(&f->region));
 }
 

@@ -30,12 +30,14 @@ struct fb_geometry {
 
 /* One worker number. Writer: dispatcher. */
 struct fb_worker_entry {
-    _Atomic uint32_t state;      /* enum fb_state */
-    _Atomic uint32_t rung;       /* enum fb_rung of the down side */
-    _Atomic uint64_t epoch;      /* of the up side on offer or claimed */
-    _Atomic int64_t pid;         /* for display only; 0: nobody */
-    char down_path[FB_PATH_MAX]; /* written before the number is first offered */
-    char reserved[128 - 24];
+    _Atomic uint32_t state;         /* enum fb_state */
+    _Atomic uint32_t rung;          /* enum fb_rung of the down side */
+    _Atomic uint64_t epoch;         /* of the up side on offer or claimed */
+    _Atomic int64_t pid;            /* for display only; 0: nobody */
+    char down_path[FB_PATH_MAX];    /* written before the number is first offered */
+    _Atomic int32_t numa_node;      /* where its processes are to run, or -1: anywhere */
+    _Atomic int32_t ring_numa_node; /* where most of the down side lies, or -1: not known */
+    char reserved[128 - 32];
 };
 _Static_assert(sizeof(struct fb_worker_entry) == 384, "shared layout");
 
@@ -67,6 +69,11 @@ struct fb_ctl {
     uint64_t started_ns; /* CLOCK_REALTIME */
     int64_t pid;         /* the dispatcher's, for display */
     uint32_t flow_table_rung;
+    /* Where the dispatcher is, as read back from the kernel; -1: not on one, or not known. */
+    int32_t cpu;
+    int32_t numa_node;
+    int32_t flow_table_numa_node;
+    uint32_t numa_nodes; /* on whose processors it might run; 0: not known */
     uint32_t reserved;
     char options[FB_OPTIONS_MAX];
 
@@ -92,10 +99,10 @@ struct fb_ctl_handle {
 
 /*
  * Becomes the dispatcher of name: takes the lock, clears what an earlier run
- * left, makes and maps a new ctl, zero but for its random instance id. The
- * caller fills in the constant part and then calls fb_ctl_format(). Returns 0,
- * -EBUSY after one logged line if a dispatcher of that name is running, or
- * another -errno after one.
+ * left, makes and maps a new ctl, zero but for its random instance id, and
+ * nothing placed on processors or NUMA nodes. The caller fills in the constant part and then calls
+ * fb_ctl_format(). Returns 0, -EBUSY after one logged line if a dispatcher of that name is running,
+ * or another -errno after one.
  */
 int fb_ctl_create(struct fb_ctl_handle *handle, const char *name);
 
@@ -148,6 +155,18 @@ static inline uint32_t fb_ctl_rung(const struct fb_ctl *ctl, unsigned worker) {
 }
 static inline void fb_ctl_set_rung(struct fb_ctl *ctl, unsigned worker, enum fb_rung rung) {
     atomic_store_explicit(&ctl->directory[worker].rung, rung, memory_order_relaxed);
+}
+static inline int fb_ctl_numa_node(const struct fb_ctl *ctl, unsigned worker) {
+    return atomic_load_explicit(&ctl->directory[worker].numa_node, memory_order_relaxed);
+}
+static inline void fb_ctl_set_numa_node(struct fb_ctl *ctl, unsigned worker, int node) {
+    atomic_store_explicit(&ctl->directory[worker].numa_node, node, memory_order_relaxed);
+}
+static inline int fb_ctl_ring_numa_node(const struct fb_ctl *ctl, unsigned worker) {
+    return atomic_load_explicit(&ctl->directory[worker].ring_numa_node, memory_order_relaxed);
+}
+static inline void fb_ctl_set_ring_numa_node(struct fb_ctl *ctl, unsigned worker, int node) {
+    atomic_store_explicit(&ctl->directory[worker].ring_numa_node, node, memory_order_relaxed);
 }
 static inline uint32_t fb_ctl_run_state(const struct fb_ctl *ctl) {
     return atomic_load_explicit(&ctl->run_state, memory_order_relaxed);

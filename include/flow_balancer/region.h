@@ -34,6 +34,7 @@ struct fb_region {
     size_t size;            /* as mapped, a multiple of the page size */
     int fd;                 /* -1 for private memory and once it is not needed */
     enum fb_rung rung;      /* what the kernel gave */
+    int node;               /* whose memory a shared object prefers, or -1; fb_numa_where() tells */
     char path[FB_PATH_MAX]; /* "" for private memory */
 };
 
@@ -42,12 +43,14 @@ struct fb_region {
  * O_CLOEXEC, mode 0600, mapped read-write, zero, populated. mode NEVER asks
  * for 4 KB pages; REQUIRE fails without huge pages of either kind, and its
  * error names the command that would get them. secret: the object holds
- * packets and is left out of core dumps. The caller owns the region and the
- * name; fb_region_close() does not unlink. Dispatcher only.
+ * packets and is left out of core dumps. node: the NUMA node whose memory is
+ * taken while it has some, or -1 for what the caller's memory policy says. The
+ * caller owns the region and the name; fb_region_close() does not unlink.
+ * Dispatcher only.
  * Returns 0, or -errno after one logged line; nothing is left behind then.
  */
 int fb_region_create(struct fb_region *region, const char *name, enum fb_kind kind, unsigned worker,
-                     size_t size, enum fb_hugepages mode, bool secret);
+                     size_t size, enum fb_hugepages mode, bool secret, int node);
 
 /*
  * The same ladder for private memory: anonymous, zero, not inherited by a

@@ -75,8 +75,8 @@ struct fb_up {
 
     /* Writer: worker, once per burst or less. */
     _Alignas(FB_APART) _Atomic uint32_t wish; /* enum fb_wish */
-    _Atomic int32_t cpu;                      /* pinned to it, or -1 */
-    _Atomic int32_t numa_node;                /* or -1 */
+    _Atomic int32_t cpu;                      /* the only one it may run on, or -1 */
+    _Atomic int32_t numa_node;                /* the only one it may run on, or -1 */
     _Atomic int64_t pid;                      /* for display: nobody signals it */
     _Atomic uint64_t counters[FB_WORKER_COUNT];
 
@@ -160,6 +160,9 @@ static inline void fb_up_set_pid(struct fb_up *up, int64_t pid) {
 }
 static inline void fb_up_set_cpu(struct fb_up *up, int cpu) {
     atomic_store_explicit(&up->cpu, cpu, memory_order_relaxed);
+}
+static inline void fb_up_set_numa_node(struct fb_up *up, int node) {
+    atomic_store_explicit(&up->numa_node, node, memory_order_relaxed);
 }
 static inline uint64_t fb_up_latency(const struct fb_up *up, unsigned bucket) {
     return atomic_load_explicit(&up->latency[bucket], memory_order_relaxed);
