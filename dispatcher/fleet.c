@@ -22,6 +22,8 @@ int fleet_init(struct fleet *fleet, struct fb_ctl *ctl, const struct policy *pol
     }
     for (unsigned k = 0; k < fleet->count; k++) {
         struct lane *lane = &fleet->lanes[k];
+        int node = fb_ctl_numa_node(ctl, k);
+        balance_set_far(&fleet->balance, k, node >= 0 && node != ctl->numa_node);
         int error = lane_init(lane, ctl, k, hugepages);
         if (error == 0)
             error = lane_offer(lane, ctl, k);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "flow_balancer/config.h"
+#include "flow_balancer/cpus.h"
 #include "flow_balancer/ctl.h"
 #include "flow_balancer/parse.h"
 
@@ -278,6 +279,11 @@ static bool apply(struct options *o, enum option_code code, char *text) {
         o->ring_bytes = 0;
         return strcmp(text, "auto") == 0 ||
                fb_parse_size("--ring-bytes", text, 4 * 262144, UINT64_C(1) << 36, &o->ring_bytes);
+    case OPT_NUMA:
+        return placement_parse(text, &o->numa);
+    case OPT_CPU:
+        o->cpu_given = true;
+        return fb_cpus_parse("--cpu", text, &o->cpus);
     case OPT_KEY_VLAN:
         return o->decode.key_vlan = true;
     case OPT_KEY_TUNNEL:
@@ -449,7 +455,7 @@ static enum options_result parse(struct options *o, poptContext context, json_t 
             print_help(context);
             return OPTIONS_DONE;
         case OPT_VERSION:
-            puts("flow-dispatcher " FB_VERSION);
+            fb_numa_print_version("flow-dispatcher");
             return OPTIONS_DONE;
         case OPT_CONFIG: /* has been read */
             break;

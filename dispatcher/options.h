@@ -12,6 +12,7 @@
 #include "decode.h"
 #include "flow_class.h"
 #include "fragments.h"
+#include "placement.h"
 #include "policy.h"
 
 #define OPTIONS_SOURCES_MAX 4096u /* -r and -i together */
@@ -38,6 +39,9 @@ struct options {
     uint32_t depth;
     uint64_t ring_bytes; /* 0: auto */
     enum fb_hugepages hugepages;
+    struct placement_wish numa;
+    cpu_set_t cpus; /* only if cpu_given */
+    bool cpu_given;
     struct decode_options decode; /* but for its secret */
     struct fragments_config fragments;
     uint64_t failover_ns; /* UINT64_MAX: never */

@@ -43,6 +43,11 @@ static const struct poptOption table[] = {
      "is short",
      "SIZE|auto"},
     {"hugepages", '\0', TEXT, NULL, OPT_HUGEPAGES, "auto (default), require or never", "MODE"},
+    {"numa", '\0', TEXT, NULL, OPT_NUMA,
+     "NUMA nodes of the workers, by number: auto (default: near the dispatcher first), off, or a "
+     "list such as 0,0,1-3",
+     "MODE|LIST"},
+    {"cpu", '\0', TEXT, NULL, OPT_CPU, "run on these processors only, such as 2 or 0,4-6", "LIST"},
     {"tunnel", '\0', TEXT, NULL, OPT_TUNNEL,
      "flows by the innermost IP header, inner (default), or by the outermost, outer", "WHICH"},
     {"key-vlan", '\0', FLAG, NULL, OPT_KEY_VLAN, "equal addresses in two VLANs are two flows",

@@ -25,6 +25,8 @@ enum option_code {
     OPT_RING_DEPTH,
     OPT_RING_BYTES,
     OPT_HUGEPAGES,
+    OPT_NUMA,
+    OPT_CPU,
     OPT_TUNNEL,
     OPT_KEY_VLAN,
     OPT_KEY_TUNNEL,

@@ -4,6 +4,7 @@
 
 #include "loop.h"
 #include "options.h"
+#include "placement.h"
 #include "progress.h"
 #include "quarantine.h"
 #include "requests.h"
@@ -15,6 +16,9 @@ struct run {
     struct capture *capture;
     int links[FB_MAX_LINKS]; /* DLT_ values of the sources opened so far */
     unsigned link_count;
+    struct placement placement;
+    int own_cpu, own_node; /* where the dispatcher is, or -1 */
+    unsigned nodes;        /* NUMA nodes on which it might be */
     struct requests requests;
     struct quarantine quarantine;
     struct fleet fleet;
@@ -41,6 +45,24 @@ struct run {
  * Returns 0, or -errno after one logged line. run_tear_down() is due either way.
  */
 int run_set_up(struct run *run);
+
+/* ---- run_place.c: processors and NUMA nodes */
+
+/*
+ * Obeys --cpu and --numa, plans for the workers, and goes to the home node: to
+ * be called before anything is allocated. Returns 0, or -errno after one
+ * logged line if what the user asked for is not to be had.
+ */
+int run_place(struct run *run);
+
+/* Writes the plan into ctl, before the fleet is made. */
+void run_place_workers(struct run *run);
+
+/* Once all is made: reads back where it lies, for the report; warns of what lies elsewhere. */
+void run_place_check(struct run *run);
+
+/* What the log's line on pages says of it where nothing was placed, or "". */
+const char *run_place_note(const struct run *run);
 
 /* Frees everything of the run, and unlinks what is shared. */
 void run_tear_down(struct run *run);

@@ -18,8 +18,8 @@
 static void log_pages(const struct run *run) {
     const struct fb_ctl *ctl = run->ctl.ctl;
     uint32_t rung = fb_ctl_rung(ctl, 0);
-    fb_info("rings on %s pages, flow table on %s pages%s", fb_rung_names[rung],
-            fb_rung_names[ctl->flow_table_rung],
+    fb_info("rings on %s pages, flow table on %s pages%s%s", fb_rung_names[rung],
+            fb_rung_names[ctl->flow_table_rung], run_place_note(run),
             rung == FB_RUNG_4K && run->options->hugepages == FB_HUGEPAGES_AUTO
                 ? "; 'mount -o remount,huge=advise /dev/shm' gives huge pages"
                 : "");
@@ -97,6 +97,8 @@ int run_set_up(struct run *run) {
     run->requests.control.listener = -1;
     int error = check_report(o->report);
     if (error == 0)
+        error = run_place(run);
+    if (error == 0)
         error = open_sources(run);
     if (error == 0)
         error = quarantine_open(&run->quarantine, o->quarantine);
@@ -107,6 +109,7 @@ int run_set_up(struct run *run) {
     if (error != 0)
         return error;
     geometry_fill(run->ctl.ctl, o);
+    run_place_workers(run);
     const struct fleet_timing timing = {.failover_ns = o->failover_ns,
                                         .start_timeout_ns = o->start_timeout_ns,
                                         .hang_ns = o->hang_ns,
@@ -130,6 +133,7 @@ int run_set_up(struct run *run) {
     run->loop.live_from_ns = fb_now_ns();
     run->loop.fragments = &run->fragments;
     loop_set_decoding(&run->loop, &o->decode);
+    run_place_check(run);
     log_pages(run);
     fb_ctl_format(&run->ctl);
     return 0;

@@ -20,12 +20,6 @@
  */
 enum { EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
 
-#ifdef FB_HAVE_NUMA
-#define FEATURES "with NUMA"
-#else
-#define FEATURES "without NUMA"
-#endif
-
 /* What was read of an instance. */
 struct view {
     struct fb_snapshot snapshot;
@@ -214,7 +208,7 @@ int main(int argc, char **argv) {
     if (!parse_options(context, &options))
         status = EXIT_USAGE;
     else if (options.version)
-        printf("flow-stat %s, %s\n", FB_VERSION, FEATURES);
+        puts("flow-stat " FB_VERSION);
     else
         status = run(options.name != NULL ? options.name : "flow-balancer", options.json);
     free(options.name);

@@ -168,6 +168,11 @@ static json_t *build_latency(const uint64_t *latency) {
     return object;
 }
 
+/* Ids of processors and nodes, or -1. */
+static void put_id(json_t **object, const char *key, int32_t id) {
+    put(object, key, json_integer(id_or_none(id)));
+}
+
 static json_t *build_worker(const struct fb_ctl *ctl, unsigned k, const uint64_t *lane,
                             const struct fb_worker_totals *totals, uint64_t all_inspected) {
     double share =
@@ -179,6 +184,7 @@ static json_t *build_worker(const struct fb_ctl *ctl, unsigned k, const uint64_t
     put(&object, "state", json_string(state));
     put(&object, "numa_node", json_integer(totals->numa_node));
     put(&object, "cpu", json_integer(totals->cpu));
+    put_id(&object, "ring_numa_node", fb_ctl_ring_numa_node(ctl, k));
     put(&object, "share", json_real(share));
     put_counters(&object, fb_lane_texts, lane, FB_LANE_COUNT);
     put_counters(&object, fb_worker_texts, totals->counters, FB_WORKER_COUNT);
@@ -263,6 +269,10 @@ static json_t *build_dispatcher(const struct fb_ctl *ctl) {
     json_t *object = json_object();
     put(&object, "pid", json_integer(ctl->pid));
     put(&object, "state", json_string(name_of(run_state_names, RUN_STATES, fb_ctl_run_state(ctl))));
+    put_id(&object, "cpu", ctl->cpu);
+    put_id(&object, "numa_node", ctl->numa_node);
+    put_id(&object, "flow_table_numa_node", ctl->flow_table_numa_node);
+    put_number(&object, "numa_nodes", ctl->numa_nodes);
     return object;
 }
 
@@ -488,6 +498,7 @@ void fb_report_print(FILE *out, const json_t *report) {
     }
     print_latency(out, json_object_get(report, "latency"));
     print_table(out, report);
+    fb_report_print_nodes(out, report);
     print_differences(out, report);
 }
 

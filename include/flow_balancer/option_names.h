@@ -29,6 +29,8 @@
     X("ring-depth")                                                                                \
     X("ring-bytes")                                                                                \
     X("hugepages")                                                                                 \
+    X("numa")                                                                                      \
+    X("cpu")                                                                                       \
     X("tunnel")                                                                                    \
     X("key-vlan")                                                                                  \
     X("key-tunnel")                                                                                \

@@ -30,8 +30,8 @@
 struct fb_worker_totals {
     uint64_t counters[FB_WORKER_COUNT];
     uint64_t latency[FB_LATENCY_BUCKETS];
-    int cpu;       /* pinned to it, or -1 */
-    int numa_node; /* or -1 */
+    int cpu;       /* the only one it may run on, or -1 */
+    int numa_node; /* the same */
     bool partial;  /* of a running or the latest incarnation only: may differ from the ledger */
 };
 
@@ -56,6 +56,13 @@ bool fb_report_balanced(const json_t *report);
 
 /* Writes a report as text for people, at most 100 columns where counts stay below 10^12. */
 void fb_report_print(FILE *out, const json_t *report);
+
+/*
+ * The part of it on NUMA nodes: nothing where the dispatcher might run on one
+ * only, else where it and its table are, and a line for workers in a row that
+ * are at the same place.
+ */
+void fb_report_print_nodes(FILE *out, const json_t *report);
 
 /*
  * Writes a report as JSON: to standard output if path is "-"; into a new file
