@@ -53,11 +53,11 @@ static void parse_in_child(void *arg) {
     EXPECT(strstr(catch_end(&caught), path) == NULL);
     EXPECT(PARSE(&o, "--config", path) == -1);
     EXPECT(strcmp(o.name, "sensor") == 0 && strcmp(o.inspector_args, "7") == 0);
-    EXPECT(o.spin && o.cpu == 2);
+    EXPECT(o.spin && o.place.cpus_given && fb_cpus_single(&o.place.cpus) == 2);
     EXPECT(PARSE(&o, "-n", "other", "--wait", "park", "--config", path, "--inspector", "count") ==
            -1);
     EXPECT(strcmp(o.name, "other") == 0 && o.inspector_args == NULL);
-    EXPECT(!o.spin && o.cpu == 2);
+    EXPECT(!o.spin && o.place.cpus_given && fb_cpus_single(&o.place.cpus) == 2);
 }
 
 static void the_command_line_wins_over_the_file(void **state) {

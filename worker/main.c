@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
 #include <popt.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include "flow_balancer/claim.h"
 #include "flow_balancer/clock.h"
 #include "flow_balancer/config.h"
+#include "flow_balancer/cpus.h"
 #include "flow_balancer/guard.h"
 #include "flow_balancer/log.h"
 #include "flow_balancer/parent.h"
@@ -20,6 +20,7 @@
 
 #include "inspectors.h"
 #include "loop.h"
+#include "place.h"
 
 /* Exit statuses: what a supervisor has to tell apart. */
 enum exit_status {
@@ -42,7 +43,7 @@ struct options {
     const struct fb_inspector_ops *ops;
     char *inspector_args; /* or NULL */
     bool spin;
-    int cpu; /* or -1 */
+    struct place place;
     uint64_t orphan_ns;
     uint64_t parent; /* pid to follow, 0: none */
     bool check;
@@ -61,6 +62,7 @@ enum option_code {
     OPT_INSPECTOR,
     OPT_WAIT,
     OPT_CPU,
+    OPT_NUMA_NODE,
     OPT_ORPHAN,
     OPT_LOG_LEVEL,
     OPT_CONFIG,
@@ -79,7 +81,11 @@ static const struct poptOption table[] = {
      "what to do with packets (default count)", "NAME[:ARGS]"},
     {"wait", '\0', POPT_ARG_STRING, NULL, OPT_WAIT,
      "on an empty ring: park (default) or spin (a core of its own, less delay)", "MODE"},
-    {"cpu", '\0', POPT_ARG_STRING, NULL, OPT_CPU, "run on this processor only", "N"},
+    {"cpu", '\0', POPT_ARG_STRING, NULL, OPT_CPU,
+     "run on these processors only, such as 2 or 0,4-6", "LIST"},
+    {"numa-node", '\0', POPT_ARG_STRING, NULL, OPT_NUMA_NODE,
+     "run on this node and take memory there (default: where the dispatcher says), or off",
+     "N|off"},
     {"orphan-timeout", '\0', POPT_ARG_STRING, NULL, OPT_ORPHAN,
      "wait so long for a dispatcher of that name (default 30)", "S"},
     {"log-level", '\0', POPT_ARG_STRING, NULL, OPT_LOG_LEVEL,
@@ -143,8 +149,15 @@ static bool apply(struct options *o, enum option_code code, char *text) {
         o->spin = index == 1;
         break;
     case OPT_CPU:
-        ok = fb_parse_count("--cpu", text, 0, CPU_SETSIZE - 1, &number);
-        o->cpu = (int)number;
+        o->place.cpus_given = true;
+        ok = fb_cpus_parse("--cpu", text, &o->place.cpus);
+        break;
+    case OPT_NUMA_NODE:
+        o->place.node = PLACE_OFF;
+        ok = strcmp(text, "off") == 0 ||
+             fb_parse_count("--numa-node", text, 0, FB_NODE_NUMBERS - 1, &number);
+        if (ok && text[0] != 'o')
+            o->place.node = (int)number;
         break;
     case OPT_ORPHAN:
         ok = fb_parse_duration("--orphan-timeout", text, SECOND_NS, 86400 * SECOND_NS,
@@ -190,7 +203,7 @@ static int parse(struct options *o, poptContext context) {
     *o = (struct options){.name = "flow-balancer",
                           .worker = ANY_WORKER,
                           .ops = inspector_find("count"),
-                          .cpu = -1,
+                          .place.node = PLACE_PLAN,
                           .orphan_ns = 30 * SECOND_NS};
     if (!read_config(o, context))
         return EXIT_USAGE;
@@ -201,7 +214,7 @@ static int parse(struct options *o, poptContext context) {
             return EXIT_IN_ORDER;
         }
         if (code == OPT_VERSION) {
-            puts("flow-worker " FB_VERSION);
+            fb_numa_print_version("flow-worker");
             return EXIT_IN_ORDER;
         }
         if (!apply(o, (enum option_code)code, poptGetOptArg(context)))
@@ -290,29 +303,17 @@ static int join(const struct options *o, struct fb_ctl_handle *ctl, struct fb_cl
     }
 }
 
-static void pin(const struct options *o, struct fb_up *up) {
-    if (o->cpu < 0)
-        return;
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET((unsigned)o->cpu, &set);
-    if (sched_setaffinity(0, sizeof set, &set) != 0)
-        fb_warning("cannot run on processor %d: %s", o->cpu, strerror(errno));
-    else
-        fb_up_set_cpu(up, o->cpu);
-}
-
 /* Serves one claim to its end. Returns an exit status, or -1 to join anew as a stranger. */
-static int serve(const struct options *o, const struct fb_ctl_handle *ctl, struct fb_claim *claim,
+static int serve(struct options *o, const struct fb_ctl_handle *ctl, struct fb_claim *claim,
                  void *inspector, size_t flow_bytes) {
     static struct worker_loop loop;
     loop = (struct worker_loop){
         .ctl = ctl, .ops = o->ops, .inspector = inspector, .up = claim->up, .spin = o->spin};
+    place_claimed(&o->place, ctl->ctl, claim->worker, claim->up);
     if (flow_states_init(&loop.states, flow_bytes) != 0)
         return EXIT_FAILED;
     enum loop_end end = LOOP_FAILED;
     if (o->ops->claimed == NULL || o->ops->claimed(inspector, claim->worker) == 0) {
-        pin(o, claim->up);
         fb_rx_init(&loop.rx, claim->down, claim->up);
         fb_up_set_wish(claim->up, FB_WISH_READY);
         end = worker_loop_run(&loop, &leave_signals);
@@ -335,9 +336,11 @@ static int serve(const struct options *o, const struct fb_ctl_handle *ctl, struc
     }
 }
 
-static int work(const struct options *o) {
+static int work(struct options *o) {
     void *inspector;
     size_t flow_bytes = 0;
+    if (place_begin(&o->place) != 0)
+        return EXIT_FAILED;
     /* Before the claim: a number that is claimed has packets waiting. */
     int error = o->ops->open(o->inspector_args, &inspector, &flow_bytes);
     if (error != 0)
@@ -370,7 +373,7 @@ static void forbid_core_dump(void) {
 
 int main(int argc, char **argv) {
     fb_log_init("flow-worker", FB_LOG_INFO);
-    struct options options;
+    static struct options options; /* 13 KB of topology */
     poptContext context = poptGetContext("flow-worker", argc, (const char **)argv, table, 0);
     int status = parse(&options, context);
     poptFreeContext(context);

@@ -54,6 +54,7 @@
     X("inspector")                                                                                 \
     X("wait")                                                                                      \
     X("cpu")                                                                                       \
+    X("numa-node")                                                                                 \
     X("orphan-timeout")                                                                            \
     X("log-level")
 

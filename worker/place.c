@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "place.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "flow_balancer/cpus.h"
+#include "flow_balancer/log.h"
+
+static int go_to(const struct place *place, int number) {
+    const struct fb_node *node = fb_topology_find(&place->topology, number);
+    int error = node == NULL ? -ENODEV : 0;
+    if (error == 0 && !place->cpus_given)
+        error = fb_cpus_run_on(&node->cpus);
+    return error != 0 ? error : fb_numa_prefer(number);
+}
+
+static void refuse_node(const struct place *place, int error) {
+    if (fb_numa_version() == NULL)
+        fb_error("--numa-node '%d': this build has no libnuma: leave it out, or install "
+                 "libnuma-dev and build anew",
+                 place->node);
+    else if (error == -ENODEV)
+        fb_error("--numa-node '%d': there is no such node with processors that this process may "
+                 "use: leave it out, or give one that 'ls -d /sys/devices/system/node/node*' shows",
+                 place->node);
+    else
+        fb_error("--numa-node '%d': the kernel or the container forbids it: %s: leave it out, or "
+                 "give CAP_SYS_NICE",
+                 place->node, strerror(-error));
+}
+
+int place_begin(struct place *place) {
+    (void)fb_cpus_allowed(&place->before);
+    (void)fb_topology_read(&place->topology); /* it has no node if that fails */
+    int error = place->cpus_given ? fb_cpus_obey("--cpu", &place->cpus) : 0;
+    if (error != 0 || place->node < 0)
+        return error;
+    error = go_to(place, place->node);
+    if (error != 0)
+        refuse_node(place, error);
+    return error;
+}
+
+static void follow(struct place *place, unsigned worker, int planned) {
+    if (planned < 0) {
+        if (place->moved) {
+            (void)fb_cpus_run_on(&place->before);
+            (void)fb_numa_prefer(-1);
+        }
+        place->moved = false;
+        return;
+    }
+    int error = go_to(place, planned);
+    place->moved = true;
+    if (error == -ENODEV)
+        fb_warning("worker %u is to run on NUMA node %d, which has no processor that it may use: "
+                   "it runs where it was started; --numa-node off says so",
+                   worker, planned);
+    else if (error != 0)
+        fb_warning("worker %u cannot move to NUMA node %d: %s: it runs where it was started; "
+                   "--numa-node off says so",
+                   worker, planned, strerror(-error));
+}
+
+void place_claimed(struct place *place, const struct fb_ctl *ctl, unsigned worker,
+                   struct fb_up *up) {
+    if (place->node == PLACE_PLAN && !place->cpus_given)
+        follow(place, worker, fb_ctl_numa_node(ctl, worker));
+    cpu_set_t cpus;
+    if (fb_cpus_allowed(&cpus) != 0)
+        return;
+    int own = fb_topology_node_of(&place->topology, &cpus);
+    int ring = fb_ctl_ring_numa_node(ctl, worker);
+    fb_up_set_cpu(up, fb_cpus_single(&cpus));
+    fb_up_set_numa_node(up, own);
+    if (own >= 0 && fb_topology_find(&place->topology, ring) != NULL && own != ring)
+        fb_warning("worker %u runs on NUMA node %d, its ring lies on node %d: leave --cpu and "
+                   "--numa-node out, or give the dispatcher --numa LIST",
+                   worker, own, ring);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef WORKER_PLACE_H
+#define WORKER_PLACE_H
+
+#include <sched.h>
+#include <stdbool.h>
+
+#include "flow_balancer/ctl.h"
+#include "flow_balancer/numa.h"
+#include "flow_balancer/sides.h"
+
+/*
+ * Where a worker process runs, and from which NUMA node it takes memory: as it
+ * was told on its command line, else as the dispatcher planned for the number
+ * that it has claimed, else anywhere.
+ */
+#define PLACE_PLAN (-1) /* for node: what the dispatcher planned */
+#define PLACE_OFF (-2)  /* for node: whatever it planned, anywhere */
+
+struct place {
+    /* What the command line says. */
+    bool cpus_given;
+    cpu_set_t cpus; /* if given */
+    int node;       /* PLACE_PLAN, PLACE_OFF, or the number of one */
+
+    cpu_set_t before; /* what the process was started with */
+    bool moved;       /* by a plan: to be undone where the next claim has none */
+    struct fb_topology topology;
+};
+
+/*
+ * Reads the topology and obeys the command line, before anything large is
+ * allocated. Returns 0, or -errno after one logged line if what was asked for
+ * is not to be had.
+ */
+int place_begin(struct place *place);
+
+/*
+ * Follows the plan for the number just claimed, says in the up side where the
+ * process is, and warns if its ring lies on another node. Where the plan
+ * cannot be followed, one warning is logged and the worker goes on.
+ */
+void place_claimed(struct place *place, const struct fb_ctl *ctl, unsigned worker,
+                   struct fb_up *up);
+
+#endif
