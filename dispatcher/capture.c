@@ -103,6 +103,24 @@ static const struct capture_source *choose_source(const struct capture_config *c
     return config->preload ? &capture_memory_source : &capture_file_source;
 }
 
+/* Two handles on one interface would give every frame twice. */
+static int check_interfaces(const struct capture_config *config) {
+    if (config->interface_count > FB_MAX_INTERFACES) {
+        fb_error("%u interfaces: -i takes at most %u: start a second instance for the rest",
+                 config->interface_count, FB_MAX_INTERFACES);
+        return -EINVAL;
+    }
+    for (unsigned i = 1; i < config->interface_count; i++) {
+        for (unsigned j = 0; j < i; j++) {
+            if (strcmp(config->interfaces[i], config->interfaces[j]) != 0)
+                continue;
+            fb_error("interface %s is given twice: once is enough", config->interfaces[i]);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
 static int check_config(const struct capture_config *config) {
     if ((config->file_count == 0) == (config->interface_count == 0)) {
         fb_error("%u files and %u interfaces to read: give either -r FILE or -i INTERFACE",
@@ -123,7 +141,7 @@ static int check_config(const struct capture_config *config) {
         fb_error("an interface cannot be preloaded, looped or paced: give -r FILE");
         return -EINVAL;
     }
-    return 0;
+    return check_interfaces(config);
 }
 
 int capture_open(struct capture **capture, const struct capture_config *config) {

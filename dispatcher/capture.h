@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "flow_balancer/counters.h"
+#include "flow_balancer/names.h"
+
 /*
  * Where frames come from: capture files one after another (pcap, pcapng, pipes,
  * standard input), files loaded into memory first, or interfaces. The caller
@@ -16,6 +19,15 @@
  *                 | END   -> capture_failed? -> close
  *
  * Dispatcher only, one thread. One line is logged for whatever goes wrong.
+ *
+ * The life of an interface:
+ *
+ *     up <-> down     switched off, or without a link: its handle stays
+ *      |      |
+ *      +------+--> gone     removed, moved to another namespace, or broken
+ *
+ * The capture goes on with those that are left and ends with the last one; it
+ * has failed (capture_failed()) as soon as one is gone.
  */
 #define CAPTURE_BURST_MAX 128u    /* most frames of one burst */
 #define CAPTURE_FRAME_MAX 262144u /* no frame is longer: libpcap's greatest snapshot length */
@@ -41,10 +53,10 @@ enum capture_direction { CAPTURE_INOUT, CAPTURE_IN, CAPTURE_OUT };
 struct capture_config {
     const char *const *files; /* "-": standard input; a FIFO may be named */
     unsigned file_count;
-    const char *const *interfaces;
-    unsigned interface_count;
-    const char *filter; /* NULL: every frame */
-    int snaplen;        /* bytes, 0: CAPTURE_FRAME_MAX */
+    const char *const *interfaces; /* no name twice */
+    unsigned interface_count;      /* at most FB_MAX_INTERFACES */
+    const char *filter;            /* NULL: every frame */
+    int snaplen;                   /* bytes, 0: CAPTURE_FRAME_MAX */
 
     /* Files only. */
     bool preload;   /* load all files into memory, then deliver from there */
@@ -62,11 +74,18 @@ struct capture_config {
     void *link_context;
 };
 
+struct capture_interface_stats {
+    uint64_t counters[FB_INTERFACE_COUNT];
+    enum fb_interface_state state;
+};
+
 /* Of the whole run, interfaces that are gone included. */
 struct capture_stats {
     uint64_t received; /* interfaces: what pcap_stats() says; files: frames delivered */
     uint64_t kernel_drops;
     uint64_t interface_drops;
+    unsigned interface_count;
+    struct capture_interface_stats interfaces[FB_MAX_INTERFACES]; /* in the order of the config */
 };
 
 /* How far files are read, over all files and loops. */
@@ -104,8 +123,12 @@ enum capture_status capture_burst(struct capture *capture, unsigned max,
 /* After CAPTURE_IDLE: returns when there may be something, or after timeout_us. */
 void capture_wait(struct capture *capture, unsigned timeout_us);
 
-/* Fills *stats. Call it at least every 100 seconds when capturing live: the kernel's counters are
- * 32 bits wide. */
+/*
+ * Fills *stats. To be called several times a second when capturing live: it also
+ * looks whether interfaces are up, and logs a line when one goes down or comes up
+ * again and, every ten seconds at most, when the kernel dropped frames of it. (The
+ * kernel's counters are 32 bits wide: in 100 seconds they may wrap.)
+ */
 void capture_stats(struct capture *capture, struct capture_stats *stats);
 
 /* Fills *progress. Takes two system calls: for a few times a second. */

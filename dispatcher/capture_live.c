@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "dispatcher/capture_source.h"
+#include "dispatcher/capture_interface.h"
+#include "flow_balancer/clock.h"
 #include "flow_balancer/log.h"
 
 #include <errno.h>
@@ -11,24 +12,17 @@
 #define BLOCK_TIMEOUT_MS 1 /* how long the kernel holds frames back to fill a block */
 
 /*
- * Interfaces, read in turn, each burst starting with another one. libpcap gives
- * nothing from one that is down, and goes on when it is up again; any error is
- * final for that interface, and the capture ends with the last one.
+ * Interfaces, read in turn, each burst starting with another one, so that a
+ * flood on one leaves the others their share. libpcap gives nothing from one
+ * that is down, and goes on when it is up again; any error is final for that
+ * interface, and the capture ends with the last one.
  */
-struct capture_interface {
-    const char *name;
-    pcap_t *pcap; /* NULL once gone */
-    int dlt;
-    struct pcap_stat last; /* what the counters said last: they are 32 bits wide and wrap */
-};
-
 struct capture_live {
     const struct capture_config *config;
     unsigned count;
     unsigned alive;
     unsigned turn;
     bool failed;
-    struct capture_stats total;
     struct pollfd *fds; /* one per interface */
     struct capture_interface interfaces[];
 };
@@ -48,6 +42,9 @@ static void log_activate_error(const char *name, pcap_t *pcap, int code) {
         fb_error("no permission to capture on %s, cap_net_raw is missing: run as root, or "
                  "`setcap cap_net_raw+ep %s`",
                  name, program);
+        return;
+    case PCAP_ERROR_IFACE_NOT_UP:
+        fb_error("interface %s is down: `ip link set %s up`", name, name);
         return;
     default:
         fb_error("cannot capture on %s: %s: %s: mend it, or choose another (-D lists them)", name,
@@ -105,7 +102,9 @@ static int activate(const struct capture_config *config, pcap_t *pcap, const cha
     code = pcap_activate(pcap);
     if (code < 0) {
         log_activate_error(name, pcap, code);
-        return code == PCAP_ERROR_NO_SUCH_DEVICE ? -ENODEV : -EPERM;
+        return code == PCAP_ERROR_NO_SUCH_DEVICE ? -ENODEV
+               : code == PCAP_ERROR_IFACE_NOT_UP ? -ENETDOWN
+                                                 : -EPERM;
     }
     if (code > 0)
         fb_warning("%s: %s: %s", name, pcap_statustostr(code), pcap_geterr(pcap));
@@ -137,6 +136,7 @@ static int open_interface(struct capture_live *l, const char *name) {
     if (err < 0)
         return err;
     i->dlt = pcap_datalink(i->pcap);
+    capture_interface_begin(i);
     l->fds[l->alive].fd = pcap_get_selectable_fd(i->pcap);
     l->fds[l->alive].events = POLLIN;
     l->alive++;
@@ -174,27 +174,19 @@ static int live_open(void **state, const struct capture_config *config) {
     return 0;
 }
 
-static void add_counters(struct capture_live *l, struct capture_interface *i) {
-    struct pcap_stat now;
-
-    if (i->pcap == NULL || pcap_stats(i->pcap, &now) < 0)
-        return;
-    l->total.received += now.ps_recv - i->last.ps_recv; /* modulo 2^32 */
-    l->total.kernel_drops += now.ps_drop - i->last.ps_drop;
-    l->total.interface_drops += now.ps_ifdrop - i->last.ps_ifdrop;
-    i->last = now;
-}
-
 static void give_up(struct capture_live *l, unsigned at) {
     struct capture_interface *i = &l->interfaces[at];
 
-    fb_error("reading from interface %s failed: %s: it is given up", i->name, pcap_geterr(i->pcap));
-    add_counters(l, i);
-    pcap_close(i->pcap);
-    i->pcap = NULL;
-    l->fds[at].fd = -1; /* poll() passes over it */
-    l->alive--;
     l->failed = true;
+    l->alive--;
+    if (l->alive > 0)
+        fb_error("reading from interface %s failed: %s: going on without it, with %u of %u",
+                 i->name, pcap_geterr(i->pcap), l->alive, l->count);
+    else
+        fb_error("reading from interface %s failed: %s: no interface is left, so the run ends",
+                 i->name, pcap_geterr(i->pcap));
+    capture_interface_end(i);
+    l->fds[at].fd = -1; /* poll() passes over it */
 }
 
 static void read_interface(struct capture_live *l, unsigned at, struct capture_sink *sink,
@@ -255,9 +247,19 @@ static bool live_failed(const void *state) {
 
 static void live_stats(void *state, struct capture_stats *stats) {
     struct capture_live *l = state;
-    for (unsigned i = 0; i < l->count; i++)
-        add_counters(l, &l->interfaces[i]);
-    *stats = l->total;
+    uint64_t now_ns = fb_now_ns();
+
+    *stats = (struct capture_stats){.interface_count = l->count};
+    for (unsigned i = 0; i < l->count; i++) {
+        struct capture_interface *interface = &l->interfaces[i];
+        const uint64_t *counters = interface->stats.counters;
+        capture_interface_count(interface);
+        capture_interface_watch(interface, now_ns);
+        stats->received += counters[FB_INTERFACE_RECEIVED];
+        stats->kernel_drops += counters[FB_INTERFACE_KERNEL_DROPS];
+        stats->interface_drops += counters[FB_INTERFACE_INTERFACE_DROPS];
+        stats->interfaces[i] = interface->stats;
+    }
 }
 
 const struct capture_source capture_live_source = {
@@ -269,53 +271,3 @@ const struct capture_source capture_live_source = {
     .stats = live_stats,
     .close = live_close,
 };
-
-static void print_flags(bpf_u_int32 flags) {
-    static const struct {
-        bpf_u_int32 flag;
-        const char *name;
-    } names[] = {{PCAP_IF_UP, "Up"},
-                 {PCAP_IF_RUNNING, "Running"},
-                 {PCAP_IF_LOOPBACK, "Loopback"},
-                 {PCAP_IF_WIRELESS, "Wireless"}};
-    bpf_u_int32 status = flags & PCAP_IF_CONNECTION_STATUS;
-    bool wireless = (flags & PCAP_IF_WIRELESS) != 0;
-    const char *separator = "";
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if ((flags & names[i].flag) == 0)
-            continue;
-        printf("%s%s", separator, names[i].name);
-        separator = ", ";
-    }
-    if (*separator == '\0')
-        printf("none");
-    if (status == PCAP_IF_CONNECTION_STATUS_CONNECTED)
-        printf(wireless ? ", Associated" : ", Connected");
-    else if (status == PCAP_IF_CONNECTION_STATUS_DISCONNECTED)
-        printf(wireless ? ", Not associated" : ", Disconnected");
-}
-
-int capture_list_interfaces(void) {
-    char reason[PCAP_ERRBUF_SIZE];
-    pcap_if_t *all;
-    unsigned number = 0;
-
-    if (pcap_findalldevs(&all, reason) < 0) {
-        fb_error("cannot list the interfaces: %s: run as root, or with cap_net_raw", reason);
-        return -EIO;
-    }
-    for (const pcap_if_t *i = all; i != NULL; i = i->next) {
-        printf("%u.%s", ++number, i->name);
-        if (i->description != NULL)
-            printf(" (%s)", i->description);
-        if (i->flags != 0) {
-            printf(" [");
-            print_flags(i->flags);
-            printf("]");
-        }
-        printf("\n");
-    }
-    pcap_freealldevs(all);
-    return 0;
-}

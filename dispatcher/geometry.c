@@ -55,6 +55,9 @@ void geometry_fill(struct fb_ctl *ctl, const struct options *o) {
         choose_ring_bytes(geometry);
     strncpy(ctl->policy, o->policy->name, sizeof ctl->policy - 1);
     strcpy(ctl->options, strlen(o->json) < sizeof ctl->options ? o->json : "{\"omitted\":true}");
+    ctl->interfaces = o->interface_count;
+    for (unsigned i = 0; i < o->interface_count; i++)
+        snprintf(ctl->interface_names[i], sizeof ctl->interface_names[i], "%s", o->interfaces[i]);
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
     ctl->started_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;

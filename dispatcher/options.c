@@ -96,6 +96,22 @@ static bool add_source(const char *const option, const char *text, const char **
     return true;
 }
 
+/* Each has a place in the report, and its frames are to come once. */
+static bool add_interface(struct options *o, const char *text) {
+    for (unsigned i = 0; i < o->interface_count; i++) {
+        if (strcmp(o->interfaces[i], text) == 0) {
+            fb_error("--interface '%s': given twice: once is enough", text);
+            return false;
+        }
+    }
+    if (o->interface_count == FB_MAX_INTERFACES) {
+        fb_error("--interface '%s': more than %u: start a second instance for the rest", text,
+                 FB_MAX_INTERFACES);
+        return false;
+    }
+    return add_source("--interface", text, o->interfaces, &o->interface_count);
+}
+
 static bool set_name(struct options *o, const char *text) {
     o->name = text;
     if (fb_name_valid(text))
@@ -238,7 +254,7 @@ static bool apply(struct options *o, enum option_code code, char *text) {
     case OPT_READ:
         return add_source("--read", text, o->files, &o->file_count);
     case OPT_INTERFACE:
-        return add_source("--interface", text, o->interfaces, &o->interface_count);
+        return add_interface(o, text);
     case OPT_FILTER_FILE:
         return set_filter(o, read_filter(text));
     case OPT_BPF:

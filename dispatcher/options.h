@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "flow_balancer/log.h"
+#include "flow_balancer/names.h"
 #include "flow_balancer/region.h"
 
 #include "decode.h"
@@ -15,13 +16,13 @@
 #include "placement.h"
 #include "policy.h"
 
-#define OPTIONS_SOURCES_MAX 4096u /* -r and -i together */
+#define OPTIONS_SOURCES_MAX 4096u /* files */
 
 /* What the command line asks for, checked. Texts live as long as the struct. */
 struct options {
     const char *files[OPTIONS_SOURCES_MAX];
     unsigned file_count;
-    const char *interfaces[OPTIONS_SOURCES_MAX];
+    const char *interfaces[FB_MAX_INTERFACES];
     unsigned interface_count;
     char *filter; /* of --bpf or -F; NULL: none */
     uint32_t snaplen;

@@ -276,11 +276,25 @@ static json_t *build_dispatcher(const struct fb_ctl *ctl) {
     return object;
 }
 
-static json_t *build_capture(const struct fb_snapshot *s) {
+static json_t *build_interface(const struct fb_ctl *ctl, const struct fb_snapshot *s, unsigned i) {
+    uint64_t state = s->interface_state[i];
     json_t *object = json_object();
+    put(&object, "name", text(ctl->interface_names[i], sizeof ctl->interface_names[i]));
+    put(&object, "state",
+        json_string(state < FB_INTERFACE_STATE_COUNT ? fb_interface_state_texts[state].name
+                                                     : "unknown"));
+    put_counters(&object, fb_interface_texts, s->interface[i], FB_INTERFACE_COUNT);
+    return object;
+}
+
+static json_t *build_capture(const struct fb_ctl *ctl, const struct fb_snapshot *s) {
+    json_t *object = json_object(), *interfaces = json_array();
     put_number(&object, "received", s->run[FB_RUN_CAPTURE_RECEIVED]);
     put_number(&object, "kernel_drops", s->run[FB_RUN_KERNEL_DROPS]);
     put_number(&object, "interface_drops", s->run[FB_RUN_INTERFACE_DROPS]);
+    for (unsigned i = 0; i < ctl->interfaces && i < FB_MAX_INTERFACES; i++)
+        json_array_append_new(interfaces, build_interface(ctl, s, i));
+    put(&object, "interfaces", interfaces);
     return object;
 }
 
@@ -307,7 +321,7 @@ json_t *fb_report_build(const struct fb_ctl *ctl, const struct fb_snapshot *s,
     put(&report, "dispatcher", build_dispatcher(ctl));
     put(&report, "geometry", build_geometry(&ctl->geometry));
     put(&report, "links", build_links(ctl));
-    put(&report, "capture", build_capture(s));
+    put(&report, "capture", build_capture(ctl, s));
     put(&report, "ledger", build_ledger(s, &sum));
     put_number(&report, "redelivered", s->run[FB_RUN_REDELIVERED]);
     put_number(&report, "failovers", s->run[FB_RUN_FAILOVERS]);
@@ -368,6 +382,25 @@ static void print_counters(FILE *out, const json_t *object, const struct fb_coun
         if (value != 0)
             print_count(out, value, texts[i].name, texts[i].text);
     }
+}
+
+/* Frames that were never ours: the ledger has none of those dropped here. */
+static void print_capture(FILE *out, const json_t *capture) {
+    static const enum fb_run_counter shown[] = {FB_RUN_CAPTURE_RECEIVED, FB_RUN_KERNEL_DROPS,
+                                                FB_RUN_INTERFACE_DROPS};
+    static const char *const names[] = {"received", "kernel_drops", "interface_drops"};
+    const json_t *interfaces = json_object_get(capture, "interfaces"), *each;
+    size_t i;
+    fprintf(out, "capture:\n");
+    for (i = 0; i < sizeof shown / sizeof *shown; i++)
+        print_count(out, get(capture, names[i]), names[i], fb_run_texts[shown[i]].text);
+    if (json_array_size(interfaces) == 0)
+        return;
+    fprintf(out, "%17s  %-5s %15s %15s %15s\n", "interface", "state", names[0], names[1], names[2]);
+    json_array_foreach(interfaces, i, each)
+        fprintf(out, "%17s  %-5s %15s %15s %15s\n", get_text(each, "name"), get_text(each, "state"),
+                grouped(get(each, names[0])).text, grouped(get(each, names[1])).text,
+                grouped(get(each, names[2])).text);
 }
 
 static void print_ledger(FILE *out, const json_t *report) {
@@ -467,7 +500,6 @@ static void print_latency(FILE *out, const json_t *latency) {
 
 void fb_report_print(FILE *out, const json_t *report) {
     const json_t *hugepages = json_object_get(report, "hugepages");
-    const json_t *capture = json_object_get(report, "capture");
     const json_t *flows = json_object_get(report, "flows");
     const json_t *violations = json_object_get(report, "violations");
     fprintf(out, "flow-balancer %s, instance '%s', policy %s, %.3f s\n",
@@ -475,9 +507,7 @@ void fb_report_print(FILE *out, const json_t *report) {
             json_real_value(json_object_get(report, "elapsed_s")));
     fprintf(out, "pages: %s for rings, %s for flows\n", get_text(hugepages, "down"),
             get_text(hugepages, "flow_table"));
-    fprintf(out, "capture: %s received, %s dropped by the kernel, %s by the interface\n",
-            grouped(get(capture, "received")).text, grouped(get(capture, "kernel_drops")).text,
-            grouped(get(capture, "interface_drops")).text);
+    print_capture(out, json_object_get(report, "capture"));
     print_ledger(out, report);
     fprintf(out, "flows:\n");
     print_count(out, get(flows, "created"), "created", "");

@@ -115,6 +115,13 @@ static void snapshot_length_and_direction_hold(void **state) {
     capture_close(capture);
 }
 
+static enum fb_interface_state state_of(unsigned interface) {
+    struct capture_stats stats;
+    capture_stats(capture, &stats);
+    assert_true(interface < stats.interface_count);
+    return stats.interfaces[interface].state;
+}
+
 static void interface_that_goes_down_is_waited_for(void **state) {
     struct capture_config config = config_of_lo();
     (void)state;
@@ -122,11 +129,21 @@ static void interface_that_goes_down_is_waited_for(void **state) {
     need_namespace();
     set_up("lo", true);
     assert_int_equal(capture_open(&capture, &config), 0);
+    assert_int_equal(state_of(0), FB_INTERFACE_IS_UP);
     set_up("lo", false);
+    log_begin();
     assert_int_equal(take(capture, &taken, 20), CAPTURE_IDLE);
+    assert_int_equal(state_of(0), FB_INTERFACE_IS_DOWN);
+    assert_int_equal(state_of(0), FB_INTERFACE_IS_DOWN); /* and is said once */
+    assert_string_equal(log_end(), "flow-balancer: warning: interface lo is down: it is waited "
+                                   "for: `ip link set lo up`\n");
     assert_false(capture_failed(capture));
     set_up("lo", true);
+    log_begin();
     assert_int_equal(take(capture, &taken, 20), CAPTURE_IDLE);
+    assert_int_equal(state_of(0), FB_INTERFACE_IS_UP);
+    assert_int_equal(state_of(0), FB_INTERFACE_IS_UP);
+    assert_string_equal(log_end(), "flow-balancer: info: interface lo is up again\n");
     send_datagram(4444);
     take_at_least(1);
     capture_close(capture);
@@ -136,6 +153,7 @@ static void interface_that_is_gone_ends_and_the_others_go_on(void **state) {
     static const char *const names[] = {"gone0", "lo"};
     struct capture_config config = {.interfaces = names, .interface_count = 2, .loops = 1};
     struct ifreq request = {.ifr_name = "gone0", .ifr_flags = IFF_TAP | IFF_NO_PI};
+    struct capture_stats stats;
     int tap = open("/dev/net/tun", O_RDWR);
     (void)state;
 
@@ -151,11 +169,19 @@ static void interface_that_is_gone_ends_and_the_others_go_on(void **state) {
     log_begin();
     close(tap);
     assert_int_equal(take(capture, &taken, 50), CAPTURE_IDLE);
-    assert_non_null(strstr(log_end(), "interface gone0 failed: The interface disappeared"));
+    assert_non_null(strstr(log_end(), "interface gone0 failed: The interface disappeared: going "
+                                      "on without it, with 1 of 2\n"));
     assert_true(capture_failed(capture));
+    assert_int_equal(state_of(0), FB_INTERFACE_IS_GONE);
+    assert_int_equal(state_of(1), FB_INTERFACE_IS_UP);
     taken.count = 0;
     send_datagram(4444);
     take_at_least(1);
+    capture_stats(capture, &stats);
+    assert_true(stats.interfaces[1].counters[FB_INTERFACE_RECEIVED] >= 1);
+    assert_int_equal(stats.interfaces[0].counters[FB_INTERFACE_RECEIVED] +
+                         stats.interfaces[1].counters[FB_INTERFACE_RECEIVED],
+                     stats.received);
     capture_close(capture);
 }
 
@@ -176,7 +202,7 @@ static void last_interface_that_is_gone_ends_the_capture(void **state) {
     close(tap);
     log_begin();
     assert_int_equal(take(capture, &taken, 5000), CAPTURE_END);
-    log_end();
+    assert_non_null(strstr(log_end(), "no interface is left, so the run ends\n"));
     assert_true(capture_failed(capture));
     capture_close(capture);
 }
@@ -193,7 +219,8 @@ static void assert_refused(const struct capture_config *config, int err, const c
 }
 
 static void wrong_interfaces_and_filters_are_refused(void **state) {
-    static const char *const names[] = {"nosuch0"};
+    static const char *const names[] = {"nosuch0"}, *const twice[FB_MAX_INTERFACES + 1] = {
+                                                        "lo", "eth0", "lo"};
     struct capture_config config = config_of_lo();
     (void)state;
 
@@ -204,7 +231,17 @@ static void wrong_interfaces_and_filters_are_refused(void **state) {
     config.link_problem = only_raw_ip;
     assert_refused(&config, -EPROTONOSUPPORT, "lo has link type 1 (EN10MB)");
     config.interfaces = names;
+    config.link_known = NULL;
     assert_refused(&config, -ENODEV, "there is no interface nosuch0");
+    config.interfaces = twice;
+    config.interface_count = 3;
+    assert_refused(&config, -EINVAL, "interface lo is given twice");
+    config.interface_count = FB_MAX_INTERFACES + 1;
+    assert_refused(&config, -EINVAL, "33 interfaces: -i takes at most 32");
+    config = config_of_lo();
+    set_up("lo", false);
+    assert_refused(&config, -ENETDOWN, "interface lo is down: `ip link set lo up`");
+    set_up("lo", true);
 }
 
 static void missing_permission_names_the_capability(void **state) {

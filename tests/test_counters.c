@@ -26,6 +26,9 @@ static const struct list {
     {"violation", fb_violation_texts, FB_VIOLATION_COUNT, 0 FB_VIOLATIONS(ONE)},
     {"run", fb_run_texts, FB_RUN_COUNT, 0 FB_RUN_COUNTERS(ONE)},
     {"lane", fb_lane_texts, FB_LANE_COUNT, 0 FB_LANE_COUNTERS(ONE)},
+    {"interface", fb_interface_texts, FB_INTERFACE_COUNT, 0 FB_INTERFACE_COUNTERS(ONE)},
+    {"interface state", fb_interface_state_texts, FB_INTERFACE_STATE_COUNT,
+     0 FB_INTERFACE_STATES(ONE)},
     {"worker", fb_worker_texts, FB_WORKER_COUNT, 0 FB_WORKER_COUNTERS(ONE)},
 };
 #define LISTS (sizeof lists / sizeof *lists)
@@ -94,6 +97,10 @@ static void the_names_that_the_report_promises_are_there(void **state) {
                                        "verdict", "shutdown",  "worker_lost"};
     for (unsigned i = 0; i < sizeof ends / sizeof *ends; i++)
         assert_string_equal(fb_end_texts[i].name, ends[i]);
+    assert_string_equal(fb_interface_texts[FB_INTERFACE_RECEIVED].name, "received");
+    assert_string_equal(fb_interface_texts[FB_INTERFACE_KERNEL_DROPS].name, "kernel_drops");
+    assert_string_equal(fb_interface_texts[FB_INTERFACE_INTERFACE_DROPS].name, "interface_drops");
+    assert_string_equal(fb_interface_state_texts[FB_INTERFACE_IS_GONE].name, "gone");
     assert_string_equal(fb_lane_texts[FB_LANE_INSPECTED].name, "packets");
     assert_string_equal(fb_lane_texts[FB_LANE_WAITING].name, "backlog");
     assert_string_equal(fb_lane_texts[FB_LANE_MAX_WAITING].name, "max_backlog");

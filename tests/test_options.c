@@ -268,6 +268,24 @@ static void the_defaults_are_those_of_the_manual(void **state) {
     assert_memory_equal(&options.timeouts, &timeouts, sizeof timeouts);
 }
 
+static void an_interface_is_given_once_and_32_at_most(void **state) {
+    (void)state;
+    static char names[FB_MAX_INTERFACES + 1][8];
+    const char *words[2 * (FB_MAX_INTERFACES + 1) + 1] = {NULL};
+    assert_int_equal(PARSE("-i", "eth0", "-i", "eth1", "-i", "eth0"), OPTIONS_WRONG);
+    one_line_was_logged_with("--interface 'eth0': given twice");
+    for (unsigned i = 0; i <= FB_MAX_INTERFACES; i++) {
+        snprintf(names[i], sizeof names[i], "eth%u", i);
+        words[2 * i] = "-i";
+        words[2 * i + 1] = names[i];
+    }
+    assert_int_equal(parse(words), OPTIONS_WRONG);
+    one_line_was_logged_with("--interface 'eth32': more than 32");
+    words[2 * FB_MAX_INTERFACES] = NULL;
+    assert_int_equal(parse(words), OPTIONS_RUN);
+    assert_int_equal(options.interface_count, 32);
+}
+
 static void what_is_given_is_what_is_meant(void **state) {
     (void)state;
     assert_int_equal(PARSE("-i", "eth0", "-i", "eth1", "-s", "96", "-B", "4096", "-p", "-Q", "in",
@@ -494,6 +512,7 @@ int main(void) {
         cmocka_unit_test(every_good_value_is_taken_in_silence_and_noted),
         cmocka_unit_test(the_defaults_are_those_of_the_manual),
         cmocka_unit_test(what_is_given_is_what_is_meant),
+        cmocka_unit_test(an_interface_is_given_once_and_32_at_most),
         cmocka_unit_test(files_block_and_interfaces_drop_unless_told_otherwise),
         cmocka_unit_test(help_version_list_and_clean_need_no_source),
         cmocka_unit_test(a_filter_file_is_one_line_without_its_comments),

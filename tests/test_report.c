@@ -284,6 +284,7 @@ static void the_report_has_every_key_of_its_schema(void **state) {
     expect_number(report, "capture.received", 1234570);
     expect_number(report, "capture.kernel_drops", 3);
     expect_number(report, "capture.interface_drops", 0);
+    assert_int_equal(json_array_size(at(report, "capture.interfaces")), 0);
     expect_number(report, "ledger.received", 1234567);
     expect_number(report, "ledger.inspected", 924990 + 308330);
     expect_number(report, "ledger.shunted", 10);
@@ -457,7 +458,10 @@ static void the_text_shows_ledger_flows_and_workers_with_thousands_apart(void **
     struct fake *f = make_fake();
     char *text = print(f);
     expect_line(text, "instance 'fake', policy backlog-share, 2.500 s\n");
-    expect_line(text, "capture: 1,234,570 received, 3 dropped by the kernel");
+    expect_line(text, "        1,234,570  received ");
+    expect_line(text, "                3  kernel_drops ");
+    expect_line(text, "                0  interface_drops ");
+    assert_null(strstr(text, "interface  state"));
     expect_line(text, "ledger: BALANCED\n");
     expect_line(text, "        1,234,567  received\n");
     expect_line(text, "               57  dropped, of these\n");

@@ -114,6 +114,18 @@
     X(GAP_PACKETS, "self_gap_packets", "packets reported lost before one that was delivered")      \
     X(PARKS, "self_parks", "times it went to sleep")
 
+/* One interface, as the kernel and its driver count it. */
+#define FB_INTERFACE_COUNTERS(X)                                                                   \
+    X(RECEIVED, "received", "frames that passed the filter, dropped ones included")                \
+    X(KERNEL_DROPS, "kernel_drops", "of these dropped by the kernel for want of buffer space")     \
+    X(INTERFACE_DROPS, "interface_drops", "frames dropped by the interface or its driver")
+
+/* How an interface is. */
+#define FB_INTERFACE_STATES(X)                                                                     \
+    X(UP, "up", "frames can come")                                                                 \
+    X(DOWN, "down", "switched off or without a link; waited for")                                  \
+    X(GONE, "gone", "removed, or reading from it failed; final")
+
 /* IP fragments: what the tracker of datagrams did. */
 #define FB_FRAGMENT_COUNTERS(X)                                                                    \
     X(TAKEN, "taken", "fragments taken: passed or held")                                           \
@@ -169,6 +181,18 @@ enum fb_lane_counter {
 #undef X
         FB_LANE_COUNT
 };
+enum fb_interface_counter {
+#define X(id, name, text) FB_INTERFACE_##id,
+    FB_INTERFACE_COUNTERS(X)
+#undef X
+        FB_INTERFACE_COUNT
+};
+enum fb_interface_state {
+#define X(id, name, text) FB_INTERFACE_IS_##id,
+    FB_INTERFACE_STATES(X)
+#undef X
+        FB_INTERFACE_STATE_COUNT
+};
 enum fb_fragment_counter {
 #define X(id, name, text) FB_FRAGMENT_##id,
     FB_FRAGMENT_COUNTERS(X)
@@ -194,6 +218,8 @@ extern const struct fb_counter_text fb_drop_texts[FB_DROP_COUNT];
 extern const struct fb_counter_text fb_violation_texts[FB_VIOLATION_COUNT];
 extern const struct fb_counter_text fb_run_texts[FB_RUN_COUNT];
 extern const struct fb_counter_text fb_lane_texts[FB_LANE_COUNT];
+extern const struct fb_counter_text fb_interface_texts[FB_INTERFACE_COUNT];
+extern const struct fb_counter_text fb_interface_state_texts[FB_INTERFACE_STATE_COUNT];
 extern const struct fb_counter_text fb_fragment_texts[FB_FRAGMENT_COUNT];
 extern const struct fb_counter_text fb_worker_texts[FB_WORKER_COUNT];
 

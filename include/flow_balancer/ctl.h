@@ -53,6 +53,8 @@ struct fb_snapshot {
     uint64_t dropped[FB_DROP_COUNT];
     uint64_t violations[FB_VIOLATION_COUNT];
     uint64_t fragments[FB_FRAGMENT_COUNT];
+    uint64_t interface[FB_MAX_INTERFACES][FB_INTERFACE_COUNT];
+    uint64_t interface_state[FB_MAX_INTERFACES]; /* enum fb_interface_state */
     uint64_t lane[FB_MAX_WORKERS][FB_LANE_COUNT];
 };
 #define FB_SNAPSHOT_WORDS (sizeof(struct fb_snapshot) / sizeof(uint64_t))
@@ -74,7 +76,8 @@ struct fb_ctl {
     int32_t numa_node;
     int32_t flow_table_numa_node;
     uint32_t numa_nodes; /* on whose processors it might run; 0: not known */
-    uint32_t reserved;
+    uint32_t interfaces; /* that are captured on; 0: files */
+    char interface_names[FB_MAX_INTERFACES][FB_INTERFACE_NAME_MAX];
     char options[FB_OPTIONS_MAX];
 
     /* Writer: dispatcher, while it runs. */

@@ -14,9 +14,11 @@
  *   /dev/shm/NAME.up.K         written by worker K, read by all
  *   RUNTIME_DIR/flow-balancer/NAME.sock   control socket of the dispatcher
  */
-#define FB_NAME_MAX 64u     /* letters of an instance name */
-#define FB_PATH_MAX 256u    /* bytes of an object's path, with the final zero */
-#define FB_MAX_WORKERS 256u /* worker numbers: what the 8 bits of a flow's binding hold */
+#define FB_NAME_MAX 64u           /* letters of an instance name */
+#define FB_PATH_MAX 256u          /* bytes of an object's path, with the final zero */
+#define FB_MAX_WORKERS 256u       /* worker numbers: what the 8 bits of a flow's binding hold */
+#define FB_MAX_INTERFACES 32u     /* of one dispatcher: each has a place in the snapshot */
+#define FB_INTERFACE_NAME_MAX 64u /* bytes of its name there, with the final zero */
 #define FB_SHM_DIR "/dev/shm"
 
 enum fb_kind { FB_KIND_CTL = 1, FB_KIND_DOWN, FB_KIND_UP };
