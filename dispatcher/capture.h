@@ -67,6 +67,8 @@ struct capture_config {
     bool promiscuous;
     int buffer_kib; /* kernel buffer, 0: libpcap's default */
     enum capture_direction direction;
+    uint64_t
+        merge_window_ns; /* frames of several are ordered by their stamps; 0: as they are read */
 
     /* Asked of every file and interface that is opened: NULL, or why its link type cannot be read
      * ("which is not known: ..."), which is an error. NULL: every one is taken. */
@@ -84,6 +86,7 @@ struct capture_stats {
     uint64_t received; /* interfaces: what pcap_stats() says; files: frames delivered */
     uint64_t kernel_drops;
     uint64_t interface_drops;
+    uint64_t merged_late; /* frames that came too late to be ordered */
     unsigned interface_count;
     struct capture_interface_stats interfaces[FB_MAX_INTERFACES]; /* in the order of the config */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/capture_interface.h"
+#include "dispatcher/capture_merge.h"
 #include "flow_balancer/clock.h"
 #include "flow_balancer/log.h"
 
@@ -11,11 +12,17 @@
 
 #define BLOCK_TIMEOUT_MS 1 /* how long the kernel holds frames back to fill a block */
 
+/* What --merge-window may hold of each interface: 10 ms of 3 million frames or of 13 Gbit a second.
+ * Memory is touched only as far as it is needed. */
+#define MERGE_FRAMES 32768u
+#define MERGE_BYTES ((size_t)16 << 20)
+
 /*
  * Interfaces, read in turn, each burst starting with another one, so that a
  * flood on one leaves the others their share. libpcap gives nothing from one
  * that is down, and goes on when it is up again; any error is final for that
- * interface, and the capture ends with the last one.
+ * interface, and the capture ends with the last one. With --merge-window they
+ * are read into queues, and leave in the order of their time stamps.
  */
 struct capture_live {
     const struct capture_config *config;
@@ -23,7 +30,8 @@ struct capture_live {
     unsigned alive;
     unsigned turn;
     bool failed;
-    struct pollfd *fds; /* one per interface */
+    struct capture_merge *merge; /* NULL: frames go as they are read */
+    struct pollfd *fds;          /* one per interface */
     struct capture_interface interfaces[];
 };
 
@@ -149,8 +157,22 @@ static void live_close(void *state) {
         if (l->interfaces[i].pcap != NULL)
             pcap_close(l->interfaces[i].pcap);
     }
+    capture_merge_free(l->merge);
     free(l->fds);
     free(l);
+}
+
+/* One interface alone is in order. */
+static int open_merge(struct capture_live *l) {
+    const struct capture_config *config = l->config;
+
+    if (config->merge_window_ns == 0 || l->count < 2 ||
+        capture_merge_new(&l->merge, l->count, config->merge_window_ns, MERGE_FRAMES,
+                          MERGE_BYTES) == 0)
+        return 0;
+    fb_error("no memory for --merge-window, %zu MB for each interface: free some, or leave it out",
+             MERGE_BYTES >> 20);
+    return -ENOMEM;
 }
 
 static int live_open(void **state, const struct capture_config *config) {
@@ -166,6 +188,8 @@ static int live_open(void **state, const struct capture_config *config) {
     l->config = config;
     for (unsigned i = 0; i < config->interface_count && err == 0; i++)
         err = open_interface(l, config->interfaces[i]);
+    if (err == 0)
+        err = open_merge(l);
     if (err < 0) {
         live_close(l);
         return err;
@@ -186,6 +210,8 @@ static void give_up(struct capture_live *l, unsigned at) {
         fb_error("reading from interface %s failed: %s: no interface is left, so the run ends",
                  i->name, pcap_geterr(i->pcap));
     capture_interface_end(i);
+    if (l->merge != NULL)
+        capture_merge_end(l->merge, at);
     l->fds[at].fd = -1; /* poll() passes over it */
 }
 
@@ -201,10 +227,53 @@ static void read_interface(struct capture_live *l, unsigned at, struct capture_s
         give_up(l, at);
 }
 
+/* Reads into the queues of all interfaces, or of those only whose queue lacks a frame. Returns
+ * whether anything came. */
+static bool fill_queues(struct capture_live *l, const struct capture_sink *all, bool lacking) {
+    bool more = false;
+
+    for (unsigned at = 0; at < l->count; at++) {
+        struct capture_sink sink = *all;
+        struct capture_merge_room room;
+        if (l->interfaces[at].pcap == NULL || (lacking && !capture_merge_lacks(l->merge, at)) ||
+            !capture_merge_room(l->merge, at, &room))
+            continue;
+        sink.frames = room.frames;
+        sink.next = room.next;
+        sink.end = room.end;
+        sink.new_source = false;
+        read_interface(l, at, &sink, room.most < CAPTURE_BURST_MAX ? room.most : CAPTURE_BURST_MAX);
+        capture_merge_put(l->merge, at, (unsigned)sink.count, sink.next, fb_now_ns());
+        more = more || sink.count > 0;
+    }
+    return more;
+}
+
+/* What the queues can give is taken first: what the kernel holds costs no memory of ours. */
+static enum capture_status read_merged(struct capture_live *l, struct capture_sink *sink,
+                                       unsigned max) {
+    bool more = fill_queues(l, sink, true);
+
+    sink->count = capture_merge_take(l->merge, sink->frames, max, fb_now_ns());
+    if (sink->count == 0) {
+        more = fill_queues(l, sink, false) || more;
+        sink->count = capture_merge_take(l->merge, sink->frames, max, fb_now_ns());
+    }
+    if (sink->count > 0) {
+        sink->frames[0].new_source = sink->new_source;
+        sink->new_source = false;
+    }
+    if (sink->count > 0 || more)
+        return CAPTURE_MORE;
+    return l->alive > 0 ? CAPTURE_IDLE : CAPTURE_END;
+}
+
 static enum capture_status live_read(void *state, struct capture_sink *sink, unsigned max) {
     struct capture_live *l = state;
     unsigned at;
 
+    if (l->merge != NULL)
+        return read_merged(l, sink, max);
     for (unsigned n = 0; n < l->count && sink->count < max && capture_sink_has_room(sink); n++) {
         at = (l->turn + n) % l->count;
         if (l->interfaces[at].pcap != NULL)
@@ -232,12 +301,26 @@ static uint64_t shortest_timeout_us(const struct capture_live *l, uint64_t timeo
     return timeout_us;
 }
 
+/* What is held leaves in time. */
+static uint64_t until_due_us(const struct capture_live *l, uint64_t timeout_us) {
+    uint64_t due_ns = capture_merge_due_ns(l->merge), now_ns = fb_now_ns(), us;
+
+    if (due_ns == UINT64_MAX)
+        return timeout_us;
+    us = due_ns > now_ns ? (due_ns - now_ns) / 1000 + 1 : 0;
+    return us < timeout_us ? us : timeout_us;
+}
+
 static void live_wait(void *state, unsigned timeout_us) {
     struct capture_live *l = state;
     uint64_t us = shortest_timeout_us(l, timeout_us);
-    struct timespec timeout = {.tv_sec = (time_t)(us / 1000000),
-                               .tv_nsec = (long)(us % 1000000) * 1000};
-    ppoll(l->fds, l->count, &timeout, NULL);
+
+    if (l->merge != NULL)
+        us = until_due_us(l, us);
+    ppoll(l->fds, l->count,
+          &(struct timespec){.tv_sec = (time_t)(us / 1000000),
+                             .tv_nsec = (long)(us % 1000000) * 1000},
+          NULL);
 }
 
 static bool live_failed(const void *state) {
@@ -250,6 +333,8 @@ static void live_stats(void *state, struct capture_stats *stats) {
     uint64_t now_ns = fb_now_ns();
 
     *stats = (struct capture_stats){.interface_count = l->count};
+    if (l->merge != NULL)
+        stats->merged_late = capture_merge_late(l->merge);
     for (unsigned i = 0; i < l->count; i++) {
         struct capture_interface *interface = &l->interfaces[i];
         const uint64_t *counters = interface->stats.counters;

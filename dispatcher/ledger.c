@@ -20,6 +20,7 @@ void ledger_gather(struct fb_snapshot *snapshot, const struct loop *loop,
     snapshot->run[FB_RUN_CAPTURE_RECEIVED] = capture->received;
     snapshot->run[FB_RUN_KERNEL_DROPS] = capture->kernel_drops;
     snapshot->run[FB_RUN_INTERFACE_DROPS] = capture->interface_drops;
+    snapshot->run[FB_RUN_MERGED_LATE] = capture->merged_late;
     for (unsigned i = 0; i < capture->interface_count; i++) {
         memcpy(snapshot->interface[i], capture->interfaces[i].counters,
                sizeof snapshot->interface[i]);

@@ -20,6 +20,7 @@
 #define SECOND_NS UINT64_C(1000000000)
 #define DAY_NS (86400 * SECOND_NS)
 #define HANG_LEAST_NS (SECOND_NS / 10)
+#define MERGE_WINDOW_MOST_US 10000000u
 #define FRAGMENT_BYTES_LEAST (UINT64_C(4) * CAPTURE_FRAME_MAX)
 
 static void set_defaults(struct options *o) {
@@ -263,6 +264,8 @@ static bool apply(struct options *o, enum option_code code, char *text) {
         return set_count32("--snapshot-length", text, 0, 262144, &o->snaplen);
     case OPT_BUFFER:
         return set_count32("--buffer-size", text, 1, 2097151, &o->buffer_kib);
+    case OPT_MERGE_WINDOW:
+        return set_count32("--merge-window", text, 0, MERGE_WINDOW_MOST_US, &o->merge_window_us);
     case OPT_NO_PROMISCUOUS:
         return o->no_promiscuous = true;
     case OPT_NAME:
@@ -381,6 +384,10 @@ static bool check_together(struct options *o) {
     else if (o->interface_count != 0 && (o->preload || o->loops > 1 || o->speed > 0))
         fb_error("--preload, --loop and --speed are for files: leave them out with -i '%s'",
                  o->interfaces[0]);
+    else if (o->file_count != 0 && o->merge_window_us != 0)
+        fb_error("--merge-window %u: files are read one after another: leave it out, or join them "
+                 "by time first, with mergecap",
+                 o->merge_window_us);
     else if (o->max_share > 0 && o->max_share * o->max_workers < 1)
         fb_error("--max-share %g: %u workers cannot share all flows then: give at least %.3f",
                  o->max_share, o->max_workers, 1.0 / o->max_workers);

@@ -29,6 +29,7 @@ struct options {
     uint32_t buffer_kib;
     bool no_promiscuous;
     const char *direction; /* in, out or inout */
+    uint32_t merge_window_us;
     const char *name;
     uint32_t workers, max_workers;
     const struct policy *policy;

@@ -19,6 +19,10 @@ static const struct poptOption table[] = {
      "do not put interfaces into promiscuous mode", NULL},
     {"list-interfaces", 'D', FLAG, NULL, OPT_LIST, "print the interfaces and exit", NULL},
     {"direction", 'Q', TEXT, NULL, OPT_DIRECTION, "in, out or inout (default)", "DIR"},
+    {"merge-window", '\0', TEXT, NULL, OPT_MERGE_WINDOW,
+     "put frames of several interfaces in order of their time stamps, holding them for so long at "
+     "most (default 0: as they are read, in turn)",
+     "US"},
     {"name", 'n', TEXT, NULL, OPT_NAME, "instance name (default flow-balancer)", "NAME"},
     {"workers", 'w', TEXT, NULL, OPT_WORKERS, "workers to wait for before reading (default 8)",
      "N"},

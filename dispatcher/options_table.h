@@ -9,6 +9,7 @@ enum option_code {
     OPT_FILTER_FILE,
     OPT_SNAPLEN,
     OPT_BUFFER,
+    OPT_MERGE_WINDOW,
     OPT_NO_PROMISCUOUS,
     OPT_LIST,
     OPT_DIRECTION,

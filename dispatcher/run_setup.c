@@ -61,6 +61,7 @@ static int open_sources(struct run *run) {
                                                         : CAPTURE_INOUT,
         .link_problem = link_problem,
         .link_context = run,
+        .merge_window_ns = (uint64_t)o->merge_window_us * 1000,
     };
     return capture_open(&run->capture, &config);
 }

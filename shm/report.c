@@ -294,6 +294,7 @@ static json_t *build_capture(const struct fb_ctl *ctl, const struct fb_snapshot 
     put_number(&object, "interface_drops", s->run[FB_RUN_INTERFACE_DROPS]);
     for (unsigned i = 0; i < ctl->interfaces && i < FB_MAX_INTERFACES; i++)
         json_array_append_new(interfaces, build_interface(ctl, s, i));
+    put_number(&object, "merged_late", s->run[FB_RUN_MERGED_LATE]);
     put(&object, "interfaces", interfaces);
     return object;
 }

@@ -40,6 +40,7 @@ static const struct option_row dispatcher_options[] = {
     {"no-promiscuous-mode", FLAG, NULL, NULL},
     {"list-interfaces", FLAG, NULL, NULL},
     {"direction", WORD, "inout", NULL},
+    {"merge-window", WHOLE, NULL, "10000001"},
     {"name", NAME, "a", NULL},
     {"workers", POSITIVE, "256", "257"},
     {"max-workers", POSITIVE, "256", "257"},

@@ -149,20 +149,29 @@ static void interface_that_goes_down_is_waited_for(void **state) {
     capture_close(capture);
 }
 
-static void interface_that_is_gone_ends_and_the_others_go_on(void **state) {
-    static const char *const names[] = {"gone0", "lo"};
-    struct capture_config config = {.interfaces = names, .interface_count = 2, .loops = 1};
-    struct ifreq request = {.ifr_name = "gone0", .ifr_flags = IFF_TAP | IFF_NO_PI};
-    struct capture_stats stats;
-    int tap = open("/dev/net/tun", O_RDWR);
-    (void)state;
+/* A tap device that is up, and goes with its descriptor; what is written to it comes in there. */
+static int open_tap(const char *name) {
+    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+    int tap = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 
-    need_namespace();
+    strcpy(request.ifr_name, name);
     if (tap < 0 || ioctl(tap, TUNSETIFF, &request) < 0) {
         print_message("no tap device (%s): skipped\n", strerror(errno));
         skip();
     }
-    set_up("gone0", true);
+    set_up(name, true);
+    return tap;
+}
+
+static void interface_that_is_gone_ends_and_the_others_go_on(void **state) {
+    static const char *const names[] = {"gone0", "lo"};
+    struct capture_config config = {.interfaces = names, .interface_count = 2, .loops = 1};
+    struct capture_stats stats;
+    int tap;
+    (void)state;
+
+    need_namespace();
+    tap = open_tap("gone0");
     set_up("lo", true);
     assert_int_equal(capture_open(&capture, &config), 0);
     assert_int_equal(take(capture, &taken, 3), CAPTURE_IDLE);
@@ -188,16 +197,11 @@ static void interface_that_is_gone_ends_and_the_others_go_on(void **state) {
 static void last_interface_that_is_gone_ends_the_capture(void **state) {
     static const char *const names[] = {"gone1"};
     struct capture_config config = {.interfaces = names, .interface_count = 1, .loops = 1};
-    struct ifreq request = {.ifr_name = "gone1", .ifr_flags = IFF_TAP | IFF_NO_PI};
-    int tap = open("/dev/net/tun", O_RDWR);
+    int tap;
     (void)state;
 
     need_namespace();
-    if (tap < 0 || ioctl(tap, TUNSETIFF, &request) < 0) {
-        print_message("no tap device (%s): skipped\n", strerror(errno));
-        skip();
-    }
-    set_up("gone1", true);
+    tap = open_tap("gone1");
     assert_int_equal(capture_open(&capture, &config), 0);
     close(tap);
     log_begin();
@@ -205,6 +209,79 @@ static void last_interface_that_is_gone_ends_the_capture(void **state) {
     assert_non_null(strstr(log_end(), "no interface is left, so the run ends\n"));
     assert_true(capture_failed(capture));
     capture_close(capture);
+}
+
+/* A frame that no host sends by itself, with a number in it. */
+static void write_frame(int tap, uint8_t number) {
+    uint8_t frame[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x88, 0xb5, number};
+    assert_int_equal(write(tap, frame, sizeof frame), sizeof frame);
+}
+
+static void expect_numbers(unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(taken.frames[i].data[14], i);
+}
+
+/* As of a tap with one fibre per direction: request on one, reply on the other. */
+static void frames_of_two_interfaces_come_in_order_of_their_stamps(void **state) {
+    static const char *const names[] = {"one0", "two0"};
+    struct capture_config config = {.interfaces = names,
+                                    .interface_count = 2,
+                                    .loops = 1,
+                                    .filter = "ether proto 0x88b5",
+                                    .merge_window_ns = UINT64_C(60000000000)};
+    struct capture_stats stats;
+    int taps[2];
+    (void)state;
+
+    need_namespace();
+    taps[0] = open_tap("one0");
+    taps[1] = open_tap("two0");
+    assert_int_equal(capture_open(&capture, &config), 0);
+    for (uint8_t i = 0; i < 42; i++) /* the last of each is held: an earlier one might come */
+        write_frame(taps[i % 2], i);
+    take_at_least(41);
+    assert_int_equal(taken.count, 41);
+    expect_numbers(41);
+    for (unsigned i = 1; i < 41; i++)
+        assert_true(taken.frames[i].time_ns >= taken.frames[i - 1].time_ns);
+    assert_int_equal(taken.news, 1);
+    assert_true(taken.frames[0].new_source);
+    log_begin();
+    close(taps[0]); /* nothing more comes from there */
+    take_at_least(42);
+    log_end();
+    expect_numbers(42);
+    capture_stats(capture, &stats);
+    assert_int_equal(stats.merged_late, 0);
+    assert_int_equal(stats.interfaces[0].counters[FB_INTERFACE_RECEIVED], 21);
+    assert_int_equal(stats.interfaces[1].counters[FB_INTERFACE_RECEIVED], 21);
+    log_begin();
+    close(taps[1]);
+    assert_int_equal(take(capture, &taken, 5000), CAPTURE_END);
+    log_end();
+    capture_close(capture);
+}
+
+/* With 0 nothing is held: what one interface has does not wait for another. */
+static void without_a_window_nothing_waits_for_another_interface(void **state) {
+    static const char *const names[] = {"one1", "two1"};
+    struct capture_config config = {
+        .interfaces = names, .interface_count = 2, .loops = 1, .filter = "ether proto 0x88b5"};
+    int taps[2];
+    (void)state;
+
+    need_namespace();
+    taps[0] = open_tap("one1");
+    taps[1] = open_tap("two1");
+    assert_int_equal(capture_open(&capture, &config), 0);
+    for (uint8_t i = 0; i < 5; i++)
+        write_frame(taps[0], i);
+    take_at_least(5);
+    expect_numbers(5);
+    capture_close(capture);
+    close(taps[0]);
+    close(taps[1]);
 }
 
 static const char *only_raw_ip(void *context, int dlt) {
@@ -231,7 +308,7 @@ static void wrong_interfaces_and_filters_are_refused(void **state) {
     config.link_problem = only_raw_ip;
     assert_refused(&config, -EPROTONOSUPPORT, "lo has link type 1 (EN10MB)");
     config.interfaces = names;
-    config.link_known = NULL;
+    config.link_problem = NULL;
     assert_refused(&config, -ENODEV, "there is no interface nosuch0");
     config.interfaces = twice;
     config.interface_count = 3;
@@ -287,6 +364,8 @@ int main(void) {
         cmocka_unit_test(interface_that_goes_down_is_waited_for),
         cmocka_unit_test(interface_that_is_gone_ends_and_the_others_go_on),
         cmocka_unit_test(last_interface_that_is_gone_ends_the_capture),
+        cmocka_unit_test(frames_of_two_interfaces_come_in_order_of_their_stamps),
+        cmocka_unit_test(without_a_window_nothing_waits_for_another_interface),
         cmocka_unit_test(wrong_interfaces_and_filters_are_refused),
         cmocka_unit_test(missing_permission_names_the_capability),
         cmocka_unit_test(interfaces_are_listed_as_tcpdump_lists_them),

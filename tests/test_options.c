@@ -268,6 +268,15 @@ static void the_defaults_are_those_of_the_manual(void **state) {
     assert_memory_equal(&options.timeouts, &timeouts, sizeof timeouts);
 }
 
+/* Silently ignored it would look as if two files had been put in order. */
+static void files_are_not_merged(void **state) {
+    (void)state;
+    assert_int_equal(PARSE("-r", "a", "-r", "b", "--merge-window", "1000"), OPTIONS_WRONG);
+    one_line_was_logged_with("--merge-window 1000: files are read one after another");
+    assert_int_equal(PARSE("-r", "a", "--merge-window", "0"), OPTIONS_RUN);
+    assert_int_equal(PARSE("-i", "a", "--merge-window", "1000"), OPTIONS_RUN);
+}
+
 static void an_interface_is_given_once_and_32_at_most(void **state) {
     (void)state;
     static char names[FB_MAX_INTERFACES + 1][8];
@@ -288,14 +297,14 @@ static void an_interface_is_given_once_and_32_at_most(void **state) {
 
 static void what_is_given_is_what_is_meant(void **state) {
     (void)state;
-    assert_int_equal(PARSE("-i", "eth0", "-i", "eth1", "-s", "96", "-B", "4096", "-p", "-Q", "in",
-                           "-n", "ids", "-w", "4", "--max-workers", "16", "--policy", "backlog",
-                           "--bpf", "tcp or udp", "--report", "out.json", "--timeout",
-                           "all=5,other=never", "--timeout", "udp-oneway=7", "--max-flows", "5000",
-                           "--ring-depth", "100", "--ring-bytes", "2M", "--hugepages", "require",
-                           "--failover", "250", "--start-timeout", "1.5", "--no-worker-timeout",
-                           "2", "--drain-timeout", "0", "--log-level", "debug"),
-                     OPTIONS_RUN);
+    assert_int_equal(
+        PARSE("-i", "eth0", "-i", "eth1", "-s", "96", "-B", "4096", "-p", "-Q", "in", "-n", "ids",
+              "-w", "4", "--max-workers", "16", "--policy", "backlog", "--bpf", "tcp or udp",
+              "--report", "out.json", "--timeout", "all=5,other=never", "--timeout", "udp-oneway=7",
+              "--max-flows", "5000", "--ring-depth", "100", "--ring-bytes", "2M", "--hugepages",
+              "require", "--failover", "250", "--start-timeout", "1.5", "--no-worker-timeout", "2",
+              "--drain-timeout", "0", "--log-level", "debug", "--merge-window", "2500"),
+        OPTIONS_RUN);
     assert_int_equal(options.interface_count, 2);
     assert_string_equal(options.interfaces[0], "eth0");
     assert_string_equal(options.interfaces[1], "eth1");
@@ -303,6 +312,7 @@ static void what_is_given_is_what_is_meant(void **state) {
     assert_int_equal(options.buffer_kib, 4096);
     assert_true(options.no_promiscuous);
     assert_string_equal(options.direction, "in");
+    assert_int_equal(options.merge_window_us, 2500);
     assert_string_equal(options.name, "ids");
     assert_int_equal(options.workers, 4);
     assert_int_equal(options.max_workers, 16);
@@ -512,6 +522,7 @@ int main(void) {
         cmocka_unit_test(every_good_value_is_taken_in_silence_and_noted),
         cmocka_unit_test(the_defaults_are_those_of_the_manual),
         cmocka_unit_test(what_is_given_is_what_is_meant),
+        cmocka_unit_test(files_are_not_merged),
         cmocka_unit_test(an_interface_is_given_once_and_32_at_most),
         cmocka_unit_test(files_block_and_interfaces_drop_unless_told_otherwise),
         cmocka_unit_test(help_version_list_and_clean_need_no_source),

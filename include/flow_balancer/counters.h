@@ -75,6 +75,7 @@
     X(CAPTURE_RECEIVED, "capture_received", "frames received, as the capture source counts them")  \
     X(KERNEL_DROPS, "kernel_drops", "frames dropped by the kernel for want of buffer space")       \
     X(INTERFACE_DROPS, "interface_drops", "frames dropped by the interface or its driver")         \
+    X(MERGED_LATE, "merged_late", "frames that came too late to be put in order of time")          \
     X(STAGED, "staged", "frames taken from the source and not yet in a ring")                      \
     X(HELD, "held", "fragments that wait for their first fragment")                                \
     X(SHUNTED, "shunted", "packets of flows that no worker wants")                                 \

@@ -16,6 +16,7 @@
     X("buffer-size")                                                                               \
     X("no-promiscuous-mode")                                                                       \
     X("direction")                                                                                 \
+    X("merge-window")                                                                              \
     X("name")                                                                                      \
     X("workers")                                                                                   \
     X("max-workers")                                                                               \
