@@ -2,6 +2,8 @@
 #ifndef DISPATCHER_CAPTURE_H
 #define DISPATCHER_CAPTURE_H
 
+#include "dispatcher/capture_fanout.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -69,6 +71,7 @@ struct capture_config {
     enum capture_direction direction;
     uint64_t
         merge_window_ns; /* frames of several are ordered by their stamps; 0: as they are read */
+    struct capture_fanout fanout; /* shared with other dispatchers */
 
     /* Asked of every file and interface that is opened: NULL, or why its link type cannot be read
      * ("which is not known: ..."), which is an error. NULL: every one is taken. */

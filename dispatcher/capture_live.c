@@ -69,6 +69,8 @@ static void configure(pcap_t *pcap, const struct capture_config *config) {
         pcap_set_buffer_size(
             pcap, config->buffer_kib > INT32_MAX / 1024 ? INT32_MAX : config->buffer_kib * 1024);
     pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO);
+    if (config->fanout.wanted)
+        pcap_set_protocol_linux(pcap, FANOUT_PROTOCOL_NONE);
 }
 
 static int choose_direction(const struct capture_config *config, pcap_t *pcap, const char *name) {
@@ -141,6 +143,8 @@ static int open_interface(struct capture_live *l, const char *name) {
     }
     l->count++;
     err = activate(l->config, i->pcap, name);
+    if (err == 0 && l->config->fanout.wanted)
+        err = capture_fanout_join(pcap_fileno(i->pcap), &l->config->fanout, l->count - 1, name);
     if (err < 0)
         return err;
     i->dlt = pcap_datalink(i->pcap);

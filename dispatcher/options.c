@@ -175,6 +175,26 @@ static bool set_speed(struct options *o, const char *text) {
     return false;
 }
 
+/* GROUP[:MODE] */
+static bool set_fanout(struct options *o, const char *text) {
+    char *end;
+    unsigned mode = FANOUT_CBPF;
+    unsigned long group = strtoul(text, &end, 10);
+    bool ok = text[0] >= '0' && text[0] <= '9' && group <= FANOUT_GROUP_MAX;
+    if (*end == ':')
+        for (mode = 0; mode < FANOUT_MODES && strcmp(end + 1, capture_fanout_modes[mode]) != 0;)
+            mode++;
+    else
+        ok &= *end == '\0';
+    if (!ok || mode == FANOUT_MODES)
+        fb_error("--fanout '%s': give a group from 0 to %u, and perhaps a mode: cbpf, hash, cpu or "
+                 "qm, such as 7 or 7:hash",
+                 text, FANOUT_GROUP_MAX);
+    o->fanout = (struct capture_fanout){
+        .wanted = true, .group = (uint32_t)group, .mode = (enum capture_fanout_mode)mode};
+    return ok && mode != FANOUT_MODES;
+}
+
 /* Options that take a word of a list, or a number of seconds. */
 static bool set_mode(struct options *o, enum option_code code, const char *text) {
     static const char *const directions[] = {"inout", "in", "out", NULL};
@@ -268,6 +288,8 @@ static bool apply(struct options *o, enum option_code code, char *text) {
         return set_count32("--merge-window", text, 0, MERGE_WINDOW_MOST_US, &o->merge_window_us);
     case OPT_NO_PROMISCUOUS:
         return o->no_promiscuous = true;
+    case OPT_FANOUT:
+        return set_fanout(o, text);
     case OPT_NAME:
         return set_name(o, text);
     case OPT_WORKERS:
@@ -388,6 +410,13 @@ static bool check_together(struct options *o) {
         fb_error("--merge-window %u: files are read one after another: leave it out, or join them "
                  "by time first, with mergecap",
                  o->merge_window_us);
+    else if (o->fanout.wanted && o->interface_count == 0)
+        fb_error("--fanout %u: only interfaces can be shared: leave it out with -r '%s'",
+                 o->fanout.group, o->files[0]);
+    else if (o->fanout.wanted && o->fanout.group + o->interface_count - 1 > FANOUT_GROUP_MAX)
+        fb_error("--fanout %u: the last of %u interfaces would be in group %u: give at most %u",
+                 o->fanout.group, o->interface_count, o->fanout.group + o->interface_count - 1,
+                 FANOUT_GROUP_MAX - o->interface_count + 1);
     else if (o->max_share > 0 && o->max_share * o->max_workers < 1)
         fb_error("--max-share %g: %u workers cannot share all flows then: give at least %.3f",
                  o->max_share, o->max_workers, 1.0 / o->max_workers);

@@ -10,6 +10,7 @@
 #include "flow_balancer/names.h"
 #include "flow_balancer/region.h"
 
+#include "capture_fanout.h"
 #include "decode.h"
 #include "flow_class.h"
 #include "fragments.h"
@@ -30,6 +31,7 @@ struct options {
     bool no_promiscuous;
     const char *direction; /* in, out or inout */
     uint32_t merge_window_us;
+    struct capture_fanout fanout;
     const char *name;
     uint32_t workers, max_workers;
     const struct policy *policy;

@@ -23,6 +23,12 @@ static const struct poptOption table[] = {
      "put frames of several interfaces in order of their time stamps, holding them for so long at "
      "most (default 0: as they are read, in turn)",
      "US"},
+    {"fanout", '\0', TEXT, NULL, OPT_FANOUT,
+     "share the interfaces with the other dispatchers of this group, 0 to 65535, each further -i "
+     "in "
+     "the next group; by addresses, cbpf (default), or as the kernel does: hash (tears fragmented "
+     "flows apart), cpu, qm",
+     "GROUP[:MODE]"},
     {"name", 'n', TEXT, NULL, OPT_NAME, "instance name (default flow-balancer)", "NAME"},
     {"workers", 'w', TEXT, NULL, OPT_WORKERS, "workers to wait for before reading (default 8)",
      "N"},

@@ -13,6 +13,7 @@ enum option_code {
     OPT_NO_PROMISCUOUS,
     OPT_LIST,
     OPT_DIRECTION,
+    OPT_FANOUT,
     OPT_NAME,
     OPT_WORKERS,
     OPT_MAX_WORKERS,

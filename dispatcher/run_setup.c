@@ -62,6 +62,7 @@ static int open_sources(struct run *run) {
         .link_problem = link_problem,
         .link_context = run,
         .merge_window_ns = (uint64_t)o->merge_window_us * 1000,
+        .fanout = o->fanout,
     };
     return capture_open(&run->capture, &config);
 }

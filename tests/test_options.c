@@ -91,6 +91,10 @@ static const struct row rows[] = {
      {"", "-1", "262145", "96k", "x", " 1", "1 "}},
     {"--buffer-size", {"1", "2097151"}, {"", "0", "2097152", "1.5", "-1", "2M"}},
     {"--direction", {"in", "out", "inout"}, {"", "IN", "both", "inou"}},
+    {"--fanout",
+     {NULL}, /* not with files */
+     {"", "x", "-1", " 1", "+1", "1 ", "65536", "99999999999999999999", ":hash", "7:", "7:lb",
+      "7:Hash", "7:hash:", "7.0", "0x7", "7hash", "7:rollover"}},
     {"--name", {"a", "A-Z_09", "x1"}, {"", "a b", "a/b", "..", "a.b", "\xc3\xa4"}},
     {"--workers", {"1", "8"}, {"", "0", "257", "-1", "1.0", "two", "18446744073709551617"}},
     {"--max-workers", {"8", "256"}, {"", "0", "257", "8x"}},
@@ -185,6 +189,10 @@ static void what_does_not_go_together_is_refused(void **state) {
     assert_int_equal(PARSE("-i", "lo", "--speed", "1"), OPTIONS_WRONG);
     one_line_was_logged_with("--speed");
     assert_int_equal(PARSE("-i", "lo", "--loop", "1", "--speed", "max"), OPTIONS_RUN);
+    assert_int_equal(PARSE("-r", "x.pcap", "--fanout", "7"), OPTIONS_WRONG);
+    one_line_was_logged_with("--fanout 7: only interfaces can be shared: leave it out with -r 'x.");
+    assert_int_equal(PARSE("-i", "a", "-i", "b", "--fanout", "65535"), OPTIONS_WRONG);
+    one_line_was_logged_with("2 interfaces would be in group 65536: give at most 65534");
     assert_int_equal(PARSE("-r", "x", "-w", "9", "--max-workers", "8"), OPTIONS_WRONG);
     one_line_was_logged_with("--max-workers 8");
     assert_int_equal(PARSE("-r", "x", "--max-workers", "7"), OPTIONS_WRONG); /* -w is 8 */
@@ -423,6 +431,25 @@ static void what_a_flow_is_can_be_chosen(void **state) {
     assert_true(options.decode.outer && !options.decode.key_vlan && options.decode.key_tunnel);
 }
 
+static void an_interface_can_be_shared(void **state) {
+    static const char *const modes[] = {"65535:cbpf", "65535:hash", "65535:cpu", "65535:qm"};
+    (void)state;
+    assert_int_equal(PARSE("-i", "lo"), OPTIONS_RUN);
+    assert_false(options.fanout.wanted);
+    assert_int_equal(PARSE("-i", "lo", "--fanout", "0"), OPTIONS_RUN);
+    assert_true(options.fanout.wanted);
+    assert_int_equal(options.fanout.group, 0);
+    assert_int_equal(options.fanout.mode, FANOUT_CBPF);
+    for (unsigned mode = 0; mode < FANOUT_MODES; mode++) {
+        assert_int_equal(PARSE("-i", "lo", "--fanout", modes[mode]), OPTIONS_RUN);
+        assert_int_equal(options.fanout.group, 65535);
+        assert_int_equal(options.fanout.mode, mode);
+    }
+    assert_int_equal(FILE_AND("interface = lo\nfanout = 7:qm\n", "--fanout", "8"), OPTIONS_RUN);
+    assert_int_equal(options.fanout.group, 8);
+    assert_int_equal(options.fanout.mode, FANOUT_CBPF);
+}
+
 static void every_bad_value_in_a_file_is_refused_with_line_key_and_value(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -528,6 +555,7 @@ int main(void) {
         cmocka_unit_test(help_version_list_and_clean_need_no_source),
         cmocka_unit_test(a_filter_file_is_one_line_without_its_comments),
         cmocka_unit_test(what_a_flow_is_can_be_chosen),
+        cmocka_unit_test(an_interface_can_be_shared),
         cmocka_unit_test(options_are_noted_as_given),
     };
     return cmocka_run_group_tests(tests, NULL, no_options);

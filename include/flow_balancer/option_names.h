@@ -17,6 +17,7 @@
     X("no-promiscuous-mode")                                                                       \
     X("direction")                                                                                 \
     X("merge-window")                                                                              \
+    X("fanout")                                                                                    \
     X("name")                                                                                      \
     X("workers")                                                                                   \
     X("max-workers")                                                                               \
