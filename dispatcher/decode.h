@@ -127,8 +127,9 @@ bool link_layer_of(int dlt, enum link_layer *link);
  * Where the lengths disagree: what the IP length leaves of the frame is padding,
  * read by nobody; what lies beyond caplen was cut off when it was captured, so
  * that headers there count as cut short while payload_len still counts it; an IP
- * length of 0 (segmentation offload, jumbograms) means to the end of what is
- * around the packet. The same holds for the lengths of tunnels.
+ * length of 0 means to the end of what is around the packet (segmentation
+ * offload), unless a jumbo payload option tells the length (RFC 2675: more than
+ * 65,535 bytes). The same holds for the lengths of tunnels.
  */
 void decode(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
             const struct decode_options *options, struct decoded *out);

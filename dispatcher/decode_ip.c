@@ -150,7 +150,8 @@ static enum layer ip4(struct cursor *c) {
     return layer_of_protocol(c);
 }
 
-/* RFC 8200; a payload length of 0 is a jumbogram (RFC 2675) or offload: to the end of the frame. */
+/* RFC 8200; a payload length of 0 is offload, to the end of the frame, or a jumbogram, whose length
+ * a hop-by-hop option tells. */
 static enum layer ip6(struct cursor *c) {
     if (!holds(c, IP6_BYTES))
         return stop(c, FB_DECODE_IP6_SHORT);
@@ -191,12 +192,41 @@ static enum layer follow(struct cursor *c, uint32_t n) {
     return layer_of_protocol(c);
 }
 
+/* RFC 8200 section 4.2: the value of an option among n bytes at h, or NULL if it is not whole
+ * there. Each is a type, a length and a value, but for type 0, which is one byte. */
+static const uint8_t *find_option(const uint8_t *h, uint32_t n, unsigned type, uint32_t bytes) {
+    for (uint32_t at = 0; at + 2 <= n; at += h[at] == 0 ? 1 : 2u + h[at + 1]) {
+        if (h[at] == type)
+            return h[at + 1] == bytes && at + 2 + bytes <= n ? h + at + 2 : NULL;
+    }
+    return NULL;
+}
+
+/*
+ * RFC 2675: right behind an IPv6 header whose payload length is 0. A length that
+ * would have had room there is not legal, and counts as not told. No frame ends
+ * beyond 32 bits.
+ */
+static void take_jumbo_length(struct cursor *c, uint32_t n) {
+    enum { JUMBO = 0xc2, VALUE_BYTES = 4 };
+    const uint8_t *h = here(c);
+    if (c->off != c->l3_off + IP6_BYTES || load_be16(c->bytes + c->l3_off + 4) != 0)
+        return;
+    const uint8_t *value = find_option(h + 2, n - 2, JUMBO, VALUE_BYTES);
+    uint32_t length = value == NULL ? 0 : load_be32(value);
+    if (length > UINT16_MAX)
+        bound(c, length < UINT32_MAX - c->off ? length : UINT32_MAX - c->off);
+}
+
 /* RFC 8200 section 4, RFC 6275, RFC 7401, RFC 5533: next header, length in 8 bytes beyond the
  * first 8. */
 enum layer decode_ip6_extension(struct cursor *c) {
     if (!holds(c, EXTENSION_BYTES))
         return stop(c, FB_DECODE_IP6_EXT_SHORT);
-    return follow(c, (here(c)[1] + 1u) * 8);
+    uint32_t n = (here(c)[1] + 1u) * 8;
+    if (c->proto == PROTO_HOP_BY_HOP && holds(c, n))
+        take_jumbo_length(c, n);
+    return follow(c, n);
 }
 
 /* RFC 8200 section 4.5; an atomic fragment (RFC 6946) is a whole packet. */
@@ -253,14 +283,14 @@ enum layer decode_tcp(struct cursor *c) {
     return holds(c, header) ? whole(c, header) : stop(c, FB_DECODE_TCP_SHORT);
 }
 
-/* RFC 768; length 0 is a jumbogram (RFC 2675) or offload, where the IP length says nothing either.
+/* RFC 768; length 0 is a jumbogram (RFC 2675), or offload where the IP length says nothing either.
  */
 enum layer decode_udp(struct cursor *c) {
     if (!take_ports(c) || !holds(c, UDP_BYTES))
         return stop(c, FB_DECODE_UDP_SHORT);
     uint32_t length = load_be16(here(c) + 4);
-    bool unannounced = length == 0 && c->announced == 0;
-    if ((length < UDP_BYTES && !unannounced) || beyond_datagram(c, length))
+    bool jumbo = c->announced == 0 || c->announced - c->off > UINT16_MAX;
+    if ((length < UDP_BYTES && !(length == 0 && jumbo)) || beyond_datagram(c, length))
         return stop(c, FB_DECODE_UDP_LENGTH);
     whole(c, UDP_BYTES);
     bool tunnel = tunnel_port(c->sport) || tunnel_port(c->dport);
