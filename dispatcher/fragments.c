@@ -433,6 +433,18 @@ enum fragments_result fragments_offer(struct fragments *t, const struct fragment
     return FRAGMENT_HELD;
 }
 
+bool fragments_key_of(const struct fragments *t, const struct fragment *fragment,
+                      struct fb_flow_key *key, uint8_t *swapped) {
+    struct fb_flow_key identity = identity_of(fragment);
+    uint32_t d = find(t, *bucket_of(t, &identity, fragment->scope), &identity, fragment->scope);
+    if (d == NONE ||
+        (t->datagrams[d].state != FRAGMENTS_KNOWN && t->datagrams[d].state != FRAGMENTS_DONE))
+        return false;
+    *key = t->datagrams[d].key;
+    *swapped = t->datagrams[d].swapped;
+    return true;
+}
+
 /* ---- time ---- */
 
 /* The datagram that leads a list, if it is overdue. */

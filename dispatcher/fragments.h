@@ -227,6 +227,14 @@ enum fragments_result fragments_offer(struct fragments *t, const struct fragment
                                       const struct frame *frame, uint64_t number, uint32_t now,
                                       struct decoded *decoded);
 
+/*
+ * The key and direction under which the fragments of a datagram go, for one that
+ * is not among them: what an ICMP error quotes. Returns false, and leaves both,
+ * unless its first fragment has come.
+ */
+bool fragments_key_of(const struct fragments *t, const struct fragment *fragment,
+                      struct fb_flow_key *key, uint8_t *swapped);
+
 /* A frame let out: as it was captured, and the flow to which it goes. */
 struct fragments_out {
     struct frame frame; /* new_source is false; 64-byte aligned, CAPTURE_SLACK bytes behind it */

@@ -179,6 +179,17 @@ struct lane *loop_touch(struct loop *loop, unsigned worker) {
     return lane;
 }
 
+/* Of a fragment that an ICMP error quotes, other than the first, only the tracker knows the flow.
+ */
+static void find_quoted_datagram(const struct loop *loop, const struct frame *frame,
+                                 struct decoded *quoted) {
+    struct fragment fragment;
+    if ((quoted->flags & FB_F_FRAGMENT) != 0 && loop->fragments != NULL &&
+        fragment_read(frame->data, frame->caplen, quoted->fragment_off,
+                      quoted->fragment_extension_off, quoted->fragment_scope, &fragment))
+        fragments_key_of(loop->fragments, &fragment, &quoted->key, &quoted->swapped);
+}
+
 /*
  * The live flow that an ICMP error quotes, or NO_FLOW. The error came against
  * the direction of the packet quoted. Only here is it known whether the flow is
@@ -195,6 +206,7 @@ static uint32_t quoted_flow(struct loop *loop, unsigned i) {
         decode_one(loop, i);
     if (!decode_quoted(frame->data, frame->caplen, link, &loop->decoding, &quoted))
         return NO_FLOW;
+    find_quoted_datagram(loop, frame, &quoted);
     uint32_t flow =
         flow_table_find(&flows->table, key_hash_one(&flows->hash, &quoted.key), &quoted.key);
     if (flow == NO_FLOW || flows_over(flows, &flows->table.entries[flow], 0, &reason))

@@ -114,6 +114,45 @@ static void without_such_a_flow_an_error_has_a_flow_of_its_own(void **state) {
     finish_packets();
 }
 
+/* Packet Too Big may be about any fragment; only the first one has ports. */
+static void a_later_fragment_quoted_leads_to_the_flow_of_its_datagram(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        bool six = i & 1, back = i & 2, whole = i & 4;
+        one_worker();
+        uint8_t from = back ? B : A, to = back ? A : B;
+        unsigned sport = back ? 53 : 1000, dport = back ? 1000 : 53;
+        struct packet d = ip(six, UDP, from, to, udp(sport, dport, data(56)));
+        give_ip(udp_packet(six, 1000));
+        give_ip(unreachable(fragment(d, 7, 24, 48))); /* nobody knows it yet */
+        send_given();
+        give_ip(fragment(d, 7, 0, 24));
+        if (whole)
+            give_ip(fragment(d, 7, 24, 64));
+        give_ip(unreachable(fragment(d, 7, 24, 48)));
+        give_ip(unreachable(fragment(d, 7, 0, 24)));
+        give_ip(unreachable(fragment(d, 8, 24, 48))); /* another datagram */
+        send_given();
+        uint32_t first = whole ? 5 : 4;
+        assert_true(goes_alone(2) && same_flow(2, first + 2));
+        assert_true(follows(first, 1, back ? 0 : 1) && follows(first + 1, 1, back ? 0 : 1));
+        finish_packets();
+    }
+}
+
+/* What went by addresses goes so still, and an error about it too. */
+static void a_fragment_quoted_whose_first_never_came_is_none_of_the_flow(void **state) {
+    (void)state;
+    one_worker();
+    struct packet d = ip4(UDP, A, B, udp(1000, 53, data(56)));
+    give_ip(udp_packet(false, 1000));
+    give_ip(fragment(d, 7, 24, 48));
+    give_ip(unreachable(fragment(d, 7, 24, 48)));
+    send_given();
+    assert_true(goes_alone(3));
+    finish_packets();
+}
+
 static void a_flow_begun_earlier_in_the_burst_is_found(void **state) {
     (void)state;
     one_worker();
@@ -428,6 +467,8 @@ int main(void) {
         cmocka_unit_test(every_error_goes_with_what_it_quotes_against_its_direction),
         cmocka_unit_test(an_icmp_message_that_is_no_error_goes_alone),
         cmocka_unit_test(without_such_a_flow_an_error_has_a_flow_of_its_own),
+        cmocka_unit_test(a_later_fragment_quoted_leads_to_the_flow_of_its_datagram),
+        cmocka_unit_test(a_fragment_quoted_whose_first_never_came_is_none_of_the_flow),
         cmocka_unit_test(a_flow_begun_earlier_in_the_burst_is_found),
         cmocka_unit_test(a_flow_evicted_earlier_in_the_burst_is_not_found),
         cmocka_unit_test(an_error_of_an_error_goes_alone),
