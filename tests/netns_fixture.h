@@ -142,7 +142,7 @@ static inline struct process *netns_replay(struct test *t, const char *interface
 
 /* Waits for its end; returns how many frames it says that the kernel took from it. None failed. */
 static inline json_int_t netns_replayed(struct test *t, struct process *replay) {
-    unsigned long long sent, failed, truncated;
+    unsigned long long sent = 0, failed = 0, truncated = 0;
     process_expect(t, replay, EXIT_DONE);
     const char *text = strstr(process_output(t, replay), "Successful packets:");
     if (text == NULL ||
