@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/capture_fixture.h"
+#include "tests/fanout_frames.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
@@ -31,8 +31,6 @@ static struct capture *members[MEMBERS_MOST];
 static int sender = -1, tap = -1;
 static bool ready;
 
-static uint8_t frame[256]; /* the one in the making; its last 4 bytes are its number */
-static size_t frame_bytes;
 static unsigned sent, taken;
 static unsigned seen[FRAMES_MOST], taken_by[FRAMES_MOST]; /* how often; bits: by which members */
 
@@ -114,7 +112,7 @@ static void take_waiting(unsigned member) {
     while (capture_burst(members[member], 32, &frames, &count) == CAPTURE_MORE) {
         for (unsigned i = 0; i < count; i++) {
             uint32_t number;
-            assert_in_range(frames[i].caplen, ETH_HLEN + sizeof number, sizeof frame);
+            assert_in_range(frames[i].caplen, ETH_HLEN + sizeof number, sizeof(struct shot));
             memcpy(&number, frames[i].data + frames[i].caplen - sizeof number, sizeof number);
             assert_in_range(number, 0, sent - 1);
             seen[number]++;
@@ -147,142 +145,23 @@ static void take_sent(void) {
     }
 }
 
-/* ---- frames */
+/* ---- frames: their number is at the end */
 
-static void add(const void *bytes, size_t count) {
-    assert_true(frame_bytes + count <= sizeof frame);
-    memcpy(frame + frame_bytes, bytes, count);
-    frame_bytes += count;
-}
-
-static void add16(unsigned value) {
-    add((const uint8_t[]){(uint8_t)(value >> 8), (uint8_t)value}, 2);
-}
-
-static void add32(uint32_t value) {
-    add16(value >> 16);
-    add16(value & 0xffff);
-}
-
-static unsigned send_frame(void) {
+static void send_shot(struct shot *s) {
     uint32_t number = sent++;
-    add(&number, sizeof number);
+    add(s, &number, sizeof number);
     assert_true(number < FRAMES_MOST);
-    assert_int_equal(send(sender, frame, frame_bytes, 0), frame_bytes);
-    assert_int_equal(write(tap, frame, frame_bytes), frame_bytes);
+    assert_int_equal(send(sender, s->data, s->bytes, 0), s->bytes);
+    assert_int_equal(write(tap, s->data, s->bytes), s->bytes);
     if (number % 4 ==
         3) /* a kernel buffer is few blocks, and one that has a frame is soon closed */
         take_from_all();
-    return number;
 }
 
-/* The MACs of two routers, whatever the addresses behind them, up to the type. */
-static void begin_frame(bool back) {
-    static const uint8_t macs[2][6] = {{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 9, 2}};
-    frame_bytes = 0;
-    add(macs[!back], 6);
-    add(macs[back], 6);
-}
-
-enum around {
-    BARE,
-    TAGGED,
-    TWO_TAGS,
-    THREE_TAGS,
-    OLD_TAG,
-    PPPOE,
-    TAGGED_PPPOE,
-    MPLS,
-    MPLS4,
-    TAGGED_MPLS,
-    AROUNDS
-};
-
-static void add_tags(const uint16_t *types) {
-    for (; *types != 0; types++) {
-        add16(*types);
-        add16(0x100u | (*types & 7u));
-    }
-}
-
-static void add_labels(unsigned count) {
-    add16(ETH_P_MPLS_UC);
-    for (unsigned i = 1; i <= count; i++)
-        add32(i << 12 | (i == count ? 0x100u : 0) | 64);
-}
-
-static void add_pppoe(bool six) {
-    add16(ETH_P_PPP_SES);
-    add(((const uint8_t[]){0x11, 0, 0, 7, 0, 99}), 6);
-    add16(six ? 0x57 : 0x21);
-}
-
-/* What stands between the MACs and the IP header. */
-static void add_around(enum around around, bool six) {
-    static const uint16_t tags[AROUNDS][4] = {
-        [TAGGED] = {0x8100},          [TWO_TAGS] = {0x88a8, 0x8100},
-        [OLD_TAG] = {0x9100, 0x8100}, [THREE_TAGS] = {0x88a8, 0x8100, 0x8100},
-        [TAGGED_PPPOE] = {0x8100},    [TAGGED_MPLS] = {0x8100},
-    };
-    add_tags(tags[around]);
-    if (around == PPPOE || around == TAGGED_PPPOE)
-        add_pppoe(six);
-    else if (around == MPLS || around == TAGGED_MPLS)
-        add_labels(1);
-    else if (around == MPLS4)
-        add_labels(4);
-    else
-        add16(six ? ETH_P_IPV6 : ETH_P_IP);
-}
-
-enum part { WHOLE, FIRST, REST };
-
-/* A 4-byte address stands for one of either version. */
-static void add_address(bool six, uint32_t address) {
-    if (six) {
-        add32(0x20010db8);
-        add32(address >> 16);
-        add32(0);
-    }
-    add32(address);
-}
-
-static void add_ip(bool six, uint32_t from, uint32_t to, enum part part, bool back) {
-    static const uint16_t offsets[] = {[WHOLE] = 0, [FIRST] = 0x2000, [REST] = 0x00b9};
-    if (six) {
-        add32(0x60000000);
-        add16(part == WHOLE ? 8 : 16);
-        add(((const uint8_t[]){part == WHOLE ? 17 : 44, 64}), 2);
-    } else {
-        add32(0x45000030);
-        add16(77);
-        add16(offsets[part]);
-        add32(0x40110000);
-    }
-    add_address(six, from);
-    add_address(six, to);
-    if (six && part != WHOLE) {
-        add32(17u << 24 | (part == FIRST ? 1 : 0x05c8));
-        add32(77);
-    }
-    if (part == REST) {
-        add32(0x61626364);
-    } else {
-        add16(back ? 53 : 4000);
-        add16(back ? 4000 : 53);
-    }
-    add32(0x00080000);
-}
-
-static unsigned send_ip(enum around around, bool six, uint32_t from, uint32_t to, enum part part,
-                        bool back) {
-    begin_frame(back);
-    add_around(around, six);
-    if (back)
-        add_ip(six, to, from, part, back);
-    else
-        add_ip(six, from, to, part, back);
-    return send_frame();
+static void send_part(const struct datagram *d, enum part part) {
+    struct shot s;
+    make_shot(&s, d, part);
+    send_shot(&s);
 }
 
 /* ---- tests */
@@ -303,10 +182,15 @@ static void all_of_an_address_pair_goes_to_one_member(void **state) {
         for (uint32_t pair = 0; pair < 12; pair++) {
             uint32_t from = 0x0a000001 + pair * 7, to = 0xc0a80000 + pair * pair * 901;
             forget();
-            for (enum around around = BARE; around < AROUNDS; around++)
-                for (enum part part = WHOLE; part <= REST; part++)
-                    for (unsigned back = 0; back < 2; back++)
-                        send_ip(around, six != 0, from, to, part, back != 0);
+            struct datagram d = {.six = six != 0, .one = from, .two = to};
+            for (d.around = BARE; d.around < AROUNDS; d.around++) {
+                for (enum part part = WHOLE; part < PARTS; part++) {
+                    d.back = false;
+                    send_part(&d, part);
+                    d.back = true;
+                    send_part(&d, part);
+                }
+            }
             take_sent();
             snprintf(what, sizeof what, "IPv%u, pair %u", six ? 6 : 4, pair);
             expect_together(0, sent - 1, what);
@@ -351,11 +235,11 @@ static void expect_spread(const char *what, unsigned count) {
 }
 
 static void send_pairs(make_pair *make, bool six) {
+    struct datagram d = {.six = six};
     forget();
     for (uint32_t n = 0; n < PAIRS; n++) {
-        uint32_t from, to;
-        make(n, &from, &to);
-        send_ip(BARE, six, from, to, WHOLE, false);
+        make(n, &d.one, &d.two);
+        send_part(&d, WHOLE);
     }
     take_sent();
 }
@@ -376,15 +260,12 @@ static void expect_all_kinds_spread(unsigned count) {
     }
 }
 
-static void send_arp(bool back, uint32_t host) {
-    const uint8_t macs[2][6] = {{2, 0, 0, 0, (uint8_t)(host >> 8), (uint8_t)host},
-                                {2, 0, 0, 0, 9, 1}};
-    frame_bytes = 0;
-    add(macs[!back], 6);
-    add(macs[back], 6);
-    add16(ETH_P_ARP);
-    add32(0x00010800);
-    send_frame();
+static void send_arp(bool back, unsigned host) {
+    struct shot s = {.bytes = 0};
+    add_macs(&s, back ? host : 0x901, back ? 0x901 : host);
+    add16(&s, ETH_P_ARP);
+    add32(&s, 0x00010800);
+    send_shot(&s);
 }
 
 static void frames_without_ip_go_by_their_mac_pair(void **state) {
@@ -409,11 +290,12 @@ static void nothing_is_lost_for_being_malformed(void **state) {
     forget();
     for (size_t bytes = 20; bytes < 70; bytes++) {
         for (enum around around = BARE; around < AROUNDS; around++) {
-            begin_frame(false);
-            add_around(around, true);
-            add_ip(false, 0x0a000001, 0x0a000002, FIRST, false);
-            frame_bytes = frame_bytes < bytes ? frame_bytes : bytes;
-            send_frame();
+            struct shot s = {.bytes = 0};
+            add_macs(&s, 1, 2);
+            add_around(&s, around, true, FIRST);
+            add_ip4(&s, 0x0a000001, 0x0a000002, FIRST, 1);
+            s.bytes = s.bytes < bytes ? s.bytes : bytes;
+            send_shot(&s);
         }
     }
     take_sent();
@@ -459,9 +341,10 @@ static void any_number_of_members_shares_fairly_and_some_move_when_one_leaves(vo
 static void a_member_begins_with_its_membership(void **state) {
     (void)state;
     begin();
+    struct datagram d = {.two = 1};
     forget();
-    for (uint32_t n = 0; n < PAIRS; n++)
-        send_ip(BARE, false, 0x0a000000 + n, 1, WHOLE, false);
+    for (d.one = 0; d.one < PAIRS; d.one++)
+        send_part(&d, WHOLE);
     join(0); /* beside number 2 */
     take_sent();
     expect_together(0, sent - 1, "before another joined");
@@ -469,6 +352,7 @@ static void a_member_begins_with_its_membership(void **state) {
 
 static void a_filter_and_a_direction_hold_for_the_share(void **state) {
     struct capture_config config = sharing(FANOUT_CBPF);
+    struct datagram d = {.two = 1};
     (void)state;
     begin();
     config.filter = OURS " and ip6";
@@ -477,8 +361,10 @@ static void a_filter_and_a_direction_hold_for_the_share(void **state) {
         leave(i);
     assert_int_equal(capture_open(&members[1], &config), 0);
     forget();
-    for (uint32_t n = 0; n < PAIRS; n++)
-        send_ip(BARE, n % 2 == 0, 0x0a000000 + n, 1, WHOLE, false);
+    for (d.one = 0; d.one < PAIRS; d.one++) {
+        d.six = d.one % 2 == 0;
+        send_part(&d, WHOLE);
+    }
     take_until(PAIRS / 2);
     for (unsigned i = 0; i < sent; i++)
         assert_int_equal(seen[i], i % 2 == 0);
