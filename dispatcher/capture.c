@@ -294,6 +294,11 @@ void capture_progress(struct capture *c, struct capture_progress *progress) {
     progress->done_bytes = done < total ? done : total;
 }
 
+void capture_leave(struct capture *c) {
+    if (c->source->leave != NULL)
+        c->source->leave(c->state);
+}
+
 bool capture_failed(const struct capture *c) {
     return c->source->failed(c->state);
 }

@@ -140,6 +140,14 @@ void capture_stats(struct capture *capture, struct capture_stats *stats);
 /* Fills *progress. Takes two system calls: for a few times a second. */
 void capture_progress(struct capture *capture, struct capture_progress *progress);
 
+/*
+ * No more bursts will be taken: gives up interfaces, so that nothing is kept for
+ * this capture from now on, and what it shared goes to the other dispatchers.
+ * What stands in the kernel's buffers is lost. Stats stay as they are now. Of
+ * files nothing is given up.
+ */
+void capture_leave(struct capture *capture);
+
 /* True once a file broke off or an interface failed: the run ends with an error. */
 bool capture_failed(const struct capture *capture);
 

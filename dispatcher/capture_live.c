@@ -327,6 +327,18 @@ static void live_wait(void *state, unsigned timeout_us) {
           NULL);
 }
 
+static void live_leave(void *state) {
+    struct capture_live *l = state;
+    for (unsigned i = 0; i < l->count; i++) {
+        struct capture_interface *interface = &l->interfaces[i];
+        if (interface->pcap == NULL)
+            continue;
+        add_counters(l, interface);
+        pcap_close(interface->pcap);
+        interface->pcap = NULL;
+    }
+}
+
 static bool live_failed(const void *state) {
     const struct capture_live *l = state;
     return l->failed;
@@ -356,6 +368,7 @@ const struct capture_source capture_live_source = {
     .open = live_open,
     .read = live_read,
     .wait = live_wait,
+    .leave = live_leave,
     .failed = live_failed,
     .stats = live_stats,
     .close = live_close,

@@ -307,6 +307,7 @@ static void end_flows(struct run *run) {
 
 static void drain(struct run *run) {
     begin_stop(run);
+    capture_leave(run->capture);
     loop_release_fragments(&run->loop);
     while (loop_let_out(&run->loop))
         deliver(run);

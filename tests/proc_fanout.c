@@ -119,11 +119,11 @@ static struct instance start(struct test *t, char letter) {
     snprintf(i.name, sizeof i.name, "%.50s-%c", t->name, letter);
     snprintf(i.report, sizeof i.report, "%c.json", letter);
     snprintf(i.records, sizeof i.records, "rec-%c", letter);
-    i.run =
-        process_start(t,
-                      "flow-balancer run -n %s -i " FAR " -w 2 -B 32768 --fanout 7 --report %s "
-                      "--max-flows 10000 --ring-bytes 4M --timeout all=never --inspector record:%s",
-                      i.name, i.report, i.records);
+    i.run = process_start(
+        t,
+        "flow-balancer run -n %s -i " FAR " -w 2 -B 32768 --fanout 7 --report %s "
+        "--max-flows 10000 --ring-bytes 4M --hang never --timeout all=never --inspector record:%s",
+        i.name, i.report, i.records);
     return i;
 }
 
@@ -219,6 +219,55 @@ static void a_flow_is_in_one_instance_whatever_dies(void **state) {
     expect_number(t->report, "capture.kernel_drops", 0);
 }
 
+/* Sockets that take all frames of the far end. */
+static unsigned takers(void) {
+    char line[256];
+    unsigned count = 0;
+    FILE *file = fopen("/proc/self/net/packet", "re");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        unsigned protocol, interface;
+        if (sscanf(line, "%*s %*u %*u %x %u", &protocol, &interface) == 2)
+            count += protocol == ETH_P_ALL && interface == if_nametoindex(FAR);
+    }
+    fclose(file);
+    return count;
+}
+
+/* It waits for a worker that stands still; what is sent meanwhile is not its any more. */
+static void an_instance_leaves_its_group_before_it_drains(void **state) {
+    struct test *t = *state;
+    struct line line;
+    make_line(&line);
+    struct instance a = start(t, 'a'), b = start(t, 'b');
+    await_running(t, &a);
+    await_running(t, &b);
+    send_round(&line);
+    await_inspected(t, &a, &b, line.sent);
+    json_int_t of_b = inspected_by(t, &b);
+    assert_int_equal(takers(), 2);
+
+    pid_t worker = process_of_worker(b.name, 0);
+    kill(worker, SIGSTOP);
+    send_round(&line);
+    UNTIL(t, stat_number(t, b.name, "ledger.received") == 2 * of_b);
+    process_signal(b.run, SIGTERM);
+    UNTIL(t, takers() == 1);
+    send_round(&line);
+    await_inspected(t, &a, NULL, line.sent - 2 * of_b);
+    assert_false(process_ended(t, b.run));
+    kill(worker, SIGCONT);
+    process_expect(t, b.run, EXIT_DONE);
+    stop(t, &a);
+    close_line(&line);
+
+    struct share first = share_of(t, &a, 3, 1), second = share_of(t, &b, 2, 2);
+    assert_int_equal(first.flows + second.flows, FLOWS);
+    assert_int_equal(first.others, second.flows);
+    expect_all_inspected(report_of(t, a.report), line.sent - 2 * of_b);
+    expect_all_inspected(report_of(t, b.report), 2 * of_b);
+}
+
 static void what_a_killed_dispatcher_had_goes_to_the_other(void **state) {
     struct test *t = *state;
     struct line line;
@@ -250,6 +299,7 @@ static void what_a_killed_dispatcher_had_goes_to_the_other(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(a_flow_is_in_one_instance_whatever_dies),
+        PROCESS_TEST(an_instance_leaves_its_group_before_it_drains),
         PROCESS_TEST(what_a_killed_dispatcher_had_goes_to_the_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
