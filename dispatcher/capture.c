@@ -23,6 +23,7 @@ struct capture {
     struct frame *frames;
     size_t pending;
     uint64_t taken;
+    bool left;
 
     /* Pace: the frame of stamp base_packet_ns was due at base_ns. */
     uint64_t base_packet_ns;
@@ -232,6 +233,8 @@ enum capture_status capture_burst(struct capture *c, unsigned max, const struct 
     size_t ready;
 
     *count = 0;
+    if (c->left && c->source->leave == NULL)
+        return CAPTURE_END;
     max = max > CAPTURE_BURST_MAX ? CAPTURE_BURST_MAX : max;
     if (c->pending == 0) {
         status = refill(c, max);
@@ -295,6 +298,7 @@ void capture_progress(struct capture *c, struct capture_progress *progress) {
 }
 
 void capture_leave(struct capture *c) {
+    c->left = true;
     if (c->source->leave != NULL)
         c->source->leave(c->state);
 }

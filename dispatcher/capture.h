@@ -69,8 +69,7 @@ struct capture_config {
     bool promiscuous;
     int buffer_kib; /* kernel buffer, 0: libpcap's default */
     enum capture_direction direction;
-    uint64_t
-        merge_window_ns; /* frames of several are ordered by their stamps; 0: as they are read */
+    uint64_t merge_window_ns;     /* several are ordered by their stamps; 0: as they are read */
     struct capture_fanout fanout; /* shared with other dispatchers */
 
     /* Asked of every file and interface that is opened: NULL, or why its link type cannot be read
@@ -84,12 +83,17 @@ struct capture_interface_stats {
     enum fb_interface_state state;
 };
 
-/* Of the whole run, interfaces that are gone included. */
+/*
+ * Of the whole run, interfaces that are gone included. Of an interface, received
+ * are the frames that passed the filter: those delivered, those dropped for want
+ * of room in the kernel's buffer, those that wait in it, and those that libpcap
+ * passes over (by -Q, and outgoing ones of lo). Of files, those delivered.
+ */
 struct capture_stats {
-    uint64_t received; /* interfaces: what pcap_stats() says; files: frames delivered */
-    uint64_t kernel_drops;
-    uint64_t interface_drops;
-    uint64_t merged_late; /* frames that came too late to be ordered */
+    uint64_t received;
+    uint64_t kernel_drops;    /* no room in the kernel's buffer */
+    uint64_t interface_drops; /* no room in the interface */
+    uint64_t merged_late;     /* frames that came too late to be ordered */
     unsigned interface_count;
     struct capture_interface_stats interfaces[FB_MAX_INTERFACES]; /* in the order of the config */
 };
@@ -141,10 +145,12 @@ void capture_stats(struct capture *capture, struct capture_stats *stats);
 void capture_progress(struct capture *capture, struct capture_progress *progress);
 
 /*
- * No more bursts will be taken: gives up interfaces, so that nothing is kept for
- * this capture from now on, and what it shared goes to the other dispatchers.
- * What stands in the kernel's buffers is lost. Stats stay as they are now. Of
- * files nothing is given up.
+ * Takes in no more: gives up interfaces at once, so that what they shared goes to
+ * the other dispatchers and nothing is kept for this capture from now on. What
+ * stands in the kernel's buffers is lost, and stats stay as they are. Frames of
+ * interfaces that wait for the merge window still come from capture_burst(), then
+ * CAPTURE_END; of files that comes next. The last burst stays valid. A second
+ * time does nothing.
  */
 void capture_leave(struct capture *capture);
 

@@ -89,9 +89,13 @@ void capture_interface_watch(struct capture_interface *interface, uint64_t now_n
     say_drops(interface, now_ns);
 }
 
-void capture_interface_end(struct capture_interface *interface) {
+void capture_interface_leave(struct capture_interface *interface) {
     capture_interface_count(interface);
     pcap_close(interface->pcap);
     interface->pcap = NULL;
+}
+
+void capture_interface_end(struct capture_interface *interface) {
+    capture_interface_leave(interface);
     interface->stats.state = FB_INTERFACE_IS_GONE;
 }

@@ -26,6 +26,9 @@ void capture_interface_count(struct capture_interface *interface);
 /* Looks whether it is up. Logs a line when that has changed, and when the kernel dropped frames. */
 void capture_interface_watch(struct capture_interface *interface, uint64_t now_ns);
 
+/* Nothing more is wanted of it: counts a last time and closes the handle. Its state stays. */
+void capture_interface_leave(struct capture_interface *interface);
+
 /* It is gone: counts a last time and closes the handle. The caller has logged why. */
 void capture_interface_end(struct capture_interface *interface);
 

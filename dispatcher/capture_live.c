@@ -202,21 +202,26 @@ static int live_open(void **state, const struct capture_config *config) {
     return 0;
 }
 
+/* Its handle is closed. */
+static void stop_reading(struct capture_live *l, unsigned at) {
+    l->alive--;
+    l->fds[at].fd = -1; /* poll() passes over it */
+    if (l->merge != NULL)
+        capture_merge_end(l->merge, at);
+}
+
 static void give_up(struct capture_live *l, unsigned at) {
     struct capture_interface *i = &l->interfaces[at];
 
     l->failed = true;
-    l->alive--;
-    if (l->alive > 0)
+    if (l->alive > 1)
         fb_error("reading from interface %s failed: %s: going on without it, with %u of %u",
-                 i->name, pcap_geterr(i->pcap), l->alive, l->count);
+                 i->name, pcap_geterr(i->pcap), l->alive - 1, l->count);
     else
         fb_error("reading from interface %s failed: %s: no interface is left, so the run ends",
                  i->name, pcap_geterr(i->pcap));
     capture_interface_end(i);
-    if (l->merge != NULL)
-        capture_merge_end(l->merge, at);
-    l->fds[at].fd = -1; /* poll() passes over it */
+    stop_reading(l, at);
 }
 
 static void read_interface(struct capture_live *l, unsigned at, struct capture_sink *sink,
@@ -330,12 +335,10 @@ static void live_wait(void *state, unsigned timeout_us) {
 static void live_leave(void *state) {
     struct capture_live *l = state;
     for (unsigned i = 0; i < l->count; i++) {
-        struct capture_interface *interface = &l->interfaces[i];
-        if (interface->pcap == NULL)
+        if (l->interfaces[i].pcap == NULL)
             continue;
-        add_counters(l, interface);
-        pcap_close(interface->pcap);
-        interface->pcap = NULL;
+        capture_interface_leave(&l->interfaces[i]);
+        stop_reading(l, i);
     }
 }
 

@@ -72,7 +72,8 @@ struct capture_source {
     /* After read said CAPTURE_IDLE: returns when there may be more, or after timeout_us. */
     void (*wait)(void *state, unsigned timeout_us);
 
-    /* After the last read: gives up what goes on without us. NULL where nothing does. */
+    /* Gives up what goes on without us; what was taken in is still read. NULL where nothing does.
+     */
     void (*leave)(void *state);
 
     bool (*failed)(const void *state);

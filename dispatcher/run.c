@@ -54,6 +54,7 @@ static void publish_snapshot(struct run *run) {
 }
 
 static void begin_stop(struct run *run) {
+    capture_leave(run->capture);
     run->stop = true; /* a second time changes nothing */
     if (run->deadline_ns != UINT64_MAX)
         return;
@@ -234,7 +235,7 @@ static void read_all(struct run *run) {
     if (!run->stop)
         fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_RUNNING);
     progress_begin(&run->progress, run->capture, &run->loop);
-    while (!run->stop) {
+    for (;;) {
         const struct frame *frames;
         unsigned count;
         upkeep(run);
@@ -307,7 +308,6 @@ static void end_flows(struct run *run) {
 
 static void drain(struct run *run) {
     begin_stop(run);
-    capture_leave(run->capture);
     loop_release_fragments(&run->loop);
     while (loop_let_out(&run->loop))
         deliver(run);

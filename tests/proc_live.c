@@ -453,6 +453,48 @@ static void a_worker_killed_in_mid_replay_costs_one_packet_twice_at_most(void **
     expect_recorded(t, (uint64_t)sent, 1);
 }
 
+static bool is_stopping(struct test *t) {
+    const json_t *report = stat_of(t, t->name);
+    return report != NULL && strcmp(text_at(report, "dispatcher.state"), "stopping") == 0;
+}
+
+static json_int_t sent_so_far(void) {
+    return (json_int_t)netns_counts_of("sender").tx_packets;
+}
+
+/* The run is what came before the stop: the flood goes on and is none of it. */
+static void a_stop_in_mid_flood_drains_and_counts_no_further(void **state) {
+    struct test *t = *state;
+    struct live live;
+    make_line();
+    make_trace(t, 10000);
+    start_live(t, &live, 2, "record:rec", ALL_NEVER "-i tap -B 1024 --hang never");
+    await_running(t);
+    struct process *flood = netns_replay(t, "sender", "--topspeed --loop=0", "t.pcap");
+    UNTIL(t, inspected(t) >= 5000);
+    process_signal(live.workers[0], SIGSTOP);
+    UNTIL(t, stat_of(t, t->name) != NULL && number_at(t->report, "workers.0.backlog") > 0);
+    process_signal(live.dispatcher, SIGTERM);
+    UNTIL(t, is_stopping(t));
+    json_int_t sent = sent_so_far();
+    UNTIL(t, sent_so_far() >= sent + 20000);
+    process_signal(live.workers[0], SIGCONT);
+    process_expect(t, live.dispatcher, EXIT_DONE);
+    for (unsigned k = 0; k < live.count; k++)
+        process_expect(t, live.workers[k], EXIT_DONE);
+    assert_false(process_ended(t, flood));
+    process_signal(flood, SIGTERM);
+    process_wait(t, flood);
+    const json_t *report = report_of(t, "out.json");
+    expect_ledger_balanced(report);
+    json_int_t received = number_at(report, "capture.received");
+    assert_in_range(received, 1, sent);
+    expect_number(report, "ledger.dropped.abandoned", 0);
+    assert_true(received >=
+                number_at(report, "ledger.received") + number_at(report, "capture.kernel_drops"));
+    holes_of(t, number_at(report, "ledger.inspected"));
+}
+
 /* ---- quiet lines, several lines */
 
 static void flows_of_a_line_that_went_quiet_expire(void **state) {
@@ -523,6 +565,7 @@ int main(void) {
         PROCESS_TEST(in_block_mode_the_kernel_keeps_what_the_rings_cannot),
         PROCESS_TEST(segments_of_offload_arrive_whole),
         PROCESS_TEST(a_worker_killed_in_mid_replay_costs_one_packet_twice_at_most),
+        PROCESS_TEST(a_stop_in_mid_flood_drains_and_counts_no_further),
         PROCESS_TEST(flows_of_a_line_that_went_quiet_expire),
         PROCESS_TEST(two_lines_are_one_traffic),
     };

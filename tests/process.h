@@ -136,6 +136,8 @@ json_int_t sum_of_workers(const json_t *report, const char *number);
 
 void expect_number(const json_t *report, const char *path, json_int_t wanted);
 /* The two sides agree, nothing is in flight, flows add up, shares sum to 1. */
+void expect_ledger_balanced(const json_t *report);
+/* The same, and the source counted what was taken from it and what it dropped, no more. */
 void expect_balanced(const json_t *report);
 /* The same, all of `received` was inspected, and the workers themselves counted as many. */
 void expect_all_inspected(const json_t *report, json_int_t received);

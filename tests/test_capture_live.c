@@ -263,6 +263,46 @@ static void frames_of_two_interfaces_come_in_order_of_their_stamps(void **state)
     capture_close(capture);
 }
 
+/* Its buffers are not read any more; what waited for the window leaves. */
+static void what_is_held_leaves_when_the_capture_does(void **state) {
+    static const char *const names[] = {"one2", "two2"};
+    struct capture_config config = {.interfaces = names,
+                                    .interface_count = 2,
+                                    .loops = 1,
+                                    .filter = "ether proto 0x88b5",
+                                    .merge_window_ns = UINT64_C(60000000000)};
+    struct capture_stats stats;
+    int taps[2];
+    (void)state;
+
+    need_namespace();
+    taps[0] = open_tap("one2");
+    taps[1] = open_tap("two2");
+    assert_int_equal(capture_open(&capture, &config), 0);
+    write_frame(taps[0], 0);
+    for (uint8_t i = 1; i < 5; i++)
+        write_frame(taps[1], i);
+    take_at_least(1);
+    assert_int_equal(taken.count, 1);
+    for (unsigned waits = 0; waits < 50; waits++) {
+        capture_wait(capture, 1000);
+        assert_int_equal(take(capture, &taken, 1), CAPTURE_IDLE);
+    }
+    capture_leave(capture);
+    write_frame(taps[1], 5);
+    capture_leave(capture);
+    assert_int_equal(take(capture, &taken, 100), CAPTURE_END);
+    assert_int_equal(taken.count, 5);
+    expect_numbers(5);
+    assert_false(capture_failed(capture));
+    capture_stats(capture, &stats);
+    assert_int_equal(stats.received, 5);
+    assert_int_equal(stats.interfaces[1].state, FB_INTERFACE_IS_UP);
+    capture_close(capture);
+    close(taps[0]);
+    close(taps[1]);
+}
+
 /* With 0 nothing is held: what one interface has does not wait for another. */
 static void without_a_window_nothing_waits_for_another_interface(void **state) {
     static const char *const names[] = {"one1", "two1"};
@@ -365,6 +405,7 @@ int main(void) {
         cmocka_unit_test(interface_that_is_gone_ends_and_the_others_go_on),
         cmocka_unit_test(last_interface_that_is_gone_ends_the_capture),
         cmocka_unit_test(frames_of_two_interfaces_come_in_order_of_their_stamps),
+        cmocka_unit_test(what_is_held_leaves_when_the_capture_does),
         cmocka_unit_test(without_a_window_nothing_waits_for_another_interface),
         cmocka_unit_test(wrong_interfaces_and_filters_are_refused),
         cmocka_unit_test(missing_permission_names_the_capability),
