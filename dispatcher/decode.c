@@ -142,6 +142,7 @@ static enum layer (*const steps[LAYER_COUNT])(struct cursor *) = {
     [LAYER_INFINIBAND] = decode_infiniband,
     [LAYER_SWITCH_TAG_4] = decode_switch_tag_4,
     [LAYER_SWITCH_TAG_8] = decode_switch_tag_8,
+    [LAYER_MPACKET] = decode_mpacket,
     [LAYER_WIFI] = decode_wifi,
     [LAYER_RADIOTAP] = decode_radiotap,
     [LAYER_PRISM] = decode_prism,

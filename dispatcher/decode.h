@@ -70,6 +70,7 @@ enum link_layer {
     LINK_SWITCH_TAG_8,
     LINK_SWITCH_PREPENDED, /* the same before all of it */
     LINK_EPON,
+    LINK_MPACKET, /* Ethernet with its preamble, which may be part of a preempted frame */
     LINK_NETANALYZER,
     LINK_ENC,   /* OpenBSD's IPsec interface */
     LINK_PFLOG, /* OpenBSD's packet filter log */

@@ -8,6 +8,7 @@
 #define ROUTE_BYTES 2u       /* source routing: control, then as many bytes as that says */
 #define FDDI_BYTES 13u       /* frame control, two addresses */
 #define FIREWIRE_BYTES 18u   /* two addresses of 8 bytes, type */
+#define PREAMBLE_BYTES 8u
 #define INFINIBAND_BYTES 44u /* global route header of 40, type, reserved */
 
 /* IEEE 802.5: the upper two bits of frame control are 01 in front of LLC. The first bit of the
@@ -77,4 +78,23 @@ enum layer decode_switch_tag_4(struct cursor *c) {
 
 enum layer decode_switch_tag_8(struct cursor *c) {
     return switch_tag(c, 8);
+}
+
+/* LINKTYPE_ETHERNET_MPACKET, IEEE 802.3br: seven bytes of preamble, then what begins: a frame, or
+ * one of four starts of a preempted one. Anything else goes on with one, without addresses. */
+enum layer decode_mpacket(struct cursor *c) {
+    if (!holds(c, PREAMBLE_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    uint8_t begins = here(c)[PREAMBLE_BYTES - 1];
+    c->off += PREAMBLE_BYTES;
+    switch (begins) {
+    case 0xd5:
+    case 0xe6:
+    case 0x4c:
+    case 0x7f:
+    case 0xb3:
+        return LAYER_ETHERNET;
+    default:
+        return stop(c, FB_DECODE_NON_IP);
+    }
 }

@@ -44,6 +44,7 @@ enum layer {
     LAYER_INFINIBAND,
     LAYER_SWITCH_TAG_4,
     LAYER_SWITCH_TAG_8,
+    LAYER_MPACKET,
     LAYER_WIFI,
     LAYER_RADIOTAP,
     LAYER_PRISM,
@@ -260,6 +261,7 @@ enum layer decode_firewire(struct cursor *c);
 enum layer decode_infiniband(struct cursor *c);
 enum layer decode_switch_tag_4(struct cursor *c);
 enum layer decode_switch_tag_8(struct cursor *c);
+enum layer decode_mpacket(struct cursor *c);
 
 /* What a capturing system or device puts before a frame, in decode_pseudo.c. */
 enum layer decode_ppi(struct cursor *c);

@@ -71,6 +71,7 @@ static const struct {
     {242, LINK_INFINIBAND},
     {258, LINK_PKTAP},
     {259, LINK_EPON},
+    {274, LINK_MPACKET},
     {276, LINK_SLL2},
     {281, LINK_SWITCH_TAG_4}, /* Broadcom */
     {282, LINK_SWITCH_PREPENDED},
@@ -113,6 +114,7 @@ const struct link_start link_starts[LINK_COUNT] = {
     [LINK_SWITCH_TAG_8] = {LAYER_SWITCH_TAG_8, 0},
     [LINK_SWITCH_PREPENDED] = {LAYER_ETHERNET, 4},
     [LINK_EPON] = {LAYER_ETHERNET, 8}, /* the preamble */
+    [LINK_MPACKET] = {LAYER_MPACKET, 0},
     [LINK_NETANALYZER] = {LAYER_NETANALYZER, 0},
     [LINK_ENC] = {LAYER_ENC, 0},
     [LINK_PFLOG] = {LAYER_PFLOG, 0},
