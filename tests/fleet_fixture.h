@@ -42,6 +42,7 @@ static uint64_t now_ns;
 static bool fleet_is_there;
 static uint64_t max_flows_of_fleet = 1024; /* what the handles of each worker are made for */
 static uint64_t hang_of_fleet = NEVER;
+static void (*before_fleet)(struct fb_ctl *ctl); /* called before it is made, or NULL */
 
 static inline void no_fleet(void) {
     for (unsigned k = 0; k < FB_MAX_WORKERS; k++) {
@@ -81,6 +82,8 @@ static inline void make_fleet(unsigned workers, uint32_t depth, const char *poli
     geometry->worker_burst = depth / 4 < 1 ? 1 : depth / 4 > 32 ? 32 : depth / 4;
     geometry->arena_bytes = 65536;
     geometry->max_flows = max_flows_of_fleet;
+    if (before_fleet != NULL)
+        before_fleet(ctl.ctl);
     const struct fleet_timing timing = {.failover_ns = failover_ns,
                                         .start_timeout_ns = 30 * SECOND,
                                         .hang_ns = hang_of_fleet,

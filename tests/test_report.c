@@ -342,35 +342,6 @@ static void a_worker_has_its_number_state_place_and_share(void **state) {
     free(f);
 }
 
-static void where_everything_is_is_said_and_what_cannot_be_is_none(void **state) {
-    (void)state;
-    struct fake *f = make_fake();
-    char *text = print(f);
-    assert_null(strstr(text, "NUMA"));
-    free(text);
-    f->ctl.cpu = 3;
-    f->ctl.numa_node = 1;
-    f->ctl.flow_table_numa_node = INT32_MAX;
-    f->ctl.numa_nodes = 2;
-    f->totals[0].numa_node = f->totals[1].numa_node = 1;
-    for (unsigned k = 0; k < 3; k++)
-        fb_ctl_set_ring_numa_node(&f->ctl, k, k < 2 ? 1 : INT32_MIN);
-    json_t *report = build(f);
-    expect_number(report, "dispatcher.cpu", 3);
-    expect_number(report, "dispatcher.numa_node", 1);
-    expect_number(report, "dispatcher.flow_table_numa_node", -1);
-    expect_number(report, "dispatcher.numa_nodes", 2);
-    expect_number(report, "workers.1.ring_numa_node", 1);
-    expect_number(report, "workers.2.ring_numa_node", -1);
-    json_decref(report);
-    text = print(f);
-    expect_line(text, "NUMA: dispatcher on node 1, flow table on no single node\n"
-                      "     0 to 1: worker on node 1, ring on node 1\n"
-                      "     2: worker on node 0, ring on no single node\n");
-    free(text);
-    free(f);
-}
-
 static void shares_are_zero_before_the_first_packet(void **state) {
     (void)state;
     struct fake *f = make_fake();
@@ -590,7 +561,6 @@ int main(void) {
         cmocka_unit_test(the_report_has_every_key_of_its_schema),
         cmocka_unit_test(every_counter_is_in_the_report_under_the_name_of_its_list),
         cmocka_unit_test(a_worker_has_its_number_state_place_and_share),
-        cmocka_unit_test(where_everything_is_is_said_and_what_cannot_be_is_none),
         cmocka_unit_test(shares_are_zero_before_the_first_packet),
         cmocka_unit_test(pages_of_several_kinds_are_mixed_and_numbers_never_offered_do_not_count),
         cmocka_unit_test(violations_are_named_once_there_are_any),

@@ -13,9 +13,10 @@
  * kernel that has no NUMA, the topology has no node and nothing is placed.
  * Node numbers are the kernel's; -1 means none. Any process.
  */
-#define FB_NODES_MAX 64u     /* nodes that are looked at: large machines have 16 or so */
-#define FB_NODE_NUMBERS 1024 /* numbers are below: the kernel's CONFIG_NODES_SHIFT is 10 at most   \
-                              */
+#define FB_NODES_MAX 64u /* nodes that are looked at: large machines have 16 or so */
+#define FB_NODE_NUMBERS                                                                            \
+    1024 /* numbers are below: the kernel's CONFIG_NODES_SHIFT is 10 at most                       \
+          */
 
 struct fb_node {
     int number;
