@@ -56,10 +56,25 @@ static int choose_home(const struct options *o, const struct fb_topology *topolo
     return topology->count != 0 ? topology->nodes[0].number : -1;
 }
 
+/* Whether a process may be placed at all: a list is asked for, so it is an error if not. */
+static int check_allowed(const struct options *o) {
+    cpu_set_t own;
+    int error = fb_cpus_allowed(&own);
+    if (error == 0)
+        error = fb_cpus_run_on(&own);
+    if (error == 0)
+        error = fb_numa_prefer(o->numa.nodes[0]);
+    if (error != 0)
+        fb_error("--numa: the kernel or the container forbids it: %s: leave it out, or give "
+                 "CAP_SYS_NICE",
+                 strerror(-error));
+    return error;
+}
+
 static int check_list(const struct options *o, const struct fb_topology *topology) {
     int missing = placement_missing(&o->numa, topology);
     if (missing < 0)
-        return 0;
+        return o->numa.mode == PLACEMENT_LIST ? check_allowed(o) : 0;
     if (fb_numa_version() == NULL)
         fb_error("--numa: this build has no libnuma: leave it out, or install libnuma-dev and "
                  "build anew");

@@ -4,7 +4,12 @@
  * machine may have one node: that several are told apart is for a machine that
  * has them.
  */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "flow_balancer/cpus.h"
@@ -230,6 +235,43 @@ static void a_worker_may_be_told_to_pass_over_the_plan(void **state) {
     process_expect(t, worker, EXIT_DONE);
 }
 
+/* As the usual filter of containers does, and for processors too. */
+static void forbid_to_place(const struct test *t) {
+    (void)t;
+    static const unsigned calls[] = {__NR_set_mempolicy, __NR_get_mempolicy, __NR_mbind,
+                                     __NR_sched_setaffinity};
+    enum { CALLS = sizeof calls / sizeof *calls };
+    struct sock_filter program[CALLS + 3] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};
+    for (unsigned i = 0; i < CALLS; i++)
+        program[1 + i] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i],
+                                                      (uint8_t)(CALLS - i), 0);
+    program[CALLS + 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    program[CALLS + 2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
+    struct sock_fprog filter = {.len = CALLS + 3, .filter = program};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+        _exit(99);
+}
+
+static void
+where_the_container_forbids_it_auto_goes_on_and_what_was_asked_for_is_refused(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    t->enter = forbid_to_place;
+    EXPECT_REFUSED(t, EXIT_RUNTIME, "--numa: ", "flow-balancer run -n @ -r t.pcap -w 1 --numa 0");
+    EXPECT_REFUSED(t, EXIT_RUNTIME, "--cpu '0': cannot choose processors",
+                   "flow-balancer run -n @ -r t.pcap -w 1 --cpu 0");
+    EXPECT_REFUSED(t, EXIT_RUNTIME, "--numa-node '0': ", "flow-worker -n @ --check --numa-node 0");
+    struct process *run =
+        process_start(t, "flow-balancer run -n @ -r t.pcap -w 2 --report out.json");
+    process_expect(t, run, EXIT_DONE);
+    const json_t *report = report_of(t, "out.json");
+    expect_all_inspected(report, 10000);
+    expect_number(report, "workers.0.ring_numa_node", -1);
+    expect_number(report, "dispatcher.flow_table_numa_node", -1);
+}
+
 static void a_node_that_is_not_there_is_one_line(void **state) {
     struct test *t = *state;
     make_trace(t);
@@ -245,6 +287,7 @@ int main(void) {
         PROCESS_TEST(rings_and_workers_are_on_the_node_of_the_list),
         PROCESS_TEST(off_leaves_everything_where_it_was_started),
         PROCESS_TEST(a_worker_may_be_told_to_pass_over_the_plan),
+        PROCESS_TEST(where_the_container_forbids_it_auto_goes_on_and_what_was_asked_for_is_refused),
         PROCESS_TEST(a_node_that_is_not_there_is_one_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
