@@ -36,14 +36,13 @@ struct capture {
 };
 
 /* No stamp overflows: a hostile one is cut, and packet time stays a plain number. */
-static uint64_t stamp_ns(const struct timeval *stamp) {
+static uint64_t stamp_ns(const struct timeval *stamp, uint32_t unit_ns) {
     const uint64_t most_s = UINT64_MAX / NS_PER_S - 5;
     uint64_t s, ns;
     if (stamp->tv_sec < 0)
         return 0;
     s = (uint64_t)stamp->tv_sec;
-    ns =
-        stamp->tv_usec < 0 ? 0 : (uint64_t)stamp->tv_usec; /* nanoseconds: so every handle is set */
+    ns = stamp->tv_usec < 0 ? 0 : (uint64_t)stamp->tv_usec * unit_ns;
     s = s > most_s ? most_s : s;
     ns = ns > UINT32_MAX ? UINT32_MAX : ns;
     return s * NS_PER_S + ns;
@@ -60,7 +59,7 @@ void capture_keep(u_char *user, const struct pcap_pkthdr *header, const u_char *
 
     caplen = caplen > sink->snaplen ? sink->snaplen : caplen;
     frame->data = sink->next;
-    frame->time_ns = stamp_ns(&header->ts);
+    frame->time_ns = stamp_ns(&header->ts, sink->stamp_unit_ns);
     frame->caplen = caplen;
     frame->wirelen = header->len > header->caplen ? header->len : header->caplen;
     frame->dlt = sink->dlt;
@@ -111,7 +110,11 @@ static int check_interfaces(const struct capture_config *config) {
                  config->interface_count, FB_MAX_INTERFACES);
         return -EINVAL;
     }
-    for (unsigned i = 1; i < config->interface_count; i++) {
+    for (unsigned i = 0; i < config->interface_count; i++) {
+        if (config->interface_count > 1 && strcmp(config->interfaces[i], "any") == 0) {
+            fb_error("interface any has the frames of all others: give it alone");
+            return -EINVAL;
+        }
         for (unsigned j = 0; j < i; j++) {
             if (strcmp(config->interfaces[i], config->interfaces[j]) != 0)
                 continue;
@@ -163,6 +166,7 @@ int capture_open(struct capture **capture, const struct capture_config *config) 
     c->sink = (struct capture_sink){
         .snaplen = (uint32_t)c->config.snaplen,
         .align_mask = CAPTURE_SLACK - 1,
+        .stamp_unit_ns = 1,
         .new_source = true,
     };
     c->source = choose_source(&c->config);

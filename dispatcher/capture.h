@@ -67,7 +67,9 @@ struct capture_config {
 
     /* Interfaces only. */
     bool promiscuous;
-    int buffer_kib; /* kernel buffer, 0: libpcap's default */
+    int buffer_kib;          /* kernel buffer, 0: libpcap's default, or enough for immediate */
+    bool immediate;          /* each frame at once, not by blocks */
+    const char *tstamp_type; /* as pcap-tstamp(7) names them; NULL: what the interface does */
     enum capture_direction direction;
     uint64_t merge_window_ns;     /* several are ordered by their stamps; 0: as they are read */
     struct capture_fanout fanout; /* shared with other dispatchers */

@@ -5,12 +5,22 @@
 #include "flow_balancer/log.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define BLOCK_TIMEOUT_MS 1 /* how long the kernel holds frames back to fill a block */
+
+/*
+ * With --immediate the kernel's buffer consists of slots that take the longest
+ * frame that may come: 64 KB with its headers where segments are joined before
+ * capture. libpcap's default of 2 MB would be 30 of them; this is 500.
+ */
+#define IMMEDIATE_SNAPLEN (65536 + 256)
+#define IMMEDIATE_BUFFER_KIB (32 << 10)
 
 /* What --merge-window may hold of each interface: 10 ms of 3 million frames or of 13 Gbit a second.
  * Memory is touched only as far as it is needed. */
@@ -35,7 +45,14 @@ struct capture_live {
     struct capture_interface interfaces[];
 };
 
-static void log_activate_error(const char *name, pcap_t *pcap, int code) {
+/* Stamps of the adapter are switched on there. */
+static bool wants_adapter(const struct capture_config *config) {
+    return config->tstamp_type != NULL && strncmp(config->tstamp_type, "adapter", 7) == 0;
+}
+
+static void log_activate_error(const struct capture_config *config, const char *name, pcap_t *pcap,
+                               int code) {
+    const char *needed = wants_adapter(config) ? "cap_net_raw,cap_net_admin" : "cap_net_raw";
     char program[256];
     ssize_t n;
 
@@ -47,9 +64,9 @@ static void log_activate_error(const char *name, pcap_t *pcap, int code) {
     case PCAP_ERROR_PROMISC_PERM_DENIED:
         n = readlink("/proc/self/exe", program, sizeof program - 1);
         program[n < 0 ? 0 : n] = '\0';
-        fb_error("no permission to capture on %s, cap_net_raw is missing: run as root, or "
-                 "`setcap cap_net_raw+ep %s`",
-                 name, program);
+        fb_error("no permission to capture on %s, %s is missing: run as root, or "
+                 "`setcap %s+ep %s`",
+                 name, needed, needed, program);
         return;
     case PCAP_ERROR_IFACE_NOT_UP:
         fb_error("interface %s is down: `ip link set %s up`", name, name);
@@ -61,16 +78,56 @@ static void log_activate_error(const char *name, pcap_t *pcap, int code) {
 }
 
 /* Options that libpcap takes before activation; none of them can fail on a fresh handle. */
-static void configure(pcap_t *pcap, const struct capture_config *config) {
-    pcap_set_snaplen(pcap, config->snaplen);
-    pcap_set_promisc(pcap, config->promiscuous);
+static void configure(const struct capture_config *config, pcap_t *pcap, const char *name) {
+    int snaplen = config->snaplen, buffer_kib = config->buffer_kib;
+
+    if (config->immediate) {
+        snaplen = snaplen == (int)CAPTURE_FRAME_MAX ? IMMEDIATE_SNAPLEN : snaplen;
+        buffer_kib = buffer_kib == 0 ? IMMEDIATE_BUFFER_KIB : buffer_kib;
+        pcap_set_immediate_mode(pcap, 1);
+    }
+    pcap_set_snaplen(pcap, snaplen);
+    pcap_set_promisc(pcap, config->promiscuous && strcmp(name, "any") != 0);
     pcap_set_timeout(pcap, BLOCK_TIMEOUT_MS);
-    if (config->buffer_kib > 0)
-        pcap_set_buffer_size(
-            pcap, config->buffer_kib > INT32_MAX / 1024 ? INT32_MAX : config->buffer_kib * 1024);
+    if (buffer_kib > 0)
+        pcap_set_buffer_size(pcap, buffer_kib > INT32_MAX / 1024 ? INT32_MAX : buffer_kib * 1024);
     pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO);
     if (config->fanout.wanted)
         pcap_set_protocol_linux(pcap, FANOUT_PROTOCOL_NONE);
+}
+
+/* The names of the types, with commas; host, which is always there, if there is no choice. */
+static void list_tstamp_types(const int *types, int count, char *list, size_t room) {
+    size_t used = 0;
+
+    snprintf(list, room, "host");
+    for (int i = 0; i < count && used < room; i++) {
+        const char *type = pcap_tstamp_type_val_to_name(types[i]);
+        used += (size_t)snprintf(list + used, room - used, "%s%s", used > 0 ? ", " : "",
+                                 type == NULL ? "?" : type);
+    }
+}
+
+/* An interface that does not exist is no matter here: activation says so. */
+static int choose_tstamp_type(const struct capture_config *config, pcap_t *pcap, const char *name) {
+    int type, count, *types = NULL;
+    char list[256];
+    bool found;
+
+    if (config->tstamp_type == NULL || if_nametoindex(name) == 0)
+        return 0;
+    type = pcap_tstamp_type_name_to_val(config->tstamp_type);
+    count = pcap_list_tstamp_types(pcap, &types);
+    found = type == PCAP_TSTAMP_HOST;
+    for (int i = 0; i < count && !found; i++)
+        found = types[i] == type;
+    list_tstamp_types(types, count, list, sizeof list);
+    pcap_free_tstamp_types(types);
+    if (found && (type == PCAP_TSTAMP_HOST || pcap_set_tstamp_type(pcap, type) == 0))
+        return 0;
+    fb_error("interface %s has no time stamps of type %s: it has %s", name, config->tstamp_type,
+             list);
+    return -EINVAL;
 }
 
 static int choose_direction(const struct capture_config *config, pcap_t *pcap, const char *name) {
@@ -108,16 +165,27 @@ static int activate(const struct capture_config *config, pcap_t *pcap, const cha
     char reason[PCAP_ERRBUF_SIZE];
     int err, code;
 
-    configure(pcap, config);
+    configure(config, pcap, name);
+    err = choose_tstamp_type(config, pcap, name);
+    if (err < 0)
+        return err;
     code = pcap_activate(pcap);
     if (code < 0) {
-        log_activate_error(name, pcap, code);
+        log_activate_error(config, name, pcap, code);
         return code == PCAP_ERROR_NO_SUCH_DEVICE ? -ENODEV
                : code == PCAP_ERROR_IFACE_NOT_UP ? -ENETDOWN
                                                  : -EPERM;
     }
+    if (code == PCAP_WARNING_TSTAMP_TYPE_NOTSUP) {
+        fb_error("interface %s cannot stamp the frames it receives by type %s: %s: give another "
+                 "--tstamp-type",
+                 name, config->tstamp_type, pcap_geterr(pcap));
+        return -EINVAL;
+    }
     if (code > 0)
         fb_warning("%s: %s: %s", name, pcap_statustostr(code), pcap_geterr(pcap));
+    if (pcap_datalink(pcap) == DLT_LINUX_SLL)
+        pcap_set_datalink(pcap, DLT_LINUX_SLL2); /* as tcpdump does: it names the interface */
     err = capture_check_link(config, pcap, name);
     if (err == 0)
         err = choose_direction(config, pcap, name);
@@ -148,6 +216,9 @@ static int open_interface(struct capture_live *l, const char *name) {
     if (err < 0)
         return err;
     i->dlt = pcap_datalink(i->pcap);
+    i->stamp_unit_ns = pcap_get_tstamp_precision(i->pcap) == PCAP_TSTAMP_PRECISION_NANO ? 1 : 1000;
+    if (i->stamp_unit_ns != 1)
+        fb_info("interface %s stamps its frames in microseconds", name);
     capture_interface_begin(i);
     l->fds[l->alive].fd = pcap_get_selectable_fd(i->pcap);
     l->fds[l->alive].events = POLLIN;
@@ -179,6 +250,36 @@ static int open_merge(struct capture_live *l) {
     return -ENOMEM;
 }
 
+/*
+ * The kernel takes what it can get, and where that is less than asked for libpcap
+ * asks for less and says nothing. Asked for more than is free it may end others.
+ */
+static int check_memory(const struct capture_config *config) {
+    FILE *file = fopen("/proc/meminfo", "re");
+    unsigned long long wanted, available = ULLONG_MAX;
+    char line[128];
+
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        sscanf(line, "MemAvailable: %llu kB", &available);
+    if (file != NULL)
+        fclose(file);
+    wanted = (unsigned long long)config->buffer_kib * config->interface_count;
+    if (wanted <= available)
+        return 0;
+    fb_error("-B %d for %u interfaces is %llu MB, and %llu MB of memory are available: give less",
+             config->buffer_kib, config->interface_count, wanted >> 10, available >> 10);
+    return -ENOMEM;
+}
+
+static void say_immediate(const struct capture_config *config) {
+    int kib = config->buffer_kib > 0 ? config->buffer_kib : IMMEDIATE_BUFFER_KIB;
+
+    if (config->immediate && config->snaplen == (int)CAPTURE_FRAME_MAX)
+        fb_warning("--immediate: every frame takes the room of the longest, up to 64 KB: a buffer "
+                   "of %d KiB holds as few as %d: more with -s 2000 if frames are no longer, or -B",
+                   kib, kib / (IMMEDIATE_SNAPLEN / 1024));
+}
+
 static int live_open(void **state, const struct capture_config *config) {
     struct capture_live *l =
         calloc(1, sizeof *l + config->interface_count * sizeof(struct capture_interface));
@@ -190,6 +291,9 @@ static int live_open(void **state, const struct capture_config *config) {
         return -ENOMEM;
     }
     l->config = config;
+    err = check_memory(config);
+    if (err == 0)
+        say_immediate(config);
     for (unsigned i = 0; i < config->interface_count && err == 0; i++)
         err = open_interface(l, config->interfaces[i]);
     if (err == 0)
@@ -231,6 +335,7 @@ static void read_interface(struct capture_live *l, unsigned at, struct capture_s
 
     sink->pcap = i->pcap;
     sink->dlt = i->dlt;
+    sink->stamp_unit_ns = i->stamp_unit_ns;
     n = pcap_dispatch(i->pcap, (int)max, capture_keep, (u_char *)sink);
     if (n < 0 && n != PCAP_ERROR_BREAK)
         give_up(l, at);

@@ -33,8 +33,9 @@ struct capture_sink {
     pcap_t *pcap;
     const struct bpf_program *filter; /* NULL: every frame is kept */
     int32_t dlt;
-    bool new_source; /* for the next frame that is kept, which clears it */
-    uint64_t seen;   /* frames read, kept or not */
+    uint32_t stamp_unit_ns; /* what its stamps count below the second: 1, or 1,000 */
+    bool new_source;        /* for the next frame that is kept, which clears it */
+    uint64_t seen;          /* frames read, kept or not */
 };
 
 /* Room that one frame takes at most. */

@@ -198,6 +198,10 @@ static bool set_fanout(struct options *o, const char *text) {
 /* Options that take a word of a list, or a number of seconds. */
 static bool set_mode(struct options *o, enum option_code code, const char *text) {
     static const char *const directions[] = {"inout", "in", "out", NULL};
+    /* Those of pcap-tstamp(7); which an interface has is seen when it is opened. */
+    static const char *const stamps[] = {"host",    "host_lowprec",         "host_hiprec",
+                                         "adapter", "host_hiprec_unsynced", "adapter_unsynced",
+                                         NULL};
     static const char *const modes[] = {"block", "drop", NULL};
     static const char *const tunnels[] = {"inner", "outer", NULL};
     static const char *const huge[] = {"auto", "require", "never", NULL};
@@ -207,6 +211,10 @@ static bool set_mode(struct options *o, enum option_code code, const char *text)
     case OPT_DIRECTION:
         ok = fb_parse_word("--direction", text, directions, &index);
         o->direction = directions[index];
+        return ok;
+    case OPT_TSTAMP_TYPE:
+        ok = fb_parse_word("--tstamp-type", text, stamps, &index);
+        o->tstamp_type = stamps[index];
         return ok;
     case OPT_ON_FULL:
         ok = fb_parse_word("--on-full", text, modes, &index);
@@ -286,6 +294,8 @@ static bool apply(struct options *o, enum option_code code, char *text) {
         return set_count32("--buffer-size", text, 1, 2097151, &o->buffer_kib);
     case OPT_MERGE_WINDOW:
         return set_count32("--merge-window", text, 0, MERGE_WINDOW_MOST_US, &o->merge_window_us);
+    case OPT_IMMEDIATE:
+        return o->immediate = true;
     case OPT_NO_PROMISCUOUS:
         return o->no_promiscuous = true;
     case OPT_FANOUT:
@@ -343,6 +353,7 @@ static bool apply(struct options *o, enum option_code code, char *text) {
     case OPT_PARENT:
         return fb_parse_count("--parent", text, 1, INT32_MAX, &o->parent);
     case OPT_DIRECTION:
+    case OPT_TSTAMP_TYPE:
     case OPT_ON_FULL:
     case OPT_HUGEPAGES:
     case OPT_TUNNEL:
@@ -468,6 +479,8 @@ static bool take(void *arg, int code, const char *value, bool on) {
         return false;
     if (code == OPT_NO_PROMISCUOUS)
         o->no_promiscuous = on;
+    else if (code == OPT_IMMEDIATE)
+        o->immediate = on;
     else if (code == OPT_PRELOAD)
         o->preload = on;
     else if (code == OPT_KEY_VLAN)

@@ -19,6 +19,13 @@ static const struct poptOption table[] = {
      "do not put interfaces into promiscuous mode", NULL},
     {"list-interfaces", 'D', FLAG, NULL, OPT_LIST, "print the interfaces and exit", NULL},
     {"direction", 'Q', TEXT, NULL, OPT_DIRECTION, "in, out or inout (default)", "DIR"},
+    {"immediate", '\0', FLAG, NULL, OPT_IMMEDIATE,
+     "take each frame from an interface as it comes, not by blocks of some milliseconds", NULL},
+    {"tstamp-type", 'j', TEXT, NULL, OPT_TSTAMP_TYPE,
+     "who stamps the frames of an interface: host, host_lowprec, host_hiprec, "
+     "host_hiprec_unsynced, "
+     "adapter or adapter_unsynced",
+     "TYPE"},
     {"merge-window", '\0', TEXT, NULL, OPT_MERGE_WINDOW,
      "put frames of several interfaces in order of their time stamps, holding them for so long at "
      "most (default 0: as they are read, in turn)",

@@ -61,6 +61,8 @@ static int open_sources(struct run *run) {
                                                         : CAPTURE_INOUT,
         .link_problem = link_problem,
         .link_context = run,
+        .immediate = o->immediate,
+        .tstamp_type = o->tstamp_type,
         .merge_window_ns = (uint64_t)o->merge_window_us * 1000,
         .fanout = o->fanout,
     };

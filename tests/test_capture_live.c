@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/capture_fixture.h"
 
+#include "dispatcher/capture_source.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_tun.h>
@@ -120,6 +122,78 @@ static enum fb_interface_state state_of(unsigned interface) {
     capture_stats(capture, &stats);
     assert_true(interface < stats.interface_count);
     return stats.interfaces[interface].state;
+}
+
+/* What offload makes of many segments, as long as loopback lets it be. */
+static void segments_of_64_kb_come_whole_in_either_mode(void **state) {
+    struct capture_config config = config_of_lo();
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(4444), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    static char payload[65507];
+    int from = socket(AF_INET, SOCK_DGRAM, 0);
+    (void)state;
+
+    need_namespace();
+    set_up("lo", true);
+    config.direction = CAPTURE_IN;
+    config.buffer_kib = 16 << 10; /* both directions of all 20 */
+    for (unsigned mode = 0; mode < 2; mode++) {
+        memset(&taken, 0, sizeof taken);
+        config.immediate = mode == 1;
+        log_begin();
+        assert_int_equal(capture_open(&capture, &config), 0);
+        assert_int_equal(strstr(log_end(), "--immediate: every frame takes the room") != NULL,
+                         mode);
+        for (unsigned i = 0; i < 20; i++)
+            assert_int_equal(
+                sendto(from, payload, sizeof payload, 0, (struct sockaddr *)&to, sizeof to),
+                sizeof payload);
+        take_at_least(20);
+        for (unsigned i = 0; i < 20; i++) {
+            assert_int_equal(taken.frames[i].caplen, 14 + 20 + 8 + sizeof payload);
+            assert_int_equal(taken.frames[i].wirelen, taken.frames[i].caplen);
+        }
+        capture_close(capture);
+    }
+    close(from);
+}
+
+/* Some kinds of device have no nanoseconds. */
+static void stamps_in_microseconds_count_as_such(void **state) {
+    static uint8_t bytes[2 * CAPTURE_SINK_ROOM];
+    struct frame frame;
+    struct capture_sink sink = {.frames = &frame,
+                                .next = bytes,
+                                .end = bytes + sizeof bytes,
+                                .snaplen = 64,
+                                .stamp_unit_ns = 1000};
+    const struct pcap_pkthdr header = {.ts = {.tv_sec = 5, .tv_usec = 999999}, .caplen = 4};
+    (void)state;
+
+    capture_keep((u_char *)&sink, &header, (const u_char *)"live");
+    assert_int_equal(sink.count, 1);
+    assert_int_equal(frame.time_ns, UINT64_C(5999999000));
+}
+
+static void any_names_the_interface_of_each_frame(void **state) {
+    static const char *const names[] = {"any"};
+    struct capture_config config = config_of_lo();
+    (void)state;
+
+    need_namespace();
+    set_up("lo", true);
+    config.interfaces = names;
+    config.promiscuous = true;
+    config.direction = CAPTURE_IN;
+    log_begin();
+    assert_int_equal(capture_open(&capture, &config), 0);
+    send_datagram(4444);
+    take_at_least(1);
+    assert_string_equal(log_end(), "");
+    assert_int_equal(taken.frames[0].dlt, 276); /* LINUX_SLL2 */
+    assert_int_equal(taken.frames[0].data[7], if_nametoindex("lo"));
+    assert_int_equal(taken.frames[0].wirelen, 20 + 20 + 8 + 4);
+    capture_close(capture);
 }
 
 static void interface_that_goes_down_is_waited_for(void **state) {
@@ -336,8 +410,9 @@ static void assert_refused(const struct capture_config *config, int err, const c
 }
 
 static void wrong_interfaces_and_filters_are_refused(void **state) {
-    static const char *const names[] = {"nosuch0"}, *const twice[FB_MAX_INTERFACES + 1] = {
-                                                        "lo", "eth0", "lo"};
+    static const char *const names[] = {"nosuch0"},
+                             *const twice[FB_MAX_INTERFACES + 1] = {"lo", "eth0", "lo"},
+                             *const any[] = {"any", "lo"};
     struct capture_config config = config_of_lo();
     (void)state;
 
@@ -355,6 +430,16 @@ static void wrong_interfaces_and_filters_are_refused(void **state) {
     assert_refused(&config, -EINVAL, "interface lo is given twice");
     config.interface_count = FB_MAX_INTERFACES + 1;
     assert_refused(&config, -EINVAL, "33 interfaces: -i takes at most 32");
+    config.interfaces = any;
+    config.interface_count = 2;
+    assert_refused(&config, -EINVAL, "interface any has the frames of all others");
+    config = config_of_lo();
+    config.tstamp_type = "adapter";
+    assert_refused(&config, -EINVAL,
+                   "interface lo has no time stamps of type adapter: it has host\n");
+    config.tstamp_type = NULL;
+    config.buffer_kib = INT32_MAX;
+    assert_refused(&config, -ENOMEM, "-B 2147483647 for 1 interfaces is 2097151 MB, and ");
     config = config_of_lo();
     set_up("lo", false);
     assert_refused(&config, -ENETDOWN, "interface lo is down: `ip link set lo up`");
@@ -401,6 +486,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loopback_gives_what_passes_the_filter),
         cmocka_unit_test(snapshot_length_and_direction_hold),
+        cmocka_unit_test(segments_of_64_kb_come_whole_in_either_mode),
+        cmocka_unit_test(stamps_in_microseconds_count_as_such),
+        cmocka_unit_test(any_names_the_interface_of_each_frame),
         cmocka_unit_test(interface_that_goes_down_is_waited_for),
         cmocka_unit_test(interface_that_is_gone_ends_and_the_others_go_on),
         cmocka_unit_test(last_interface_that_is_gone_ends_the_capture),

@@ -305,14 +305,15 @@ static void an_interface_is_given_once_and_32_at_most(void **state) {
 
 static void what_is_given_is_what_is_meant(void **state) {
     (void)state;
-    assert_int_equal(
-        PARSE("-i", "eth0", "-i", "eth1", "-s", "96", "-B", "4096", "-p", "-Q", "in", "-n", "ids",
-              "-w", "4", "--max-workers", "16", "--policy", "backlog", "--bpf", "tcp or udp",
-              "--report", "out.json", "--timeout", "all=5,other=never", "--timeout", "udp-oneway=7",
-              "--max-flows", "5000", "--ring-depth", "100", "--ring-bytes", "2M", "--hugepages",
-              "require", "--failover", "250", "--start-timeout", "1.5", "--no-worker-timeout", "2",
-              "--drain-timeout", "0", "--log-level", "debug", "--merge-window", "2500"),
-        OPTIONS_RUN);
+    assert_int_equal(PARSE("-i", "eth0", "-i", "eth1", "-s", "96", "-B", "4096", "-p", "-Q", "in",
+                           "-n", "ids", "-w", "4", "--max-workers", "16", "--policy", "backlog",
+                           "--bpf", "tcp or udp", "--report", "out.json", "--timeout",
+                           "all=5,other=never", "--timeout", "udp-oneway=7", "--max-flows", "5000",
+                           "--ring-depth", "100", "--ring-bytes", "2M", "--hugepages", "require",
+                           "--failover", "250", "--start-timeout", "1.5", "--no-worker-timeout",
+                           "2", "--drain-timeout", "0", "--log-level", "debug", "--merge-window",
+                           "2500", "--immediate", "-j", "adapter_unsynced"),
+                     OPTIONS_RUN);
     assert_int_equal(options.interface_count, 2);
     assert_string_equal(options.interfaces[0], "eth0");
     assert_string_equal(options.interfaces[1], "eth1");
@@ -321,6 +322,8 @@ static void what_is_given_is_what_is_meant(void **state) {
     assert_true(options.no_promiscuous);
     assert_string_equal(options.direction, "in");
     assert_int_equal(options.merge_window_us, 2500);
+    assert_true(options.immediate);
+    assert_string_equal(options.tstamp_type, "adapter_unsynced");
     assert_string_equal(options.name, "ids");
     assert_int_equal(options.workers, 4);
     assert_int_equal(options.max_workers, 16);

@@ -16,6 +16,8 @@
     X("buffer-size")                                                                               \
     X("no-promiscuous-mode")                                                                       \
     X("direction")                                                                                 \
+    X("immediate")                                                                                 \
+    X("tstamp-type")                                                                               \
     X("merge-window")                                                                              \
     X("fanout")                                                                                    \
     X("name")                                                                                      \
