@@ -315,6 +315,21 @@ bool capture_is_live(const struct capture *c) {
     return c->source->live;
 }
 
+int capture_set_filter(struct capture *c, const char *filter) {
+    const char *before = c->config.filter;
+    int err;
+
+    if (c->source->set_filter == NULL) {
+        fb_error("frames are preloaded and are not filtered again: leave out --preload");
+        return -ENOTSUP;
+    }
+    c->config.filter = filter;
+    err = c->source->set_filter(c->state);
+    if (err < 0)
+        c->config.filter = before;
+    return err;
+}
+
 void capture_close(struct capture *c) {
     if (c == NULL)
         return;

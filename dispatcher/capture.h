@@ -162,6 +162,15 @@ bool capture_failed(const struct capture *capture);
 /* True for interfaces. */
 bool capture_is_live(const struct capture *capture);
 
+/*
+ * Frames read from now on pass this filter; NULL: all do. It stays the caller's, to
+ * the next call or the end. Returns 0, or -errno after one logged line if it does
+ * not compile for every source that is open, or the frames are preloaded; then the
+ * one before stays in force everywhere. On an interface the change itself takes
+ * some microseconds, in which no frame is seen.
+ */
+int capture_set_filter(struct capture *capture, const char *filter);
+
 /* Frees everything; frames are no longer valid. NULL is allowed. */
 void capture_close(struct capture *capture);
 

@@ -303,11 +303,28 @@ static void file_position(void *state, const struct frame *next,
     position->loops_left = f->loops_left;
 }
 
+/* Files that come later, and a pipe that has not begun, compile it when they are opened. */
+static int file_set_filter(void *state) {
+    struct capture_file *f = state;
+    struct bpf_program program = {0};
+    int err;
+
+    if (f->pcap == NULL)
+        return 0;
+    err = capture_compile(f->config, f->pcap, present_name(f), &program);
+    if (err < 0)
+        return err;
+    pcap_freecode(&f->program);
+    f->program = program;
+    return 0;
+}
+
 const struct capture_source capture_file_source = {
     .open = file_open,
     .read = file_read,
     .wait = file_wait,
     .failed = file_failed,
+    .set_filter = file_set_filter,
     .position = file_position,
     .close = file_close,
 };

@@ -143,6 +143,15 @@ static int choose_direction(const struct capture_config *config, pcap_t *pcap, c
     return -EINVAL;
 }
 
+static int install(pcap_t *pcap, struct bpf_program *program, const struct capture_config *config,
+                   const char *name) {
+    if (pcap_setfilter(pcap, program) == 0)
+        return 0;
+    fb_error("filter \"%s\" is refused by %s: %s: give another", config->filter, name,
+             pcap_geterr(pcap));
+    return -EINVAL;
+}
+
 static int install_filter(const struct capture_config *config, pcap_t *pcap, const char *name) {
     struct bpf_program program;
     int err;
@@ -152,11 +161,7 @@ static int install_filter(const struct capture_config *config, pcap_t *pcap, con
     err = capture_compile(config, pcap, name, &program);
     if (err < 0)
         return err;
-    if (pcap_setfilter(pcap, &program) < 0) {
-        fb_error("filter \"%s\" is refused by %s: %s: give another", config->filter, name,
-                 pcap_geterr(pcap));
-        err = -EINVAL;
-    }
+    err = install(pcap, &program, config, name);
     pcap_freecode(&program);
     return err;
 }
@@ -471,6 +476,26 @@ static void live_stats(void *state, struct capture_stats *stats) {
     }
 }
 
+/* All are compiled before the first is installed: a filter that one refuses is in force on none. */
+static int live_set_filter(void *state) {
+    struct capture_live *l = state;
+    struct capture_config config = *l->config;
+    struct bpf_program programs[FB_MAX_INTERFACES] = {{0}};
+    int err = 0;
+
+    config.filter = config.filter == NULL ? "" : config.filter; /* every frame passes */
+    for (unsigned i = 0; i < l->count && err == 0; i++)
+        if (l->interfaces[i].pcap != NULL)
+            err = capture_compile(&config, l->interfaces[i].pcap, l->interfaces[i].name,
+                                  &programs[i]);
+    for (unsigned i = 0; i < l->count && err == 0; i++)
+        if (l->interfaces[i].pcap != NULL)
+            err = install(l->interfaces[i].pcap, &programs[i], &config, l->interfaces[i].name);
+    for (unsigned i = 0; i < l->count; i++)
+        pcap_freecode(&programs[i]);
+    return err;
+}
+
 const struct capture_source capture_live_source = {
     .live = true,
     .open = live_open,
@@ -479,5 +504,6 @@ const struct capture_source capture_live_source = {
     .leave = live_leave,
     .failed = live_failed,
     .stats = live_stats,
+    .set_filter = live_set_filter,
     .close = live_close,
 };

@@ -83,6 +83,13 @@ struct capture_source {
     void (*stats)(void *state, struct capture_stats *stats);
 
     /*
+     * Takes the config's filter, which has changed, for what is read from now on.
+     * Returns 0, or -errno after one logged line, with the one before in force.
+     * NULL where that cannot be.
+     */
+    int (*set_filter)(void *state);
+
+    /*
      * Fills *position, which is all 0. next: the first frame that was read and not
      * taken, NULL if there is none. NULL where there is no end to come to.
      */

@@ -45,35 +45,6 @@ static void set_defaults(struct options *o) {
     o->fragments = fragments_default_config(PACKET_CLOCK_TICKS_PER_SECOND);
 }
 
-/* The expression in a file as one line of text, comments (# to the end of the line) taken out, as
- * tcpdump -F. */
-static char *read_filter(const char *path) {
-    FILE *file = fopen(path, "re");
-    char *text = NULL;
-    size_t room = 0;
-    FILE *out = file == NULL ? NULL : open_memstream(&text, &room);
-    if (out == NULL) {
-        fb_error("--filter-file '%s': cannot read the filter file: %s", path, strerror(errno));
-        if (file != NULL)
-            fclose(file);
-        return NULL;
-    }
-    bool comment = false;
-    for (int c; (c = getc(file)) != EOF;) {
-        comment = c == '#' || (comment && c != '\n');
-        putc(comment || c == '\n' ? ' ' : c, out);
-    }
-    int error = ferror(file) != 0 ? errno : 0;
-    fclose(file);
-    fclose(out);
-    if (error != 0) {
-        fb_error("--filter-file '%s': cannot read the filter file: %s", path, strerror(error));
-        free(text);
-        return NULL;
-    }
-    return text;
-}
-
 static bool set_count32(const char *option, const char *text, uint64_t least, uint64_t most,
                         uint32_t *value) {
     uint64_t wide;
@@ -151,15 +122,13 @@ static bool set_timeouts(struct options *o, const char *text) {
 }
 
 static bool set_filter(struct options *o, char *text) {
-    if (text == NULL)
-        return false;
-    if (o->filter != NULL) {
-        fb_error("--bpf and -F: give one filter, once; join expressions with 'and'");
-        free(text);
-        return false;
-    }
-    o->filter = text;
-    return true;
+    return options_set_filter(&o->filter, text);
+}
+
+/* Of a later -F there will be a refusal, or it comes from the command line: the last one counts. */
+static bool set_filter_file(struct options *o, const char *path) {
+    o->filter_file = path;
+    return set_filter(o, options_read_filter(path));
 }
 
 static bool set_speed(struct options *o, const char *text) {
@@ -285,7 +254,7 @@ static bool apply(struct options *o, enum option_code code, char *text) {
     case OPT_INTERFACE:
         return add_interface(o, text);
     case OPT_FILTER_FILE:
-        return set_filter(o, read_filter(text));
+        return set_filter_file(o, text);
     case OPT_BPF:
         return set_filter(o, strdup(text));
     case OPT_SNAPLEN:
@@ -500,9 +469,11 @@ static bool take(void *arg, int code, const char *value, bool on) {
 static bool read_config(struct parsing *p, poptContext context) {
     char *path = fb_config_scan(context, OPT_CONFIG, p->given);
     bool wanted = path != NULL && !p->given[OPT_HELP] && !p->given[OPT_VERSION];
-    bool ok = !wanted || fb_config_read(path, FB_PROGRAM_DISPATCHER, options_table(), take, p);
-    free(path);
-    return ok;
+    if (path == NULL || !keep(p->options, path))
+        return path == NULL;
+    if (!p->given[OPT_BPF] && !p->given[OPT_FILTER_FILE])
+        p->options->filter_config = path;
+    return !wanted || fb_config_read(path, FB_PROGRAM_DISPATCHER, options_table(), take, p);
 }
 
 static enum options_result parse(struct options *o, poptContext context, json_t *json) {

@@ -25,7 +25,9 @@ struct options {
     unsigned file_count;
     const char *interfaces[FB_MAX_INTERFACES];
     unsigned interface_count;
-    char *filter; /* of --bpf or -F; NULL: none */
+    char *filter;              /* of --bpf or -F; NULL: none */
+    const char *filter_file;   /* of -F; NULL: none */
+    const char *filter_config; /* the file of --config, unless the command line has the filter */
     uint32_t snaplen;
     uint32_t buffer_kib;
     bool no_promiscuous;
@@ -75,6 +77,24 @@ enum options_result {
 
 /* Parses and checks the command line, and the file of --config if it names one. */
 enum options_result options_parse(struct options *options, int argc, const char **argv);
+
+/*
+ * The expression in a file as one line of text, comments (# to the end of the line)
+ * taken out, as tcpdump -F. Returns NULL after one logged line; the caller frees it.
+ */
+char *options_read_filter(const char *path);
+
+/* Sets *filter to text, and owns it then. Returns false after one logged line if there is one
+ * already, or if text is NULL (and that was logged); text is freed. */
+bool options_set_filter(char **filter, char *text);
+
+/*
+ * Reads the filter again from the file that it came from: the file of -F, or that
+ * of --config where the command line has none; there it may be new, or missing by
+ * now. Sets *filter, which the caller frees; NULL: every frame. Returns 0, or
+ * -errno after one logged line; -ENOENT if there is no such file.
+ */
+int options_reread_filter(const struct options *options, char **filter);
 
 /* The popt table of the options, for the life of the process. */
 const struct poptOption *options_table(void);

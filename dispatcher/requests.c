@@ -33,6 +33,15 @@ static json_t *add(struct requests *r) {
     return json_pack("{s:b, s:i}", "ok", 1, "worker", (int)worker);
 }
 
+static json_t *reload(struct requests *r) {
+    const char *filter = NULL;
+    const char *refusal = r->stopping ? "the run is ending" : r->reload(r->reload_arg, &filter);
+    if (refusal != NULL)
+        return control_refusal("reload: %s", refusal);
+    json_t *reply = json_pack("{s:b, s:s?}", "ok", 1, "filter", filter);
+    return reply != NULL ? reply : done(); /* an expression need not be UTF-8 */
+}
+
 static json_t *give_up(struct requests *r, unsigned worker) {
     fb_error("worker %u will not be started again: its supervisor gave it up", worker);
     fleet_give_up(r->fleet, worker, r->now_ns);
@@ -67,6 +76,8 @@ static json_t *answer(void *arg, const char *name, const json_t *request) {
         return add(r);
     if (strcmp(name, "drain") == 0 || strcmp(name, "restart") == 0 || strcmp(name, "give-up") == 0)
         return ask_of_worker(r, name, request);
+    if (strcmp(name, "reload") == 0)
+        return reload(r);
     if (strcmp(name, "stop") == 0) {
         r->stops++;
         r->stop_now = r->stop_now || json_is_true(json_object_get(request, "now"));

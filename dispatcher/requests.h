@@ -18,6 +18,7 @@
  *   restart   worker: K   its process leaves after its burst, and its flows wait for
  *                         the next one
  *   give-up   worker: K   nobody will start it again: its flows move
+ *   reload                reads the filter again; tells it
  *   stop      now: true   ends the run, or ends it without draining
  *
  * `wanted` is what a supervisor goes by: a wanted number without a process is
@@ -27,6 +28,10 @@ struct requests {
     struct control control;
     struct fleet *fleet;
     uint64_t now_ns;
+
+    /* Set by the caller. Sets *filter (NULL: every frame) and returns NULL, or why not. */
+    const char *(*reload)(void *arg, const char **filter);
+    void *reload_arg;
     unsigned stops; /* how often a stop was asked for */
     bool stop_now;  /* one of them said now */
     bool stopping;  /* the run is ending; set by the caller */

@@ -35,9 +35,14 @@
 /* How often a signal asked to stop: once, in order; twice, now. */
 static volatile sig_atomic_t stop_signals;
 
-static void on_stop_signal(int signo) {
-    (void)signo;
-    stop_signals = stop_signals + 1;
+/* How often one asked to read the filter again. */
+static volatile sig_atomic_t reload_signals;
+
+static void on_signal(int signo) {
+    if (signo == SIGHUP)
+        reload_signals = reload_signals + 1;
+    else
+        stop_signals = stop_signals + 1;
 }
 
 /* --- what has to be done every few milliseconds ----------------------------------------------- */
@@ -82,6 +87,16 @@ static void obey(struct run *run) {
         run->deadline_ns = now;
 }
 
+static void obey_reload(struct run *run) {
+    unsigned asked = (unsigned)reload_signals;
+    const char *filter;
+    if (asked == run->reloaded)
+        return;
+    run->reloaded = asked;
+    if (!run->stop)
+        run_reload(run, &filter); /* has logged how it went */
+}
+
 /* Whether nobody is alive for longer than may be, or nobody is to come. */
 static bool is_deserted(const struct run *run) {
     return run->fleet.balance.count == 0 &&
@@ -107,6 +122,7 @@ static void upkeep(struct run *run) {
         loop_settle(&run->loop);
         look_for_company(run);
         obey(run);
+        obey_reload(run);
     }
     if (now - run->snapshot_ns >= SNAPSHOT_EVERY_NS) {
         run->snapshot_ns = now;
@@ -349,12 +365,12 @@ static void drain(struct run *run) {
 /* --- making and ending ------------------------------------------------------------------------ */
 
 static void handle_signals(void) {
-    struct sigaction action = {.sa_handler = on_stop_signal};
+    struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
     /* Sleeps of 10 us mean 10 us, not the 60 that the default slack makes of them. */
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 }

@@ -36,6 +36,9 @@ struct run {
     uint64_t deadline_ns;    /* for draining; UINT64_MAX: not stopping */
     unsigned asked;          /* requests and signals that count as one */
     uint64_t asked_ns;       /* the first of them; 0: none */
+    unsigned reloaded;       /* signals to read the filter again that were obeyed */
+    char *filter;            /* in force, once it was read again */
+    char refusal[512];       /* why it could not be */
     bool stop;               /* read no more */
     bool failed;
 };
@@ -45,6 +48,13 @@ struct run {
  * Returns 0, or -errno after one logged line. run_tear_down() is due either way.
  */
 int run_set_up(struct run *run);
+
+/*
+ * Reads the filter again from where it came and puts it in force: one line is
+ * logged. The reload of requests.h; arg is the run. What it returns and sets is
+ * good until the next call.
+ */
+const char *run_reload(void *arg, const char **filter);
 
 /* ---- run_place.c: processors and NUMA nodes */
 

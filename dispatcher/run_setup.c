@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -128,6 +129,8 @@ int run_set_up(struct run *run) {
         error = requests_open(&run->requests, o->name, &run->fleet);
     if (error != 0)
         return error;
+    run->requests.reload = run_reload;
+    run->requests.reload_arg = run;
     run->fleet.quarantine = &run->quarantine;
     run->fleet.lossless = o->block;
     run->ctl.ctl->flow_table_rung = run->flows.region.rung;
@@ -143,6 +146,28 @@ int run_set_up(struct run *run) {
     return 0;
 }
 
+const char *run_reload(void *arg, const char **filter) {
+    struct run *run = arg;
+    char *read = NULL;
+    snprintf(run->refusal, sizeof run->refusal, "no memory");
+    fb_log_keep(run->refusal, sizeof run->refusal);
+    int error = options_reread_filter(run->options, &read);
+    if (error == 0)
+        error = capture_set_filter(run->capture, read);
+    fb_log_keep(NULL, 0);
+    if (error != 0) {
+        free(read);
+        return run->refusal;
+    }
+    free(run->filter);
+    *filter = run->filter = read;
+    if (read != NULL)
+        fb_info("reload: the filter is now \"%s\"", read);
+    else
+        fb_info("reload: there is no filter now: every frame is taken");
+    return NULL;
+}
+
 void run_tear_down(struct run *run) {
     fleet_fini(&run->fleet);
     flows_fini(&run->flows);
@@ -151,4 +176,5 @@ void run_tear_down(struct run *run) {
     quarantine_close(&run->quarantine);
     fb_ctl_destroy(&run->ctl);
     capture_close(run->capture);
+    free(run->filter);
 }

@@ -28,6 +28,8 @@ static const char *program_name = "flow-balancer";
 static enum fb_log_level written_up_to = FB_LOG_INFO;
 static const char *place_file;
 static unsigned place_line;
+static char *kept_text; /* NULL: nobody wants it */
+static size_t kept_room;
 static char status_line[FB_LOG_STATUS_MAX]; /* what stands below the log lines */
 
 /* A standard stream that is closed would be the next file that is opened: shared memory, say. */
@@ -53,6 +55,11 @@ void fb_log_set_level(enum fb_log_level last_level) {
 void fb_log_set_place(const char *file, unsigned line) {
     place_file = file;
     place_line = line;
+}
+
+void fb_log_keep(char *text, size_t room) {
+    kept_text = text;
+    kept_room = room;
 }
 
 int fb_log_parse_level(const char *text, enum fb_log_level *level) {
@@ -113,11 +120,12 @@ static void write_line(const char *line, size_t length) {
 }
 
 void fb_log(enum fb_log_level level, const char *format, ...) {
-    if (level > written_up_to)
+    bool kept = kept_text != NULL && level <= FB_LOG_WARNING;
+    if (level > written_up_to && !kept)
         return;
     char line[LINE_MAX_BYTES];
     int n = snprintf(line, sizeof line, "%s: %s: ", program_name, level_names[level]);
-    size_t used = (size_t)n;
+    size_t used = (size_t)n, start = used;
     if (place_file != NULL) {
         /* Cut at the front: the end of a long path says more, and the text needs the room. */
         size_t length = strlen(place_file), most = sizeof line / 2;
@@ -133,6 +141,10 @@ void fb_log(enum fb_log_level level, const char *format, ...) {
     used += (size_t)n;
     if (used > sizeof line - 2)
         used = sizeof line - 2;
+    if (kept)
+        snprintf(kept_text, kept_room, "%.*s", (int)(used - start), line + start);
+    if (level > written_up_to)
+        return;
     line[used++] = '\n';
     write_line(line, used);
 }

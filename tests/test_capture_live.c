@@ -196,6 +196,33 @@ static void any_names_the_interface_of_each_frame(void **state) {
     capture_close(capture);
 }
 
+static void filter_that_is_replaced_holds_for_what_comes_then(void **state) {
+    struct capture_config config = config_of_lo();
+    (void)state;
+
+    need_namespace();
+    set_up("lo", true);
+    config.direction = CAPTURE_IN;
+    assert_int_equal(capture_open(&capture, &config), 0);
+    assert_int_equal(capture_set_filter(capture, "udp dst port 5555"), 0);
+    send_datagram(4444);
+    send_datagram(5555);
+    take_at_least(1);
+    assert_int_equal(taken.frames[0].data[37], 5555 & 0xff);
+    log_begin();
+    assert_int_equal(capture_set_filter(capture, "udp dst"), -EINVAL);
+    assert_non_null(strstr(log_end(), "filter \"udp dst\" does not fit lo: "));
+    send_datagram(4444);
+    send_datagram(5555);
+    take_at_least(2);
+    assert_int_equal(taken.frames[1].data[37], 5555 & 0xff);
+    assert_int_equal(capture_set_filter(capture, NULL), 0);
+    send_datagram(4444);
+    take_at_least(3);
+    assert_int_equal(taken.frames[2].data[37], 4444 & 0xff);
+    capture_close(capture);
+}
+
 static void interface_that_goes_down_is_waited_for(void **state) {
     struct capture_config config = config_of_lo();
     (void)state;
@@ -489,6 +516,7 @@ int main(void) {
         cmocka_unit_test(segments_of_64_kb_come_whole_in_either_mode),
         cmocka_unit_test(stamps_in_microseconds_count_as_such),
         cmocka_unit_test(any_names_the_interface_of_each_frame),
+        cmocka_unit_test(filter_that_is_replaced_holds_for_what_comes_then),
         cmocka_unit_test(interface_that_goes_down_is_waited_for),
         cmocka_unit_test(interface_that_is_gone_ends_and_the_others_go_on),
         cmocka_unit_test(last_interface_that_is_gone_ends_the_capture),

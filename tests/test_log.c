@@ -49,6 +49,27 @@ static const char *next_write(void) {
     return packet;
 }
 
+static void errors_and_warnings_can_be_kept_to_answer_somebody(void **state) {
+    (void)state;
+    char kept[16] = "";
+    to_pipe();
+    fb_log_set_level(FB_LOG_ERROR);
+    fb_log_keep(kept, sizeof kept);
+    fb_info("not this");
+    assert_string_equal(kept, "");
+    fb_warning("number %d", 1); /* not written, and kept all the same */
+    assert_string_equal(kept, "number 1");
+    fb_error("%s", "longer than there is room for");
+    assert_string_equal(kept, "longer than the");
+    fb_log_keep(NULL, 0);
+    fb_error("nobody");
+    to_terminal();
+    assert_string_equal(kept, "longer than the");
+    assert_string_equal(next_write(), "tester: error: longer than there is room for\n");
+    assert_string_equal(next_write(), "tester: error: nobody\n");
+    assert_null(next_write());
+}
+
 static void a_level_beyond_the_last_writes_nothing(void **state) {
     (void)state;
     to_pipe();
@@ -301,6 +322,7 @@ static void a_job_in_the_background_shows_no_status_line(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        LOG_TEST(errors_and_warnings_can_be_kept_to_answer_somebody),
         LOG_TEST(a_level_beyond_the_last_writes_nothing),
         LOG_TEST(an_unknown_level_is_refused),
         LOG_TEST(every_level_has_its_name),

@@ -298,6 +298,28 @@ static void while_the_run_ends_nobody_is_added_drained_or_started_anew(void **st
     assert_int_equal(fleet_wanted(&fleet), 1);
 }
 
+static const char *reload_by(void *arg, const char **filter) {
+    *filter = arg;
+    return arg == NULL ? "it does not compile" : NULL;
+}
+
+static void a_reload_tells_the_filter_or_why_there_is_no_other(void **state) {
+    (void)state;
+    char expression[] = "tcp";
+    make_requests(1, 1);
+    requests.reload = reload_by;
+    requests.reload_arg = expression;
+    json_t *reply = ask("{\"request\": \"reload\"}");
+    assert_string_equal(json_string_value(json_object_get(reply, "filter")), "tcp");
+    is_done(reply);
+    expression[0] = (char)0xff; /* not UTF-8: done all the same */
+    is_done(ask("{\"request\": \"reload\"}"));
+    requests.reload_arg = NULL;
+    is_refused(ask("{\"request\": \"reload\"}"), "reload: it does not compile");
+    requests.stopping = true;
+    is_refused(ask("{\"request\": \"reload\"}"), "reload: the run is ending");
+}
+
 static void stops_are_counted_and_now_is_kept(void **state) {
     (void)state;
     make_requests(1, 1);
@@ -356,6 +378,7 @@ int main(void) {
         cmocka_unit_test(the_last_worker_cannot_be_drained),
         cmocka_unit_test(a_worker_that_is_no_number_in_range_is_refused),
         cmocka_unit_test(while_the_run_ends_nobody_is_added_drained_or_started_anew),
+        cmocka_unit_test(a_reload_tells_the_filter_or_why_there_is_no_other),
         cmocka_unit_test(stops_are_counted_and_now_is_kept),
         cmocka_unit_test(workers_lists_every_number_as_it_is),
     };

@@ -2,6 +2,8 @@
 #ifndef FLOW_BALANCER_LOG_H
 #define FLOW_BALANCER_LOG_H
 
+#include <stddef.h>
+
 /*
  * One line to standard error per event, "program: level: text", written with
  * one write() so that lines of several processes do not mix. Never called on
@@ -25,6 +27,13 @@ void fb_log_set_level(enum fb_log_level last_level);
 /* From now on "file:line: " stands before the text of each line; file NULL: no more. file is kept
  * by pointer. */
 void fb_log_set_place(const char *file, unsigned line);
+
+/*
+ * From now on the text of each line of level error or warning is also written to
+ * text, without program and level; the last one stays. NULL: no more. For who has
+ * to answer somebody with what was logged.
+ */
+void fb_log_keep(char *text, size_t room);
 
 /* Parses "error", "warning", "info" or "debug". Returns 0, or -EINVAL. */
 int fb_log_parse_level(const char *text, enum fb_log_level *level);
