@@ -480,12 +480,16 @@ void loop_drop_stopped(struct loop *loop, enum fb_drop_reason reason) {
     loop->run[FB_RUN_STAGED] = left_from(&loop->burst, loop->stopped_at);
 }
 
-void loop_flush(struct loop *loop) {
-    assert(loop->fleet->lost_count == 0);
+void loop_expire(struct loop *loop) {
     for (unsigned i = 0; i < EXPIRIES_PER_FLUSH; i++)
         flows_expire(loop->flows);
     if (loop->fragments != NULL)
         fragments_expire(loop->fragments, loop->flows->now);
+}
+
+void loop_flush(struct loop *loop) {
+    assert(loop->fleet->lost_count == 0);
+    loop_expire(loop);
     if (loop->flows->ends_pending != 0)
         stage_ends(loop);
     loop_begin_round(loop);

@@ -123,6 +123,12 @@ void loop_drop_stopped(struct loop *loop, enum fb_drop_reason reason);
  * lost. */
 void loop_flush(struct loop *loop);
 
+/*
+ * Ends flows and lets out fragments whose time is over, while a burst waits: on an
+ * interface time goes on. Their ends are published with the next delivery.
+ */
+void loop_expire(struct loop *loop);
+
 /* Wakes every parked worker that has news, at once. Before anything that can wait. */
 void loop_ring_all(struct loop *loop);
 

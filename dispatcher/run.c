@@ -225,6 +225,8 @@ static void deliver(struct run *run) {
         if (run->stop) /* fragments that were held to the end */
             extend_deadline(run);
         enum fb_drop_reason reason;
+        if (run->loop.live) /* of files packet time stands still meanwhile */
+            loop_expire(&run->loop);
         if (hopeless(run, stop, &reason)) {
             loop_drop_stopped(&run->loop, reason);
             continue;

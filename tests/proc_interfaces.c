@@ -247,6 +247,29 @@ static void files_are_filtered_anew_from_the_next_frame_on(void **state) {
     expect_ledger(report_of(t, "out.json"));
 }
 
+/* ---- time goes on while a ring is full */
+
+static void flows_time_out_while_a_full_ring_is_waited_for(void **state) {
+    struct test *t = *state;
+    need_namespace();
+    struct process *run = process_start(
+        t, RUN "-i lo -Q in --bpf udp --on-full block --ring-depth 4 --hang never --timeout all=1");
+    UNTIL(t, is_running(t));
+    for (uint16_t port = 5000; port < 5003; port++)
+        send_datagram(port);
+    UNTIL(t, stat_number(t, t->name, "ledger.inspected") >= 3);
+    pid_t worker = process_of_worker(t->name, 0);
+    kill(worker, SIGSTOP);
+    json_int_t ended = stat_number(t, t->name, "flows.ended.timed_out");
+    json_int_t alive = stat_number(t, t->name, "flows.active");
+    for (unsigned i = 0; i < 40; i++) /* of one more flow, or a few: from ports as they come */
+        send_datagram(6000);
+    UNTIL(t, stat_number(t, t->name, "workers.0.backlog") >= 4);
+    UNTIL(t, stat_number(t, t->name, "flows.ended.timed_out") >= ended + alive);
+    kill(worker, SIGCONT);
+    stop(t, run);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(an_interface_that_goes_down_goes_on_when_it_is_up),
@@ -256,6 +279,7 @@ int main(void) {
         PROCESS_TEST(a_request_reads_it_again_and_tells_how_it_went),
         PROCESS_TEST(a_filter_of_the_command_line_cannot_be_read_again),
         PROCESS_TEST(files_are_filtered_anew_from_the_next_frame_on),
+        PROCESS_TEST(flows_time_out_while_a_full_ring_is_waited_for),
     };
     return cmocka_run_group_tests(tests, enter_namespace, NULL);
 }
