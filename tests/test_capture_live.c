@@ -124,13 +124,20 @@ static enum fb_interface_state state_of(unsigned interface) {
     return stats.interfaces[interface].state;
 }
 
+#define LONG_BYTES 65507u /* of the longest datagram */
+static void send_long_datagram(void) {
+    static const char payload[LONG_BYTES];
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(4444), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int from = socket(AF_INET, SOCK_DGRAM, 0);
+    assert_int_equal(sendto(from, payload, sizeof payload, 0, (struct sockaddr *)&to, sizeof to),
+                     sizeof payload);
+    close(from);
+}
+
 /* What offload makes of many segments, as long as loopback lets it be. */
 static void segments_of_64_kb_come_whole_in_either_mode(void **state) {
     struct capture_config config = config_of_lo();
-    struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_port = htons(4444), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    static char payload[65507];
-    int from = socket(AF_INET, SOCK_DGRAM, 0);
     (void)state;
 
     need_namespace();
@@ -145,17 +152,14 @@ static void segments_of_64_kb_come_whole_in_either_mode(void **state) {
         assert_int_equal(strstr(log_end(), "--immediate: every frame takes the room") != NULL,
                          mode);
         for (unsigned i = 0; i < 20; i++)
-            assert_int_equal(
-                sendto(from, payload, sizeof payload, 0, (struct sockaddr *)&to, sizeof to),
-                sizeof payload);
+            send_long_datagram();
         take_at_least(20);
         for (unsigned i = 0; i < 20; i++) {
-            assert_int_equal(taken.frames[i].caplen, 14 + 20 + 8 + sizeof payload);
+            assert_int_equal(taken.frames[i].caplen, 14 + 20 + 8 + LONG_BYTES);
             assert_int_equal(taken.frames[i].wirelen, taken.frames[i].caplen);
         }
         capture_close(capture);
     }
-    close(from);
 }
 
 /* Some kinds of device have no nanoseconds. */
@@ -220,6 +224,34 @@ static void filter_that_is_replaced_holds_for_what_comes_then(void **state) {
     send_datagram(4444);
     take_at_least(3);
     assert_int_equal(taken.frames[2].data[37], 4444 & 0xff);
+    capture_close(capture);
+}
+
+static void drops_of_the_kernel_are_counted_and_said_once_in_a_while(void **state) {
+    struct capture_config config = config_of_lo();
+    struct capture_stats stats;
+    char line[128];
+    (void)state;
+
+    need_namespace();
+    set_up("lo", true);
+    config.direction = CAPTURE_IN;
+    assert_int_equal(capture_open(&capture, &config), 0);
+    log_begin();
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned n = 0; n < 100; n++) /* 13 MB, into a buffer of 2 */
+            send_long_datagram();
+        capture_stats(capture, &stats);
+        if (i == 0)
+            snprintf(
+                line, sizeof line, "warning: the kernel dropped %llu frames of lo, %llu in all",
+                (unsigned long long)stats.kernel_drops, (unsigned long long)stats.kernel_drops);
+    }
+    assert_non_null(strstr(log_end(), line));
+    assert_ptr_equal(strchr(log_text, '\n'), strrchr(log_text, '\n'));
+    assert_in_range(stats.kernel_drops, 100, 400);
+    assert_int_equal(stats.interfaces[0].counters[FB_INTERFACE_KERNEL_DROPS], stats.kernel_drops);
+    assert_int_equal(stats.received, 400);
     capture_close(capture);
 }
 
@@ -517,6 +549,7 @@ int main(void) {
         cmocka_unit_test(stamps_in_microseconds_count_as_such),
         cmocka_unit_test(any_names_the_interface_of_each_frame),
         cmocka_unit_test(filter_that_is_replaced_holds_for_what_comes_then),
+        cmocka_unit_test(drops_of_the_kernel_are_counted_and_said_once_in_a_while),
         cmocka_unit_test(interface_that_goes_down_is_waited_for),
         cmocka_unit_test(interface_that_is_gone_ends_and_the_others_go_on),
         cmocka_unit_test(last_interface_that_is_gone_ends_the_capture),
