@@ -90,6 +90,7 @@ static void follow_the_plan_and_back(void *arg) {
     fb_ctl_set_ring_numa_node(&ctl, 2, node->number);
     EXPECT(claim(2)[0] == '\0' && runs_on(&node->cpus));
     EXPECT(said().cpu == (int)first_of(&node->cpus) && said().numa_node == node->number);
+    EXPECT(claim(2)[0] == '\0' && runs_on(&node->cpus));
     /* The next dispatcher of the name plans nothing. */
     EXPECT(claim(3)[0] == '\0' && runs_on(&place.before));
 }
@@ -128,6 +129,7 @@ static void find_nonsense(void *arg) {
         const char *text = claim(0);
         EXPECT(lines_of(text) == 1 && strstr(text, "warning: worker 0 is to run on") != NULL);
         EXPECT(runs_on(&place.before));
+        EXPECT(claim(0)[0] == '\0'); /* of the same plan it is said once */
     }
     fb_ctl_set_numa_node(&ctl, 0, INT32_MIN);
     EXPECT(claim(0)[0] == '\0' && runs_on(&place.before));

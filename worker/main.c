@@ -336,10 +336,26 @@ static int serve(struct options *o, const struct fb_ctl_handle *ctl, struct fb_c
     }
 }
 
+/*
+ * Goes to the node planned for its number, if a dispatcher is there already:
+ * before the inspector takes memory. False after one logged line.
+ */
+static bool place_early(struct options *o) {
+    struct fb_ctl_handle ctl;
+    if (o->worker == ANY_WORKER || o->check)
+        return true;
+    enum fb_join joined = fb_ctl_join(&ctl, o->name);
+    if (joined != FB_JOINED)
+        return joined == FB_NOT_YET;
+    place_planned(&o->place, ctl.ctl, o->worker);
+    fb_ctl_leave(&ctl);
+    return true;
+}
+
 static int work(struct options *o) {
     void *inspector;
     size_t flow_bytes = 0;
-    if (place_begin(&o->place) != 0)
+    if (place_begin(&o->place) != 0 || !place_early(o))
         return EXIT_FAILED;
     /* Before the claim: a number that is claimed has packets waiting. */
     int error = o->ops->open(o->inspector_args, &inspector, &flow_bytes);

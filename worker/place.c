@@ -31,6 +31,7 @@ static void refuse_node(const struct place *place, int error) {
 }
 
 int place_begin(struct place *place) {
+    place->planned = -1;
     (void)fb_cpus_allowed(&place->before);
     (void)fb_topology_read(&place->topology); /* it has no node if that fails */
     int error = place->cpus_given ? fb_cpus_obey("--cpu", &place->cpus) : 0;
@@ -42,17 +43,19 @@ int place_begin(struct place *place) {
     return error;
 }
 
-static void follow(struct place *place, unsigned worker, int planned) {
+void place_planned(struct place *place, const struct fb_ctl *ctl, unsigned worker) {
+    int planned = fb_ctl_numa_node(ctl, worker);
+    if (planned < 0)
+        planned = -1;
+    if (place->node != PLACE_PLAN || place->cpus_given || planned == place->planned)
+        return;
+    place->planned = planned;
     if (planned < 0) {
-        if (place->moved) {
-            (void)fb_cpus_run_on(&place->before);
-            (void)fb_numa_prefer(-1);
-        }
-        place->moved = false;
+        (void)fb_cpus_run_on(&place->before);
+        (void)fb_numa_prefer(-1);
         return;
     }
     int error = go_to(place, planned);
-    place->moved = true;
     if (error == -ENODEV)
         fb_warning("worker %u is to run on NUMA node %d, which has no processor that it may use: "
                    "it runs where it was started; --numa-node off says so",
@@ -65,8 +68,7 @@ static void follow(struct place *place, unsigned worker, int planned) {
 
 void place_claimed(struct place *place, const struct fb_ctl *ctl, unsigned worker,
                    struct fb_up *up) {
-    if (place->node == PLACE_PLAN && !place->cpus_given)
-        follow(place, worker, fb_ctl_numa_node(ctl, worker));
+    place_planned(place, ctl, worker);
     cpu_set_t cpus;
     if (fb_cpus_allowed(&cpus) != 0)
         return;

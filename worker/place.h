@@ -24,7 +24,7 @@ struct place {
     int node;       /* PLACE_PLAN, PLACE_OFF, or the number of one */
 
     cpu_set_t before; /* what the process was started with */
-    bool moved;       /* by a plan: to be undone where the next claim has none */
+    int planned;      /* the node whose plan it followed last, or -1: none, or undone */
     struct fb_topology topology;
 };
 
@@ -34,6 +34,13 @@ struct place {
  * is not to be had.
  */
 int place_begin(struct place *place);
+
+/*
+ * Follows the plan for a number that is about to be claimed: what is allocated
+ * from now on, by an inspector say, is on its node. A plan that cannot be
+ * followed is one warning. Nothing if the command line said where to be.
+ */
+void place_planned(struct place *place, const struct fb_ctl *ctl, unsigned worker);
 
 /*
  * Follows the plan for the number just claimed, says in the up side where the
