@@ -4,11 +4,11 @@
 #include <stddef.h>
 #include <string.h>
 
-/* A load in the upper 32 bits, ties by the share in the lower, each capped at what fits. */
+/* A load in the upper 31 bits below the highest, which is not the policies', and ties by the share
+ * in the lower 32, each capped at what fits. */
 static uint64_t with_share(double load, double share) {
-    const double most = UINT32_MAX;
-    uint64_t high = load < most ? (uint64_t)load : UINT32_MAX;
-    uint64_t low = share < most ? (uint64_t)share : UINT32_MAX;
+    uint64_t high = load < INT32_MAX ? (uint64_t)load : INT32_MAX;
+    uint64_t low = share < UINT32_MAX ? (uint64_t)share : UINT32_MAX;
     return high << 32 | low;
 }
 
@@ -20,7 +20,7 @@ static uint64_t backlog_share(const struct policy_facts *facts) {
     return with_share((double)facts->waiting, facts->share);
 }
 
-/* In steps of 64 ns: 2^32 of them are four minutes of work in a ring. */
+/* In steps of 64 ns: 2^31 of them are two minutes of work in a ring. */
 static uint64_t cost(const struct policy_facts *facts) {
     return with_share((double)facts->waiting * facts->ns_per_packet / 64, facts->share);
 }

@@ -69,6 +69,20 @@ static void no_share_outweighs_a_packet_that_waits(void **state) {
     assert_true(load("backlog-share", (1u << 24) - 1, 1e30) < load("backlog-share", 1u << 24, 0));
 }
 
+/* The highest bit belongs to balance.c, which puts the workers over their share behind it. */
+static void more_work_is_never_less_load(void **state) {
+    (void)state;
+    const struct policy *cost = policy_find("cost");
+    struct policy_facts facts = {.waiting = 10000, .share = 1e30};
+    uint64_t before = 0;
+    for (facts.ns_per_packet = 1; facts.ns_per_packet < 1e12; facts.ns_per_packet *= 2) {
+        uint64_t load = cost->load(&facts);
+        assert_true(load >= before);
+        assert_int_equal(load >> 63, 0);
+        before = load;
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_policy_that_is_not_there_is_not_found),
@@ -78,6 +92,7 @@ int main(void) {
         cmocka_unit_test(backlog_looks_at_what_waits_and_nothing_else),
         cmocka_unit_test(backlog_share_breaks_ties_by_the_share),
         cmocka_unit_test(no_share_outweighs_a_packet_that_waits),
+        cmocka_unit_test(more_work_is_never_less_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
