@@ -67,7 +67,7 @@ struct capture_config {
 
     /* Interfaces only. */
     bool promiscuous;
-    int buffer_kib;          /* kernel buffer, 0: libpcap's default, or enough for immediate */
+    int buffer_kib;          /* kernel buffer of each interface, 0: 32 MB */
     bool immediate;          /* each frame at once, not by blocks */
     const char *tstamp_type; /* as pcap-tstamp(7) names them; NULL: what the interface does */
     enum capture_direction direction;

@@ -15,12 +15,20 @@
 #define BLOCK_TIMEOUT_MS 1 /* how long the kernel holds frames back to fill a block */
 
 /*
- * With --immediate the kernel's buffer consists of slots that take the longest
- * frame that may come: 64 KB with its headers where segments are joined before
- * capture. libpcap's default of 2 MB would be 30 of them; this is 500.
+ * The kernel's buffer where -B is not given. libpcap's default of 2 MB is a handful
+ * of blocks, which a dispatcher that has lost its core for 10 ms finds full.
+ */
+#define BUFFER_KIB (32 << 10)
+
+/*
+ * With --immediate that buffer consists of slots that take the longest frame that
+ * may come: 64 KB with its headers where segments are joined before capture.
  */
 #define IMMEDIATE_SNAPLEN (65536 + 256)
-#define IMMEDIATE_BUFFER_KIB (32 << 10)
+
+static int buffer_kib(const struct capture_config *config) {
+    return config->buffer_kib > 0 ? config->buffer_kib : BUFFER_KIB;
+}
 
 /* What --merge-window may hold of each interface: 10 ms of 3 million frames or of 13 Gbit a second.
  * Memory is touched only as far as it is needed. */
@@ -79,18 +87,16 @@ static void log_activate_error(const struct capture_config *config, const char *
 
 /* Options that libpcap takes before activation; none of them can fail on a fresh handle. */
 static void configure(const struct capture_config *config, pcap_t *pcap, const char *name) {
-    int snaplen = config->snaplen, buffer_kib = config->buffer_kib;
+    int snaplen = config->snaplen, kib = buffer_kib(config);
 
     if (config->immediate) {
         snaplen = snaplen == (int)CAPTURE_FRAME_MAX ? IMMEDIATE_SNAPLEN : snaplen;
-        buffer_kib = buffer_kib == 0 ? IMMEDIATE_BUFFER_KIB : buffer_kib;
         pcap_set_immediate_mode(pcap, 1);
     }
     pcap_set_snaplen(pcap, snaplen);
     pcap_set_promisc(pcap, config->promiscuous && strcmp(name, "any") != 0);
     pcap_set_timeout(pcap, BLOCK_TIMEOUT_MS);
-    if (buffer_kib > 0)
-        pcap_set_buffer_size(pcap, buffer_kib > INT32_MAX / 1024 ? INT32_MAX : buffer_kib * 1024);
+    pcap_set_buffer_size(pcap, kib > INT32_MAX / 1024 ? INT32_MAX : kib * 1024);
     pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO);
     if (config->fanout.wanted)
         pcap_set_protocol_linux(pcap, FANOUT_PROTOCOL_NONE);
@@ -268,16 +274,16 @@ static int check_memory(const struct capture_config *config) {
         sscanf(line, "MemAvailable: %llu kB", &available);
     if (file != NULL)
         fclose(file);
-    wanted = (unsigned long long)config->buffer_kib * config->interface_count;
+    wanted = (unsigned long long)buffer_kib(config) * config->interface_count;
     if (wanted <= available)
         return 0;
     fb_error("-B %d for %u interfaces is %llu MB, and %llu MB of memory are available: give less",
-             config->buffer_kib, config->interface_count, wanted >> 10, available >> 10);
+             buffer_kib(config), config->interface_count, wanted >> 10, available >> 10);
     return -ENOMEM;
 }
 
 static void say_immediate(const struct capture_config *config) {
-    int kib = config->buffer_kib > 0 ? config->buffer_kib : IMMEDIATE_BUFFER_KIB;
+    int kib = buffer_kib(config);
 
     if (config->immediate && config->snaplen == (int)CAPTURE_FRAME_MAX)
         fb_warning("--immediate: every frame takes the room of the longest, up to 64 KB: a buffer "

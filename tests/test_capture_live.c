@@ -236,6 +236,7 @@ static void drops_of_the_kernel_are_counted_and_said_once_in_a_while(void **stat
     need_namespace();
     set_up("lo", true);
     config.direction = CAPTURE_IN;
+    config.buffer_kib = 2048;
     assert_int_equal(capture_open(&capture, &config), 0);
     log_begin();
     for (unsigned i = 0; i < 2; i++) {
