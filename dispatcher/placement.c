@@ -8,6 +8,9 @@
 
 #include "flow_balancer/log.h"
 
+/* virtio and USB stand between an interface and its PCI device: one and up to six levels. */
+#define DEVICES_UP "/../../../../../.."
+
 /* Digits only: strtol would take white space and a sign. Returns -1 if there is no such number. */
 static int take_node(const char **text) {
     if (**text < '0' || **text > '9')
@@ -138,15 +141,25 @@ void placement_plan(struct placement *placement, const struct fb_topology *topol
     }
 }
 
-int placement_interface_node(const char *net, const char *interface) {
+/* What stands in device/numa_node, or `up` folders above that; false if there is no such file. */
+static bool read_node(const char *net, const char *interface, unsigned up, int *node) {
     char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s/%s/device/numa_node", net, interface);
+    int n = snprintf(path, sizeof path, "%s/%s/device%.*s/numa_node", net, interface, (int)up * 3,
+                     DEVICES_UP);
     FILE *file = n < 0 || n >= (int)sizeof path ? NULL : fopen(path, "re");
-    int node = -1;
     if (file == NULL)
-        return -1;
-    if (fscanf(file, "%d", &node) != 1 || node < 0 || node >= FB_NODE_NUMBERS)
-        node = -1;
+        return false;
+    if (fscanf(file, "%d", node) != 1 || *node < 0 || *node >= FB_NODE_NUMBERS)
+        *node = -1;
     fclose(file);
+    return true;
+}
+
+int placement_interface_node(const char *net, const char *interface) {
+    int node = -1;
+    for (unsigned up = 0; up <= strlen(DEVICES_UP) / 3; up++) {
+        if (read_node(net, interface, up, &node))
+            break;
+    }
     return node;
 }

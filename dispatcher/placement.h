@@ -51,8 +51,9 @@ void placement_plan(struct placement *placement, const struct fb_topology *topol
                     const struct placement_wish *wish, int home, unsigned workers);
 
 /*
- * The node of a network interface as its driver says, or -1 if it does not:
- * veth, lo, any. net: the folder of interfaces, /sys/class/net but in tests.
+ * The node of a network interface as the kernel says of its device, or of the
+ * nearest one above it that has a node (virtio's own has none). -1 if there is
+ * none: veth, lo, any. net: the folder of interfaces, /sys/class/net but in tests.
  */
 int placement_interface_node(const char *net, const char *interface);
 

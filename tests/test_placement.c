@@ -229,6 +229,37 @@ static void an_interface_has_the_node_of_its_driver_or_none(void **state) {
         assert_int_equal(nodes[i], all[i].node);
 }
 
+/* As with virtio: what device leads to has no node, the PCI device above it has. */
+static void an_interface_has_the_node_of_a_device_above_its_own(void **state) {
+    (void)state;
+    char net[] = "/tmp/test_placement.XXXXXX", path[256];
+    static const char *const folders[] = {"pci", "pci/virtio0", "eth0"};
+    assert_non_null(mkdtemp(net));
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        snprintf(path, sizeof path, "%s/%s", net, folders[i]);
+        assert_int_equal(mkdir(path, 0700), 0);
+    }
+    snprintf(path, sizeof path, "%s/eth0/device", net);
+    assert_int_equal(symlink("../pci/virtio0", path), 0);
+    int without = placement_interface_node(net, "eth0");
+    snprintf(path, sizeof path, "%s/pci/numa_node", net);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    fputs("1\n", file);
+    fclose(file);
+    int node = placement_interface_node(net, "eth0");
+    assert_int_equal(unlink(path), 0);
+    snprintf(path, sizeof path, "%s/eth0/device", net);
+    assert_int_equal(unlink(path), 0);
+    for (size_t i = sizeof folders / sizeof *folders; i > 0; i--) {
+        snprintf(path, sizeof path, "%s/%s", net, folders[i - 1]);
+        assert_int_equal(rmdir(path), 0);
+    }
+    assert_int_equal(rmdir(net), 0);
+    assert_int_equal(without, -1);
+    assert_int_equal(node, 1);
+}
+
 int main(void) {
     fb_log_init("test_placement", FB_LOG_ERROR);
     const struct CMUnitTest tests[] = {
@@ -245,6 +276,7 @@ int main(void) {
         cmocka_unit_test_setup(a_node_that_is_not_there_is_found, no_node),
         cmocka_unit_test_setup(what_is_no_mode_and_no_list_is_refused, no_node),
         cmocka_unit_test_setup(an_interface_has_the_node_of_its_driver_or_none, no_node),
+        cmocka_unit_test_setup(an_interface_has_the_node_of_a_device_above_its_own, no_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
