@@ -94,8 +94,11 @@ static void go_home(struct run *run, const struct fb_topology *topology) {
     int error = fb_numa_prefer(plan->home);
     if (error == 0 && !run->options->cpu_given)
         error = fb_cpus_run_on(&fb_topology_find(topology, plan->home)->cpus);
-    if (error == 0)
+    if (error == 0) {
+        /* It has been touched: where huge pages are always on, 2 MB of it at once. */
+        (void)fb_numa_bring(run, sizeof *run, plan->home);
         return;
+    }
     fb_warning("nothing is placed on NUMA nodes: the kernel or the container forbids it: %s: give "
                "CAP_SYS_NICE, or say so with --numa off",
                strerror(-error));

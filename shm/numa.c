@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "flow_balancer/cpus.h"
 
@@ -80,15 +81,25 @@ int fb_numa_prefer(int node) {
     return error;
 }
 
-int fb_numa_prefer_for(void *base, size_t size, int node) {
-    if (node < 0)
-        return 0;
+static int bind_to(void *base, size_t size, int node, unsigned flags) {
     struct bitmask *mask = mask_of(node);
     if (mask == NULL)
         return -EINVAL;
-    int error = mbind(base, size, MPOL_PREFERRED, mask->maskp, mask->size + 1, 0) == 0 ? 0 : -errno;
+    int error =
+        mbind(base, size, MPOL_PREFERRED, mask->maskp, mask->size + 1, flags) == 0 ? 0 : -errno;
     numa_bitmask_free(mask);
     return error;
+}
+
+int fb_numa_prefer_for(void *base, size_t size, int node) {
+    return node < 0 ? 0 : bind_to(base, size, node, 0);
+}
+
+int fb_numa_bring(void *base, size_t size, int node) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = (uintptr_t)base & ~(page - 1);
+    uintptr_t end = ((uintptr_t)base + size + page - 1) & ~(page - 1);
+    return bind_to((void *)begin, end - begin, node, MPOL_MF_MOVE);
 }
 
 int fb_numa_where(const void *base, size_t size, int wanted, double *elsewhere) {
@@ -127,6 +138,11 @@ int fb_numa_prefer(int node) {
 int fb_numa_prefer_for(void *base, size_t size, int node) {
     (void)base, (void)size;
     return node < 0 ? 0 : -ENOSYS;
+}
+
+int fb_numa_bring(void *base, size_t size, int node) {
+    (void)base, (void)size, (void)node;
+    return -ENOSYS;
 }
 
 int fb_numa_where(const void *base, size_t size, int wanted, double *elsewhere) {

@@ -35,6 +35,7 @@ static void without_nodes_there_is_nothing_to_find(void **state) {
     assert_int_equal(none.count, 0);
     assert_int_equal(fb_numa_prefer(0), -ENOSYS);
     assert_int_equal(fb_numa_prefer(-1), 0);
+    assert_int_equal(fb_numa_bring(&none, sizeof none, 0), -ENOSYS);
     assert_int_equal(fb_numa_where(&none, sizeof none, 0, &elsewhere), -1);
 }
 
@@ -101,11 +102,37 @@ static void memory_comes_from_the_node_that_is_preferred_and_is_found_there(void
     in_child(take_memory, NULL);
 }
 
+/* From each node to each: what was touched before goes along. */
+static void move_memory(void *arg) {
+    (void)arg;
+    char *base = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    EXPECT(base != MAP_FAILED);
+    memset(base, 1, BYTES);
+    char *middle = base + BYTES / 4 + 8; /* of no page */
+    for (unsigned i = 0; i < 2 * topology.count; i++) {
+        const struct fb_node *node = &topology.nodes[i % topology.count];
+        if (!node->memory)
+            continue;
+        EXPECT(fb_numa_bring(middle, BYTES / 2, node->number) == 0);
+        double elsewhere;
+        EXPECT(fb_numa_where(middle, BYTES / 2, node->number, &elsewhere) == node->number);
+        EXPECT(elsewhere == 0);
+    }
+}
+
+static void memory_touched_before_is_brought_along(void **state) {
+    (void)state;
+    need_nodes();
+    in_child(move_memory, NULL);
+}
+
 static void ask_for_what_is_not_there(void *arg) {
     (void)arg;
     void *base = map();
     EXPECT(fb_numa_prefer(FB_NODE_NUMBERS - 1) < 0);
     EXPECT(fb_numa_prefer_for(base, BYTES, FB_NODE_NUMBERS - 1) < 0);
+    EXPECT(fb_numa_bring(base, BYTES, FB_NODE_NUMBERS - 1) < 0);
+    EXPECT(fb_numa_bring(base, BYTES, -1) < 0);
     memset(base, 1, BYTES);
     double elsewhere;
     EXPECT(fb_topology_find(&topology, fb_numa_where(base, BYTES, 0, &elsewhere)) != NULL);
@@ -145,6 +172,7 @@ int main(void) {
         cmocka_unit_test(without_nodes_there_is_nothing_to_find),
         cmocka_unit_test(each_allowed_processor_is_on_one_node),
         cmocka_unit_test(memory_comes_from_the_node_that_is_preferred_and_is_found_there),
+        cmocka_unit_test(memory_touched_before_is_brought_along),
         cmocka_unit_test(a_node_that_is_not_there_is_refused_and_memory_is_had_all_the_same),
         cmocka_unit_test(processors_that_are_not_allowed_are_left_out),
     };

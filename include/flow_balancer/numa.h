@@ -61,6 +61,14 @@ int fb_numa_prefer(int node);
 int fb_numa_prefer_for(void *base, size_t size, int node);
 
 /*
+ * The same for memory that is partly there already: what of it no other process
+ * maps is moved. Whole pages, so what stands beside it on the first and the last
+ * may come along. Takes tens of milliseconds on a busy machine: only where
+ * nothing waits. Returns 0 or -errno, no log.
+ */
+int fb_numa_bring(void *base, size_t size, int node);
+
+/*
  * Asks the kernel where the pages of a populated mapping lie, at up to 64
  * places. Returns the node of most of them, or -1 if it does not say;
  * *elsewhere is the part, from 0 to 1, that is not on `wanted`. System calls:
