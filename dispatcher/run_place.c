@@ -151,7 +151,7 @@ void run_place_workers(struct run *run) {
 /* Regions that were to lie on one node. */
 struct tally {
     unsigned rings; /* not there, or not whole */
-    bool table;     /* the same of the flow table */
+    bool table;     /* the same of the flow table and the fragments' */
     uint64_t huge;  /* huge pages, of hugetlbfs, that lie elsewhere */
 };
 
@@ -232,6 +232,8 @@ void run_place_check(struct run *run) {
     struct tally *home = plan->home < 0 ? &none : &tallies[plan->home];
     ctl->flow_table_numa_node = look(home, &run->flows.region, plan->home, &missed);
     home->table = missed;
+    (void)look(home, &run->fragments.region, plan->home, &missed);
+    home->table |= missed;
     for (int node = 0; node < FB_NODE_NUMBERS; node++) {
         if (tallies[node].rings != 0 || tallies[node].table)
             warn(node, &tallies[node]);
