@@ -152,6 +152,8 @@ static void find_the_ring_elsewhere(void *arg) {
     fb_ctl_set_ring_numa_node(&ctl, 1, number + 1);
     const char *text = claim(1);
     EXPECT(lines_of(text) == 1 && strstr(text, "its ring lies on node") != NULL);
+    fb_ctl_set_numa_node(&ctl, 1, number);
+    EXPECT(claim(1)[0] == '\0'); /* as planned: that the ring is not is the dispatcher's to say */
 }
 
 static void a_ring_on_another_node_is_one_warning(void **state) {

@@ -76,7 +76,9 @@ void place_claimed(struct place *place, const struct fb_ctl *ctl, unsigned worke
     int ring = fb_ctl_ring_numa_node(ctl, worker);
     fb_up_set_cpu(up, fb_cpus_single(&cpus));
     fb_up_set_numa_node(up, own);
-    if (own >= 0 && fb_topology_find(&place->topology, ring) != NULL && own != ring)
+    /* Of a ring that found no room where both were to be the dispatcher has warned. */
+    bool as_planned = own == fb_ctl_numa_node(ctl, worker);
+    if (own >= 0 && !as_planned && fb_topology_find(&place->topology, ring) != NULL && own != ring)
         fb_warning("worker %u runs on NUMA node %d, its ring lies on node %d: leave --cpu and "
                    "--numa-node out, or give the dispatcher --numa LIST",
                    worker, own, ring);

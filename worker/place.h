@@ -44,8 +44,9 @@ void place_planned(struct place *place, const struct fb_ctl *ctl, unsigned worke
 
 /*
  * Follows the plan for the number just claimed, says in the up side where the
- * process is, and warns if its ring lies on another node. Where the plan
- * cannot be followed, one warning is logged and the worker goes on.
+ * process is, and warns if it is not as planned and its ring lies on another
+ * node. Where the plan cannot be followed, one warning is logged and the worker
+ * goes on.
  */
 void place_claimed(struct place *place, const struct fb_ctl *ctl, unsigned worker,
                    struct fb_up *up);
