@@ -46,7 +46,7 @@ FAULT_WORKER := $(BUILD)/flow-worker-fault
 FAULT_OBJ    := $(call obj,$(wildcard tests/fault_*.c))
 
 .DEFAULT_GOAL := help
-.PHONY: help build tests check check-proc check-san check-race soak soak-live model fuzz mutants bench bench-10m lint format coverage install clean race-tests fuzz-targets
+.PHONY: help build tests check check-proc check-san check-race check-numa soak soak-live model fuzz mutants bench bench-10m lint format coverage install clean race-tests fuzz-targets
 .SECONDARY:
 
 help:
@@ -57,6 +57,7 @@ help:
 	@echo '  check-proc  tests with real processes, signals and kill -9; the captures where they are'
 	@echo '  check-san   unit tests under AddressSanitizer and UndefinedBehaviorSanitizer (clang)'
 	@echo '  check-race  ring and both sides under ThreadSanitizer (clang)'
+	@echo '  check-numa  placement in a guest of two NUMA nodes (qemu, without KVM; skips where it cannot be had)'
 	@echo '  soak        kills, stops, restarts and nonsense at random, seed after seed, for SOAK_MINUTES=10'
 	@echo '  soak-live   a live run at 80 % of what the machine sustains, workers restarted, for SOAK_MINUTES=20 (root, tcpreplay)'
 	@echo '  model       models of the protocol, searched by spin; broken variants must be refuted'
@@ -134,6 +135,9 @@ check-race:
 race-tests: $(RACE_TESTS) $(MUTANT)/race_ring
 	@scripts/run-tests $(RACE_TESTS)
 	@tests/race_mutant $(MUTANT)/race_ring
+
+check-numa: build $(BUILD)/tests/test_numa
+	@FB_BUILD=$(abspath $(BUILD)) tests/numa/run
 
 # What is searched, and what has to be refuted, stands in tests/model/run.
 model:
