@@ -9,6 +9,7 @@
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -62,6 +63,7 @@ enum cell {
 struct program {
     struct sock_filter code[PROGRAM_MOST];
     unsigned short count;
+    uint32_t seed;
 };
 
 static void put(struct program *p, unsigned code, uint32_t k) {
@@ -134,6 +136,7 @@ static void put_address(struct program *p, uint32_t at, unsigned words) {
         put(p, BPF_LDX | BPF_MEM, FOLD);
         put(p, BPF_ALU | BPF_XOR | BPF_X, 0);
     }
+    put(p, BPF_ALU | BPF_ADD | BPF_K, p->seed);
     put_multiply(p, SCATTER);
     put_shift_xor(p, 15);
 }
@@ -242,8 +245,24 @@ static void put_mac_pair(struct program *p) {
     put(p, BPF_RET | BPF_K, 0);
 }
 
+/*
+ * Nobody outside is to know which addresses go to one member. The members must
+ * agree, and one that comes back is to find its flows again: the number that the
+ * kernel gave this boot is the same for all of them. (0 where /proc does not say.)
+ */
+static uint32_t read_seed(void) {
+    unsigned seed = 0;
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%8x", &seed) != 1)
+        seed = 0;
+    fclose(file);
+    return seed;
+}
+
 static void make_program(struct program *p) {
-    *p = (struct program){.count = 0};
+    *p = (struct program){.seed = read_seed()};
     put_begin(p);
     for (unsigned i = 0; i < TAGS_MOST; i++)
         put_tag(p);

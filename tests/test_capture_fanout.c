@@ -224,12 +224,13 @@ static void even_numbers(uint32_t n, uint32_t *from, uint32_t *to) {
 #define PAIRS 400u
 
 /* Among the count members that there are. */
+/* By a hash with a seed of this boot: the bounds are five times its spread. */
 static void expect_spread(const char *what, unsigned count) {
     for (unsigned k = 0; k < MEMBERS_MOST; k++) {
         unsigned got = 0;
         for (unsigned i = 0; i < sent; i++)
             got += taken_by[i] >> k & 1;
-        if (members[k] != NULL && (got < sent / count * 7 / 10 || got > sent / count * 13 / 10))
+        if (members[k] != NULL && (got < sent / count / 2 || got > sent / count * 3 / 2))
             fail_msg("%s: member %u, one of %u, got %u of %u", what, k, count, got, sent);
     }
 }
@@ -320,10 +321,8 @@ static double moved_when_one_leaves(unsigned leaver) {
     return (double)moved / (stayed + moved);
 }
 
-/*
- * The README says what moves. The kernel, the program and the addresses are
- * always the same, and so is the outcome.
- */
+/* The README says what moves. The outcome is that of a hash whose seed each boot chooses: bounds
+ * are five times its spread. */
 static void any_number_of_members_shares_fairly_and_some_move_when_one_leaves(void **state) {
     static const double shares[] = {[2] = 0, [3] = 1.0 / 2, [4] = 2.0 / 3};
     static const unsigned leavers[] = {[2] = 3, [3] = 0, [4] = 1};
@@ -332,7 +331,7 @@ static void any_number_of_members_shares_fairly_and_some_move_when_one_leaves(vo
     for (unsigned count = MEMBERS_MOST; count >= 2; count--) {
         expect_all_kinds_spread(count);
         double share = moved_when_one_leaves(leavers[count]);
-        if (share < shares[count] - 0.1 || share > shares[count] + 0.1)
+        if (share < shares[count] - 0.2 || share > shares[count] + 0.2)
             fail_msg("one of %u leaves: %.3f of the others' moves, not %.3f", count, share,
                      shares[count]);
     }
