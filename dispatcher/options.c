@@ -410,6 +410,9 @@ static bool check_together(struct options *o) {
 static void print_help(poptContext context) {
     poptSetOtherOptionHelp(context, "-r FILE... | -i IFACE... [OPTION...]");
     poptPrintHelp(context, stdout, 0);
+    puts(
+        "\nExit status: 0 read to the end or stopped in order; 1 failed, broke off, something was\n"
+        "abandoned or does not add up; 2 wrong usage.");
 }
 
 /* The command line and the file that it names. */

@@ -47,9 +47,12 @@ static const struct poptOption table[] = {
     {"max-share", '\0', TEXT, NULL, OPT_MAX_SHARE,
      "most of the new flows that one worker may get, as a part of 1 (default: no bound)", "F"},
     {"on-full", '\0', TEXT, NULL, OPT_ON_FULL,
-     "full ring: block (default for files) or drop (for interfaces)", "MODE"},
+     "what to do when a ring is full: block waits for room (default for files), drop drops the "
+     "packet (default for interfaces)",
+     "MODE"},
     {"bpf", '\0', TEXT, NULL, OPT_BPF, "take only frames that pass this pcap filter", "EXPR"},
-    {"report", '\0', TEXT, NULL, OPT_REPORT, "write the report as JSON", "FILE"},
+    {"report", '\0', TEXT, NULL, OPT_REPORT, "write the report as JSON; - is standard output",
+     "FILE"},
     {"timeout", '\0', TEXT, NULL, OPT_TIMEOUT,
      "flow timeouts; classes: all, tcp-opening (30), tcp-established (3600), tcp-closing (10), "
      "udp-oneway (30), udp-twoway (180), other (60)",
@@ -60,7 +63,10 @@ static const struct poptOption table[] = {
      "packet bytes per ring, rounded up to a power of two; auto (default): 16M, less where memory "
      "is short",
      "SIZE|auto"},
-    {"hugepages", '\0', TEXT, NULL, OPT_HUGEPAGES, "auto (default), require or never", "MODE"},
+    {"hugepages", '\0', TEXT, NULL, OPT_HUGEPAGES,
+     "for rings and flow table: auto takes the best there are (default), require fails without, "
+     "never takes none",
+     "MODE"},
     {"numa", '\0', TEXT, NULL, OPT_NUMA,
      "NUMA nodes of the workers, by number: auto (default: near the dispatcher first), off, or a "
      "list such as 0,0,1-3",
@@ -98,7 +104,8 @@ static const struct poptOption table[] = {
      "wait for the rings to drain at the end, and for the flows of a drained worker to end "
      "(default 30)",
      "S"},
-    {"preload", '\0', FLAG, NULL, OPT_PRELOAD, "load the files into memory first", NULL},
+    {"preload", '\0', FLAG, NULL, OPT_PRELOAD, "load the files into memory first, for measuring",
+     NULL},
     {"loop", '\0', TEXT, NULL, OPT_LOOP, "read all files N times (default 1)", "N"},
     {"speed", '\0', TEXT, NULL, OPT_SPEED,
      "pace by the time stamps: 1 as captured, 2 twice as fast; max (default)", "X|max"},

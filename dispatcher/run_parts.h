@@ -9,7 +9,10 @@
 #include "quarantine.h"
 #include "requests.h"
 
-/* Between run.c, which is a run from its first frame to its last, and run_setup.c. */
+/*
+ * Between run.c, which is a run from its first frame to its last, run_setup.c,
+ * which comes before it, and run_place.c, which puts it on its NUMA node.
+ */
 struct run {
     const struct options *options;
     struct fb_ctl_handle ctl;

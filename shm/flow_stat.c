@@ -35,7 +35,7 @@ struct options {
 enum option_code { OPT_NAME = 1, OPT_JSON, OPT_CONFIG, OPT_VERSION, OPT_COUNT };
 
 static const struct poptOption table[] = {
-    {"name", 'n', POPT_ARG_STRING, NULL, OPT_NAME, "instance (flow-balancer)", "NAME"},
+    {"name", 'n', POPT_ARG_STRING, NULL, OPT_NAME, "instance name (default flow-balancer)", "NAME"},
     {"json", '\0', POPT_ARG_NONE, NULL, OPT_JSON,
      "print the report as JSON, schema " FB_REPORT_SCHEMA, NULL},
     {"config", '\0', POPT_ARG_STRING, NULL, OPT_CONFIG,
