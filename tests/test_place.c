@@ -101,6 +101,30 @@ static void the_plan_of_the_number_is_followed_and_undone_where_there_is_none(vo
     in_child(follow_the_plan_and_back, NULL);
 }
 
+/* Of a node above all that the kernel has its processors are to be had, but no memory. */
+static void follow_plans_that_cannot_be(void *arg) {
+    (void)arg;
+    enum { NO_MEMORY = FB_NODE_NUMBERS - 1, NO_NODE = FB_NODE_NUMBERS - 2 };
+    static const int plans[] = {NO_NODE, NO_MEMORY};
+    shrink_first_node();
+    struct fb_topology *topology = &place.topology;
+    int number = topology->nodes[0].number;
+    topology->nodes[1] = (struct fb_node){.number = NO_MEMORY, .cpus = topology->nodes[0].cpus};
+    topology->count = 2;
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+        fb_ctl_set_numa_node(&ctl, 0, number);
+        EXPECT(claim(0)[0] == '\0' && runs_on(&topology->nodes[0].cpus));
+        fb_ctl_set_numa_node(&ctl, 0, plans[i]);
+        EXPECT(lines_of(claim(0)) == 1 && runs_on(&place.before));
+    }
+}
+
+static void a_plan_that_cannot_be_followed_leaves_nothing_of_the_one_before(void **state) {
+    (void)state;
+    need_nodes();
+    in_child(follow_plans_that_cannot_be, NULL);
+}
+
 static void overrule_the_plan(void *arg) {
     (void)arg;
     int number = place.topology.nodes[0].number;
@@ -213,6 +237,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(without_a_plan_nothing_changes, place_nothing),
         cmocka_unit_test_setup(the_plan_of_the_number_is_followed_and_undone_where_there_is_none,
+                               place_nothing),
+        cmocka_unit_test_setup(a_plan_that_cannot_be_followed_leaves_nothing_of_the_one_before,
                                place_nothing),
         cmocka_unit_test_setup(the_command_line_wins_over_the_plan, place_nothing),
         cmocka_unit_test_setup(a_node_that_is_not_there_is_one_warning_and_the_worker_goes_on,

@@ -43,19 +43,25 @@ int place_begin(struct place *place) {
     return error;
 }
 
+/* To where the process was started. */
+static void go_back(const struct place *place) {
+    (void)fb_cpus_run_on(&place->before);
+    (void)fb_numa_prefer(-1);
+}
+
 void place_planned(struct place *place, const struct fb_ctl *ctl, unsigned worker) {
     int planned = fb_ctl_numa_node(ctl, worker);
     if (planned < 0)
         planned = -1;
     if (place->node != PLACE_PLAN || place->cpus_given || planned == place->planned)
         return;
+    bool moved = place->planned >= 0;
     place->planned = planned;
-    if (planned < 0) {
-        (void)fb_cpus_run_on(&place->before);
-        (void)fb_numa_prefer(-1);
-        return;
-    }
-    int error = go_to(place, planned);
+    int error = planned < 0 ? 0 : go_to(place, planned);
+    /* A node that is not there has changed nothing; what forbids one half may have let the other
+     * be. */
+    if (planned < 0 || (error != 0 && (moved || error != -ENODEV)))
+        go_back(place);
     if (error == -ENODEV)
         fb_warning("worker %u is to run on NUMA node %d, which has no processor that it may use: "
                    "it runs where it was started; --numa-node off says so",
