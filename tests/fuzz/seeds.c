@@ -124,6 +124,10 @@ static void save_links(void) {
         {LINK_PPI, 22, {0, 0, 8, 0, 1, 0, 0, 0, MACS, 8, 0}},
         {LINK_ETHERNET, 22, {MACS, 0x88, 0x64, 0x11, 0, 0, 7, 0, 50, 0, 0x21}},
         {LINK_ETHERNET, 18, {MACS, 0x88, 0x47, 0, 1, 1, 64}},
+        {LINK_ETHERNET, 22, {MACS, 0x89, 0x09, 1, 1, 0, 1, 0, 7, 8, 0}}, /* security group tag */
+        {LINK_ETHERNET, 22, {MACS, 0x89, 0x3f, 0, 0, 0, 7, 0, 0, 8, 0}}, /* 802.1BR */
+        {LINK_ETHERNET, 20, {MACS, 0x89, 0x26, 0, 0, 0, 7, 8, 0}},       /* VN tag */
+        {LINK_RAW, 48, {0x60, [7] = 64, [40] = 4, 0, 0xc2, 4, 0, 1}},    /* jumbo payload option */
         {LINK_ETHERNET, 32, {MACS, 0x88, 0xe7, 0, 0, 0, 7, MACS, 8, 0}},
         {LINK_ETHERNET, 22, {MACS, 0x89, 0x4f, 0, 2, 1, 1, 0, 0, 7, 1}},
     };
