@@ -48,25 +48,26 @@ static bool read_flags(const struct capture_interface *interface, int *flags) {
     return true;
 }
 
+/* Of one that is being shut down the kernel says for some milliseconds that it has no link. */
 static void watch_state(struct capture_interface *interface) {
     enum fb_interface_state *state = &interface->stats.state;
     int flags;
 
     if (interface->index <= 0 || !read_flags(interface, &flags))
         return;
-    if ((flags & IFF_UP) != 0 && (flags & IFF_RUNNING) != 0) {
-        if (*state == FB_INTERFACE_IS_DOWN)
-            fb_info("interface %s is up again", interface->name);
-        *state = FB_INTERFACE_IS_UP;
-    } else if (*state == FB_INTERFACE_IS_UP) {
-        if ((flags & IFF_UP) == 0)
-            fb_warning("interface %s is down: it is waited for: `ip link set %s up`",
-                       interface->name, interface->name);
-        else
-            fb_warning("interface %s has no link: it is waited for: see to its cable or other end",
-                       interface->name);
-        *state = FB_INTERFACE_IS_DOWN;
+    bool up = (flags & IFF_UP) != 0, link = up && (flags & IFF_RUNNING) != 0;
+    if (link && *state == FB_INTERFACE_IS_DOWN) {
+        fb_info("interface %s is up again", interface->name);
+    } else if (!up && (*state == FB_INTERFACE_IS_UP || interface->said_no_link)) {
+        fb_warning("interface %s is down: it is waited for: `ip link set %s up`", interface->name,
+                   interface->name);
+    } else if (up && !link && *state == FB_INTERFACE_IS_UP) {
+        fb_warning("interface %s has no link: it is waited for: see to its cable or other end",
+                   interface->name);
+        interface->said_no_link = true;
     }
+    interface->said_no_link = interface->said_no_link && up && !link;
+    *state = link ? FB_INTERFACE_IS_UP : FB_INTERFACE_IS_DOWN;
 }
 
 static void say_drops(struct capture_interface *interface, uint64_t now_ns) {

@@ -15,6 +15,7 @@ struct capture_interface {
     struct pcap_stat last; /* what the counters said last: they are 32 bits wide and wrap */
     uint64_t said_ns;      /* when kernel drops were last spoken of; 0: never */
     uint64_t said_drops;   /* how many there were then */
+    bool said_no_link;     /* of what it lacks now: the mend is another one if it is down too */
 };
 
 /* Once its handle is active: finds the interface that it is bound to. */

@@ -128,15 +128,37 @@ static void an_interface_that_goes_down_goes_on_when_it_is_up(void **state) {
     struct process *run = process_start(t, RUN "-i lo -i tap0 --bpf udp");
     UNTIL(t, is_running(t) && interface_is(t, 1, "up"));
     set_up_interface("tap0", false);
-    UNTIL(t, interface_is(t, 1, "down"));
+    UNTIL(t, interface_is(t, 1, "down") &&
+                 has_said(t, run, "warning: interface tap0 is down: it is waited for"));
     set_up_interface("tap0", true);
     UNTIL(t, interface_is(t, 1, "up"));
     UNTIL(t, passes(t, 4444));
     process_signal(run, SIGTERM);
     process_expect(t, run, EXIT_DONE);
-    expect_said(t, run, "warning: interface tap0 is down: it is waited for");
     expect_said(t, run, "info: interface tap0 is up again");
     expect_ledger(report_of(t, "out.json"));
+    close(tap);
+}
+
+static void an_interface_without_link_that_is_shut_down_says_what_to_mend_each_time(void **state) {
+    struct test *t = *state;
+    need_namespace();
+    int tap = open_tap("tap3");
+    if (ioctl(tap, TUNSETCARRIER, &(int){1}) != 0) {
+        print_message("no tap device whose link can be lost (%s): skipped\n", strerror(errno));
+        skip();
+    }
+    struct process *run = process_start(t, RUN "-i tap3 --bpf udp");
+    UNTIL(t, is_running(t) && interface_is(t, 0, "up"));
+    assert_int_equal(ioctl(tap, TUNSETCARRIER, &(int){0}), 0);
+    UNTIL(t, has_said(t, run, "warning: interface tap3 has no link: it is waited for"));
+    set_up_interface("tap3", false);
+    UNTIL(t, has_said(t, run, "warning: interface tap3 is down: it is waited for"));
+    assert_int_equal(ioctl(tap, TUNSETCARRIER, &(int){1}), 0);
+    set_up_interface("tap3", true);
+    UNTIL(t, has_said(t, run, "info: interface tap3 is up again"));
+    process_signal(run, SIGTERM);
+    process_expect(t, run, EXIT_DONE);
     close(tap);
 }
 
@@ -286,6 +308,7 @@ static void flows_time_out_while_a_full_ring_is_waited_for(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(an_interface_that_goes_down_goes_on_when_it_is_up),
+        PROCESS_TEST(an_interface_without_link_that_is_shut_down_says_what_to_mend_each_time),
         PROCESS_TEST(an_interface_that_is_gone_is_status_1_once_the_run_ends),
         PROCESS_TEST(the_last_interface_that_is_gone_ends_the_run_in_order),
         PROCESS_TEST(a_signal_to_the_supervisor_or_the_dispatcher_reads_the_filter_again),
