@@ -32,7 +32,7 @@ static const struct {
 struct line {
     int senders[KINDS][2];
     uint16_t rounds;
-    json_int_t sent;
+    json_int_t sent, from_near;
 };
 
 /* Interfaces that put a tag beside the frame, as a card does, where a raw tag is within it. */
@@ -85,16 +85,18 @@ static void send_flow_part(struct line *line, size_t kind, uint32_t pair, unsign
     make_shot(&s, &d, orders[pair % 2][step / 2]);
     netns_send(line->senders[kind][step % 2], s.data, s.bytes);
     line->sent++;
+    line->from_near += step % 2 == 0;
 }
 
 /* One step of every flow after the other. The kernel's buffer holds a round, however long nobody
- * reads: it is 64 blocks, each closed a millisecond after its first frame, and sending takes less.
+ * reads: it is 128 blocks, each closed a millisecond after its first frame, and sending takes less.
  */
 static void send_steps(struct line *line, unsigned from, unsigned to) {
     for (unsigned step = from; step < to; step++)
         for (size_t kind = 0; kind < KINDS; kind++)
             for (uint32_t pair = 0; pair < PAIRS; pair++)
                 send_flow_part(line, kind, pair, step);
+    netns_need_whole_line(line->from_near, (json_int_t)netns_counts_of(FAR).rx_packets);
 }
 
 static void send_round(struct line *line) {

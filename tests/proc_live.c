@@ -55,15 +55,6 @@ static json_int_t arrived_at(const char *tap) {
     return (json_int_t)netns_counts_of(tap).rx_packets;
 }
 
-/* A busy kernel may lose frames between the ends of a line, which nobody can capture. Where frames
- * are known by their numbers, all must have arrived. */
-static void need_whole_line(json_int_t sent, json_int_t arrived) {
-    if (arrived < sent)
-        NETNS_SKIP("the kernel lost %d frames between sender and tap: nothing to be judged",
-                   (int)(sent - arrived));
-    assert_int_equal(arrived, sent);
-}
-
 /* Sends a capture as fast as it goes; returns how many frames arrived. */
 static json_int_t send_file(struct test *t, const char *file) {
     json_int_t before = arrived_at("tap");
@@ -76,7 +67,7 @@ static json_int_t send_file(struct test *t, const char *file) {
 /* The same; all that were sent arrived. */
 static json_int_t send_whole_file(struct test *t, const char *file) {
     json_int_t sent = netns_replayed(t, netns_replay(t, "sender", "--topspeed", file));
-    need_whole_line(sent, arrived_at("tap"));
+    netns_need_whole_line(sent, arrived_at("tap"));
     return sent;
 }
 
@@ -264,9 +255,11 @@ static void every_drop_is_in_its_own_line(void **state) {
                ALL_NEVER "-i tap -B 64 --ring-depth 64 --hang never");
     await_running(t);
     signal_workers(&live, SIGSTOP);
-    json_int_t sent = send_file(t, "t.pcap");
-    await_accounted(t, sent);
-    assert_true(number_at(t->report, "ledger.dropped.ring_full") > 0);
+    json_int_t sent = 0;
+    do { /* a dispatcher without a core may lose all of a burst but a few in the kernel */
+        sent += send_file(t, "t.pcap");
+        await_accounted(t, sent);
+    } while (number_at(t->report, "ledger.dropped.ring_full") == 0);
     process_signal(live.dispatcher, SIGSTOP);
     sent += send_file(t, "t.pcap");
     process_signal(live.dispatcher, SIGCONT);
@@ -442,7 +435,10 @@ static void a_worker_killed_in_mid_replay_costs_one_packet_twice_at_most(void **
     assert_int_equal(kill(killed, SIGKILL), 0);
     UNTIL(t, is_back(t, 1, killed));
     json_int_t sent = netns_replayed(t, replay);
-    need_whole_line(sent, arrived_at("tap"));
+    netns_need_whole_line(sent, arrived_at("tap"));
+    await_accounted(t, sent);
+    if (number_at(t->report, "capture.kernel_drops") != 0)
+        NETNS_SKIP("the dispatcher had no core for as long as the kernel's buffer lasts");
     UNTIL(t, inspected(t) >= sent);
     stop(t, run, EXIT_DONE);
     const json_t *report = report_of(t, "out.json");
@@ -547,7 +543,7 @@ static void two_lines_are_one_traffic(void **state) {
     start_live(t, &live, WORKERS, "record:rec", ALL_NEVER "-i tap -i tap2 -B 65536");
     await_running(t);
     json_int_t sent = send_on_both(t, "sender", "sender2");
-    need_whole_line(sent, arrived_at("tap") + arrived_at("tap2"));
+    netns_need_whole_line(sent, arrived_at("tap") + arrived_at("tap2"));
     await_accounted(t, sent);
     expect_none_lost(end_live(t, &live), sent);
     assert_int_equal(arrived_at("tap"), sent / 2);

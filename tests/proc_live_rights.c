@@ -61,6 +61,7 @@ static void the_capability_that_it_names_is_enough(void **state) {
                  strcmp(text_at(t->report, "dispatcher.state"), "running") == 0);
     t->enter = NULL;
     json_int_t sent = netns_replayed(t, netns_replay(t, "sender", "--topspeed", "t.pcap"));
+    netns_need_whole_line(sent, (json_int_t)netns_counts_of("tap").rx_packets);
     t->enter = become_nobody;
     UNTIL(t, inspected(t) >= sent);
     stop(t, dispatcher, EXIT_DONE);
