@@ -137,9 +137,9 @@ void capture_wait(struct capture *capture, unsigned timeout_us);
 
 /*
  * Fills *stats. To be called several times a second when capturing live: it also
- * looks whether interfaces are up, and logs a line when one goes down or comes up
- * again and, every ten seconds at most, when the kernel dropped frames of it. (The
- * kernel's counters are 32 bits wide: in 100 seconds they may wrap.)
+ * looks whether interfaces are there and up, and logs a line when one goes down or
+ * comes up again and, every ten seconds at most, when the kernel dropped frames of
+ * it. (The kernel's counters are 32 bits wide: in 100 seconds they may wrap.)
  */
 void capture_stats(struct capture *capture, struct capture_stats *stats);
 

@@ -2,6 +2,7 @@
 #include "dispatcher/capture_interface.h"
 #include "flow_balancer/log.h"
 
+#include <errno.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <string.h>
@@ -36,13 +37,15 @@ void capture_interface_count(struct capture_interface *interface) {
 /*
  * Its flags, by number: it may have been renamed. Asked on its own socket, whose
  * network namespace is the right one. Returns false if the kernel does not say:
- * then it is gone, and reading from it will tell.
+ * mostly it is gone then.
  */
-static bool read_flags(const struct capture_interface *interface, int *flags) {
+static bool read_flags(struct capture_interface *interface, int *flags) {
     struct ifreq request = {.ifr_ifindex = interface->index};
     int fd = pcap_fileno(interface->pcap);
+    bool named = ioctl(fd, SIOCGIFNAME, &request) == 0;
 
-    if (ioctl(fd, SIOCGIFNAME, &request) < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0)
+    interface->vanished = !named && errno == ENODEV;
+    if (!named || ioctl(fd, SIOCGIFFLAGS, &request) < 0)
         return false;
     *flags = request.ifr_flags;
     return true;

@@ -11,6 +11,7 @@ struct capture_interface {
     int dlt;
     uint32_t stamp_unit_ns; /* of its time stamps: 1, or 1,000 where it has microseconds only */
     int index;              /* the kernel's number for it; 0: none, as of `any` */
+    bool vanished;          /* when last looked: there is none of that number any more */
     struct capture_interface_stats stats;
     struct pcap_stat last; /* what the counters said last: they are 32 bits wide and wrap */
     uint64_t said_ns;      /* when kernel drops were last spoken of; 0: never */

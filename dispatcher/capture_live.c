@@ -149,9 +149,14 @@ static int choose_direction(const struct capture_config *config, pcap_t *pcap, c
     return -EINVAL;
 }
 
+/*
+ * While it changes a filter libpcap reads from the socket, and fails if the kernel
+ * has an error waiting there, as it has once when an interface goes down. The
+ * second time there is none.
+ */
 static int install(pcap_t *pcap, struct bpf_program *program, const struct capture_config *config,
                    const char *name) {
-    if (pcap_setfilter(pcap, program) == 0)
+    if (pcap_setfilter(pcap, program) == 0 || pcap_setfilter(pcap, program) == 0)
         return 0;
     fb_error("filter \"%s\" is refused by %s: %s: give another", config->filter, name,
              pcap_geterr(pcap));
@@ -325,16 +330,16 @@ static void stop_reading(struct capture_live *l, unsigned at) {
         capture_merge_end(l->merge, at);
 }
 
-static void give_up(struct capture_live *l, unsigned at) {
+static void give_up(struct capture_live *l, unsigned at, const char *reason) {
     struct capture_interface *i = &l->interfaces[at];
 
     l->failed = true;
     if (l->alive > 1)
         fb_error("reading from interface %s failed: %s: going on without it, with %u of %u",
-                 i->name, pcap_geterr(i->pcap), l->alive - 1, l->count);
+                 i->name, reason, l->alive - 1, l->count);
     else
         fb_error("reading from interface %s failed: %s: no interface is left, so the run ends",
-                 i->name, pcap_geterr(i->pcap));
+                 i->name, reason);
     capture_interface_end(i);
     stop_reading(l, at);
 }
@@ -349,7 +354,9 @@ static void read_interface(struct capture_live *l, unsigned at, struct capture_s
     sink->stamp_unit_ns = i->stamp_unit_ns;
     n = pcap_dispatch(i->pcap, (int)max, capture_keep, (u_char *)sink);
     if (n < 0 && n != PCAP_ERROR_BREAK)
-        give_up(l, at);
+        give_up(l, at, pcap_geterr(i->pcap));
+    else if (n == 0 && i->vanished) /* libpcap did not get to see it go: install() did */
+        give_up(l, at, "it is not there any more");
 }
 
 /* Reads into the queues of all interfaces, or of those only whose queue lacks a frame. Returns

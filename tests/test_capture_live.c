@@ -345,6 +345,35 @@ static void last_interface_that_is_gone_ends_the_capture(void **state) {
     capture_close(capture);
 }
 
+/* Changing a filter takes from the socket what says so. */
+static void filter_changes_while_an_interface_goes_down_or_away(void **state) {
+    static const char *const names[] = {"gone2"};
+    struct capture_config config = {.interfaces = names, .interface_count = 1, .loops = 1};
+    enum capture_status status;
+    int tap, errors[2];
+    (void)state;
+
+    need_namespace();
+    tap = open_tap("gone2");
+    assert_int_equal(capture_open(&capture, &config), 0);
+    log_begin();
+    set_up("gone2", false);
+    errors[0] = capture_set_filter(capture, "udp");
+    set_up("gone2", true);
+    close(tap);
+    errors[1] = capture_set_filter(capture, "tcp");
+    state_of(0);
+    status = take(capture, &taken, 50);
+    assert_non_null(strstr(log_end(), "interface gone2 failed: it is not there any more: no "
+                                      "interface is left, so the run ends\n"));
+    assert_int_equal(errors[0], 0);
+    assert_int_equal(errors[1], 0);
+    assert_int_equal(status, CAPTURE_END);
+    assert_int_equal(state_of(0), FB_INTERFACE_IS_GONE);
+    assert_true(capture_failed(capture));
+    capture_close(capture);
+}
+
 /* A frame that no host sends by itself, with a number in it. */
 static void write_frame(int tap, uint8_t number) {
     uint8_t frame[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x88, 0xb5, number};
@@ -554,6 +583,7 @@ int main(void) {
         cmocka_unit_test(interface_that_goes_down_is_waited_for),
         cmocka_unit_test(interface_that_is_gone_ends_and_the_others_go_on),
         cmocka_unit_test(last_interface_that_is_gone_ends_the_capture),
+        cmocka_unit_test(filter_changes_while_an_interface_goes_down_or_away),
         cmocka_unit_test(frames_of_two_interfaces_come_in_order_of_their_stamps),
         cmocka_unit_test(what_is_held_leaves_when_the_capture_does),
         cmocka_unit_test(without_a_window_nothing_waits_for_another_interface),
