@@ -114,13 +114,13 @@ static void list_tstamp_types(const int *types, int count, char *list, size_t ro
     }
 }
 
-/* An interface that does not exist is no matter here: activation says so. */
+/* An interface that does not exist is no matter here: activation says so. `any` has host only. */
 static int choose_tstamp_type(const struct capture_config *config, pcap_t *pcap, const char *name) {
     int type, count, *types = NULL;
     char list[256];
     bool found;
 
-    if (config->tstamp_type == NULL || if_nametoindex(name) == 0)
+    if (config->tstamp_type == NULL || (if_nametoindex(name) == 0 && strcmp(name, "any") != 0))
         return 0;
     type = pcap_tstamp_type_name_to_val(config->tstamp_type);
     count = pcap_list_tstamp_types(pcap, &types);

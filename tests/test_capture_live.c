@@ -526,7 +526,12 @@ static void wrong_interfaces_and_filters_are_refused(void **state) {
     config.tstamp_type = "adapter";
     assert_refused(&config, -EINVAL,
                    "interface lo has no time stamps of type adapter: it has host\n");
-    config.tstamp_type = NULL;
+    config.interfaces = any;
+    assert_refused(&config, -EINVAL,
+                   "interface any has no time stamps of type adapter: it has host\n");
+    config.interfaces = names;
+    assert_refused(&config, -ENODEV, "there is no interface nosuch0");
+    config = config_of_lo();
     config.buffer_kib = INT32_MAX;
     assert_refused(&config, -ENOMEM, "-B 2147483647 for 1 interfaces is 2097151 MB, and ");
     config = config_of_lo();
