@@ -22,6 +22,16 @@ void capture_interface_begin(struct capture_interface *interface) {
     interface->stats.state = FB_INTERFACE_IS_UP;
 }
 
+/*
+ * The drops that libpcap has are the driver's, less those of when it looked first.
+ * They go back when the driver begins anew, and when it cannot be asked by that
+ * name any more, because the interface is gone or was renamed: nothing was dropped.
+ */
+static uint32_t more_interface_drops(const struct pcap_stat *now, const struct pcap_stat *last) {
+    uint32_t more = now->ps_ifdrop - last->ps_ifdrop;
+    return more > INT32_MAX ? 0 : more;
+}
+
 void capture_interface_count(struct capture_interface *interface) {
     uint64_t *counters = interface->stats.counters;
     struct pcap_stat now;
@@ -30,7 +40,7 @@ void capture_interface_count(struct capture_interface *interface) {
         return;
     counters[FB_INTERFACE_RECEIVED] += now.ps_recv - interface->last.ps_recv; /* modulo 2^32 */
     counters[FB_INTERFACE_KERNEL_DROPS] += now.ps_drop - interface->last.ps_drop;
-    counters[FB_INTERFACE_INTERFACE_DROPS] += now.ps_ifdrop - interface->last.ps_ifdrop;
+    counters[FB_INTERFACE_INTERFACE_DROPS] += more_interface_drops(&now, &interface->last);
     interface->last = now;
 }
 
