@@ -91,8 +91,9 @@ bool options_set_filter(char **filter, char *text);
 /*
  * Reads the filter again from the file that it came from: the file of -F, or that
  * of --config where the command line has none; there it may be new, or missing by
- * now. Sets *filter, which the caller frees; NULL: every frame. Returns 0, or
- * -errno after one logged line; -ENOENT if there is no such file.
+ * now. Does not wait: only a regular file is read again. Sets *filter, which the
+ * caller frees; NULL: every frame. Returns 0, or -errno after one logged line;
+ * -ENOENT if there is no such file.
  */
 int options_reread_filter(const struct options *options, char **filter);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "flow_balancer/config.h"
 #include "flow_balancer/log.h"
@@ -49,6 +50,20 @@ bool options_set_filter(char **filter, char *text) {
     return true;
 }
 
+/* A pipe has given all that it had: it would be an empty file, or be waited for. */
+static bool can_be_reread(const char *option, const char *path) {
+    struct stat st;
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
+        return true;
+    fb_error("%s '%s': it cannot be read again: give a regular file, not a pipe or device", option,
+             path);
+    return false;
+}
+
+static char *reread_filter_file(const char *path) {
+    return can_be_reread("--filter-file", path) ? options_read_filter(path) : NULL;
+}
+
 /* What a file says of the filter. */
 struct rereading {
     char *filter;
@@ -67,13 +82,14 @@ static bool take(void *arg, int code, const char *value, bool on) {
     }
     r->code = code;
     return options_set_filter(&r->filter,
-                              code == OPT_BPF ? strdup(value) : options_read_filter(value));
+                              code == OPT_BPF ? strdup(value) : reread_filter_file(value));
 }
 
 int options_reread_filter(const struct options *options, char **filter) {
     struct rereading r = {.filter = NULL};
     if (options->filter_config != NULL) {
-        if (fb_config_read(options->filter_config, FB_PROGRAM_DISPATCHER, options_table(), take,
+        if (can_be_reread("--config", options->filter_config) &&
+            fb_config_read(options->filter_config, FB_PROGRAM_DISPATCHER, options_table(), take,
                            &r)) {
             *filter = r.filter;
             return 0;
@@ -86,6 +102,6 @@ int options_reread_filter(const struct options *options, char **filter) {
                    options->filter == NULL ? "none was given" : "it is from the command line");
         return -ENOENT;
     }
-    *filter = options_read_filter(options->filter_file);
+    *filter = reread_filter_file(options->filter_file);
     return *filter == NULL ? -EIO : 0;
 }

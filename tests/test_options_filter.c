@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dispatcher/options.h"
@@ -133,11 +134,40 @@ static void what_is_on_the_command_line_is_nowhere_to_be_read(void **state) {
     assert_non_null(strstr(said, "none was given"));
 }
 
+static void refuse_to_reread(const char *option) {
+    char expected[128];
+    alarm(10); /* where a pipe is waited for */
+    assert_true(reread() < 0);
+    alarm(0);
+    snprintf(expected, sizeof expected, "%s '%s': it cannot be read again: ", option, file);
+    assert_non_null(strstr(said, expected));
+    assert_null(filter);
+}
+
+/* As -F <(...) is: the second time there is nothing in it, or nobody writes. */
+static void pipe_is_not_read_anew(void **state) {
+    (void)state;
+    char line[128];
+    unlink(file);
+    assert_int_equal(mkfifo(file, 0600), 0);
+    options.filter_file = file;
+    refuse_to_reread("--filter-file");
+    options.filter_config = file;
+    refuse_to_reread("--config");
+    snprintf(line, sizeof line, "filter-file = %s\n", file);
+    write_file(config, line);
+    options.filter_config = config;
+    refuse_to_reread("--filter-file");
+    unlink(file);
+    write_file(file, "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(the_file_of_the_command_line_is_read_anew, forget),
         cmocka_unit_test_teardown(the_config_is_read_anew_whatever_has_the_filter_now, forget),
         cmocka_unit_test_teardown(what_is_on_the_command_line_is_nowhere_to_be_read, forget),
+        cmocka_unit_test_teardown(pipe_is_not_read_anew, forget),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
