@@ -9,6 +9,9 @@
 /* A stamp that lies so far back is of a clock that was set, and not late. */
 #define CLOCK_SET_NS (10 * UINT64_C(1000000000))
 
+/* Frames put so long after the window of another one are not before it, whatever their stamps. */
+#define LEFT_BEHIND_NS UINT64_C(1000000000)
+
 /*
  * The frames from freed to put stand in slots[n % size]; those from freed to
  * taken are the caller's still. Their bytes stand in the arena in the same
@@ -133,14 +136,29 @@ static const struct frame *front(const struct capture_merge *m, const struct que
     return &q->slots[q->taken % m->size];
 }
 
+/* When the frame in front was put. */
+static uint64_t front_put_ns(const struct capture_merge *m, const struct queue *q) {
+    return q->put_ns[q->taken % m->size];
+}
+
 /* How long the frame in front has been held is for all to hear: what is before it must go first. */
 static bool is_due(const struct capture_merge *m, const struct queue *q, uint64_t now_ns) {
-    return q->full || now_ns - q->put_ns[q->taken % m->size] >= m->window_ns;
+    return q->full || now_ns - front_put_ns(m, q) >= m->window_ns;
+}
+
+/*
+ * Where the stamps are of two clocks, or of one that was set back, an input that
+ * always has a frame with an earlier one would keep the others waiting for ever.
+ */
+static bool is_left_behind(const struct capture_merge *m, const struct queue *oldest,
+                           const struct queue *least) {
+    uint64_t after_ns = front_put_ns(m, least) - front_put_ns(m, oldest);
+    return after_ns > m->window_ns && after_ns - m->window_ns > LEFT_BEHIND_NS;
 }
 
 /* The queue whose frame is to leave now; NULL: none. */
 static struct queue *choose(struct capture_merge *m, uint64_t now_ns) {
-    struct queue *least = NULL;
+    struct queue *least = NULL, *oldest = NULL;
     bool due = false, lacking = false;
 
     for (unsigned i = 0; i < m->inputs; i++) {
@@ -152,8 +170,12 @@ static struct queue *choose(struct capture_merge *m, uint64_t now_ns) {
         due = due || is_due(m, q, now_ns);
         if (least == NULL || front(m, q)->time_ns < front(m, least)->time_ns)
             least = q;
+        if (oldest == NULL || front_put_ns(m, q) < front_put_ns(m, oldest))
+            oldest = q;
     }
-    return lacking && !due ? NULL : least;
+    if (least == NULL || (lacking && !due))
+        return NULL;
+    return is_left_behind(m, oldest, least) ? oldest : least;
 }
 
 static void note_order(struct capture_merge *m, uint64_t time_ns) {
@@ -190,7 +212,7 @@ uint64_t capture_merge_due_ns(const struct capture_merge *m) {
         uint64_t own_ns;
         if (is_empty(q))
             continue;
-        own_ns = q->put_ns[q->taken % m->size] + m->window_ns;
+        own_ns = front_put_ns(m, q) + m->window_ns;
         due_ns = own_ns < due_ns ? own_ns : due_ns;
     }
     return due_ns;

@@ -12,8 +12,9 @@
  * order. The frame with the least stamp of those in front leaves once every other
  * living input has one waiting, or one in front has been held for the window
  * since it was put, or a queue is full; of equal stamps that of the first input.
- * So no frame is lost, none is held longer than the window, and a frame comes out
- * of order only if it was put more than a window after one with a later stamp.
+ * So no frame is lost, and a frame comes out of order only if it was put more than
+ * a window after one with a later stamp. None is held longer than the window but by
+ * frames with earlier stamps, and only by those that are put up to a second after it.
  *
  *     room -> (frames are written there) -> put -> take ... -> room
  *

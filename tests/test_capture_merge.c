@@ -123,6 +123,10 @@ static void expect_taken(const uint64_t *times, size_t count) {
         assert_int_equal(sent[order[before + i]].time_ns, times[i]);
 }
 
+static bool is_held(unsigned number) {
+    return !sent[number].out;
+}
+
 static void a_frame_waits_until_every_input_has_one(void **state) {
     (void)state;
     begin(3, NEVER, 16, BYTES);
@@ -253,13 +257,29 @@ static uint64_t next_random(uint64_t below) {
     return random_state % below;
 }
 
+/* An input that has always more, with stamps before those of the other one, as after a step back.
+ */
+static void an_earlier_clock_does_not_keep_others_waiting(void **state) {
+    uint64_t window_ns = SECOND / 50, due_ns;
+    (void)state;
+    begin(2, window_ns, 4096, BYTES);
+    put(0, 3600 * SECOND);
+    due_ns = now_ns + window_ns;
+    put(1, SECOND);
+    for (unsigned i = 1; i < 1000 && is_held(0); i++) {
+        put(1, SECOND + i);
+        put(1, SECOND + i);
+        take(2);
+        now_ns += SECOND / 500;
+    }
+    assert_false(is_held(0));
+    assert_in_range(now_ns, due_ns + SECOND, due_ns + 2 * SECOND);
+    assert_true(is_held(sent_count - 1));
+}
+
 static uint32_t random_length(void) {
     static const uint32_t lengths[] = {60, 60, 60, 60, 1514, 0, 1514, 9000, 20000};
     return lengths[next_random(sizeof lengths / sizeof *lengths)];
-}
-
-static bool is_held(unsigned number) {
-    return !sent[number].out;
 }
 
 /* After a take that could have given more. */
@@ -356,6 +376,7 @@ int main(void) {
         TEST(a_full_queue_lets_the_oldest_go_and_loses_none),
         TEST(the_longest_frames_go_round_and_stay_whole),
         TEST(a_clock_that_was_set_back_is_not_late),
+        TEST(an_earlier_clock_does_not_keep_others_waiting),
         TEST(whatever_comes_is_in_order_once_and_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
