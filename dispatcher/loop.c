@@ -481,6 +481,7 @@ void loop_drop_stopped(struct loop *loop, enum fb_drop_reason reason) {
 }
 
 void loop_expire(struct loop *loop) {
+    assert(loop->fleet->lost_count == 0);
     for (unsigned i = 0; i < EXPIRIES_PER_FLUSH; i++)
         flows_expire(loop->flows);
     if (loop->fragments != NULL)
@@ -488,7 +489,6 @@ void loop_expire(struct loop *loop) {
 }
 
 void loop_flush(struct loop *loop) {
-    assert(loop->fleet->lost_count == 0);
     loop_expire(loop);
     if (loop->flows->ends_pending != 0)
         stage_ends(loop);

@@ -125,7 +125,8 @@ void loop_flush(struct loop *loop);
 
 /*
  * Ends flows and lets out fragments whose time is over, while a burst waits: on an
- * interface time goes on. Their ends are published with the next delivery.
+ * interface time goes on. Their ends are published with the next delivery. No
+ * worker may be lost.
  */
 void loop_expire(struct loop *loop);
 

@@ -185,7 +185,11 @@ static bool hopeless(struct run *run, enum loop_stop stop, enum fb_drop_reason *
     return late;
 }
 
-/* Whatever waits in the rings of lost workers comes before anything else. */
+/*
+ * Whatever waits in the rings of lost workers comes before anything else. No flow
+ * ends meanwhile (loop_expire()), also where time goes on: some worker would get
+ * its end, and then the packets of it that are still in a lost ring.
+ */
 static void move_lost(struct run *run) {
     unsigned waits = 0;
     while (run->fleet.lost_count != 0) {
