@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/capture_fixture.h"
 
-#include "dispatcher/capture_source.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_tun.h>
@@ -160,23 +158,6 @@ static void segments_of_64_kb_come_whole_in_either_mode(void **state) {
         }
         capture_close(capture);
     }
-}
-
-/* Some kinds of device have no nanoseconds. */
-static void stamps_in_microseconds_count_as_such(void **state) {
-    static uint8_t bytes[2 * CAPTURE_SINK_ROOM];
-    struct frame frame;
-    struct capture_sink sink = {.frames = &frame,
-                                .next = bytes,
-                                .end = bytes + sizeof bytes,
-                                .snaplen = 64,
-                                .stamp_unit_ns = 1000};
-    const struct pcap_pkthdr header = {.ts = {.tv_sec = 5, .tv_usec = 999999}, .caplen = 4};
-    (void)state;
-
-    capture_keep((u_char *)&sink, &header, (const u_char *)"live");
-    assert_int_equal(sink.count, 1);
-    assert_int_equal(frame.time_ns, UINT64_C(5999999000));
 }
 
 static void any_names_the_interface_of_each_frame(void **state) {
@@ -581,7 +562,6 @@ int main(void) {
         cmocka_unit_test(loopback_gives_what_passes_the_filter),
         cmocka_unit_test(snapshot_length_and_direction_hold),
         cmocka_unit_test(segments_of_64_kb_come_whole_in_either_mode),
-        cmocka_unit_test(stamps_in_microseconds_count_as_such),
         cmocka_unit_test(any_names_the_interface_of_each_frame),
         cmocka_unit_test(filter_that_is_replaced_holds_for_what_comes_then),
         cmocka_unit_test(drops_of_the_kernel_are_counted_and_said_once_in_a_while),
