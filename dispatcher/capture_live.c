@@ -335,10 +335,12 @@ static void give_up(struct capture_live *l, unsigned at, const char *reason) {
 
     l->failed = true;
     if (l->alive > 1)
-        fb_error("reading from interface %s failed: %s: going on without it, with %u of %u",
+        fb_error("reading from interface %s failed: %s: going on without it, with %u of %u: start "
+                 "anew once it is back (-D lists those that are)",
                  i->name, reason, l->alive - 1, l->count);
     else
-        fb_error("reading from interface %s failed: %s: no interface is left, so the run ends",
+        fb_error("reading from interface %s failed: %s: no interface is left, so the run ends: "
+                 "start anew once it is back (-D lists those that are)",
                  i->name, reason);
     capture_interface_end(i);
     stop_reading(l, at);

@@ -294,7 +294,7 @@ static void interface_that_is_gone_ends_and_the_others_go_on(void **state) {
     close(tap);
     assert_int_equal(take(capture, &taken, 50), CAPTURE_IDLE);
     assert_non_null(strstr(log_end(), "interface gone0 failed: The interface disappeared: going "
-                                      "on without it, with 1 of 2\n"));
+                                      "on without it, with 1 of 2: start anew once it is back"));
     assert_true(capture_failed(capture));
     assert_int_equal(state_of(0), FB_INTERFACE_IS_GONE);
     assert_int_equal(state_of(1), FB_INTERFACE_IS_UP);
@@ -321,7 +321,8 @@ static void last_interface_that_is_gone_ends_the_capture(void **state) {
     close(tap);
     log_begin();
     assert_int_equal(take(capture, &taken, 5000), CAPTURE_END);
-    assert_non_null(strstr(log_end(), "no interface is left, so the run ends\n"));
+    assert_non_null(
+        strstr(log_end(), "no interface is left, so the run ends: start anew once it is back"));
     assert_true(capture_failed(capture));
     capture_close(capture);
 }
@@ -345,8 +346,9 @@ static void filter_changes_while_an_interface_goes_down_or_away(void **state) {
     errors[1] = capture_set_filter(capture, "tcp");
     state_of(0);
     status = take(capture, &taken, 50);
-    assert_non_null(strstr(log_end(), "interface gone2 failed: it is not there any more: no "
-                                      "interface is left, so the run ends\n"));
+    assert_non_null(strstr(log_end(),
+                           "interface gone2 failed: it is not there any more: no "
+                           "interface is left, so the run ends: start anew once it is back"));
     assert_int_equal(errors[0], 0);
     assert_int_equal(errors[1], 0);
     assert_int_equal(status, CAPTURE_END);
