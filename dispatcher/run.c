@@ -375,6 +375,7 @@ static void handle_signals(void) {
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    action.sa_flags = SA_RESTART; /* it is no reason to give anything up */
     sigaction(SIGHUP, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     /* Sleeps of 10 us mean 10 us, not the 60 that the default slack makes of them. */

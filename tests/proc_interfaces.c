@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool isolated;
@@ -282,6 +283,23 @@ static void files_are_filtered_anew_from_the_next_frame_on(void **state) {
     expect_ledger(report_of(t, "out.json"));
 }
 
+/* A pipe that nobody reads yet stands for any reader of the report that takes its time. */
+static void a_signal_while_the_report_is_written_does_no_harm(void **state) {
+    struct test *t = *state;
+    assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 10 --flows 1"), EXIT_DONE);
+    assert_int_equal(mkfifo(file_in(t, "fifo"), 0600), 0);
+    struct process *run = process_start(t, "flow-dispatcher -n @ -r t.pcap -w 1 --report fifo");
+    process_start(t, "flow-worker -n @ --inspector count");
+    UNTIL(t, strstr(process_output(t, run), "ledger: BALANCED") != NULL);
+    for (unsigned i = 0; i < 10; i++) { /* one finds it waiting */
+        pause_ms(10);
+        process_signal(run, SIGHUP);
+    }
+    assert_false(has_said(t, run, "cannot write the report"));
+    expect_ledger_balanced(report_of(t, "fifo"));
+    process_expect(t, run, EXIT_DONE);
+}
+
 /* ---- time goes on while a ring is full */
 
 static void flows_time_out_while_a_full_ring_is_waited_for(void **state) {
@@ -315,6 +333,7 @@ int main(void) {
         PROCESS_TEST(a_request_reads_it_again_and_tells_how_it_went),
         PROCESS_TEST(a_filter_of_the_command_line_cannot_be_read_again),
         PROCESS_TEST(files_are_filtered_anew_from_the_next_frame_on),
+        PROCESS_TEST(a_signal_while_the_report_is_written_does_no_harm),
         PROCESS_TEST(flows_time_out_while_a_full_ring_is_waited_for),
     };
     return cmocka_run_group_tests(tests, enter_namespace, NULL);
