@@ -161,7 +161,7 @@ $(BUILD)/fuzz_seeds: $(call obj,tests/fuzz/seeds.c tests/fuzz/capture_seeds.c) $
 
 # With the objects of check-san: only the mutants are compiled.
 mutants:
-	@CC=clang CFLAGS='$(SAN_FLAGS)' tests/mutants/run $(BUILD)/san
+	@CC=clang CFLAGS='$(SAN_FLAGS)' LIBS='$(LIBS)' tests/mutants/run $(BUILD)/san
 
 # The race tests over a ring whose R1 releases nothing: ThreadSanitizer has to report it.
 $(MUTANT)/flow_balancer/ring.h: include/flow_balancer/ring.h
