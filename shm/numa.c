@@ -56,7 +56,7 @@ int fb_topology_read(struct fb_topology *topology) {
     }
     numa_bitmask_free(mask);
     read_distances(topology);
-    return error;
+    return error == 0 && topology->count == 0 ? -ENOSYS : error; /* without /sys it finds none */
 }
 
 /* A mask of one node, or NULL if there can be none: an empty mask would mean any node. */

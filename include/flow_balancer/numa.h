@@ -39,8 +39,8 @@ void fb_numa_print_version(const char *program);
 
 /*
  * Reads the topology, with the processors that the caller may run on now.
- * Returns 0; -ENOSYS if it is not built in, or the kernel has none; -EPERM if
- * a container forbids to ask. It has no node then. No log.
+ * Returns 0; -ENOSYS if it is not built in, or neither the kernel nor /sys has
+ * one; -EPERM if a container forbids to ask. It has no node then. No log.
  */
 int fb_topology_read(struct fb_topology *topology);
 
