@@ -166,7 +166,6 @@ int capture_open(struct capture **capture, const struct capture_config *config) 
     c->sink = (struct capture_sink){
         .snaplen = (uint32_t)c->config.snaplen,
         .align_mask = CAPTURE_SLACK - 1,
-        .stamp_unit_ns = 1,
         .new_source = true,
     };
     c->source = choose_source(&c->config);

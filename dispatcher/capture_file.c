@@ -230,6 +230,7 @@ static int dispatch(struct capture_file *f, struct capture_sink *sink, unsigned 
     sink->pcap = f->pcap;
     sink->filter = f->config->filter == NULL ? NULL : &f->program;
     sink->dlt = pcap_datalink(f->pcap);
+    sink->stamp_unit_ns = 1; /* so it was opened */
     if (f->pipe != NULL)
         clearerr(f->stream); /* its end may have been that of the whole records only */
     return pcap_dispatch(f->pcap, (int)max, capture_keep, (u_char *)sink);
