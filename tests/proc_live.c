@@ -7,6 +7,8 @@
 #include "tests/life_fixture.h"
 #include "tests/netns_fixture.h"
 
+#include "flow_balancer/ctl.h"
+
 #include <linux/virtio_net.h>
 #include <pcap/pcap.h>
 
@@ -556,6 +558,32 @@ static void two_lines_are_one_traffic(void **state) {
     trace_free(&trace);
 }
 
+/* Time enough for what has arrived to be read: after each snapshot the interfaces are. */
+static void await_snapshots(struct test *t, unsigned count) {
+    struct fb_ctl_handle ctl;
+    assert_int_equal(fb_ctl_join(&ctl, t->name), FB_JOINED);
+    uint64_t begun = atomic_load(&ctl.ctl->snapshot_sequence);
+    UNTIL(t, atomic_load(&ctl.ctl->snapshot_sequence) - begun >= 2 * count);
+    fb_ctl_leave(&ctl);
+}
+
+/* They wait for a line that is quiet, for ten seconds; the stop comes before. */
+static void what_the_merge_window_holds_is_inspected_at_the_stop(void **state) {
+    struct test *t = *state;
+    struct live live;
+    make_line();
+    netns_veth("sender2", "tap2");
+    make_trace(t, 200);
+    start_live(t, &live, 2, "record:rec",
+               ALL_NEVER "-i tap -i tap2 -B 65536 --merge-window 10000000");
+    await_running(t);
+    json_int_t sent = send_whole_file(t, "t.pcap");
+    UNTIL(t, stat_number(t, t->name, "capture.received") == sent);
+    await_snapshots(t, 5);
+    expect_none_lost(end_live(t, &live), sent);
+    expect_recorded(t, (uint64_t)sent, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(what_is_sent_is_inspected_as_from_the_file),
@@ -566,6 +594,7 @@ int main(void) {
         PROCESS_TEST(a_stop_in_mid_flood_drains_and_counts_no_further),
         PROCESS_TEST(flows_of_a_line_that_went_quiet_expire),
         PROCESS_TEST(two_lines_are_one_traffic),
+        PROCESS_TEST(what_the_merge_window_holds_is_inspected_at_the_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
