@@ -165,9 +165,10 @@ bool capture_is_live(const struct capture *capture);
 /*
  * Frames read from now on pass this filter; NULL: all do. It stays the caller's, to
  * the next call or the end. Returns 0, or -errno after one logged line if it does
- * not compile for every source that is open, or the frames are preloaded; then the
- * one before stays in force everywhere. On an interface the change itself takes
- * some microseconds, in which no frame is seen.
+ * not compile for every interface, or for the file that is being read and each
+ * regular file to come, or the frames are preloaded; then the one before stays in
+ * force everywhere. On an interface the change itself takes some microseconds, in
+ * which no frame is seen.
  */
 int capture_set_filter(struct capture *capture, const char *filter);
 

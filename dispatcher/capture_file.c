@@ -304,17 +304,36 @@ static void file_position(void *state, const struct frame *next,
     position->loops_left = f->loops_left;
 }
 
-/* Files that come later, and a pipe that has not begun, compile it when they are opened. */
+/* Whether the filter fits a file that is read later. What else is wrong with it is said then. */
+static int check_filter(const struct capture_file *f, const char *name) {
+    char reason[PCAP_ERRBUF_SIZE];
+    struct bpf_program program = {0};
+    struct stat st;
+    pcap_t *pcap = is_regular(name, &st) ? pcap_open_offline(name, reason) : NULL;
+    int err;
+
+    if (pcap == NULL)
+        return 0;
+    err = capture_compile(f->config, pcap, name, &program);
+    pcap_freecode(&program);
+    pcap_close(pcap);
+    return err;
+}
+
+/* A file that refused it when its turn comes would be lost whole. A pipe is not opened twice. */
 static int file_set_filter(void *state) {
     struct capture_file *f = state;
     struct bpf_program program = {0};
-    int err;
+    bool is_open = f->pcap != NULL;
+    int err = is_open ? capture_compile(f->config, f->pcap, present_name(f), &program) : 0;
 
-    if (f->pcap == NULL)
-        return 0;
-    err = capture_compile(f->config, f->pcap, present_name(f), &program);
-    if (err < 0)
+    for (unsigned i = f->loops_left > 1 ? 0 : f->next + is_open;
+         i < f->config->file_count && err == 0; i++)
+        err = check_filter(f, f->config->files[i]);
+    if (err < 0 || !is_open) {
+        pcap_freecode(&program);
         return err;
+    }
     pcap_freecode(&f->program);
     f->program = program;
     return 0;

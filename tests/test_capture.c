@@ -116,6 +116,36 @@ static void unknown_link_type_is_refused_by_name(void **state) {
     assert_refused(config, -EPROTONOSUPPORT, "ethernet has link type 1 (EN10MB)");
 }
 
+/* When its turn came it would be skipped, and its frames lost. */
+static void a_filter_that_a_later_file_refuses_changes_nothing(void **state) {
+    struct bytes b = {0};
+    const char *files[3] = {saved_plain("now", 300, 0)};
+    struct capture_config config;
+    struct capture *capture;
+    (void)state;
+
+    put_pcap_header(&b, 0xa1b2c3d4, 101);
+    put_record(&b, 1, 0, 60, 60, 0);
+    files[1] = save("later", &b);
+    config = config_of(files);
+    memset(&taken, 0, sizeof taken);
+    assert_int_equal(capture_open(&capture, &config), 0);
+    log_begin();
+    assert_int_equal(capture_set_filter(capture, "ether host 2:0:0:0:0:1"), -EINVAL);
+    assert_non_null(strstr(log_end(), "does not fit ")); /* though none is open yet */
+    const struct frame *frames;
+    unsigned count = 0;
+    while (count == 0)
+        assert_int_equal(capture_burst(capture, 1, &frames, &count), CAPTURE_MORE);
+    log_begin();
+    assert_int_equal(capture_set_filter(capture, "ether host 2:0:0:0:0:1"), -EINVAL);
+    assert_non_null(strstr(log_end(), "does not fit "));
+    assert_int_equal(take(capture, &taken, UINT32_MAX), CAPTURE_END);
+    assert_int_equal(count + taken.count, 301);
+    assert_false(capture_failed(capture));
+    capture_close(capture);
+}
+
 static void senseless_options_are_refused(void **state) {
     const char *files[] = {saved_plain("good", 3, 0), NULL}, *interfaces[] = {"lo"};
     struct capture_config config = config_of(files);
@@ -534,6 +564,7 @@ int main(void) {
         cmocka_unit_test(files_follow_one_another_and_mark_their_first_frames),
         cmocka_unit_test(wrong_files_are_refused_before_a_frame_is_taken),
         cmocka_unit_test(unknown_link_type_is_refused_by_name),
+        cmocka_unit_test(a_filter_that_a_later_file_refuses_changes_nothing),
         cmocka_unit_test(senseless_options_are_refused),
         cmocka_unit_test(file_that_breaks_off_gives_what_it_has_and_the_next_goes_on),
         cmocka_unit_test(file_that_vanishes_after_the_check_is_reported),
