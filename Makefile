@@ -20,19 +20,26 @@ ALL_CFLAGS := -std=c11 $(WARN) $(CFLAGS) -MMD -MP
 LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 
-# A folder is a library plus the main files named here.
-SHM_MAINS  := shm/flow_stat.c
-SHM_SRC    := $(filter-out $(SHM_MAINS),$(wildcard shm/*.c))
-DISP_SRC   := $(filter-out dispatcher/main.c,$(wildcard dispatcher/*.c))
-WORK_SRC   := $(filter-out worker/main.c,$(wildcard worker/*.c))
-TESTS      := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
-PROC_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/proc_*.c))
-RACE_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/race_*.c))
+# A folder, with those in it, is a library plus the main file named here.
+sources    = $(wildcard $(1)/*.c $(1)/*/*.c)
+SHM_SRC    := $(filter-out shm/flow_stat.c,$(call sources,shm))
+DISP_SRC   := $(filter-out dispatcher/main.c,$(call sources,dispatcher))
+WORK_SRC   := $(filter-out worker/main.c,$(call sources,worker))
+
+# A test program NAME.c becomes $(BUILD)/tests/NAME, wherever it stands.
+TEST_SRC   := $(sort $(wildcard $(addprefix tests/,$(addsuffix test_*.c,unit/*/ unit/*/*/ sim/ bench/))))
+PROC_SRC   := $(sort $(wildcard tests/proc/proc_*.c tests/chaos/proc_*.c))
+RACE_SRC   := $(sort $(wildcard tests/race/race_*.c))
+programs    = $(patsubst %.c,$(BUILD)/tests/%,$(notdir $(1)))
+TESTS      := $(call programs,$(TEST_SRC))
+PROC_TESTS := $(call programs,$(PROC_SRC))
+RACE_TESTS := $(call programs,$(RACE_SRC))
 MUTANT     := $(BUILD)/mutant
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 # What they share, a test of theirs too; and what is compared with where it is installed.
-BENCH_SRC  := $(filter-out tests/bench/bench_%.c,$(wildcard tests/bench/*.c)) tests/tracegen_pcap.c tests/tracegen_random.c
+BENCH_SRC  := $(filter-out tests/bench/bench_%.c tests/bench/test_%.c,$(wildcard tests/bench/*.c)) \
+              tests/tools/tracegen_pcap.c tests/tools/tracegen_random.c
 CK_CFLAGS  := $(shell pkg-config --exists ck 2>/dev/null && echo -DBENCH_HAVE_CK && pkg-config --cflags ck)
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -43,7 +50,7 @@ PROGRAMS := $(BUILD)/flow-dispatcher $(BUILD)/flow-worker $(BUILD)/flow-stat
 TOOLS    := $(BUILD)/tracegen
 # A worker that fails as it is told, for tests; never installed.
 FAULT_WORKER := $(BUILD)/flow-worker-fault
-FAULT_OBJ    := $(call obj,$(wildcard tests/fault_*.c))
+FAULT_OBJ    := $(call obj,$(wildcard tests/tools/fault_*.c))
 
 .DEFAULT_GOAL := help
 .PHONY: help build tests check check-proc check-san check-race check-numa soak soak-live model fuzz mutants bench bench-10m lint format coverage install clean race-tests fuzz-targets
@@ -81,7 +88,7 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
-$(BUILD)/obj/shm/numa.o: CPPFLAGS += $(if $(NUMA),-DFB_HAVE_NUMA='"$(NUMA)"')
+$(BUILD)/obj/shm/common/numa.o: CPPFLAGS += $(if $(NUMA),-DFB_HAVE_NUMA='"$(NUMA)"')
 
 $(SHM_LIB): $(call obj,$(SHM_SRC))
 $(DISP_LIB): $(call obj,$(DISP_SRC))
@@ -93,20 +100,24 @@ $(SHM_LIB) $(DISP_LIB) $(WORK_LIB):
 $(BUILD)/flow-dispatcher: $(call obj,dispatcher/main.c) $(DISP_LIB) $(SHM_LIB)
 $(BUILD)/flow-worker: $(call obj,worker/main.c) $(WORK_LIB) $(SHM_LIB)
 $(BUILD)/flow-stat: $(call obj,shm/flow_stat.c) $(SHM_LIB)
-$(BUILD)/tracegen: $(call obj,$(wildcard tests/tracegen*.c))
+$(BUILD)/tracegen: $(call obj,$(wildcard tests/tools/tracegen*.c))
 # Its own list of inspectors comes first: that of the library is then not linked.
 $(FAULT_WORKER): $(call obj,worker/main.c) $(FAULT_OBJ) $(WORK_LIB) $(SHM_LIB)
 $(PROGRAMS) $(TOOLS) $(FAULT_WORKER):
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lm
 
 # What the process tests share.
-$(PROC_TESTS): $(call obj,tests/process.c tests/process_report.c tests/records.c)
-$(BUILD)/tests/proc_chaos: $(call obj,$(wildcard tests/chaos_*.c))
+$(PROC_TESTS): $(call obj,$(wildcard tests/lib/*.c))
+$(BUILD)/tests/proc_chaos: $(call obj,$(wildcard tests/chaos/chaos_*.c))
 $(BUILD)/tests/test_fault_inspector: $(FAULT_OBJ)
 # The simulation of balancing, for its tests and its bench.
-$(BUILD)/tests/test_balance_sim $(BUILD)/tests/test_balance_trace $(BUILD)/bench/bench_balance: $(call obj,$(wildcard tests/balance_*.c) tests/tracegen_random.c)
+$(BUILD)/tests/test_balance_sim $(BUILD)/tests/test_balance_trace $(BUILD)/bench/bench_balance: $(call obj,$(wildcard tests/sim/balance_*.c) tests/tools/tracegen_random.c)
 
-$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
+define test_rule
+$(call programs,$(1)): $(call obj,$(1)) $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
+endef
+$(foreach source,$(TEST_SRC) $(PROC_SRC) $(RACE_SRC),$(eval $(call test_rule,$(source))))
+$(TESTS) $(PROC_TESTS) $(RACE_TESTS):
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lcmocka -lm -lpthread
 
@@ -134,7 +145,7 @@ check-race:
 
 race-tests: $(RACE_TESTS) $(MUTANT)/race_ring
 	@scripts/run-tests $(RACE_TESTS)
-	@tests/race_mutant $(MUTANT)/race_ring
+	@tests/race/race_mutant $(MUTANT)/race_ring
 
 check-numa: build $(BUILD)/tests/test_numa
 	@FB_BUILD=$(abspath $(BUILD)) tests/numa/run
@@ -170,7 +181,7 @@ $(MUTANT)/flow_balancer/ring.h: include/flow_balancer/ring.h
 	@if cmp -s $< $@; then echo 'R1 is not where it was: mend the mutation in the Makefile' >&2; \
 	    rm $@; exit 1; fi
 
-$(MUTANT)/race_ring: tests/race_ring.c $(MUTANT)/flow_balancer/ring.h $(SHM_LIB) $(wildcard tests/*.h)
+$(MUTANT)/race_ring: tests/race/race_ring.c $(MUTANT)/flow_balancer/ring.h $(SHM_LIB) $(wildcard tests/lib/*.h)
 	$(CC) -I$(MUTANT) $(CPPFLAGS) -std=c11 $(WARN) $(CFLAGS) $(LDFLAGS) -o $@ $< $(SHM_LIB) \
 	    $(LIBS) -lcmocka -lm -lpthread
 
@@ -181,11 +192,11 @@ coverage:
 	    sed -nE "/^File '(shm|dispatcher|worker|include)/{N;s/^File '(.*)'\nLines executed:(.*)/\2  \1/p}" | sort -n
 
 soak: build $(BUILD)/tests/proc_chaos $(FAULT_WORKER)
-	@FB_BUILD=$(abspath $(BUILD)) tests/soak $(BUILD)/tests/proc_chaos
+	@FB_BUILD=$(abspath $(BUILD)) tests/chaos/soak $(BUILD)/tests/proc_chaos
 
 # In a network namespace of its own; not part of scripts/test.
 soak-live: build
-	@FB_BUILD=$(abspath $(BUILD)) tests/soak-live
+	@FB_BUILD=$(abspath $(BUILD)) tests/chaos/soak-live
 
 bench: build $(BENCHES)
 	@FB_BUILD=$(abspath $(BUILD)) tests/bench/run $(if $(FULL),--full)

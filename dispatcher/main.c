@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdio.h>
 
+#include "flow_balancer/common/log.h"
+#include "flow_balancer/common/parent.h"
 #include "flow_balancer/ctl.h"
-#include "flow_balancer/log.h"
-#include "flow_balancer/parent.h"
 
-#include "capture.h"
-#include "options.h"
-#include "run.h"
+#include "dispatcher/capture/capture.h"
+#include "dispatcher/run/options.h"
+#include "dispatcher/run/run.h"
 
 int main(int argc, char **argv) {
     static struct options options; /* 64 KB of source names */

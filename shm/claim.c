@@ -6,8 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "flow_balancer/common/log.h"
 #include "flow_balancer/lock.h"
-#include "flow_balancer/log.h"
 
 /* Takes the lock of the mapped up side; false if another process has it. */
 static enum fb_claim_result lock_up(struct fb_claim *claim) {

@@ -9,8 +9,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "flow_balancer/common/log.h"
 #include "flow_balancer/lock.h"
-#include "flow_balancer/log.h"
 
 /*
  * Opens and locks the ctl that stands under path, or, if create and there is

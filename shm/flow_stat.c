@@ -6,10 +6,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "flow_balancer/config.h"
+#include "flow_balancer/common/config.h"
+#include "flow_balancer/common/log.h"
 #include "flow_balancer/ctl.h"
 #include "flow_balancer/guard.h"
-#include "flow_balancer/log.h"
 #include "flow_balancer/report.h"
 #include "flow_balancer/sides.h"
 

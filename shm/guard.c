@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "flow_balancer/log.h"
+#include "flow_balancer/common/log.h"
 
 struct guarded {
     void *volatile base; /* NULL: free slot */

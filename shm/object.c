@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "flow_balancer/common/log.h"
 #include "flow_balancer/ctl.h"
 #include "flow_balancer/guard.h"
-#include "flow_balancer/log.h"
 #include "flow_balancer/sides.h"
 
 /* FNV-1a (draft-eastlake-fnv): tells layouts apart, guards against nothing else. */

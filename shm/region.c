@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "flow_balancer/log.h"
-#include "flow_balancer/numa.h"
+#include "flow_balancer/common/log.h"
+#include "flow_balancer/common/numa.h"
 
 const char *const fb_rung_names[FB_RUNG_COUNT] = {
     [FB_RUNG_HUGETLBFS] = "hugetlbfs",

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "flow_balancer/log.h"
+#include "flow_balancer/common/log.h"
 
 #define PAGE_BYTES UINT64_C(4096)
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "flow_states.h"
+#include "worker/flow_states.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "flow_balancer/log.h"
+#include "flow_balancer/common/log.h"
 
 /* Before each flow's state: whose it is. 16 bytes, so that what follows is aligned for anything. */
 struct tag {

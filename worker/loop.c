@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "loop.h"
+#include "worker/loop.h"
 
 #include <string.h>
 #include <time.h>
 
-#include "flow_balancer/clock.h"
-#include "flow_balancer/log.h"
+#include "flow_balancer/common/clock.h"
+#include "flow_balancer/common/log.h"
 
 #define PARK_MS 100u /* bounds every lost wake: a reader of the ring could move a sleeper away */
 /* Looks at an empty ring before parking: 12 us (measured: 29 ns a look), what a wake costs. */

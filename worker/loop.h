@@ -9,7 +9,7 @@
 #include "flow_balancer/inspector.h"
 #include "flow_balancer/ring.h"
 
-#include "flow_states.h"
+#include "worker/flow_states.h"
 
 /*
  * The worker's life on its ring, after the claim: take a burst, inspect each

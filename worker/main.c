@@ -10,17 +10,17 @@
 #include <unistd.h>
 
 #include "flow_balancer/claim.h"
-#include "flow_balancer/clock.h"
-#include "flow_balancer/config.h"
-#include "flow_balancer/cpus.h"
+#include "flow_balancer/common/clock.h"
+#include "flow_balancer/common/config.h"
+#include "flow_balancer/common/cpus.h"
+#include "flow_balancer/common/log.h"
+#include "flow_balancer/common/parent.h"
+#include "flow_balancer/common/parse.h"
 #include "flow_balancer/guard.h"
-#include "flow_balancer/log.h"
-#include "flow_balancer/parent.h"
-#include "flow_balancer/parse.h"
 
-#include "inspectors.h"
-#include "loop.h"
-#include "place.h"
+#include "worker/inspectors/inspectors.h"
+#include "worker/loop.h"
+#include "worker/place.h"
 
 /* Exit statuses: what a supervisor has to tell apart. */
 enum exit_status {

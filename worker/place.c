@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "place.h"
+#include "worker/place.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "flow_balancer/cpus.h"
-#include "flow_balancer/log.h"
+#include "flow_balancer/common/cpus.h"
+#include "flow_balancer/common/log.h"
 
 static int go_to(const struct place *place, int number) {
     const struct fb_node *node = fb_topology_find(&place->topology, number);

@@ -5,8 +5,8 @@
 #include <sched.h>
 #include <stdbool.h>
 
+#include "flow_balancer/common/numa.h"
 #include "flow_balancer/ctl.h"
-#include "flow_balancer/numa.h"
 #include "flow_balancer/sides.h"
 
 /*

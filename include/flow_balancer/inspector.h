@@ -10,7 +10,7 @@
 /*
  * What an inspector is: a name and up to five functions, called by one worker
  * process from one thread. To add one, write a file beside the others in
- * worker/ and add its operations to the list in worker/inspectors.h.
+ * worker/inspectors/ and add its operations to the list in inspectors.h there.
  *
  * A flow's state is flow_bytes of memory that the worker owns, zeroed before
  * the flow's first packet, found by the handle without a hash, and handed to

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the policies do to loss, waiting and shares, simulated with the
- * product's own balance, policy and heap: see tests/balance_sim.h. Prints a
+ * product's own balance, policy and heap: see tests/sim/balance_sim.h. Prints a
  * Markdown table per policy, the baseline first. Simulated time: the numbers
  * are the same on every machine. Then the same over captures, if any are given.
  *
@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "flow_balancer/log.h"
-#include "tests/balance_sim.h"
+#include "flow_balancer/common/log.h"
+#include "tests/sim/balance_sim.h"
 
 #define WORKERS 8u
 /* The unequal workers at half speed: two, neither first nor last, where ties would tell. */

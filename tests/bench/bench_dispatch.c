@@ -15,10 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "flow_balancer/log.h"
+#include "flow_balancer/common/log.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/steady.h"
-#include "tests/tracegen_pcap.h"
+#include "tests/tools/tracegen_pcap.h"
 
 /* A run is as many whole passes as it takes to deliver this many packets. */
 #define RUN_PACKETS UINT64_C(1000000)

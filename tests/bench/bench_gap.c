@@ -24,8 +24,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "flow_balancer/common/log.h"
 #include "flow_balancer/ctl.h"
-#include "flow_balancer/log.h"
 #include "tests/bench/bench.h"
 
 #define WORKERS 10u

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "flow_balancer/log.h"
+#include "flow_balancer/common/log.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/steady.h"
 

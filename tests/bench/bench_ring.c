@@ -25,7 +25,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "dispatcher/copy.h"
+#include "dispatcher/datapath/copy.h"
 #include "flow_balancer/ring.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/check.h"

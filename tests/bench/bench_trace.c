@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flow_balancer/log.h"
+#include "flow_balancer/common/log.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/rig.h"
 

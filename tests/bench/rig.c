@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dispatcher/ledger.h"
+#include "dispatcher/run/ledger.h"
 #include "flow_balancer/claim.h"
+#include "flow_balancer/common/log.h"
 #include "flow_balancer/guard.h"
-#include "flow_balancer/log.h"
 #include "tests/bench/bench.h"
 
 #define PATIENCE_NS UINT64_C(30000000000)

@@ -5,12 +5,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dispatcher/flows.h"
-#include "dispatcher/loop.h"
+#include "dispatcher/datapath/loop.h"
+#include "dispatcher/flows/flows.h"
 #include "tests/bench/check.h"
 
 /*
- * The real data path (dispatcher/loop.c) over real shared memory, lossless, and
+ * The real data path (dispatcher/datapath/loop.c) over real shared memory, lossless, and
  * at the other end of all rings one thread on another core that takes what
  * comes through fb_rx_peek() and gives it back, so that the cache lines really
  * travel. It reads every descriptor, or every descriptor and every byte.

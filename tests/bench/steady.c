@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 
 #include "tests/bench/bench.h"
-#include "tests/tracegen_pcap.h"
-#include "tests/tracegen_random.h"
+#include "tests/tools/tracegen_pcap.h"
+#include "tests/tools/tracegen_random.h"
 
 #define FRAME_ALIGN 16u /* as preloaded frames stand */
 #define NS_PER_PACKET 100u

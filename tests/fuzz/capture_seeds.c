@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/fuzz/capture_seeds.h"
 
-#include "tests/capture_fixture.h"
+#include "tests/lib/capture_fixture.h"
 
 #define FRAMES 4u
 #define FRAME_BYTES 60u

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "dispatcher/decode.h"
+#include "dispatcher/decode/decode.h"
 
 #define DECODE_INPUT_BYTES 2u
 #define DECODE_INPUT_OUTER 1u

@@ -9,9 +9,9 @@
  * batch, out of which they may come in any order.
  */
 
-#include "dispatcher/flows.h"
-#include "tests/frames.h"
+#include "dispatcher/flows/flows.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/lib/frames.h"
 
 #define WORKERS 2u
 #define MOST_FLOWS 40u

@@ -6,9 +6,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "dispatcher/capture.h"
-#include "dispatcher/decode.h"
-#include "flow_balancer/log.h"
+#include "dispatcher/capture/capture.h"
+#include "dispatcher/decode/decode.h"
+#include "flow_balancer/common/log.h"
 #include "tests/fuzz/capture_input.h"
 
 /*

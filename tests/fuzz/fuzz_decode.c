@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/fuzz/fuzz.h"
 
-#include "dispatcher/fragments.h"
+#include "dispatcher/flows/fragments.h"
 #include "tests/fuzz/decode_input.h"
 
 /*

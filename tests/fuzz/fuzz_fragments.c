@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/fuzz/fuzz.h"
 
-#include "tests/fragments_model.h"
 #include "tests/fuzz/fuzz_region.h"
+#include "tests/lib/fragments_model.h"
 
 /*
  * The input is a program that drives the tracker and its model at once: first

@@ -14,10 +14,10 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "tests/frames_links.h"
 #include "tests/fuzz/capture_input.h"
 #include "tests/fuzz/capture_seeds.h"
 #include "tests/fuzz/decode_input.h"
+#include "tests/lib/frames_links.h"
 
 #define FRAMES_OF_A_CAPTURE 24u
 #define LONGEST_FRAME 1024u /* headers are what counts */

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/capture/capture.h"
+
+#include "dispatcher/capture/capture_source.h"
+#include "flow_balancer/common/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define NS_PER_S UINT64_C(1000000000)
+
+/* Two of the longest frames and small ones beside them. Small frames use its start only. */
+#define BURST_BYTES (CAPTURE_BURST_MAX * 2048u + 2u * CAPTURE_SINK_ROOM)
+
+struct capture {
+    struct capture_config config;
+    const struct capture_source *source;
+    void *state;
+
+    /* Frames that were read and not yet taken. */
+    struct frame *frames;
+    size_t pending;
+    uint64_t taken;
+    bool left;
+
+    /* Pace: the frame of stamp base_packet_ns was due at base_ns. */
+    uint64_t base_packet_ns;
+    uint64_t base_ns;
+    uint64_t last_due_ns; /* when the last frame taken was due, 0 before the first */
+
+    struct capture_sink sink;
+    uint8_t *buffer;
+    struct frame burst[CAPTURE_BURST_MAX];
+};
+
+/* No stamp overflows: a hostile one is cut, and packet time stays a plain number. */
+static uint64_t stamp_ns(const struct timeval *stamp, uint32_t unit_ns) {
+    const uint64_t most_s = UINT64_MAX / NS_PER_S - 5;
+    uint64_t s, ns;
+    if (stamp->tv_sec < 0)
+        return 0;
+    s = (uint64_t)stamp->tv_sec;
+    ns = stamp->tv_usec < 0 ? 0 : (uint64_t)stamp->tv_usec * unit_ns;
+    s = s > most_s ? most_s : s;
+    ns = ns > UINT32_MAX ? UINT32_MAX : ns;
+    return s * NS_PER_S + ns;
+}
+
+void capture_keep(u_char *user, const struct pcap_pkthdr *header, const u_char *data) {
+    struct capture_sink *sink = (struct capture_sink *)(void *)user;
+    struct frame *frame = &sink->frames[sink->count];
+    uint32_t caplen = header->caplen;
+
+    sink->seen++;
+    if (sink->filter != NULL && pcap_offline_filter(sink->filter, header, data) == 0)
+        return;
+
+    caplen = caplen > sink->snaplen ? sink->snaplen : caplen;
+    frame->data = sink->next;
+    frame->time_ns = stamp_ns(&header->ts, sink->stamp_unit_ns);
+    frame->caplen = caplen;
+    frame->wirelen = header->len > header->caplen ? header->len : header->caplen;
+    frame->dlt = sink->dlt;
+    frame->new_source = sink->new_source;
+    memcpy(sink->next, data, caplen);
+
+    sink->new_source = false;
+    sink->count++;
+    sink->next += (caplen + sink->align_mask) & ~sink->align_mask;
+    if (!capture_sink_has_room(sink))
+        pcap_breakloop(sink->pcap);
+}
+
+int capture_check_link(const struct capture_config *config, pcap_t *pcap, const char *name) {
+    int dlt = pcap_datalink(pcap);
+    const char *link = pcap_datalink_val_to_name(dlt);
+
+    const char *problem =
+        config->link_problem == NULL ? NULL : config->link_problem(config->link_context, dlt);
+    if (problem == NULL)
+        return 0;
+    fb_error("%s has link type %d (%s), %s", capture_shown_name(name), dlt,
+             link == NULL ? "unnamed" : link, problem);
+    return -EPROTONOSUPPORT;
+}
+
+int capture_compile(const struct capture_config *config, pcap_t *pcap, const char *name,
+                    struct bpf_program *program) {
+    if (config->filter == NULL)
+        return 0;
+    if (pcap_compile(pcap, program, config->filter, 1, PCAP_NETMASK_UNKNOWN) == 0)
+        return 0;
+    fb_error("filter \"%s\" does not fit %s: %s: see pcap-filter(7)", config->filter,
+             capture_shown_name(name), pcap_geterr(pcap));
+    return -EINVAL;
+}
+
+static const struct capture_source *choose_source(const struct capture_config *config) {
+    if (config->interface_count > 0)
+        return &capture_live_source;
+    return config->preload ? &capture_memory_source : &capture_file_source;
+}
+
+/* Two handles on one interface would give every frame twice. */
+static int check_interfaces(const struct capture_config *config) {
+    if (config->interface_count > FB_MAX_INTERFACES) {
+        fb_error("%u interfaces: -i takes at most %u: start a second instance for the rest",
+                 config->interface_count, FB_MAX_INTERFACES);
+        return -EINVAL;
+    }
+    for (unsigned i = 0; i < config->interface_count; i++) {
+        if (config->interface_count > 1 && strcmp(config->interfaces[i], "any") == 0) {
+            fb_error("interface any has the frames of all others: give it alone");
+            return -EINVAL;
+        }
+        for (unsigned j = 0; j < i; j++) {
+            if (strcmp(config->interfaces[i], config->interfaces[j]) != 0)
+                continue;
+            fb_error("interface %s is given twice: once is enough", config->interfaces[i]);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+static int check_config(const struct capture_config *config) {
+    if ((config->file_count == 0) == (config->interface_count == 0)) {
+        fb_error("%u files and %u interfaces to read: give either -r FILE or -i INTERFACE",
+                 config->file_count, config->interface_count);
+        return -EINVAL;
+    }
+    if (config->snaplen < 0 || config->snaplen > (int)CAPTURE_FRAME_MAX) {
+        fb_error("snapshot length %d: -s takes 0 to %u", config->snaplen, CAPTURE_FRAME_MAX);
+        return -EINVAL;
+    }
+    if (config->loops < 1 || !(config->speed >= 0)) {
+        fb_error("%llu loops at speed %g: --loop takes 1 or more, --speed 0 or more",
+                 (unsigned long long)config->loops, config->speed);
+        return -EINVAL;
+    }
+    if (config->interface_count > 0 &&
+        (config->preload || config->loops > 1 || config->speed > 0)) {
+        fb_error("an interface cannot be preloaded, looped or paced: give -r FILE");
+        return -EINVAL;
+    }
+    return check_interfaces(config);
+}
+
+int capture_open(struct capture **capture, const struct capture_config *config) {
+    struct capture *c;
+    int err = check_config(config);
+
+    if (err < 0)
+        return err;
+    c = calloc(1, sizeof *c);
+    if (c == NULL || (c->buffer = aligned_alloc(CAPTURE_SLACK, BURST_BYTES)) == NULL) {
+        fb_error("no memory for the burst buffer, %u bytes: free some", BURST_BYTES);
+        free(c);
+        return -ENOMEM;
+    }
+    c->config = *config;
+    if (c->config.snaplen == 0)
+        c->config.snaplen = (int)CAPTURE_FRAME_MAX;
+    c->sink = (struct capture_sink){
+        .snaplen = (uint32_t)c->config.snaplen,
+        .align_mask = CAPTURE_SLACK - 1,
+        .new_source = true,
+    };
+    c->source = choose_source(&c->config);
+    err = c->source->open(&c->state, &c->config);
+    if (err < 0) {
+        free(c->buffer);
+        free(c);
+        return err;
+    }
+    *capture = c;
+    return 0;
+}
+
+static uint64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/*
+ * When a frame is to be released. A further file or loop follows the last frame
+ * at once: how long ago the files were captured is nothing to wait for. Asking
+ * again before the frame is taken gives the same answer.
+ */
+static uint64_t due_ns(struct capture *c, const struct frame *frame) {
+    double ahead_ns = 0;
+
+    if (frame->new_source) {
+        c->base_packet_ns = frame->time_ns;
+        c->base_ns = c->last_due_ns;
+    }
+    if (frame->time_ns > c->base_packet_ns)
+        ahead_ns = (double)(frame->time_ns - c->base_packet_ns) / c->config.speed;
+    return c->base_ns + (ahead_ns < 9e18 ? (uint64_t)ahead_ns : UINT64_MAX / 2);
+}
+
+static size_t count_due(struct capture *c, size_t most) {
+    uint64_t now = now_ns(), due;
+    size_t count;
+
+    if (c->last_due_ns == 0)
+        c->last_due_ns = now;
+    for (count = 0; count < most; count++) {
+        due = due_ns(c, &c->frames[count]);
+        if (due > now)
+            break;
+        c->last_due_ns = due;
+    }
+    return count;
+}
+
+static enum capture_status refill(struct capture *c, unsigned max) {
+    enum capture_status status;
+
+    c->sink.frames = c->burst;
+    c->sink.count = 0;
+    c->sink.next = c->buffer;
+    c->sink.end = c->buffer + BURST_BYTES;
+    status = c->source->read(c->state, &c->sink, max);
+    c->frames = c->sink.frames;
+    c->pending = c->sink.count;
+    return status;
+}
+
+enum capture_status capture_burst(struct capture *c, unsigned max, const struct frame **frames,
+                                  unsigned *count) {
+    enum capture_status status;
+    size_t ready;
+
+    *count = 0;
+    if (c->left && c->source->leave == NULL)
+        return CAPTURE_END;
+    max = max > CAPTURE_BURST_MAX ? CAPTURE_BURST_MAX : max;
+    if (c->pending == 0) {
+        status = refill(c, max);
+        if (c->pending == 0)
+            return status;
+    }
+    ready = c->pending > max ? max : c->pending;
+    if (c->config.speed > 0) {
+        ready = count_due(c, ready);
+        if (ready == 0)
+            return CAPTURE_IDLE;
+    }
+    *frames = c->frames;
+    *count = (unsigned)ready;
+    c->frames += ready;
+    c->pending -= ready;
+    c->taken += ready;
+    return CAPTURE_MORE;
+}
+
+static void sleep_ns(uint64_t ns) {
+    struct timespec span = {.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
+    nanosleep(&span, NULL); /* cut short by a signal: so is the caller's wait */
+}
+
+void capture_wait(struct capture *c, unsigned timeout_us) {
+    uint64_t most_ns = (uint64_t)timeout_us * 1000, due, now;
+
+    if (c->pending == 0) {
+        c->source->wait(c->state, timeout_us);
+        return;
+    }
+    due = due_ns(c, c->frames);
+    now = now_ns();
+    if (due > now)
+        sleep_ns(due - now < most_ns ? due - now : most_ns);
+}
+
+void capture_stats(struct capture *c, struct capture_stats *stats) {
+    *stats = (struct capture_stats){.received = c->taken};
+    if (c->source->stats != NULL)
+        c->source->stats(c->state, stats);
+}
+
+void capture_progress(struct capture *c, struct capture_progress *progress) {
+    struct capture_position position = {0};
+    uint64_t loops, done, total;
+
+    *progress = (struct capture_progress){0};
+    if (c->source->position == NULL)
+        return;
+    c->source->position(c->state, c->pending > 0 ? c->frames : NULL, &position);
+    progress->preloading = position.preloading;
+    loops = position.preloading ? 1 : c->config.loops;
+    if (__builtin_mul_overflow(loops, position.loop_bytes, &total))
+        return; /* without an end that anybody would see */
+    done = position.preloading ? 0 : (loops - position.loops_left) * position.loop_bytes;
+    done += position.at;
+    progress->total_bytes = total;
+    progress->done_bytes = done < total ? done : total;
+}
+
+void capture_leave(struct capture *c) {
+    c->left = true;
+    if (c->source->leave != NULL)
+        c->source->leave(c->state);
+}
+
+bool capture_failed(const struct capture *c) {
+    return c->source->failed(c->state);
+}
+
+bool capture_is_live(const struct capture *c) {
+    return c->source->live;
+}
+
+int capture_set_filter(struct capture *c, const char *filter) {
+    const char *before = c->config.filter;
+    int err;
+
+    if (c->source->set_filter == NULL) {
+        fb_error("frames are preloaded and are not filtered again: leave out --preload");
+        return -ENOTSUP;
+    }
+    c->config.filter = filter;
+    err = c->source->set_filter(c->state);
+    if (err < 0)
+        c->config.filter = before;
+    return err;
+}
+
+void capture_close(struct capture *c) {
+    if (c == NULL)
+        return;
+    c->source->close(c->state);
+    free(c->buffer);
+    free(c);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/capture/capture_source.h"
+#include "flow_balancer/common/log.h"
+
+#include <string.h>
+
+/*
+ * What to say of bytes that libpcap does not begin with. It counts wrongly in
+ * a file header that breaks off, and does not know what is compressed.
+ */
+static const struct packed {
+    const char *magic, *what, *unpack;
+} all_packed[] = {
+    {"\x1f\x8b", "gzip", "gunzip -c"},
+    {"\xfd"
+     "7zXZ",
+     "xz", "xz -dc"},
+    {"\x28\xb5\x2f\xfd", "zstd", "zstd -dc"},
+    {"\x04\x22\x4d\x18", "lz4", "lz4 -dc"},
+    {"BZh", "bzip2", "bunzip2 -c"},
+};
+
+static const struct packed *find_packed(const uint8_t *bytes, size_t count) {
+    for (size_t i = 0; i < sizeof all_packed / sizeof *all_packed; i++) {
+        size_t length = strlen(all_packed[i].magic);
+        if (count >= length && memcmp(bytes, all_packed[i].magic, length) == 0)
+            return &all_packed[i];
+    }
+    return NULL;
+}
+
+const char *capture_shown_name(const char *name) {
+    return strcmp(name, "-") == 0 ? "standard input" : name;
+}
+
+void capture_say_no_begin(const char *name, const uint8_t *bytes, size_t count,
+                          const char *reason) {
+    const struct packed *packed = find_packed(bytes, count);
+    const char *shown = capture_shown_name(name);
+
+    if (packed != NULL && shown == name)
+        fb_error("cannot read %s: it is compressed: give '%s %s | ... -r -'", name, packed->unpack,
+                 name);
+    else if (packed != NULL)
+        fb_error("cannot read %s: it is compressed: put '%s |' before", shown, packed->unpack);
+    else if (count == 0)
+        fb_error("cannot read %s: truncated dump file: it is empty: give a pcap or pcapng file",
+                 shown);
+    else if (count < CAPTURE_BEGIN_BYTES && strncmp(reason, "truncated", 9) == 0)
+        fb_error("cannot read %s: truncated dump file: its header breaks off after %zu bytes: give "
+                 "a whole "
+                 "pcap or pcapng file",
+                 shown, count);
+    else
+        fb_error("cannot read %s: %s: give a pcap or pcapng file", shown, reason);
+}

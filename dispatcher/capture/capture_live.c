@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/capture/capture_interface.h"
+#include "dispatcher/capture/capture_merge.h"
+#include "flow_balancer/common/clock.h"
+#include "flow_balancer/common/log.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <net/if.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BLOCK_TIMEOUT_MS 1 /* how long the kernel holds frames back to fill a block */
+
+/*
+ * The kernel's buffer where -B is not given. libpcap's default of 2 MB is a handful
+ * of blocks, which a dispatcher that has lost its core for 10 ms finds full.
+ */
+#define BUFFER_KIB (32 << 10)
+
+/*
+ * With --immediate that buffer consists of slots that take the longest frame that
+ * may come: 64 KB with its headers where segments are joined before capture.
+ */
+#define IMMEDIATE_SNAPLEN (65536 + 256)
+
+static int buffer_kib(const struct capture_config *config) {
+    return config->buffer_kib > 0 ? config->buffer_kib : BUFFER_KIB;
+}
+
+/* What --merge-window may hold of each interface: 10 ms of 3 million frames or of 13 Gbit a second.
+ * Memory is touched only as far as it is needed. */
+#define MERGE_FRAMES 32768u
+#define MERGE_BYTES ((size_t)16 << 20)
+
+/*
+ * Interfaces, read in turn, each burst starting with another one, so that a
+ * flood on one leaves the others their share. libpcap gives nothing from one
+ * that is down, and goes on when it is up again; any error is final for that
+ * interface, and the capture ends with the last one. With --merge-window they
+ * are read into queues, and leave in the order of their time stamps.
+ */
+struct capture_live {
+    const struct capture_config *config;
+    unsigned count;
+    unsigned alive;
+    unsigned turn;
+    bool failed;
+    struct capture_merge *merge; /* NULL: frames go as they are read */
+    struct pollfd *fds;          /* one per interface */
+    struct capture_interface interfaces[];
+};
+
+/* Stamps of the adapter are switched on there. */
+static bool wants_adapter(const struct capture_config *config) {
+    return config->tstamp_type != NULL && strncmp(config->tstamp_type, "adapter", 7) == 0;
+}
+
+static void log_activate_error(const struct capture_config *config, const char *name, pcap_t *pcap,
+                               int code) {
+    const char *needed = wants_adapter(config) ? "cap_net_raw,cap_net_admin" : "cap_net_raw";
+    char program[256];
+    ssize_t n;
+
+    switch (code) {
+    case PCAP_ERROR_NO_SUCH_DEVICE:
+        fb_error("there is no interface %s: -D lists those that are", name);
+        return;
+    case PCAP_ERROR_PERM_DENIED:
+    case PCAP_ERROR_PROMISC_PERM_DENIED:
+        n = readlink("/proc/self/exe", program, sizeof program - 1);
+        program[n < 0 ? 0 : n] = '\0';
+        fb_error("no permission to capture on %s, %s is missing: run as root, or "
+                 "`setcap %s+ep %s`",
+                 name, needed, needed, program);
+        return;
+    case PCAP_ERROR_IFACE_NOT_UP:
+        fb_error("interface %s is down: `ip link set %s up`", name, name);
+        return;
+    default:
+        fb_error("cannot capture on %s: %s: %s: mend it, or choose another (-D lists them)", name,
+                 pcap_statustostr(code), pcap_geterr(pcap));
+    }
+}
+
+/* Options that libpcap takes before activation; none of them can fail on a fresh handle. */
+static void configure(const struct capture_config *config, pcap_t *pcap, const char *name) {
+    int snaplen = config->snaplen, kib = buffer_kib(config);
+
+    if (config->immediate) {
+        snaplen = snaplen == (int)CAPTURE_FRAME_MAX ? IMMEDIATE_SNAPLEN : snaplen;
+        pcap_set_immediate_mode(pcap, 1);
+    }
+    pcap_set_snaplen(pcap, snaplen);
+    pcap_set_promisc(pcap, config->promiscuous && strcmp(name, "any") != 0);
+    pcap_set_timeout(pcap, BLOCK_TIMEOUT_MS);
+    pcap_set_buffer_size(pcap, kib > INT32_MAX / 1024 ? INT32_MAX : kib * 1024);
+    pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO);
+    if (config->fanout.wanted)
+        pcap_set_protocol_linux(pcap, FANOUT_PROTOCOL_NONE);
+}
+
+/* The names of the types, with commas; host, which is always there, if there is no choice. */
+static void list_tstamp_types(const int *types, int count, char *list, size_t room) {
+    size_t used = 0;
+
+    snprintf(list, room, "host");
+    for (int i = 0; i < count && used < room; i++) {
+        const char *type = pcap_tstamp_type_val_to_name(types[i]);
+        used += (size_t)snprintf(list + used, room - used, "%s%s", used > 0 ? ", " : "",
+                                 type == NULL ? "?" : type);
+    }
+}
+
+/* An interface that does not exist is no matter here: activation says so. `any` has host only. */
+static int choose_tstamp_type(const struct capture_config *config, pcap_t *pcap, const char *name) {
+    int type, count, *types = NULL;
+    char list[256];
+    bool found;
+
+    if (config->tstamp_type == NULL || (if_nametoindex(name) == 0 && strcmp(name, "any") != 0))
+        return 0;
+    type = pcap_tstamp_type_name_to_val(config->tstamp_type);
+    count = pcap_list_tstamp_types(pcap, &types);
+    found = type == PCAP_TSTAMP_HOST;
+    for (int i = 0; i < count && !found; i++)
+        found = types[i] == type;
+    list_tstamp_types(types, count, list, sizeof list);
+    pcap_free_tstamp_types(types);
+    if (found && (type == PCAP_TSTAMP_HOST || pcap_set_tstamp_type(pcap, type) == 0))
+        return 0;
+    fb_error("interface %s has no time stamps of type %s: it has %s", name, config->tstamp_type,
+             list);
+    return -EINVAL;
+}
+
+static int choose_direction(const struct capture_config *config, pcap_t *pcap, const char *name) {
+    static const pcap_direction_t directions[] = {
+        [CAPTURE_INOUT] = PCAP_D_INOUT,
+        [CAPTURE_IN] = PCAP_D_IN,
+        [CAPTURE_OUT] = PCAP_D_OUT,
+    };
+    if (config->direction == CAPTURE_INOUT ||
+        pcap_setdirection(pcap, directions[config->direction]) == 0)
+        return 0;
+    fb_error("%s has no directions: %s: leave out -Q", name, pcap_geterr(pcap));
+    return -EINVAL;
+}
+
+/*
+ * While it changes a filter libpcap reads from the socket, and fails if the kernel
+ * has an error waiting there, as it has once when an interface goes down. The
+ * second time there is none.
+ */
+static int install(pcap_t *pcap, struct bpf_program *program, const struct capture_config *config,
+                   const char *name) {
+    if (pcap_setfilter(pcap, program) == 0 || pcap_setfilter(pcap, program) == 0)
+        return 0;
+    fb_error("filter \"%s\" is refused by %s: %s: give another", config->filter, name,
+             pcap_geterr(pcap));
+    return -EINVAL;
+}
+
+static int install_filter(const struct capture_config *config, pcap_t *pcap, const char *name) {
+    struct bpf_program program;
+    int err;
+
+    if (config->filter == NULL)
+        return 0;
+    err = capture_compile(config, pcap, name, &program);
+    if (err < 0)
+        return err;
+    err = install(pcap, &program, config, name);
+    pcap_freecode(&program);
+    return err;
+}
+
+static int activate(const struct capture_config *config, pcap_t *pcap, const char *name) {
+    char reason[PCAP_ERRBUF_SIZE];
+    int err, code;
+
+    configure(config, pcap, name);
+    err = choose_tstamp_type(config, pcap, name);
+    if (err < 0)
+        return err;
+    code = pcap_activate(pcap);
+    if (code < 0) {
+        log_activate_error(config, name, pcap, code);
+        return code == PCAP_ERROR_NO_SUCH_DEVICE ? -ENODEV
+               : code == PCAP_ERROR_IFACE_NOT_UP ? -ENETDOWN
+                                                 : -EPERM;
+    }
+    if (code == PCAP_WARNING_TSTAMP_TYPE_NOTSUP) {
+        fb_error("interface %s cannot stamp the frames it receives by type %s: %s: give another "
+                 "--tstamp-type",
+                 name, config->tstamp_type, pcap_geterr(pcap));
+        return -EINVAL;
+    }
+    if (code > 0)
+        fb_warning("%s: %s: %s", name, pcap_statustostr(code), pcap_geterr(pcap));
+    if (pcap_datalink(pcap) == DLT_LINUX_SLL)
+        pcap_set_datalink(pcap, DLT_LINUX_SLL2); /* as tcpdump does: it names the interface */
+    err = capture_check_link(config, pcap, name);
+    if (err == 0)
+        err = choose_direction(config, pcap, name);
+    if (err == 0)
+        err = install_filter(config, pcap, name);
+    if (err == 0 && pcap_setnonblock(pcap, 1, reason) < 0) {
+        fb_error("%s cannot be read without waiting: %s: choose another", name, reason);
+        err = -EINVAL;
+    }
+    return err;
+}
+
+static int open_interface(struct capture_live *l, const char *name) {
+    struct capture_interface *i = &l->interfaces[l->count];
+    char reason[PCAP_ERRBUF_SIZE];
+    int err;
+
+    i->name = name;
+    i->pcap = pcap_create(name, reason);
+    if (i->pcap == NULL) {
+        fb_error("cannot capture on %s: %s: -D lists the interfaces", name, reason);
+        return -EINVAL;
+    }
+    l->count++;
+    err = activate(l->config, i->pcap, name);
+    if (err == 0 && l->config->fanout.wanted)
+        err = capture_fanout_join(pcap_fileno(i->pcap), &l->config->fanout, l->count - 1, name);
+    if (err < 0)
+        return err;
+    i->dlt = pcap_datalink(i->pcap);
+    i->stamp_unit_ns = pcap_get_tstamp_precision(i->pcap) == PCAP_TSTAMP_PRECISION_NANO ? 1 : 1000;
+    if (i->stamp_unit_ns != 1)
+        fb_info("interface %s stamps its frames in microseconds", name);
+    capture_interface_begin(i);
+    l->fds[l->alive].fd = pcap_get_selectable_fd(i->pcap);
+    l->fds[l->alive].events = POLLIN;
+    l->alive++;
+    return 0;
+}
+
+static void live_close(void *state) {
+    struct capture_live *l = state;
+    for (unsigned i = 0; i < l->count; i++) {
+        if (l->interfaces[i].pcap != NULL)
+            pcap_close(l->interfaces[i].pcap);
+    }
+    capture_merge_free(l->merge);
+    free(l->fds);
+    free(l);
+}
+
+/* One interface alone is in order. */
+static int open_merge(struct capture_live *l) {
+    const struct capture_config *config = l->config;
+
+    if (config->merge_window_ns == 0 || l->count < 2 ||
+        capture_merge_new(&l->merge, l->count, config->merge_window_ns, MERGE_FRAMES,
+                          MERGE_BYTES) == 0)
+        return 0;
+    fb_error("no memory for --merge-window, %zu MB for each interface: free some, or leave it out",
+             MERGE_BYTES >> 20);
+    return -ENOMEM;
+}
+
+/*
+ * The kernel takes what it can get, and where that is less than asked for libpcap
+ * asks for less and says nothing. Asked for more than is free it may end others.
+ */
+static int check_memory(const struct capture_config *config) {
+    FILE *file = fopen("/proc/meminfo", "re");
+    unsigned long long wanted, available = ULLONG_MAX;
+    char line[128];
+
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        sscanf(line, "MemAvailable: %llu kB", &available);
+    if (file != NULL)
+        fclose(file);
+    wanted = (unsigned long long)buffer_kib(config) * config->interface_count;
+    if (wanted <= available)
+        return 0;
+    fb_error("-B %d for %u interfaces is %llu MB, and %llu MB of memory are available: give less",
+             buffer_kib(config), config->interface_count, wanted >> 10, available >> 10);
+    return -ENOMEM;
+}
+
+static void say_immediate(const struct capture_config *config) {
+    int kib = buffer_kib(config);
+
+    if (config->immediate && config->snaplen == (int)CAPTURE_FRAME_MAX)
+        fb_warning("--immediate: every frame takes the room of the longest, up to 64 KB: a buffer "
+                   "of %d KiB holds as few as %d: more with -s 2000 if frames are no longer, or -B",
+                   kib, kib / (IMMEDIATE_SNAPLEN / 1024));
+}
+
+static int live_open(void **state, const struct capture_config *config) {
+    struct capture_live *l =
+        calloc(1, sizeof *l + config->interface_count * sizeof(struct capture_interface));
+    int err = 0;
+
+    if (l == NULL || (l->fds = calloc(config->interface_count, sizeof *l->fds)) == NULL) {
+        fb_error("no memory for %u interfaces: free some", config->interface_count);
+        free(l);
+        return -ENOMEM;
+    }
+    l->config = config;
+    err = check_memory(config);
+    if (err == 0)
+        say_immediate(config);
+    for (unsigned i = 0; i < config->interface_count && err == 0; i++)
+        err = open_interface(l, config->interfaces[i]);
+    if (err == 0)
+        err = open_merge(l);
+    if (err < 0) {
+        live_close(l);
+        return err;
+    }
+    *state = l;
+    return 0;
+}
+
+/* Its handle is closed. */
+static void stop_reading(struct capture_live *l, unsigned at) {
+    l->alive--;
+    l->fds[at].fd = -1; /* poll() passes over it */
+    if (l->merge != NULL)
+        capture_merge_end(l->merge, at);
+}
+
+static void give_up(struct capture_live *l, unsigned at, const char *reason) {
+    struct capture_interface *i = &l->interfaces[at];
+
+    l->failed = true;
+    if (l->alive > 1)
+        fb_error("reading from interface %s failed: %s: going on without it, with %u of %u: start "
+                 "anew once it is back (-D lists those that are)",
+                 i->name, reason, l->alive - 1, l->count);
+    else
+        fb_error("reading from interface %s failed: %s: no interface is left, so the run ends: "
+                 "start anew once it is back (-D lists those that are)",
+                 i->name, reason);
+    capture_interface_end(i);
+    stop_reading(l, at);
+}
+
+static void read_interface(struct capture_live *l, unsigned at, struct capture_sink *sink,
+                           unsigned max) {
+    struct capture_interface *i = &l->interfaces[at];
+    int n;
+
+    sink->pcap = i->pcap;
+    sink->dlt = i->dlt;
+    sink->stamp_unit_ns = i->stamp_unit_ns;
+    n = pcap_dispatch(i->pcap, (int)max, capture_keep, (u_char *)sink);
+    if (n < 0 && n != PCAP_ERROR_BREAK)
+        give_up(l, at, pcap_geterr(i->pcap));
+    else if (n == 0 && i->vanished) /* libpcap did not get to see it go: install() did */
+        give_up(l, at, "it is not there any more");
+}
+
+/* Reads into the queues of all interfaces, or of those only whose queue lacks a frame. Returns
+ * whether anything came. */
+static bool fill_queues(struct capture_live *l, const struct capture_sink *all, bool lacking) {
+    bool more = false;
+
+    for (unsigned at = 0; at < l->count; at++) {
+        struct capture_sink sink = *all;
+        struct capture_merge_room room;
+        if (l->interfaces[at].pcap == NULL || (lacking && !capture_merge_lacks(l->merge, at)) ||
+            !capture_merge_room(l->merge, at, &room))
+            continue;
+        sink.frames = room.frames;
+        sink.next = room.next;
+        sink.end = room.end;
+        sink.new_source = false;
+        read_interface(l, at, &sink, room.most < CAPTURE_BURST_MAX ? room.most : CAPTURE_BURST_MAX);
+        capture_merge_put(l->merge, at, (unsigned)sink.count, sink.next, fb_now_ns());
+        more = more || sink.count > 0;
+    }
+    return more;
+}
+
+/* What the queues can give is taken first: what the kernel holds costs no memory of ours. */
+static enum capture_status read_merged(struct capture_live *l, struct capture_sink *sink,
+                                       unsigned max) {
+    bool more = fill_queues(l, sink, true);
+
+    sink->count = capture_merge_take(l->merge, sink->frames, max, fb_now_ns());
+    if (sink->count == 0) {
+        more = fill_queues(l, sink, false) || more;
+        sink->count = capture_merge_take(l->merge, sink->frames, max, fb_now_ns());
+    }
+    if (sink->count > 0) {
+        sink->frames[0].new_source = sink->new_source;
+        sink->new_source = false;
+    }
+    if (sink->count > 0 || more)
+        return CAPTURE_MORE;
+    return l->alive > 0 ? CAPTURE_IDLE : CAPTURE_END;
+}
+
+static enum capture_status live_read(void *state, struct capture_sink *sink, unsigned max) {
+    struct capture_live *l = state;
+    unsigned at;
+
+    if (l->merge != NULL)
+        return read_merged(l, sink, max);
+    for (unsigned n = 0; n < l->count && sink->count < max && capture_sink_has_room(sink); n++) {
+        at = (l->turn + n) % l->count;
+        if (l->interfaces[at].pcap != NULL)
+            read_interface(l, at, sink, max - (unsigned)sink->count);
+    }
+    l->turn = (l->turn + 1) % l->count;
+    if (sink->count > 0)
+        return CAPTURE_MORE;
+    return l->alive > 0 ? CAPTURE_IDLE : CAPTURE_END;
+}
+
+/* Some kinds of device (none of the usual ones) must be read every so often whatever poll() says.
+ */
+static uint64_t shortest_timeout_us(const struct capture_live *l, uint64_t timeout_us) {
+    for (unsigned i = 0; i < l->count; i++) {
+        const struct timeval *required = NULL;
+        uint64_t us;
+        if (l->interfaces[i].pcap != NULL)
+            required = pcap_get_required_select_timeout(l->interfaces[i].pcap);
+        if (required == NULL)
+            continue;
+        us = (uint64_t)required->tv_sec * 1000000 + (uint64_t)required->tv_usec;
+        timeout_us = us < timeout_us ? us : timeout_us;
+    }
+    return timeout_us;
+}
+
+/* What is held leaves in time. */
+static uint64_t until_due_us(const struct capture_live *l, uint64_t timeout_us) {
+    uint64_t due_ns = capture_merge_due_ns(l->merge), now_ns = fb_now_ns(), us;
+
+    if (due_ns == UINT64_MAX)
+        return timeout_us;
+    us = due_ns > now_ns ? (due_ns - now_ns) / 1000 + 1 : 0;
+    return us < timeout_us ? us : timeout_us;
+}
+
+static void live_wait(void *state, unsigned timeout_us) {
+    struct capture_live *l = state;
+    uint64_t us = shortest_timeout_us(l, timeout_us);
+
+    if (l->merge != NULL)
+        us = until_due_us(l, us);
+    ppoll(l->fds, l->count,
+          &(struct timespec){.tv_sec = (time_t)(us / 1000000),
+                             .tv_nsec = (long)(us % 1000000) * 1000},
+          NULL);
+}
+
+static void live_leave(void *state) {
+    struct capture_live *l = state;
+    for (unsigned i = 0; i < l->count; i++) {
+        if (l->interfaces[i].pcap == NULL)
+            continue;
+        capture_interface_leave(&l->interfaces[i]);
+        stop_reading(l, i);
+    }
+}
+
+static bool live_failed(const void *state) {
+    const struct capture_live *l = state;
+    return l->failed;
+}
+
+static void live_stats(void *state, struct capture_stats *stats) {
+    struct capture_live *l = state;
+    uint64_t now_ns = fb_now_ns();
+
+    *stats = (struct capture_stats){.interface_count = l->count};
+    if (l->merge != NULL)
+        stats->merged_late = capture_merge_late(l->merge);
+    for (unsigned i = 0; i < l->count; i++) {
+        struct capture_interface *interface = &l->interfaces[i];
+        const uint64_t *counters = interface->stats.counters;
+        capture_interface_count(interface);
+        capture_interface_watch(interface, now_ns);
+        stats->received += counters[FB_INTERFACE_RECEIVED];
+        stats->kernel_drops += counters[FB_INTERFACE_KERNEL_DROPS];
+        stats->interface_drops += counters[FB_INTERFACE_INTERFACE_DROPS];
+        stats->interfaces[i] = interface->stats;
+    }
+}
+
+/* All are compiled before the first is installed: a filter that one refuses is in force on none. */
+static int live_set_filter(void *state) {
+    struct capture_live *l = state;
+    struct capture_config config = *l->config;
+    struct bpf_program programs[FB_MAX_INTERFACES] = {{0}};
+    int err = 0;
+
+    config.filter = config.filter == NULL ? "" : config.filter; /* every frame passes */
+    for (unsigned i = 0; i < l->count && err == 0; i++)
+        if (l->interfaces[i].pcap != NULL)
+            err = capture_compile(&config, l->interfaces[i].pcap, l->interfaces[i].name,
+                                  &programs[i]);
+    for (unsigned i = 0; i < l->count && err == 0; i++)
+        if (l->interfaces[i].pcap != NULL)
+            err = install(l->interfaces[i].pcap, &programs[i], &config, l->interfaces[i].name);
+    for (unsigned i = 0; i < l->count; i++)
+        pcap_freecode(&programs[i]);
+    return err;
+}
+
+const struct capture_source capture_live_source = {
+    .live = true,
+    .open = live_open,
+    .read = live_read,
+    .wait = live_wait,
+    .leave = live_leave,
+    .failed = live_failed,
+    .stats = live_stats,
+    .set_filter = live_set_filter,
+    .close = live_close,
+};

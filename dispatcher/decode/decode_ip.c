@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/decode/decode_layers.h"
+#include "dispatcher/decode/decode_ports.h"
+
+#include "flow_balancer/common/icmp_pairs.h"
+
+/* IANA protocol numbers. ICMP and ICMPv6 are in icmp_pairs.h. */
+#define PROTO_HOP_BY_HOP 0u
+#define PROTO_IP4 4u
+#define PROTO_DCCP 33u
+#define PROTO_IP6 41u
+#define PROTO_GRE 47u
+#define PROTO_L2TP 115u
+#define PROTO_MPLS 137u
+#define PROTO_ROUTING 43u
+#define PROTO_FRAGMENT 44u
+#define PROTO_AUTHENTICATION 51u
+#define PROTO_NO_NEXT_HEADER 59u
+#define PROTO_DESTINATION 60u
+#define PROTO_SCTP 132u
+#define PROTO_MOBILITY 135u
+#define PROTO_UDP_LITE 136u
+#define PROTO_HIP 139u
+#define PROTO_SHIM6 140u
+
+/* Header lengths in bytes: the smallest that is legal. */
+#define EXTENSION_BYTES 8u
+#define PORT_BYTES 4u
+#define SCTP_BYTES 12u
+#define DCCP_BYTES 12u
+#define ICMP_TYPE_BYTES 2u
+#define ICMP_BYTES 8u
+
+/* RFC 8200 names six headers, one of them twice; beyond twice that it is no honest packet. */
+#define EXTENSIONS_MAX 16u
+
+/* The transport header is whole: n bytes, proven by the caller. */
+static inline enum layer whole(struct cursor *c, uint32_t n) {
+    c->payload_off = (uint16_t)(c->off + n);
+    return LAYER_DONE;
+}
+
+/* ---- network layers ---- */
+
+static enum layer layer_of_protocol(struct cursor *c) {
+    switch (c->proto) {
+    case PROTO_TCP:
+        return LAYER_TCP;
+    case PROTO_UDP:
+        return LAYER_UDP;
+    case PROTO_UDP_LITE:
+        return LAYER_UDP_LITE;
+    case PROTO_SCTP:
+        return LAYER_SCTP;
+    case PROTO_DCCP:
+        return LAYER_DCCP;
+    case FB_PROTO_ICMP:
+    case FB_PROTO_ICMP6:
+        return LAYER_ICMP;
+    case PROTO_AUTHENTICATION:
+        return LAYER_AUTHENTICATION;
+    case PROTO_IP4:
+        return LAYER_IP4_IN_IP;
+    case PROTO_IP6:
+        return LAYER_IP6_IN_IP;
+    case PROTO_GRE:
+        return LAYER_GRE;
+    case PROTO_L2TP:
+        return LAYER_L2TP_IN_IP;
+    case PROTO_MPLS:
+        return LAYER_MPLS_IN_IP;
+    default:
+        break;
+    }
+    if (c->kind == FB_KEY_IP6) {
+        switch (c->proto) {
+        case PROTO_HOP_BY_HOP:
+        case PROTO_ROUTING:
+        case PROTO_DESTINATION:
+        case PROTO_MOBILITY:
+        case PROTO_HIP:
+        case PROTO_SHIM6:
+            return LAYER_IP6_EXTENSION;
+        case PROTO_FRAGMENT:
+            return LAYER_IP6_FRAGMENT;
+        case PROTO_NO_NEXT_HEADER:
+            return stop(c, FB_DECODE_NO_NEXT_HEADER);
+        default:
+            break;
+        }
+    }
+    if (holds(c, 1))
+        c->l4_off = (uint16_t)c->off;
+    return LAYER_DONE;
+}
+
+/* The packet says that it ends `bytes` from here: what follows is padding of the link. */
+static void bound(struct cursor *c, uint32_t bytes) {
+    c->announced = c->off + bytes;
+    limit(c, bytes);
+}
+
+bool ip_plausible(const struct cursor *c, uint32_t at) {
+    if (!holds(c, at + IP4_BYTES))
+        return false;
+    const uint8_t *h = here(c) + at;
+    uint32_t header = (h[0] & 15u) * 4;
+    uint32_t total = load_be16(h + 2);
+    if (h[0] >> 4 == 4)
+        return header >= IP4_BYTES && (total == 0 || total >= header);
+    return h[0] >> 4 == 6 && holds(c, at + IP6_BYTES);
+}
+
+/* The packet at l3_off is a fragment. */
+static void note_fragment(struct cursor *c, uint32_t extension_off) {
+    c->fragment = 1;
+    c->fragment_off = c->l3_off;
+    c->fragment_extension_off = (uint16_t)extension_off;
+    c->beside->fragment_scope = decode_scope(c);
+}
+
+/* RFC 791. A total length of 0 is what segmentation offload leaves: to the end of the frame. */
+static enum layer ip4(struct cursor *c) {
+    if (!holds(c, IP4_BYTES))
+        return stop(c, FB_DECODE_IP4_SHORT);
+    const uint8_t *h = here(c);
+    uint32_t header = (h[0] & 15u) * 4;
+    uint32_t total = load_be16(h + 2);
+    uint32_t fragment = load_be16(h + 6) & 0x3fffu; /* more fragments, offset */
+    c->l3_off = (uint16_t)c->off;
+    c->kind = FB_KEY_IP4;
+    c->proto = h[9];
+    if (header < IP4_BYTES)
+        return stop(c, FB_DECODE_IP4_HEADER_LENGTH);
+    if (total != 0) {
+        if (total < header)
+            return stop(c, FB_DECODE_IP4_TOTAL_LENGTH);
+        bound(c, total);
+    }
+    if (!holds(c, header))
+        return stop(c, FB_DECODE_IP4_SHORT);
+    c->ip_found = 1;
+    c->off += header;
+    if (fragment != 0) {
+        note_fragment(c, 0);
+        if ((fragment & 0x1fffu) != 0)
+            return stop(c, FB_DECODE_FRAGMENT_LATER);
+        c->reason = FB_DECODE_FRAGMENT_FIRST;
+    }
+    return layer_of_protocol(c);
+}
+
+/* RFC 8200; a payload length of 0 is offload, to the end of the frame, or a jumbogram, whose length
+ * a hop-by-hop option tells. */
+static enum layer ip6(struct cursor *c) {
+    if (!holds(c, IP6_BYTES))
+        return stop(c, FB_DECODE_IP6_SHORT);
+    const uint8_t *h = here(c);
+    uint32_t payload = load_be16(h + 4);
+    c->l3_off = (uint16_t)c->off;
+    c->kind = FB_KEY_IP6;
+    c->proto = h[6];
+    if (payload != 0)
+        bound(c, IP6_BYTES + payload);
+    c->ip_found = 1;
+    c->off += IP6_BYTES;
+    return layer_of_protocol(c);
+}
+
+/* The version nibble decides, whatever the link layer announced. */
+enum layer decode_ip(struct cursor *c) {
+    if (!holds(c, 1))
+        return stop(c, c->ethertype == ETHERTYPE_IP6 ? FB_DECODE_IP6_SHORT : FB_DECODE_IP4_SHORT);
+    switch (here(c)[0] >> 4) {
+    case 4:
+        return ip4(c);
+    case 6:
+        return ip6(c);
+    default:
+        return stop(c, FB_DECODE_IP_VERSION);
+    }
+}
+
+/* Moves past an extension or authentication header of n bytes that names what follows. */
+static enum layer follow(struct cursor *c, uint32_t n) {
+    if (++c->extensions > EXTENSIONS_MAX)
+        return stop(c, FB_DECODE_IP6_EXT_MANY);
+    if (!holds(c, n))
+        return stop(c, FB_DECODE_IP6_EXT_SHORT);
+    c->proto = here(c)[0];
+    c->off += n;
+    return layer_of_protocol(c);
+}
+
+/* RFC 8200 section 4.2: the value of an option among n bytes at h, or NULL if it is not whole
+ * there. Each is a type, a length and a value, but for type 0, which is one byte. */
+static const uint8_t *find_option(const uint8_t *h, uint32_t n, unsigned type, uint32_t bytes) {
+    for (uint32_t at = 0; at + 2 <= n; at += h[at] == 0 ? 1 : 2u + h[at + 1]) {
+        if (h[at] == type)
+            return h[at + 1] == bytes && at + 2 + bytes <= n ? h + at + 2 : NULL;
+    }
+    return NULL;
+}
+
+/*
+ * RFC 2675: right behind an IPv6 header whose payload length is 0. A length that
+ * would have had room there is not legal, and counts as not told. No frame ends
+ * beyond 32 bits.
+ */
+static void take_jumbo_length(struct cursor *c, uint32_t n) {
+    enum { JUMBO = 0xc2, VALUE_BYTES = 4 };
+    const uint8_t *h = here(c);
+    if (c->off != c->l3_off + IP6_BYTES || load_be16(c->bytes + c->l3_off + 4) != 0)
+        return;
+    const uint8_t *value = find_option(h + 2, n - 2, JUMBO, VALUE_BYTES);
+    uint32_t length = value == NULL ? 0 : load_be32(value);
+    if (length > UINT16_MAX)
+        bound(c, length < UINT32_MAX - c->off ? length : UINT32_MAX - c->off);
+}
+
+/* RFC 8200 section 4, RFC 6275, RFC 7401, RFC 5533: next header, length in 8 bytes beyond the
+ * first 8. */
+enum layer decode_ip6_extension(struct cursor *c) {
+    if (!holds(c, EXTENSION_BYTES))
+        return stop(c, FB_DECODE_IP6_EXT_SHORT);
+    uint32_t n = (here(c)[1] + 1u) * 8;
+    if (c->proto == PROTO_HOP_BY_HOP && holds(c, n))
+        take_jumbo_length(c, n);
+    return follow(c, n);
+}
+
+/* RFC 8200 section 4.5; an atomic fragment (RFC 6946) is a whole packet. */
+enum layer decode_ip6_fragment(struct cursor *c) {
+    if (!holds(c, EXTENSION_BYTES))
+        return stop(c, FB_DECODE_IP6_EXT_SHORT);
+    uint32_t fragment = load_be16(here(c) + 2) & 0xfff9u; /* offset, more fragments */
+    if (fragment != 0) {
+        note_fragment(c, c->off);
+        if ((fragment & 0xfff8u) != 0) {
+            c->proto = here(c)[0];
+            return stop(c, FB_DECODE_FRAGMENT_LATER);
+        }
+        c->reason = FB_DECODE_FRAGMENT_FIRST;
+    }
+    return follow(c, EXTENSION_BYTES);
+}
+
+/* RFC 4302: next header, length in 4 bytes less 2. */
+enum layer decode_authentication(struct cursor *c) {
+    if (!holds(c, EXTENSION_BYTES))
+        return stop(c, FB_DECODE_IP6_EXT_SHORT);
+    return follow(c, (here(c)[1] + 2u) * 4);
+}
+
+/* ---- transport layers ---- */
+
+static bool take_ports(struct cursor *c) {
+    if (!holds(c, PORT_BYTES))
+        return false;
+    c->l4_off = (uint16_t)c->off;
+    uint32_t ports = load_be32(here(c));
+    c->sport = (uint16_t)(ports >> 16);
+    c->dport = (uint16_t)ports;
+    return true;
+}
+
+/* A length beyond the datagram is wrong, unless the datagram goes on in further fragments. */
+static bool beyond_datagram(const struct cursor *c, uint32_t n) {
+    return c->announced != 0 && n > c->announced - c->off && !c->fragment;
+}
+
+/* RFC 9293. */
+enum layer decode_tcp(struct cursor *c) {
+    if (!take_ports(c))
+        return stop(c, FB_DECODE_TCP_SHORT);
+    if (holds(c, TCP_FLAGS_END))
+        c->tcp_flags = here(c)[TCP_FLAGS_END - 1];
+    if (!holds(c, TCP_BYTES))
+        return stop(c, FB_DECODE_TCP_SHORT);
+    uint32_t header = (here(c)[12] >> 4) * 4u;
+    if (header < TCP_BYTES || beyond_datagram(c, header))
+        return stop(c, FB_DECODE_TCP_HEADER_LENGTH);
+    return holds(c, header) ? whole(c, header) : stop(c, FB_DECODE_TCP_SHORT);
+}
+
+/* RFC 768; length 0 is a jumbogram (RFC 2675), or offload where the IP length says nothing either.
+ */
+enum layer decode_udp(struct cursor *c) {
+    if (!take_ports(c) || !holds(c, UDP_BYTES))
+        return stop(c, FB_DECODE_UDP_SHORT);
+    uint32_t length = load_be16(here(c) + 4);
+    bool jumbo = c->announced == 0 || c->announced - c->off > UINT16_MAX;
+    if ((length < UDP_BYTES && !(length == 0 && jumbo)) || beyond_datagram(c, length))
+        return stop(c, FB_DECODE_UDP_LENGTH);
+    whole(c, UDP_BYTES);
+    bool tunnel = tunnel_port(c->sport) || tunnel_port(c->dport);
+    return tunnel ? LAYER_UDP_TUNNEL : LAYER_DONE;
+}
+
+/* RFC 3828: coverage stands where UDP has its length. */
+enum layer decode_udp_lite(struct cursor *c) {
+    if (!take_ports(c) || !holds(c, UDP_BYTES))
+        return stop(c, FB_DECODE_UDP_SHORT);
+    return whole(c, UDP_BYTES);
+}
+
+/* RFC 9260: the common header; chunks are payload. */
+enum layer decode_sctp(struct cursor *c) {
+    if (!take_ports(c) || !holds(c, SCTP_BYTES))
+        return stop(c, FB_DECODE_SCTP_SHORT);
+    return whole(c, SCTP_BYTES);
+}
+
+/* RFC 4340: the data offset counts words from the start of the header. */
+enum layer decode_dccp(struct cursor *c) {
+    if (!take_ports(c) || !holds(c, DCCP_BYTES))
+        return stop(c, FB_DECODE_DCCP_SHORT);
+    uint32_t header = here(c)[4] * 4u;
+    if (header < DCCP_BYTES || !holds(c, header))
+        return stop(c, FB_DECODE_DCCP_SHORT);
+    return whole(c, header);
+}
+
+/* RFC 792: destination unreachable, source quench, redirect, time exceeded, parameter problem; RFC
+ * 4443: below 128. */
+static bool is_icmp_error(uint8_t proto, uint8_t type) {
+    static const uint32_t icmp4 = 1u << 3 | 1u << 4 | 1u << 5 | 1u << 11 | 1u << 12;
+    return proto == FB_PROTO_ICMP ? type < 32 && (icmp4 >> type & 1) != 0 : type >= 1 && type < 128;
+}
+
+/* On into the packet that an error quotes; whatever was found so far is about another one. */
+static enum layer enter_quote(struct cursor *c) {
+    c->off += ICMP_BYTES;
+    c->quoting = 0;
+    c->ip_found = 0;
+    c->fragment = 0;
+    c->extensions = 0;
+    c->sport = 0;
+    c->dport = 0;
+    c->tcp_flags = 0;
+    c->l4_off = FB_NO_OFFSET;
+    c->payload_off = FB_NO_OFFSET;
+    c->reason = FB_DECODE_OK;
+    c->beside->around = *c;
+    return LAYER_IP;
+}
+
+/* RFC 792, RFC 4443. */
+enum layer decode_icmp(struct cursor *c) {
+    if (!holds(c, ICMP_TYPE_BYTES))
+        return stop(c, FB_DECODE_ICMP_SHORT);
+    uint8_t type = here(c)[0];
+    uint8_t counterpart = here(c)[1];
+    fb_icmp_answer(c->proto, type, &counterpart);
+    c->l4_off = (uint16_t)c->off;
+    c->sport = type;
+    c->dport = counterpart;
+    if (!holds(c, ICMP_BYTES))
+        return stop(c, FB_DECODE_ICMP_SHORT);
+    whole(c, ICMP_BYTES);
+    if (!is_icmp_error(c->proto, type))
+        return LAYER_DONE;
+    if (c->reason == FB_DECODE_OK)
+        c->reason = FB_DECODE_ICMP_ERROR;
+    return c->quoting ? enter_quote(c) : LAYER_DONE;
+}

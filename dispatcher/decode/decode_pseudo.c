@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/decode/decode_layers.h"
+
+/* What a capturing system or device puts before a frame or a packet (tcpdump.org/linktypes.html).
+ */
+
+/* Header lengths in bytes, of a header that tells its own the least. */
+#define PPI_BYTES 8u
+#define PKTAP_BYTES 108u
+#define PKTAP_2_BYTES 40u /* version 2 */
+#define NETANALYZER_BYTES 4u
+#define PREAMBLE_BYTES 8u
+#define ENC_BYTES 12u
+#define PFLOG_BYTES 45u
+#define IPNET_BYTES 24u
+#define NFLOG_BYTES 4u
+#define ERF_BYTES 16u
+
+/* LINKTYPE_PPI: version, flags, length, link type; the fields between are passed over. */
+enum layer decode_ppi(struct cursor *c) {
+    if (!holds(c, PPI_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    const uint8_t *h = here(c);
+    uint32_t length = load_le16(h + 2);
+    if (h[0] != 0 || length < PPI_BYTES || !holds(c, length))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    c->off += length;
+    return decode_link_within(c, load_le32(h + 4));
+}
+
+/* LINKTYPE_PKTAP: flags that stand at the same place in both versions tell which it is. Version 1:
+ * length, record type (1: a packet follows), link type. Version 2: length (1 byte), five offsets,
+ * link type (2). */
+enum layer decode_pktap(struct cursor *c) {
+    if (!holds(c, PKTAP_2_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    const uint8_t *h = here(c);
+    bool second = load_le32(h + 36) & 0x00080000u;
+    uint32_t length = second ? h[0] : load_le32(h);
+    uint32_t dlt = second ? load_le16(h + 6) : load_le32(h + 8);
+    if (length < (second ? PKTAP_2_BYTES : PKTAP_BYTES) || !holds(c, length))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    c->off += length;
+    return second || load_le32(h + 4) == 1 ? decode_link_within(c, dlt) : stop(c, FB_DECODE_NON_IP);
+}
+
+/* LINKTYPE_NETANALYZER, LINKTYPE_NETANALYZER_TRANSPARENT: bits in little endian; 8: no frame but an
+ * event of a pin, 9: the frame has its preamble. */
+enum layer decode_netanalyzer(struct cursor *c) {
+    if (!holds(c, NETANALYZER_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    uint8_t flags = here(c)[1];
+    uint32_t preamble = flags & 2 ? PREAMBLE_BYTES : 0;
+    c->off += NETANALYZER_BYTES;
+    if (flags & 1)
+        return stop(c, FB_DECODE_NON_IP);
+    if (!holds(c, preamble))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    c->off += preamble;
+    return LAYER_ETHERNET;
+}
+
+/* OpenBSD enc(4): address family in the order of the capturing machine, index, flags. */
+enum layer decode_enc(struct cursor *c) {
+    if (!holds(c, ENC_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    uint32_t family = load_family(here(c));
+    c->off += ENC_BYTES;
+    return layer_of_family(c, family);
+}
+
+/* OpenBSD pflog(4): length without padding to 4 bytes, address family. */
+enum layer decode_pflog(struct cursor *c) {
+    if (!holds(c, PFLOG_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    uint32_t length = (here(c)[0] + 3u) & ~3u;
+    uint32_t family = here(c)[1];
+    if (length < PFLOG_BYTES || !holds(c, length))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    c->off += length;
+    return layer_of_family(c, family);
+}
+
+/* LINKTYPE_IPNET: version, address family. */
+enum layer decode_ipnet(struct cursor *c) {
+    if (!holds(c, IPNET_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    uint32_t family = here(c)[1];
+    c->off += IPNET_BYTES;
+    return layer_of_family(c, family);
+}
+
+/* LINKTYPE_NFLOG: address family, version, resource; then length, type and value, padded to 4
+ * bytes, in the order of the capturing machine, which libpcap has turned into ours. */
+enum layer decode_nflog(struct cursor *c) {
+    enum { HEADER_BYTES = 4, PAYLOAD = 9 };
+    if (!holds(c, NFLOG_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    uint32_t family = here(c)[0];
+    c->off += NFLOG_BYTES;
+    while (holds(c, HEADER_BYTES)) {
+        uint32_t length = load_native16(here(c));
+        uint32_t padded = (length + 3) & ~3u;
+        if (length < HEADER_BYTES)
+            return stop(c, FB_DECODE_LINK_SHORT);
+        if (load_native16(here(c) + 2) == PAYLOAD) {
+            c->off += HEADER_BYTES;
+            limit(c, length - HEADER_BYTES);
+            return layer_of_family(c, family);
+        }
+        if (!holds(c, padded))
+            return stop(c, FB_DECODE_LINK_SHORT);
+        c->off += padded;
+    }
+    c->ethertype = (uint16_t)family;
+    return stop(c, FB_DECODE_NON_IP);
+}
+
+/* Endace ERF: a time (8), type, flags, lengths; if the type's first bit is set extension headers of
+ * 8 bytes, as long as theirs is; then, before Ethernet, two bytes of padding. */
+enum layer decode_erf(struct cursor *c) {
+    static const uint8_t next[] = {
+        [1] = LAYER_PPP_LINK,  [2] = LAYER_ETHERNET,  [10] = LAYER_PPP_LINK, [11] = LAYER_ETHERNET,
+        [15] = LAYER_PPP_LINK, [16] = LAYER_ETHERNET, [19] = LAYER_PPP_LINK, [20] = LAYER_ETHERNET,
+        [22] = LAYER_IP,       [23] = LAYER_IP,
+    };
+    if (!holds(c, ERF_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    uint32_t type = here(c)[8] & 0x7fu;
+    bool more = here(c)[8] & 0x80u;
+    c->off += ERF_BYTES;
+    for (; more; c->off += 8) {
+        if (!holds(c, 8))
+            return stop(c, FB_DECODE_LINK_SHORT);
+        more = here(c)[0] & 0x80u;
+    }
+    enum layer layer = type < sizeof next ? (enum layer)next[type] : LAYER_DONE;
+    c->ethertype = (uint16_t)type;
+    if (layer == LAYER_DONE)
+        return stop(c, FB_DECODE_NON_IP);
+    if (layer == LAYER_ETHERNET) {
+        if (!holds(c, 2))
+            return stop(c, FB_DECODE_LINK_SHORT);
+        c->off += 2;
+    }
+    return layer;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/decode/decode_layers.h"
+
+/* IEEE 802.11, bare or behind what the capturing driver put before it. */
+
+#define RADIOTAP_BYTES 8u /* the smallest: version, pad, length, one word of fields */
+#define PRISM_BYTES 24u   /* likewise: message code, length, device */
+#define AVS_BYTES 8u      /* version, length */
+
+/* Frame control, as its two bytes stand in the frame: type and subtype, then flags. */
+#define TYPE_MASK 0x0cu
+#define TYPE_CONTROL 0x04u
+#define TYPE_DATA 0x08u
+#define SUBTYPE_NO_DATA 0x40u
+#define SUBTYPE_QOS 0x80u
+#define VERSION_MASK 0x03u
+#define TO_AND_FROM_DS 0x03u
+#define PROTECTED 0x40u
+#define ORDER 0x80u
+
+/* Header lengths in bytes. */
+#define CONTROL_BYTES 10u /* frame control, duration, receiver */
+#define HEADER_BYTES 24u  /* and transmitter, third address, sequence */
+#define FOURTH_ADDRESS_BYTES 6u
+#define QOS_BYTES 2u
+#define HT_CONTROL_BYTES 4u
+#define SUBFRAME_BYTES 14u /* of an A-MSDU: receiver, sender, length */
+#define QOS_AGGREGATE 0x80u
+#define RECEIVER_OFF 4u
+
+/* Bit numbers of radiotap's first word, and in its flags. */
+#define RADIOTAP_TSFT 0x00000001u
+#define RADIOTAP_FLAGS 0x00000002u
+#define RADIOTAP_MORE 0x80000000u
+#define FLAG_PADDED 0x20u /* the header is padded to 4 bytes */
+
+/* IEEE 802.11-2020 clause 9.2.3. */
+static uint32_t data_header_bytes(const uint8_t *control) {
+    bool qos = control[0] & SUBTYPE_QOS;
+    return HEADER_BYTES +
+           ((control[1] & TO_AND_FROM_DS) == TO_AND_FROM_DS ? FOURTH_ADDRESS_BYTES : 0) +
+           (qos ? QOS_BYTES : 0) + (qos && control[1] & ORDER ? HT_CONTROL_BYTES : 0);
+}
+
+/* The QoS field is the last of the header, but for HT control. Of several frames in one the first
+ * counts. */
+static bool aggregate(const uint8_t *control, uint32_t header) {
+    uint32_t qos = header - QOS_BYTES - (control[1] & ORDER ? HT_CONTROL_BYTES : 0);
+    return control[0] & SUBTYPE_QOS && control[qos] & QOS_AGGREGATE;
+}
+
+/*
+ * Data that is not encrypted has 802.2 inside. All else is keyed by receiver and
+ * transmitter, which change places in the answer, or by the receiver alone.
+ */
+static enum layer wifi(struct cursor *c, bool padded) {
+    if (!holds(c, CONTROL_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    const uint8_t *control = here(c);
+    bool data = (control[0] & (TYPE_MASK | VERSION_MASK)) == TYPE_DATA;
+    c->mac_off = c->off + RECEIVER_OFF;
+    c->mac_count = 1;
+    if ((control[0] & TYPE_MASK) == TYPE_CONTROL)
+        return stop(c, FB_DECODE_NON_IP);
+    uint32_t header = data ? data_header_bytes(control) : HEADER_BYTES;
+    if (!holds(c, header))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    c->mac_count = 2;
+    if (!data || control[0] & SUBTYPE_NO_DATA || control[1] & PROTECTED)
+        return stop(c, FB_DECODE_NON_IP);
+    uint32_t payload = padded ? (header + 3) & ~3u : header;
+    payload += aggregate(control, header) ? SUBFRAME_BYTES : 0;
+    if (!holds(c, payload))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    c->off += payload;
+    return LAYER_LLC;
+}
+
+/* LINKTYPE_IEEE802_11. */
+enum layer decode_wifi(struct cursor *c) {
+    return wifi(c, false);
+}
+
+/* radiotap.org: its flags are the first field, or follow the 8 bytes of a time, aligned, behind all
+ * words of field bits. */
+static bool radiotap_says_padded(const uint8_t *h, uint32_t length) {
+    uint32_t fields = load_le32(h + 4);
+    uint32_t at = RADIOTAP_BYTES;
+    for (uint32_t more = fields; more & RADIOTAP_MORE; at += 4) {
+        if (length < at + 4)
+            return false;
+        more = load_le32(h + at);
+    }
+    if (fields & RADIOTAP_TSFT)
+        at = ((at + 7) & ~7u) + 8;
+    return fields & RADIOTAP_FLAGS && at < length && h[at] & FLAG_PADDED;
+}
+
+/* LINKTYPE_IEEE802_11_RADIOTAP: version 0, length in little endian. */
+enum layer decode_radiotap(struct cursor *c) {
+    if (!holds(c, RADIOTAP_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    const uint8_t *h = here(c);
+    uint32_t length = load_le16(h + 2);
+    if (h[0] != 0 || length < RADIOTAP_BYTES || !holds(c, length))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    c->off += length;
+    return wifi(c, radiotap_says_padded(h, length));
+}
+
+/* Past a header of so many bytes, if that is possible. */
+static enum layer behind(struct cursor *c, uint32_t least, uint32_t length) {
+    if (length < least || !holds(c, length))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    c->off += length;
+    return LAYER_WIFI;
+}
+
+/* LINKTYPE_IEEE802_11_AVS: version, length of it all. */
+enum layer decode_avs(struct cursor *c) {
+    if (!holds(c, AVS_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    return behind(c, AVS_BYTES, load_be32(here(c) + 4));
+}
+
+/* LINKTYPE_IEEE802_11_PRISM: the message code tells the byte order of the length. Drivers put AVS
+ * headers under this number too, which begin with their version. */
+enum layer decode_prism(struct cursor *c) {
+    if (!holds(c, PRISM_BYTES))
+        return stop(c, FB_DECODE_LINK_SHORT);
+    const uint8_t *h = here(c);
+    uint32_t code = load_be32(h);
+    if (code >> 12 == 0x80211)
+        return LAYER_AVS;
+    return behind(c, PRISM_BYTES, code > UINT16_MAX ? load_le32(h + 4) : load_be32(h + 4));
+}

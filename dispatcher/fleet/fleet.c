@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/fleet/fleet.h"
+
+#include <string.h>
+
+#include "dispatcher/fleet/fleet_life.h"
+
+int fleet_init(struct fleet *fleet, struct fb_ctl *ctl, const struct policy *policy,
+               double max_share, enum fb_hugepages hugepages, const struct fleet_timing *timing) {
+    memset(fleet, 0, sizeof *fleet);
+    fleet->ctl = ctl;
+    fleet->count = ctl->geometry.max_workers;
+    fleet->timing = *timing;
+    balance_init(&fleet->balance, policy, max_share);
+    for (unsigned k = 0; k < fleet->count; k++) {
+        struct lane *lane = &fleet->lanes[k];
+        lane->down_region.fd = lane->up_region.fd = -1;
+        lane->handle_region.fd = lane->mark_region.fd = -1;
+        lane->guard = -1;
+        fleet->handles[k] = &lane->handles;
+        fleet->totals[k].cpu = fleet->totals[k].numa_node = -1;
+    }
+    for (unsigned k = 0; k < fleet->count; k++) {
+        struct lane *lane = &fleet->lanes[k];
+        int node = fb_ctl_numa_node(ctl, k);
+        balance_set_far(&fleet->balance, k, node >= 0 && node != ctl->numa_node);
+        int error = lane_init(lane, ctl, k, hugepages);
+        if (error == 0)
+            error = lane_offer(lane, ctl, k);
+        if (error != 0)
+            return error;
+        lane->wanted = k < ctl->geometry.workers;
+        lane->leave_by_ns = UINT64_MAX;
+        fb_ctl_set_state(ctl, k, lane->state);
+    }
+    return 0;
+}
+
+void fleet_fini(struct fleet *fleet) {
+    for (unsigned k = 0; k < fleet->count; k++) {
+        struct lane *lane = &fleet->lanes[k];
+        lane_withdraw(lane, &fleet->totals[k]);
+        lane_fini(lane);
+    }
+}
+
+void fleet_refresh(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
+    struct lane *lane = &fleet->lanes[worker];
+    if (lane->tx.up == NULL)
+        return;
+    lane->round = fleet->round;
+    uint64_t before = lane->counters[FB_LANE_INSPECTED];
+    enum fb_violation violation = lane_refresh(lane);
+    if (__builtin_expect(violation == FB_VIOLATION_COUNT, 1))
+        balance_update(&fleet->balance, worker, lane_waiting(lane),
+                       lane->counters[FB_LANE_INSPECTED] - before, now_ns);
+    else if (lane->state != FB_STATE_DEAD)
+        fleet_violated(fleet, worker, violation, now_ns);
+}
+
+unsigned fleet_pick(struct fleet *fleet, uint64_t hash, uint64_t now_ns) {
+    struct balance *balance = &fleet->balance;
+    /* Who leads may have finished more than is known: look, until one leads that is known. */
+    unsigned last = WORKER_HEAP_NONE;
+    unsigned top = worker_heap_top(&balance->heap);
+    while (balance->policy->kind == POLICY_LEAST && top != WORKER_HEAP_NONE && top != last &&
+           !fleet_is_fresh(fleet, top)) {
+        fleet_refresh(fleet, top, now_ns);
+        last = top;
+        top = worker_heap_top(&balance->heap);
+    }
+    return balance_pick(balance, hash);
+}
+
+void fleet_stop(struct fleet *fleet, bool now, uint64_t now_ns) {
+    fleet->stopping = true;
+    fleet->ending = now;
+    for (unsigned k = 0; k < fleet->count; k++) {
+        struct lane *lane = &fleet->lanes[k];
+        balance_leave(&fleet->balance, k);
+        if (lane->tx.up == NULL)
+            continue;
+        fleet_refresh(fleet, k, now_ns);
+        bool empty = lane->tx.seq == lane->tx.consumed;
+        bool unclaimed = fb_up_wish(lane->up_region.base) == FB_WISH_VACANT &&
+                         (lane->state == FB_STATE_ABSENT || lane->state == FB_STATE_VACANT ||
+                          lane->state == FB_STATE_LOST);
+        if (unclaimed && empty)
+            lane_withdraw(lane, &fleet->totals[k]);
+        else if (now && !empty && lane->state != FB_STATE_DEAD)
+            fleet_revoke(fleet, k, now_ns);
+        else if (lane->state == FB_STATE_READY || lane->state == FB_STATE_DRAINING)
+            fleet_step(fleet, k, FB_EVENT_STOP, now_ns);
+        fb_tx_set_order(&lane->tx, FB_ORDER_STOP);
+    }
+}
+
+bool fleet_drained(const struct fleet *fleet) {
+    for (unsigned k = 0; k < fleet->count; k++) {
+        const struct lane *lane = &fleet->lanes[k];
+        if (lane->tx.seq != lane->tx.consumed)
+            return false;
+    }
+    return true;
+}
+
+bool fleet_owes_ends(const struct fleet *fleet) {
+    for (unsigned k = 0; k < fleet->count; k++) {
+        const struct lane *lane = &fleet->lanes[k];
+        if (lane->handles.pending != 0)
+            return true;
+    }
+    return false;
+}
+
+bool fleet_gone(const struct fleet *fleet) {
+    for (unsigned k = 0; k < fleet->count; k++) {
+        const struct lane *lane = &fleet->lanes[k];
+        if (lane->up_region.base != NULL)
+            return false;
+    }
+    return true;
+}
+
+uint64_t fleet_abandon(struct fleet *fleet) {
+    uint64_t abandoned = 0;
+    for (unsigned k = 0; k < fleet->count; k++) {
+        struct lane *lane = &fleet->lanes[k];
+        if (lane->tx.up != NULL)
+            lane_refresh(lane);
+        uint64_t waiting = lane_waiting(lane);
+        lane->counters[FB_LANE_MOVED] += waiting;
+        abandoned += waiting;
+        /* The ring is given up as it stands: nothing in it waits any more. */
+        lane->tx.consumed = lane->tx.seq;
+        lane->marks_head = lane->marks_tail;
+        lane_withdraw(lane, &fleet->totals[k]);
+    }
+    return abandoned;
+}
+
+void fleet_totals(const struct fleet *fleet, unsigned worker, struct fb_worker_totals *totals) {
+    const struct fb_region *up = &fleet->lanes[worker].up_region;
+    *totals = fleet->totals[worker];
+    if (up->base != NULL)
+        fb_worker_totals_add(totals, up->base);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DISPATCHER_FLEET_FLEET_H
+#define DISPATCHER_FLEET_FLEET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow_balancer/ctl.h"
+#include "flow_balancer/region.h"
+#include "flow_balancer/report.h"
+
+#include "dispatcher/fleet/balance.h"
+#include "dispatcher/fleet/lane.h"
+#include "dispatcher/fleet/quarantine.h"
+
+/*
+ * The fleet: all worker numbers, their life (life.h has the drawing), and the
+ * balance between those that may get new flows. Dispatcher only, one thread.
+ *
+ * A number's up side exists from the start, vacant, so a worker can come at
+ * any time. What the worker writes there is looked at here and nowhere else,
+ * but for `consumed` on the data path:
+ *
+ *   its wish      claimed, ready, left in order
+ *   its lock      free: the process is gone
+ *   its cursor    while it lives, whether it moves; once, when it is gone: what
+ *                 is finished, what is suspect
+ *
+ * A dead worker's ring keeps filling; a new up side is offered at once, at the
+ * resume point. A revoked one is given REVOKE_WAIT_NS to look at the epoch
+ * before its cursor is judged. The packet under inspection is marked before the
+ * next offer; at the second death it is quarantined.
+ *
+ * A number that nobody claims in time (while others are ready), that its supervisor gives up, or
+ * whose worker left at its drain deadline, is lost: it goes on the stack `lost`, and move.c empties
+ * the rings there, the last one lost first.
+ */
+struct fleet_timing {
+    uint64_t failover_ns;      /* UINT64_MAX: never lost for want of a claim */
+    uint64_t start_timeout_ns; /* from claim to ready */
+    uint64_t hang_ns;          /* packets waiting and none finished; UINT64_MAX: never */
+    uint64_t drain_ns;         /* of one worker, while the others go on */
+};
+
+struct fleet {
+    struct lane lanes[FB_MAX_WORKERS];
+    struct handles *handles[FB_MAX_WORKERS]; /* of the lanes, for flows_init() */
+    unsigned count;                          /* numbers in use: max_workers */
+    struct fb_ctl *ctl;
+    struct balance balance;
+    struct fleet_timing timing;
+    struct quarantine *quarantine;                  /* the caller's, or NULL */
+    struct fb_worker_totals totals[FB_MAX_WORKERS]; /* of incarnations that are gone */
+    uint64_t violations[FB_VIOLATION_COUNT];
+    uint64_t redelivered;
+    uint64_t failovers;
+    uint64_t shunted; /* taken out of rings, their flow being shunted */
+    uint64_t round; /* counted by the data path, once per burst; 0: each look reads consumed anew */
+    uint8_t lost[FB_MAX_WORKERS]; /* numbers whose rings are to be emptied, the last one first */
+    unsigned lost_count;
+    unsigned lost_known;             /* of these, the flows know */
+    uint64_t blamed[FB_MAX_WORKERS]; /* ids of the flows of packets that were quarantined */
+    unsigned blamed_count;           /* of these, the flows do not know; one a worker at most */
+    bool lossless; /* packets wait for room and for workers: the caller's, after fleet_init() */
+    bool stopping;
+    bool ending; /* no number is offered again, whatever waits */
+};
+
+#define REVOKE_WAIT_NS                                                                             \
+    UINT64_C(10000000) /* an order of magnitude above a scheduler's time slice                     \
+                        */
+
+/*
+ * Makes the down and up sides of all numbers and offers them. ctl is the
+ * caller's, its geometry filled in. Returns 0, or -errno after one logged line.
+ */
+int fleet_init(struct fleet *fleet, struct fb_ctl *ctl, const struct policy *policy,
+               double max_share, enum fb_hugepages hugepages, const struct fleet_timing *timing);
+void fleet_fini(struct fleet *fleet);
+
+/* Looks after claims, deaths and deadlines. Every few milliseconds. */
+void fleet_poll(struct fleet *fleet, uint64_t now_ns);
+
+/* Takes a lane's consumed, revokes it if that is impossible, and puts the new load into the heap.
+ */
+void fleet_refresh(struct fleet *fleet, unsigned worker, uint64_t now_ns);
+
+/* Whether consumed has been read in this round: it lies in another core's cache, 50 ns away. */
+static inline bool fleet_is_fresh(const struct fleet *fleet, unsigned worker) {
+    return fleet->round != 0 && fleet->lanes[worker].round == fleet->round;
+}
+
+/*
+ * The worker for a new flow with this hash, by consumed as read in this round;
+ * WORKER_HEAP_NONE if none is alive.
+ */
+unsigned fleet_pick(struct fleet *fleet, uint64_t hash, uint64_t now_ns);
+
+/* Nobody will start this number again: it is lost as soon as it has no process. */
+void fleet_give_up(struct fleet *fleet, unsigned worker, uint64_t now_ns);
+
+/* Nobody is waited for any longer: each number without a process is lost at the next poll. */
+void fleet_forsake(struct fleet *fleet);
+
+/* How many numbers are to have a process, by -w and what was asked for since. */
+unsigned fleet_wanted(const struct fleet *fleet);
+
+/*
+ * Requests that come while running. Each returns NULL, or why it cannot be, as
+ * a text for people, and nothing has changed then.
+ *
+ *   add      wants a process for the first number that has none; *worker is it
+ *   drain    takes the worker out of the balance; it leaves when its flows are
+ *            over or at timing.drain_ns, and they move then
+ *   restart  orders the process to leave after its burst; the number waits for
+ *            the next one, as after a death but without a suspect
+ */
+const char *fleet_add(struct fleet *fleet, unsigned *worker);
+const char *fleet_drain(struct fleet *fleet, unsigned worker, uint64_t now_ns);
+const char *fleet_restart(struct fleet *fleet, unsigned worker, uint64_t now_ns);
+
+/* The ring on top of the stack `lost`, its packets taken out, is empty: offers the number anew. */
+void fleet_emptied(struct fleet *fleet, uint64_t now_ns);
+
+/*
+ * Orders every worker to finish its ring and leave; a number without a process
+ * is not offered again once its ring is empty. now: what still waits is not to
+ * be inspected; a worker whose ring is not empty is revoked, and what it has
+ * finished by then is counted before the rest is abandoned.
+ */
+void fleet_stop(struct fleet *fleet, bool now, uint64_t now_ns);
+
+/* True when every ring is empty. */
+bool fleet_drained(const struct fleet *fleet);
+
+/* True while flow ends wait for room in a ring. */
+bool fleet_owes_ends(const struct fleet *fleet);
+
+/* True when no worker process is left, and none is awaited. */
+bool fleet_gone(const struct fleet *fleet);
+
+/* Counts what still waits in the rings as abandoned; returns how many packets. After fleet_stop().
+ */
+uint64_t fleet_abandon(struct fleet *fleet);
+
+/* The worker's own counts, summed over its incarnations up to now. */
+void fleet_totals(const struct fleet *fleet, unsigned worker, struct fb_worker_totals *totals);
+
+#endif

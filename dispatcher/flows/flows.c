@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/flows/flows.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Timers of a class that never times out stand this far behind a flow's last packet. */
+#define NEVER_PACE_S 3600u
+/* Flows that an eviction compares: what leads the wheel may have been used since its timer was set.
+ */
+#define EVICT_CANDIDATES 8u
+
+static uint8_t flow_quarantined(const struct flow_entry *entry) {
+    return (uint8_t)((entry->key.word[4] & FLOW_QUARANTINED) >> FLOW_QUARANTINED_SHIFT);
+}
+
+static size_t links_offset(uint32_t max_flows) {
+    return (flow_table_footprint(max_flows) + 63) & ~(size_t)63;
+}
+
+int flows_init(struct flows *flows, uint32_t max_flows, const struct flow_timeouts *timeouts,
+               uint32_t ticks_per_second, enum fb_hugepages hugepages,
+               struct handles *const *handles) {
+    memset(flows, 0, sizeof *flows);
+    flows->handles = handles;
+    flows->now = 1;
+    int error = key_hash_init(&flows->hash);
+    if (error != 0)
+        return error;
+    size_t size = links_offset(max_flows) + (size_t)max_flows * sizeof(struct timer_link);
+    error = fb_region_private(&flows->region, size, hugepages, true);
+    if (error != 0)
+        return error;
+    flow_table_init(&flows->table, flows->region.base, max_flows);
+    flows->links =
+        (struct timer_link *)(void *)((char *)flows->region.base + links_offset(max_flows));
+    flow_rules_init(&flows->rules, timeouts, ticks_per_second);
+    for (unsigned class = 0; class < FLOW_CLASS_COUNT; class ++) {
+        uint32_t timeout = flows->rules.timeout_ticks[class];
+        flows->pace_ticks[class] =
+            timeout == FLOW_TIMEOUT_NEVER ? NEVER_PACE_S * ticks_per_second : timeout;
+        timer_wheel_init(&flows->wheels[class], flows->links, flows->pace_ticks[class], flows->now);
+    }
+    return 0;
+}
+
+void flows_fini(struct flows *flows) {
+    fb_region_close(&flows->region);
+}
+
+static enum flow_class class_of(const struct flows *flows, uint32_t flow) {
+    return flow_state_class(&flows->rules, flows->table.entries[flow].state);
+}
+
+/* Sets the timer of a flow that is in no wheel, by its last packet. */
+static void arm(struct flows *flows, uint32_t flow, enum flow_class class) {
+    uint32_t last = flows->table.entries[flow].last;
+    uint32_t pace = flows->pace_ticks[class];
+    timer_wheel_add(&flows->wheels[class], flow,
+                    last > UINT32_MAX - pace ? UINT32_MAX : last + pace);
+}
+
+/* Ends a flow that is in no wheel. */
+static void end_unarmed(struct flows *flows, uint32_t flow, enum fb_end_reason reason) {
+    const struct flow_entry *entry = &flows->table.entries[flow];
+    struct fb_flow_key key = entry->key;
+    if (flows_bound(flows, entry)) {
+        handles_end(flows->handles[entry->worker], entry->handle, reason);
+        flows->ends_pending++;
+    } else {
+        reason = FB_END_WORKER_LOST;
+    }
+    key.word[4] &= ~FLOW_BITS;
+    flow_table_remove(&flows->table, key_hash_one(&flows->hash, &key), flow);
+    flows->ended[reason]++;
+}
+
+void flows_end(struct flows *flows, uint32_t flow, enum fb_end_reason reason) {
+    timer_wheel_remove(&flows->wheels[class_of(flows, flow)], flow);
+    end_unarmed(flows, flow, reason);
+}
+
+/* Of the first few in a wheel, set anew by their last packets, the one that is idle longest. */
+static uint32_t oldest_of_class(struct flows *flows, enum flow_class class) {
+    struct timer_wheel *wheel = &flows->wheels[class];
+    uint32_t oldest = NO_FLOW, first = NO_FLOW;
+    for (unsigned i = 0; i < EVICT_CANDIDATES; i++) {
+        uint32_t flow = timer_wheel_oldest(wheel);
+        if (flow == TIMER_WHEEL_NO_ID || flow == first)
+            break;
+        if (first == NO_FLOW)
+            first = flow;
+        if (oldest == NO_FLOW ||
+            flows->table.entries[flow].last < flows->table.entries[oldest].last)
+            oldest = flow;
+        timer_wheel_remove(wheel, flow);
+        arm(flows, flow, class);
+    }
+    return oldest;
+}
+
+static void evict(struct flows *flows) {
+    for (unsigned i = 0; i < FLOW_CLASS_COUNT; i++) {
+        uint32_t flow = oldest_of_class(flows, flow_eviction_order[i]);
+        if (flow != NO_FLOW) {
+            flows_end(flows, flow, FB_END_EVICTED);
+            return;
+        }
+    }
+    assert(false); /* a full table has a flow in some wheel */
+}
+
+uint32_t flows_create(struct flows *flows, uint64_t hash, const struct fb_flow_key *key,
+                      bool swapped, uint8_t proto, unsigned tcp_flags, uint32_t payload_len) {
+    if (flow_table_full(&flows->table))
+        evict(flows);
+    uint32_t flow = flow_table_add(&flows->table, hash, key);
+    struct flow_entry *entry = &flows->table.entries[flow];
+    entry->key.word[4] |= swapped ? FLOW_FIRST_SWAPPED : 0;
+    entry->last = flows->now;
+    entry->state = flow_state_first(&flows->rules, proto, tcp_flags, payload_len);
+    arm(flows, flow, class_of(flows, flow));
+    flows->created++;
+    if (flow_table_live(&flows->table) > flows->peak)
+        flows->peak = flow_table_live(&flows->table);
+    return flow;
+}
+
+void flows_bind(struct flows *flows, uint32_t flow, uint8_t worker) {
+    struct flow_entry *entry = &flows->table.entries[flow];
+    entry->worker = worker;
+    entry->handle = handles_take(flows->handles[worker], flow_table_id(&flows->table, flow),
+                                 &entry->generation);
+    flows->handles[worker]->table[entry->handle].quarantined = flow_quarantined(entry);
+    entry->key.word[4] |= FLOW_BOUND;
+}
+
+void flows_lose(struct flows *flows, unsigned worker, uint32_t tick) {
+    if (tick != 0) {
+        flows->lost_ticks[worker] = tick;
+        return;
+    }
+    struct flow_table *table = &flows->table;
+    for (uint32_t flow = 0; flow < table->fresh; flow++) {
+        if (table->entries[flow].worker == worker)
+            table->entries[flow].key.word[4] &= ~(uint64_t)FLOW_BOUND;
+    }
+}
+
+uint32_t flows_by_id(const struct flows *flows, uint64_t flow_id) {
+    uint32_t flow = (uint32_t)(flow_id % flows->table.capacity);
+    bool live = (flows->table.entries[flow].key.word[4] & FLOW_LIVE) != 0;
+    return live && flow_table_id(&flows->table, flow) == flow_id ? flow : NO_FLOW;
+}
+
+void flows_blame(struct flows *flows, uint64_t flow_id) {
+    uint32_t flow = flows_by_id(flows, flow_id);
+    if (flow == NO_FLOW)
+        return;
+    struct flow_entry *entry = &flows->table.entries[flow];
+    if (flow_quarantined(entry) < FLOW_QUARANTINED_MOST)
+        entry->key.word[4] += 1u << FLOW_QUARANTINED_SHIFT;
+    if (flow_quarantined(entry) == FLOW_QUARANTINED_MOST)
+        entry->key.word[4] |= FLOW_SHUNTED;
+}
+
+void flows_change_class(struct flows *flows, uint32_t flow, enum flow_class from,
+                        enum flow_class to) {
+    timer_wheel_remove(&flows->wheels[from], flow);
+    arm(flows, flow, to);
+}
+
+void flows_expire(struct flows *flows) {
+    uint32_t budget = FLOW_EXPIRE_BUDGET;
+    /* Each class leads in turn, or a flood that fills one would use up the budget of the others. */
+    flows->expire_first = (flows->expire_first + 1) % FLOW_CLASS_COUNT;
+    for (unsigned i = 0; i < FLOW_CLASS_COUNT; i++) {
+        enum flow_class class = (enum flow_class)((flows->expire_first + i) % FLOW_CLASS_COUNT);
+        uint32_t timeout = flows->rules.timeout_ticks[class];
+        if (timeout == FLOW_TIMEOUT_NEVER)
+            continue;
+        uint32_t flow;
+        while ((flow = timer_wheel_due(&flows->wheels[class], flows->now, &budget)) !=
+               TIMER_WHEEL_NO_ID) {
+            if (flows->now - flows->table.entries[flow].last >= timeout)
+                end_unarmed(flows, flow, flow_expiry_reason(class));
+            else
+                arm(flows, flow, class);
+        }
+    }
+}
+
+bool flows_end_all(struct flows *flows, uint32_t *from, uint32_t count) {
+    const struct flow_table *table = &flows->table;
+    for (; *from < table->fresh && count != 0; (*from)++) {
+        if ((table->entries[*from].key.word[4] & FLOW_LIVE) == 0)
+            continue;
+        flows_end(flows, *from, FB_END_SHUTDOWN);
+        count--;
+    }
+    return *from < table->fresh;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/run/control.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flow_balancer/common/log.h"
+#include "flow_balancer/names.h"
+
+static int make_address(struct sockaddr_un *address, const char *name) {
+    char dir[FB_PATH_MAX];
+    int error = fb_runtime_dir(dir, true);
+    if (error != 0)
+        return error;
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    int n = snprintf(address->sun_path, sizeof address->sun_path, "%s/%s.sock", dir, name);
+    if (n > 0 && (size_t)n < sizeof address->sun_path)
+        return 0;
+    fb_error("the control socket's path %s/%s.sock is longer than %zu bytes: use a shorter "
+             "instance name or XDG_RUNTIME_DIR",
+             dir, name, sizeof address->sun_path - 1);
+    return -ENAMETOOLONG;
+}
+
+/* A socket may go: the lock says that nobody listens there. Anything else is not ours to remove. */
+static int remove_stale(const char *path) {
+    struct stat st;
+    if (lstat(path, &st) != 0)
+        return errno == ENOENT ? 0 : -errno;
+    if (!S_ISSOCK(st.st_mode))
+        return -EEXIST;
+    return unlink(path) == 0 ? 0 : -errno;
+}
+
+static int listen_at(const struct sockaddr_un *address) {
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    mode_t mask = umask(0177); /* so that the socket has mode 0600 from its first moment */
+    int failed = bind(fd, (const struct sockaddr *)address, sizeof *address);
+    int error = failed ? -errno : 0;
+    umask(mask);
+    if (error == 0 && listen(fd, (int)CONTROL_CLIENTS) != 0) {
+        error = -errno;
+        unlink(address->sun_path);
+    }
+    if (error == 0)
+        return fd;
+    close(fd);
+    return error;
+}
+
+int control_open(struct control *control, const char *name, control_handler handler, void *arg) {
+    *control = (struct control){.listener = -1, .handler = handler, .arg = arg};
+    for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
+        control->clients[i] = -1;
+    int result = make_address(&control->address, name);
+    if (result != 0)
+        return result;
+    result = remove_stale(control->address.sun_path);
+    if (result == 0)
+        result = listen_at(&control->address);
+    if (result < 0) {
+        fb_error("cannot listen at %s: %s%s", control->address.sun_path, strerror(-result),
+                 result == -EEXIST ? ", and it is not a socket: remove it" : "");
+        return result;
+    }
+    control->listener = result;
+    return 0;
+}
+
+json_t *control_refusal(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    json_t *text = json_vsprintf(format, args);
+    va_end(args);
+    /* What was quoted from the request is not always UTF-8. */
+    return json_pack("{s:b, s:o}", "ok", false, "error",
+                     text != NULL ? text : json_string("invalid request"));
+}
+
+/* Sends a reply and frees it. False: the client does not read, or has gone. */
+static bool reply_with(int client, json_t *reply) {
+    char *text = json_dumps(reply, JSON_COMPACT);
+    json_decref(reply);
+    if (text == NULL) {
+        fb_warning("control client dropped: no memory for its reply");
+        return false;
+    }
+    size_t size = strlen(text);
+    ssize_t sent = send(client, text, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno != EPIPE && errno != ECONNRESET)
+        fb_warning("control client dropped: cannot send it a reply of %zu bytes: %s", size,
+                   strerror(errno));
+    free(text);
+    return sent == (ssize_t)size;
+}
+
+static json_t *answer(const struct control *control, const char *text, size_t size) {
+    json_error_t error;
+    json_t *request = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+    if (request == NULL)
+        return control_refusal("the request is not JSON: %s", error.text);
+    const char *name = json_string_value(json_object_get(request, "request"));
+    json_t *reply;
+    if (!json_is_object(request))
+        reply = control_refusal("the request is not a JSON object");
+    else if (name == NULL)
+        reply = control_refusal("the request has no string \"request\"");
+    else
+        reply = control->handler(control->arg, name, request);
+    if (reply == NULL)
+        reply = control_refusal("unknown request '%s'", name);
+    json_decref(request);
+    return reply;
+}
+
+/* Answers one request if there is one. False: the client is to be dropped. */
+static bool serve(const struct control *control, int client) {
+    char text[CONTROL_REQUEST_BYTES];
+    /* MSG_TRUNC: the length that was sent, even if it did not fit. */
+    ssize_t size = recv(client, text, sizeof text, MSG_DONTWAIT | MSG_TRUNC);
+    if (size < 0)
+        return errno == EAGAIN || errno == EINTR;
+    if (size == 0)
+        return false;
+    if ((size_t)size > sizeof text)
+        return reply_with(client, control_refusal("the request has %zd bytes: at most %u are taken",
+                                                  size, CONTROL_REQUEST_BYTES));
+    return reply_with(client, answer(control, text, (size_t)size));
+}
+
+/* False, and the client has been told, if it is not to be heard. */
+static bool may_speak(int client, bool room) {
+    struct ucred peer = {.uid = (uid_t)-1};
+    socklen_t size = sizeof peer;
+    if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+        (peer.uid != geteuid() && peer.uid != 0)) {
+        fb_warning("control client of uid %u refused", (unsigned)peer.uid);
+        reply_with(client, control_refusal("uid %u may not control this instance: use uid %u",
+                                           (unsigned)peer.uid, (unsigned)geteuid()));
+        return false;
+    }
+    if (!room)
+        reply_with(client,
+                   control_refusal("%u clients are connected: try again later", CONTROL_CLIENTS));
+    return room;
+}
+
+static int *free_slot(struct control *control) {
+    for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
+        if (control->clients[i] < 0)
+            return &control->clients[i];
+    }
+    return NULL;
+}
+
+static void accept_clients(struct control *control) {
+    /* Bounded: who connects in a loop must not keep the dispatcher here. */
+    for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
+        int client = accept4(control->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (client < 0)
+            return;
+        int *slot = free_slot(control);
+        if (may_speak(client, slot != NULL))
+            *slot = client;
+        else
+            close(client);
+    }
+}
+
+void control_poll(struct control *control) {
+    if (control->listener < 0)
+        return;
+    accept_clients(control);
+    for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
+        int client = control->clients[i];
+        if (client < 0 || serve(control, client))
+            continue;
+        close(client);
+        control->clients[i] = -1;
+    }
+}
+
+void control_close(struct control *control) {
+    if (control->listener < 0)
+        return;
+    unlink(control->address.sun_path);
+    close(control->listener);
+    control->listener = -1;
+    for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
+        if (control->clients[i] >= 0)
+            close(control->clients[i]);
+        control->clients[i] = -1;
+    }
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/run/ledger.h"
+
+#include <string.h>
+
+void ledger_gather(struct fb_snapshot *snapshot, const struct loop *loop,
+                   const struct capture_stats *capture) {
+    const struct fleet *fleet = loop->fleet;
+    const struct flows *flows = loop->flows;
+    memset(snapshot, 0, sizeof *snapshot);
+    memcpy(snapshot->run, loop->run, sizeof snapshot->run);
+    memcpy(snapshot->decode, loop->decode, sizeof snapshot->decode);
+    memcpy(snapshot->dropped, loop->dropped, sizeof snapshot->dropped);
+    memcpy(snapshot->ended, flows->ended, sizeof snapshot->ended);
+    memcpy(snapshot->violations, fleet->violations, sizeof snapshot->violations);
+    if (loop->fragments != NULL) {
+        snapshot->run[FB_RUN_HELD] = fragments_held(loop->fragments);
+        memcpy(snapshot->fragments, loop->fragments->counters, sizeof snapshot->fragments);
+    }
+    snapshot->run[FB_RUN_CAPTURE_RECEIVED] = capture->received;
+    snapshot->run[FB_RUN_KERNEL_DROPS] = capture->kernel_drops;
+    snapshot->run[FB_RUN_INTERFACE_DROPS] = capture->interface_drops;
+    snapshot->run[FB_RUN_MERGED_LATE] = capture->merged_late;
+    for (unsigned i = 0; i < capture->interface_count; i++) {
+        memcpy(snapshot->interface[i], capture->interfaces[i].counters,
+               sizeof snapshot->interface[i]);
+        snapshot->interface_state[i] = capture->interfaces[i].state;
+    }
+    snapshot->run[FB_RUN_REDELIVERED] = fleet->redelivered;
+    snapshot->run[FB_RUN_FAILOVERS] = fleet->failovers;
+    snapshot->run[FB_RUN_SHUNTED] += fleet->shunted;
+    snapshot->run[FB_RUN_FLOWS_CREATED] = flows->created;
+    snapshot->run[FB_RUN_FLOWS_ACTIVE] = flow_table_live(&flows->table);
+    snapshot->run[FB_RUN_FLOWS_PEAK] = flows->peak;
+    snapshot->run[FB_RUN_SYN_ON_LIVE_FLOW] = flows->stray_syns;
+    snapshot->run[FB_RUN_STAMPS_HELD] = loop->clock.held;
+    for (unsigned k = 0; k < fleet->count; k++) {
+        const struct lane *lane = &fleet->lanes[k];
+        memcpy(snapshot->lane[k], lane->counters, sizeof snapshot->lane[k]);
+        snapshot->lane[k][FB_LANE_WAITING] = lane_waiting(lane);
+        snapshot->lane[k][FB_LANE_FLOWS_BOUND] = lane->handles.bound;
+    }
+}

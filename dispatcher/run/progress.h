@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DISPATCHER_RUN_PROGRESS_H
+#define DISPATCHER_RUN_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow_balancer/common/log.h"
+
+#include "dispatcher/capture/capture.h"
+#include "dispatcher/datapath/loop.h"
+
+/*
+ * Where a run over files stands, as the status line of a terminal:
+ *
+ *       41 %  3,214,000 packets  1.2 M/s  0:07 left  4 of 4 workers busy
+ *
+ * Share and time left count bytes of all files and loops; of a pipe they are
+ * not known and left out. Dispatcher only, one thread.
+ */
+
+/* What the line says. */
+struct progress_view {
+    struct capture_progress capture;
+    bool draining;
+    uint64_t packets; /* taken so far */
+    uint64_t waiting; /* packets, in all rings */
+    unsigned busy;    /* workers with packets waiting */
+    unsigned alive;   /* workers that are ready */
+    double packets_per_s, bytes_per_s;
+};
+
+/*
+ * Writes the line, ASCII and without an end, into text. It stays below `width`
+ * columns: fields that do not fit are left out from the right, none is cut.
+ * Empty if there is nothing to say: a width of 0, or no packet to drain.
+ */
+void progress_format(const struct progress_view *view, unsigned width,
+                     char text[FB_LOG_STATUS_MAX]);
+
+/* Rates over the samples kept, a few seconds. All 0: none yet. */
+#define PROGRESS_SAMPLES 16u
+
+struct progress_rates {
+    struct {
+        uint64_t time_ns, packets, bytes;
+    } samples[PROGRESS_SAMPLES];
+    unsigned count; /* taken in all, the last PROGRESS_SAMPLES of them are kept */
+    bool preloading;
+};
+
+/*
+ * Takes what *view counts at now_ns as a sample and sets its rates. False at the
+ * first sample: no rate yet. Delivery begins anew, since the bytes of preloading
+ * are others.
+ */
+bool progress_rate(struct progress_rates *rates, uint64_t now_ns, struct progress_view *view);
+
+/* All 0: nothing is shown. */
+struct progress {
+    struct capture *capture; /* NULL: nothing is to be shown */
+    const struct loop *loop;
+    uint64_t due_ns; /* when the line is drawn next */
+    bool draining;
+    struct progress_rates rates;
+};
+
+/*
+ * Reading begins. capture and loop are the caller's until progress_end(). With
+ * interfaces there is no progress.
+ */
+void progress_begin(struct progress *progress, struct capture *capture, const struct loop *loop);
+
+/* Takes the line away. Without a progress_begin() before it does nothing. */
+void progress_end(struct progress *progress);
+
+/* Draws the line; of progress_update(). */
+void progress_draw(struct progress *progress, bool draining);
+
+/* Draws the line when it is time, by loop->now_ns; no system call otherwise. draining: no more is
+ * read. */
+static inline void progress_update(struct progress *progress, bool draining) {
+    if (progress->capture == NULL)
+        return;
+    if (progress->loop->now_ns >= progress->due_ns || draining != progress->draining)
+        progress_draw(progress, draining);
+}
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/run/requests.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "flow_balancer/common/log.h"
+
+static json_t *done(void) {
+    return json_pack("{s:b}", "ok", 1);
+}
+
+static json_t *list_workers(const struct requests *r) {
+    json_t *list = json_array();
+    for (unsigned k = 0; k < r->fleet->count; k++) {
+        const struct lane *lane = &r->fleet->lanes[k];
+        json_array_append_new(list, json_pack("{s:i, s:s, s:I, s:b, s:I, s:i}", "worker", (int)k,
+                                              "state", fb_state_names[lane->state], "pid",
+                                              (json_int_t)fb_ctl_pid(r->fleet->ctl, k), "wanted",
+                                              (int)lane->wanted, "revoked_pid",
+                                              (json_int_t)lane->revoked_pid, "restarts_asked",
+                                              (int)lane->restarts_asked));
+    }
+    return json_pack("{s:b, s:b, s:o}", "ok", 1, "stopping", (int)r->stopping, "workers", list);
+}
+
+static json_t *add(struct requests *r) {
+    unsigned worker;
+    const char *refusal = r->stopping ? "the run is ending" : fleet_add(r->fleet, &worker);
+    if (refusal != NULL)
+        return control_refusal("add: %s", refusal);
+    fb_info("worker %u is wanted", worker);
+    return json_pack("{s:b, s:i}", "ok", 1, "worker", (int)worker);
+}
+
+static json_t *reload(struct requests *r) {
+    const char *filter = NULL;
+    const char *refusal = r->stopping ? "the run is ending" : r->reload(r->reload_arg, &filter);
+    if (refusal != NULL)
+        return control_refusal("reload: %s", refusal);
+    json_t *reply = json_pack("{s:b, s:s?}", "ok", 1, "filter", filter);
+    return reply != NULL ? reply : done(); /* an expression need not be UTF-8 */
+}
+
+static json_t *give_up(struct requests *r, unsigned worker) {
+    fb_error("worker %u will not be started again: its supervisor gave it up", worker);
+    fleet_give_up(r->fleet, worker, r->now_ns);
+    return done();
+}
+
+/* Requests for one worker. */
+static json_t *ask_of_worker(struct requests *r, const char *name, const json_t *request) {
+    const json_t *number = json_object_get(request, "worker");
+    json_int_t k = json_integer_value(number);
+    if (!json_is_integer(number) || k < 0 || k >= (json_int_t)r->fleet->count)
+        return control_refusal("%s: \"worker\" must be a number from 0 to %u", name,
+                               r->fleet->count - 1);
+    unsigned worker = (unsigned)k;
+    if (strcmp(name, "give-up") == 0)
+        return give_up(r, worker);
+    if (r->stopping)
+        return control_refusal("%s %u: the run is ending", name, worker);
+    const char *refusal = strcmp(name, "drain") == 0 ? fleet_drain(r->fleet, worker, r->now_ns)
+                                                     : fleet_restart(r->fleet, worker, r->now_ns);
+    if (refusal != NULL)
+        return control_refusal("%s %u: %s", name, worker, refusal);
+    fb_info("worker %u: %s, as was asked", worker, name);
+    return done();
+}
+
+static json_t *answer(void *arg, const char *name, const json_t *request) {
+    struct requests *r = arg;
+    if (strcmp(name, "workers") == 0)
+        return list_workers(r);
+    if (strcmp(name, "add") == 0)
+        return add(r);
+    if (strcmp(name, "drain") == 0 || strcmp(name, "restart") == 0 || strcmp(name, "give-up") == 0)
+        return ask_of_worker(r, name, request);
+    if (strcmp(name, "reload") == 0)
+        return reload(r);
+    if (strcmp(name, "stop") == 0) {
+        r->stops++;
+        r->stop_now = r->stop_now || json_is_true(json_object_get(request, "now"));
+        return done();
+    }
+    return NULL;
+}
+
+int requests_open(struct requests *requests, const char *name, struct fleet *fleet) {
+    requests->fleet = fleet;
+    return control_open(&requests->control, name, answer, requests);
+}
+
+void requests_poll(struct requests *requests, uint64_t now_ns) {
+    requests->now_ns = now_ns;
+    control_poll(&requests->control);
+}
+
+void requests_close(struct requests *requests) {
+    control_close(&requests->control);
+}

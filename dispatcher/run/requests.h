@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DISPATCHER_RUN_REQUESTS_H
+#define DISPATCHER_RUN_REQUESTS_H
+
+#include "dispatcher/fleet/fleet.h"
+#include "dispatcher/run/control.h"
+
+/*
+ * What can be asked of a running dispatcher over its control socket (control.h
+ * has the form). Dispatcher only, between bursts.
+ *
+ *   workers               every number: its state, the pid of its process, whether
+ *                         one is wanted, a pid that was revoked and is to be killed,
+ *                         and how often a restart was asked for
+ *   add                   wants one worker more; tells its number
+ *   drain     worker: K   no new flows for it; it leaves when its flows are over or
+ *                         at --drain-timeout, and they move then
+ *   restart   worker: K   its process leaves after its burst, and its flows wait for
+ *                         the next one
+ *   give-up   worker: K   nobody will start it again: its flows move
+ *   reload                reads the filter again; tells it
+ *   stop      now: true   ends the run, or ends it without draining
+ *
+ * `wanted` is what a supervisor goes by: a wanted number without a process is
+ * to be started, one that is not wanted is left alone.
+ */
+struct requests {
+    struct control control;
+    struct fleet *fleet;
+    uint64_t now_ns;
+
+    /* Set by the caller. Sets *filter (NULL: every frame) and returns NULL, or why not. */
+    const char *(*reload)(void *arg, const char **filter);
+    void *reload_arg;
+    unsigned stops; /* how often a stop was asked for */
+    bool stop_now;  /* one of them said now */
+    bool stopping;  /* the run is ending; set by the caller */
+};
+
+/* Listens for instance name. Returns 0, or -errno after one logged line. */
+int requests_open(struct requests *requests, const char *name, struct fleet *fleet);
+
+/* Answers what has come; does not wait. */
+void requests_poll(struct requests *requests, uint64_t now_ns);
+
+void requests_close(struct requests *requests);
+
+#endif

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/run/run.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "flow_balancer/common/clock.h"
+#include "flow_balancer/common/log.h"
+#include "flow_balancer/report.h"
+
+#include "dispatcher/datapath/move.h"
+#include "dispatcher/run/ledger.h"
+#include "dispatcher/run/run_parts.h"
+
+#define MS_NS UINT64_C(1000000)
+#define POLL_EVERY_NS                                                                              \
+    (5 * MS_NS) /* deaths, claims, requests: what 64 lock probes cost is 20 us                     \
+                 */
+#define SNAPSHOT_EVERY_NS (100 * MS_NS) /* of the protocol */
+#define SAY_EVERY_NS (1000 * MS_NS)     /* what is being waited for */
+#define SAME_REQUEST_NS (1000 * MS_NS)
+#define LEAVE_NS (5000 * MS_NS) /* for workers to report and leave once their rings are empty */
+#define YIELDS_BEFORE_SLEEP 16u
+#define FIRST_SLEEP_NS UINT64_C(10000)
+#define LAST_SLEEP_NS UINT64_C(200000)
+#define FLOWS_ENDED_AT_ONCE 1024u
+
+/* How often a signal asked to stop: once, in order; twice, now. */
+static volatile sig_atomic_t stop_signals;
+
+/* How often one asked to read the filter again. */
+static volatile sig_atomic_t reload_signals;
+
+static void on_signal(int signo) {
+    if (signo == SIGHUP)
+        reload_signals = reload_signals + 1;
+    else
+        stop_signals = stop_signals + 1;
+}
+
+/* --- what has to be done every few milliseconds ----------------------------------------------- */
+
+static void publish_snapshot(struct run *run) {
+    struct capture_stats stats;
+    capture_stats(run->capture, &stats);
+    uint64_t until_ns = run->drained_ns != 0 ? run->drained_ns : run->loop.now_ns;
+    if (run->first_taken_ns != 0)
+        run->loop.run[FB_RUN_ELAPSED_NS] = until_ns - run->first_taken_ns;
+    ledger_gather(&run->snapshot, &run->loop, &stats);
+    fb_ctl_write_snapshot(run->ctl.ctl, &run->snapshot, run->fleet.count);
+    fb_ctl_beat(run->ctl.ctl, run->loop.now_ns);
+}
+
+static void begin_stop(struct run *run) {
+    capture_leave(run->capture);
+    run->stop = true; /* a second time changes nothing */
+    if (run->deadline_ns != UINT64_MAX)
+        return;
+    run->deadline_ns = run->loop.now_ns + run->options->drain_timeout_ns;
+    run->said_ns = run->loop.now_ns; /* the first second needs no word */
+    fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_STOPPING);
+}
+
+/*
+ * Once is to stop in order, once more is at once. What comes within a second of
+ * the first counts as the same: a service manager signals the supervisor, which
+ * passes it on, and us.
+ */
+static void obey(struct run *run) {
+    uint64_t now = run->loop.now_ns;
+    unsigned asked = (unsigned)stop_signals + run->requests.stops;
+    if (asked != 0 && run->asked_ns == 0) {
+        run->asked_ns = now;
+        run->deadline_ns = UINT64_MAX; /* at the end of a file it had begun without being asked */
+        begin_stop(run);
+    }
+    if (now - run->asked_ns < SAME_REQUEST_NS)
+        run->asked = asked;
+    if (asked > run->asked || run->requests.stop_now)
+        run->deadline_ns = now;
+}
+
+static void obey_reload(struct run *run) {
+    unsigned asked = (unsigned)reload_signals;
+    const char *filter;
+    if (asked == run->reloaded)
+        return;
+    run->reloaded = asked;
+    if (!run->stop)
+        run_reload(run, &filter); /* has logged how it went */
+}
+
+/* Whether nobody is alive for longer than may be, or nobody is to come. */
+static bool is_deserted(const struct run *run) {
+    return run->fleet.balance.count == 0 &&
+           (run->loop.now_ns - run->alone_since_ns >= run->options->no_worker_timeout_ns ||
+            fleet_wanted(&run->fleet) == 0);
+}
+
+static void look_for_company(struct run *run) {
+    if (run->fleet.balance.count != 0)
+        run->alone_since_ns = run->loop.now_ns;
+    else if (is_deserted(run))
+        fleet_forsake(&run->fleet);
+}
+
+static void upkeep(struct run *run) {
+    uint64_t now = fb_now_ns();
+    loop_set_time(&run->loop, now);
+    if (now - run->polled_ns >= POLL_EVERY_NS) {
+        run->polled_ns = now;
+        fleet_poll(&run->fleet, now);
+        run->requests.stopping = run->stop;
+        requests_poll(&run->requests, now);
+        loop_settle(&run->loop);
+        look_for_company(run);
+        obey(run);
+        obey_reload(run);
+    }
+    if (now - run->snapshot_ns >= SNAPSHOT_EVERY_NS) {
+        run->snapshot_ns = now;
+        publish_snapshot(run);
+    }
+    progress_update(&run->progress, run->stop);
+}
+
+/* Once a second, a line that says what is being waited for. */
+static bool time_to_say(struct run *run) {
+    if (run->loop.now_ns - run->said_ns < SAY_EVERY_NS)
+        return false;
+    run->said_ns = run->loop.now_ns;
+    return true;
+}
+
+/* Waits a little longer each time: a worker on the same core must get to run. */
+static void pause_a_little(unsigned waits) {
+    if (waits < YIELDS_BEFORE_SLEEP) {
+        sched_yield();
+        return;
+    }
+    unsigned doublings = waits - YIELDS_BEFORE_SLEEP;
+    uint64_t ns = doublings < 5 ? FIRST_SLEEP_NS << doublings : LAST_SLEEP_NS;
+    nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
+}
+
+/* --- the stages of a run ---------------------------------------------------------------------- */
+
+static bool has_process(const struct lane *lane) {
+    return lane->state != FB_STATE_VACANT && lane->state != FB_STATE_DEAD;
+}
+
+/* Whether the packet at which a burst stopped is to be waited for no longer, and why. */
+static bool hopeless(struct run *run, enum loop_stop stop, enum fb_drop_reason *reason) {
+    bool late = run->loop.now_ns >= run->deadline_ns;
+    const struct lane *lane = &run->fleet.lanes[run->loop.stopped_worker];
+    if (stop == LOOP_RING_FULL && (run->fleet.balance.count != 0 || has_process(lane))) {
+        *reason = FB_DROP_ABANDONED;
+        uint64_t finished = lane->counters[FB_LANE_INSPECTED];
+        if (finished != run->stuck_at) {
+            run->stuck_at = finished;
+            run->said_ns = run->loop.now_ns;
+        } else if (time_to_say(run)) {
+            fb_warning("worker %u (%s) has a full ring and finishes nothing: waiting for it",
+                       run->loop.stopped_worker, fb_state_names[lane->state]);
+        }
+        return late;
+    }
+    *reason = FB_DROP_NO_WORKER;
+    if (is_deserted(run)) {
+        run->failed = true;
+        begin_stop(run);
+        return true;
+    }
+    uint64_t alone_ns = run->loop.now_ns - run->alone_since_ns;
+    if (time_to_say(run))
+        fb_warning("no worker is alive: waiting %.0f s more",
+                   (double)(run->options->no_worker_timeout_ns - alone_ns) / 1e9);
+    return late;
+}
+
+/*
+ * Whatever waits in the rings of lost workers comes before anything else. No flow
+ * ends meanwhile (loop_expire()), also where time goes on: some worker would get
+ * its end, and then the packets of it that are still in a lost ring.
+ */
+static void move_lost(struct run *run) {
+    unsigned waits = 0;
+    while (run->fleet.lost_count != 0) {
+        unsigned rings = run->fleet.lost_count;
+        enum loop_stop stop = loop_move(&run->loop);
+        enum fb_drop_reason reason;
+        upkeep(run);
+        if (stop == LOOP_DONE || run->fleet.lost_count != rings) /* one more comes first */
+            waits = 0;
+        else if (hopeless(run, stop, &reason))
+            loop_move_drop(&run->loop, reason);
+        else
+            pause_a_little(waits++);
+    }
+}
+
+/*
+ * At the end of the input nobody is in a hurry: the time to drain counts from
+ * the last packet that any worker finished. It does not once a stop was asked.
+ */
+static void extend_deadline(struct run *run) {
+    uint64_t finished = 0;
+    for (unsigned k = 0; k < run->fleet.count; k++)
+        finished += run->fleet.lanes[k].tx.consumed;
+    if (finished == run->drained_to || run->asked_ns != 0)
+        return;
+    run->drained_to = finished;
+    run->deadline_ns = run->loop.now_ns + run->options->drain_timeout_ns;
+}
+
+static void deliver(struct run *run) {
+    enum loop_stop stop;
+    unsigned waits = 0, stopped_at = 0;
+    while ((stop = loop_deliver(&run->loop)) != LOOP_DONE) {
+        upkeep(run);
+        move_lost(run);
+        if (run->stop) /* fragments that were held to the end */
+            extend_deadline(run);
+        enum fb_drop_reason reason;
+        if (run->loop.live) /* of files packet time stands still meanwhile */
+            loop_expire(&run->loop);
+        if (hopeless(run, stop, &reason)) {
+            loop_drop_stopped(&run->loop, reason);
+            continue;
+        }
+        waits = run->loop.stopped_at == stopped_at ? waits + 1 : 0;
+        stopped_at = run->loop.stopped_at;
+        pause_a_little(waits);
+    }
+}
+
+/* Gives all frames of a source's burst, and the fragments that they let out, to the workers. */
+static void deliver_all(struct run *run, const struct frame *frames, unsigned count) {
+    for (unsigned taken = 0; taken < count;) {
+        unsigned n = loop_take(&run->loop, frames + taken, count - taken);
+        if (n != 0)
+            deliver(run);
+        taken += n;
+        while (loop_let_out(&run->loop))
+            deliver(run);
+    }
+}
+
+static void read_all(struct run *run) {
+    if (!run->stop)
+        fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_RUNNING);
+    progress_begin(&run->progress, run->capture, &run->loop);
+    for (;;) {
+        const struct frame *frames;
+        unsigned count;
+        upkeep(run);
+        move_lost(run);
+        enum capture_status status = capture_burst(run->capture, LOOP_BURST, &frames, &count);
+        if (count != 0) {
+            if (run->first_taken_ns == 0)
+                run->first_taken_ns = run->loop.now_ns;
+            deliver_all(run, frames, count);
+        } else if (status == CAPTURE_END) {
+            break;
+        } else if (status == CAPTURE_IDLE) {
+            loop_flush(&run->loop);
+            while (loop_let_out(&run->loop))
+                deliver(run);
+            capture_wait(run->capture, POLL_EVERY_NS / 1000);
+        } else {
+            loop_ring_all(&run->loop); /* a filter may reject frames for long */
+        }
+    }
+}
+
+static int wait_for_workers(struct run *run) {
+    uint64_t since = fb_now_ns();
+    unsigned wanted;
+    for (;;) {
+        upkeep(run);
+        move_lost(run); /* a number is not free again before, even if nothing waits there */
+        wanted = fleet_wanted(&run->fleet);
+        if ((wanted != 0 && run->fleet.balance.count >= wanted) || run->stop)
+            return 0;
+        if (wanted == 0 || run->loop.now_ns - since >= run->options->start_timeout_ns)
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = MS_NS}, NULL);
+    }
+    if (run->fleet.balance.count == 0) {
+        fb_error("no worker became ready within %.0f s: start them with 'flow-worker -n %s "
+                 "--inspector count', or see --start-timeout",
+                 (double)run->options->start_timeout_ns / 1e9, run->options->name);
+        return -ETIMEDOUT;
+    }
+    fb_warning("%u of %u workers are ready after %.0f s: going on with those",
+               run->fleet.balance.count, wanted, (double)run->options->start_timeout_ns / 1e9);
+    return 0;
+}
+
+/* Ends every flow, so that each worker frees its state in order. */
+static void end_flows(struct run *run) {
+    uint32_t from = 0;
+    unsigned waits = 0;
+    bool more = true;
+    while (more || run->flows.ends_pending != 0) {
+        uint64_t pending = run->flows.ends_pending;
+        more = flows_end_all(&run->flows, &from, FLOWS_ENDED_AT_ONCE);
+        loop_flush(&run->loop);
+        upkeep(run);
+        move_lost(run);
+        extend_deadline(run);
+        if (more || run->flows.ends_pending < pending) {
+            waits = 0;
+            continue;
+        }
+        if (run->loop.now_ns >= run->deadline_ns || !fleet_owes_ends(&run->fleet))
+            break;
+        pause_a_little(++waits);
+    }
+    while (more)
+        more = flows_end_all(&run->flows, &from, UINT32_MAX);
+}
+
+static void drain(struct run *run) {
+    begin_stop(run);
+    loop_release_fragments(&run->loop);
+    while (loop_let_out(&run->loop))
+        deliver(run);
+    end_flows(run);
+    /* What moves may leave ends behind that wait for the next flush. */
+    for (unsigned waits = 0; !fleet_drained(&run->fleet) || fleet_owes_ends(&run->fleet); waits++) {
+        loop_flush(&run->loop);
+        upkeep(run);
+        move_lost(run);
+        extend_deadline(run);
+        if (run->loop.now_ns >= run->deadline_ns)
+            break;
+        if (time_to_say(run))
+            fb_info("draining: %.0f s left", (double)(run->deadline_ns - run->loop.now_ns) / 1e9);
+        pause_a_little(waits);
+    }
+    run->loop.now_ns = run->drained_ns = fb_now_ns();
+    fleet_stop(&run->fleet, !fleet_drained(&run->fleet), run->loop.now_ns);
+    uint64_t leave_by = run->loop.now_ns + LEAVE_NS;
+    for (unsigned waits = 0; !fleet_gone(&run->fleet) && run->loop.now_ns < leave_by; waits++) {
+        pause_a_little(waits);
+        run->polled_ns = 0; /* look at every turn: the run ends when the last one is gone */
+        upkeep(run);
+    }
+    uint64_t *dropped = run->loop.dropped;
+    dropped[FB_DROP_ABANDONED] += fleet_abandon(&run->fleet);
+    if (dropped[FB_DROP_ABANDONED] != 0)
+        fb_error("%" PRIu64 " packets were not inspected: they waited when the time to drain was "
+                 "over",
+                 dropped[FB_DROP_ABANDONED]);
+    if (dropped[FB_DROP_NO_WORKER] != 0 && run->loop.block)
+        fb_error("%" PRIu64 " packets were not inspected: no worker was alive",
+                 dropped[FB_DROP_NO_WORKER]);
+    else if (dropped[FB_DROP_ABANDONED] == 0)
+        return;
+    run->failed = true;
+}
+
+/* --- making and ending ------------------------------------------------------------------------ */
+
+static void handle_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    action.sa_flags = SA_RESTART; /* it is no reason to give anything up */
+    sigaction(SIGHUP, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    /* Sleeps of 10 us mean 10 us, not the 60 that the default slack makes of them. */
+    prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+}
+
+/* Builds, prints and writes the report. Returns 0, or -errno; -EBADMSG if the ledger does not
+ * balance. */
+static int report(struct run *run) {
+    publish_snapshot(run);
+    fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_ENDED);
+    for (unsigned k = 0; k < run->fleet.count; k++)
+        fleet_totals(&run->fleet, k, &run->totals[k]);
+    json_t *json = fb_report_build(run->ctl.ctl, &run->snapshot, run->totals);
+    if (json == NULL) {
+        fb_error("no memory for the report");
+        return -ENOMEM;
+    }
+    const char *path = run->options->report;
+    FILE *out = path != NULL && strcmp(path, "-") == 0 ? stderr : stdout;
+    fb_report_print(out, json);
+    int error = 0;
+    if (fflush(out) != 0 || ferror(out)) {
+        error = -EIO;
+        fb_error("cannot print the report: %s", strerror(errno));
+    }
+    if (path != NULL && fb_report_write(json, path) != 0)
+        error = -EIO; /* logged there */
+    if (!fb_report_balanced(json)) {
+        fb_error("the ledger does not balance: this is a fault of flow-balancer, please report it");
+        error = -EBADMSG;
+    }
+    json_decref(json);
+    return error;
+}
+
+int run_dispatcher(const struct options *options) {
+    struct run *run = calloc(1, sizeof *run);
+    if (run == NULL) {
+        fb_error("no memory");
+        return 1;
+    }
+    run->options = options;
+    run->deadline_ns = UINT64_MAX;
+    run->alone_since_ns = fb_now_ns();
+    handle_signals();
+    int error = run_set_up(run);
+    if (error == 0) {
+        error = wait_for_workers(run);
+        if (error == 0)
+            read_all(run);
+        drain(run);
+        progress_end(&run->progress);
+        int reported = report(run);
+        error = error != 0 ? error : reported;
+    }
+    bool failed = error != 0 || run->failed || capture_failed(run->capture);
+    run_tear_down(run);
+    free(run);
+    return failed ? 1 : 0;
+}

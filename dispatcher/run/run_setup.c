@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/run/run_parts.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flow_balancer/common/clock.h"
+#include "flow_balancer/common/log.h"
+#include "flow_balancer/guard.h"
+
+#include "dispatcher/run/geometry.h"
+
+#define MS_NS UINT64_C(1000000)
+
+static void log_pages(const struct run *run) {
+    const struct fb_ctl *ctl = run->ctl.ctl;
+    uint32_t rung = fb_ctl_rung(ctl, 0);
+    fb_info("rings on %s pages, flow table on %s pages%s%s", fb_rung_names[rung],
+            fb_rung_names[ctl->flow_table_rung], run_place_note(run),
+            rung == FB_RUNG_4K && run->options->hugepages == FB_HUGEPAGES_AUTO
+                ? "; 'mount -o remount,huge=advise /dev/shm' gives huge pages"
+                : "");
+}
+
+/* Descriptors name link types by the order in which they came, in four bits. */
+static const char *link_problem(void *context, int dlt) {
+    struct run *run = context;
+    enum link_layer link;
+    if (!link_layer_of(dlt, &link))
+        return "which is not known: give a capture of another link type";
+    for (unsigned i = 0; i < run->link_count; i++) {
+        if (run->links[i] == dlt)
+            return NULL;
+    }
+    _Static_assert(FB_MAX_LINKS == 16, "the message says so");
+    if (run->link_count == FB_MAX_LINKS)
+        return "one more than the 16 that one run takes: read it in a run of its own";
+    run->links[run->link_count++] = dlt;
+    return NULL;
+}
+
+static int open_sources(struct run *run) {
+    const struct options *o = run->options;
+    const struct capture_config config = {
+        .files = o->files,
+        .file_count = o->file_count,
+        .interfaces = o->interfaces,
+        .interface_count = o->interface_count,
+        .filter = o->filter,
+        .snaplen = (int)o->snaplen,
+        .preload = o->preload,
+        .loops = o->loops,
+        .speed = o->speed,
+        .promiscuous = !o->no_promiscuous,
+        .buffer_kib = (int)o->buffer_kib,
+        .direction = strcmp(o->direction, "in") == 0    ? CAPTURE_IN
+                     : strcmp(o->direction, "out") == 0 ? CAPTURE_OUT
+                                                        : CAPTURE_INOUT,
+        .link_problem = link_problem,
+        .link_context = run,
+        .immediate = o->immediate,
+        .tstamp_type = o->tstamp_type,
+        .merge_window_ns = (uint64_t)o->merge_window_us * 1000,
+        .fanout = o->fanout,
+    };
+    return capture_open(&run->capture, &config);
+}
+
+/* A report that cannot be written is better known before the run than after it. */
+static int check_report(const char *path) {
+    if (path == NULL || strcmp(path, "-") == 0)
+        return 0;
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int length = slash == NULL ? 0 : (int)(slash - path) + 1;
+    snprintf(folder, sizeof folder, "%.*s", length, path);
+    const char *written = path;
+    struct stat st;
+    int error = 0;
+    if (lstat(path, &st) != 0 || S_ISREG(st.st_mode))
+        written = length == 0 ? "." : folder; /* where another file takes its place */
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        error = EISDIR;
+    else if (access(written, W_OK | (written == path ? 0 : X_OK)) != 0)
+        error = errno;
+    if (error == 0)
+        return 0;
+    fb_error("--report '%s': cannot write there: %s: give a file in a directory of yours", path,
+             strerror(error));
+    return -error;
+}
+
+int run_set_up(struct run *run) {
+    const struct options *o = run->options;
+    run->ctl.region.fd = -1;
+    run->flows.region.fd = -1;
+    run->fragments.region.fd = -1;
+    run->requests.control.listener = -1;
+    int error = check_report(o->report);
+    if (error == 0)
+        error = run_place(run);
+    if (error == 0)
+        error = open_sources(run);
+    if (error == 0)
+        error = quarantine_open(&run->quarantine, o->quarantine);
+    if (error == 0)
+        error = fb_guard_init();
+    if (error == 0)
+        error = fb_ctl_create(&run->ctl, o->name);
+    if (error != 0)
+        return error;
+    geometry_fill(run->ctl.ctl, o);
+    run_place_workers(run);
+    const struct fleet_timing timing = {.failover_ns = o->failover_ns,
+                                        .start_timeout_ns = o->start_timeout_ns,
+                                        .hang_ns = o->hang_ns,
+                                        .drain_ns = o->drain_timeout_ns};
+    error = fleet_init(&run->fleet, run->ctl.ctl, o->policy, o->max_share, o->hugepages, &timing);
+    if (error == 0)
+        error = flows_init(&run->flows, o->max_flows, &o->timeouts, PACKET_CLOCK_TICKS_PER_SECOND,
+                           o->hugepages, run->fleet.handles);
+    if (error == 0)
+        error = fragments_init(&run->fragments, &o->fragments, o->hugepages);
+    if (error == 0)
+        error = requests_open(&run->requests, o->name, &run->fleet);
+    if (error != 0)
+        return error;
+    run->requests.reload = run_reload;
+    run->requests.reload_arg = run;
+    run->fleet.quarantine = &run->quarantine;
+    run->fleet.lossless = o->block;
+    run->ctl.ctl->flow_table_rung = run->flows.region.rung;
+    uint64_t longest_ns = (uint64_t)flow_timeouts_longest_s(&o->timeouts) * 1000 * MS_NS;
+    loop_init(&run->loop, &run->fleet, &run->flows, capture_is_live(run->capture), o->block,
+              o->preload, longest_ns);
+    run->loop.live_from_ns = fb_now_ns();
+    run->loop.fragments = &run->fragments;
+    loop_set_decoding(&run->loop, &o->decode);
+    run_place_check(run);
+    log_pages(run);
+    fb_ctl_format(&run->ctl);
+    return 0;
+}
+
+const char *run_reload(void *arg, const char **filter) {
+    struct run *run = arg;
+    char *read = NULL;
+    snprintf(run->refusal, sizeof run->refusal, "no memory");
+    fb_log_keep(run->refusal, sizeof run->refusal);
+    int error = options_reread_filter(run->options, &read);
+    if (error == 0)
+        error = capture_set_filter(run->capture, read);
+    fb_log_keep(NULL, 0);
+    if (error != 0) {
+        free(read);
+        return run->refusal;
+    }
+    free(run->filter);
+    *filter = run->filter = read;
+    if (read != NULL)
+        fb_info("reload: the filter is now \"%s\"", read);
+    else
+        fb_info("reload: there is no filter now: every frame is taken");
+    return NULL;
+}
+
+void run_tear_down(struct run *run) {
+    fleet_fini(&run->fleet);
+    flows_fini(&run->flows);
+    fragments_fini(&run->fragments);
+    requests_close(&run->requests);
+    quarantine_close(&run->quarantine);
+    fb_ctl_destroy(&run->ctl);
+    capture_close(run->capture);
+    free(run->filter);
+}

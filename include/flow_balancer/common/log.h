@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FLOW_BALANCER_COMMON_LOG_H
+#define FLOW_BALANCER_COMMON_LOG_H
+
+#include <stddef.h>
+
+/*
+ * One line to standard error per event, "program: level: text", written with
+ * one write() so that lines of several processes do not mix. Never called on
+ * the data path. Any process, one thread at a time.
+ *
+ * Below the log lines on a terminal there may be a status line: one at a time,
+ * of this process or of another one that shares the terminal. The cursor waits
+ * at its start; a log line of any process erases it, and the process whose it
+ * is writes it again behind its own log lines.
+ */
+enum fb_log_level { FB_LOG_ERROR, FB_LOG_WARNING, FB_LOG_INFO, FB_LOG_DEBUG };
+
+/* Sets the program's name (kept by pointer, for the life of the process) and the last level that is
+ * written. Called first of all: standard streams that are closed are opened on /dev/null, or lines
+ * would go into whatever is opened next. */
+void fb_log_init(const char *program, enum fb_log_level last_level);
+
+/* Sets the last level that is written. */
+void fb_log_set_level(enum fb_log_level last_level);
+
+/* From now on "file:line: " stands before the text of each line; file NULL: no more. file is kept
+ * by pointer. */
+void fb_log_set_place(const char *file, unsigned line);
+
+/*
+ * From now on the text of each line of level error or warning is also written to
+ * text, without program and level; the last one stays. NULL: no more. For who has
+ * to answer somebody with what was logged.
+ */
+void fb_log_keep(char *text, size_t room);
+
+/* Parses "error", "warning", "info" or "debug". Returns 0, or -EINVAL. */
+int fb_log_parse_level(const char *text, enum fb_log_level *level);
+
+#define FB_LOG_STATUS_MAX 256u /* bytes of a status line with the 0 that ends it */
+
+/*
+ * Columns that a status line may have; 0: there is to be none, since standard
+ * error is no terminal that can erase a line, or another job than this has it,
+ * or lines of level info are not wanted. Some system calls: a few times a second.
+ */
+unsigned fb_log_status_width(void);
+
+/*
+ * Shows one line of at most fb_log_status_width() columns, without a line end;
+ * "" takes it away. Writes nothing where the width is 0, and never waits for a
+ * terminal that was stopped (Ctrl-S).
+ */
+void fb_log_set_status(const char *text);
+
+void fb_log(enum fb_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define fb_error(...) fb_log(FB_LOG_ERROR, __VA_ARGS__)
+#define fb_warning(...) fb_log(FB_LOG_WARNING, __VA_ARGS__)
+#define fb_info(...) fb_log(FB_LOG_INFO, __VA_ARGS__)
+#define fb_debug(...) fb_log(FB_LOG_DEBUG, __VA_ARGS__)
+
+#endif

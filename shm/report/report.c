@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "flow_balancer/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flow_balancer/common/log.h"
+
+#define CPU_LIMIT 65536 /* above what any kernel is built for (CONFIG_NR_CPUS) */
+
+static const char *const run_state_names[] = {
+    [FB_RUN_STARTING] = "starting",
+    [FB_RUN_RUNNING] = "running",
+    [FB_RUN_STOPPING] = "stopping",
+    [FB_RUN_ENDED] = "ended",
+};
+#define RUN_STATES (sizeof run_state_names / sizeof *run_state_names)
+
+static int id_or_none(int32_t id) {
+    return id >= 0 && id < CPU_LIMIT ? id : -1;
+}
+
+void fb_worker_totals_add(struct fb_worker_totals *totals, const struct fb_up *up) {
+    for (unsigned i = 0; i < FB_WORKER_COUNT; i++)
+        totals->counters[i] += fb_up_counter(up, (enum fb_worker_counter)i);
+    for (unsigned i = 0; i < FB_LATENCY_BUCKETS; i++)
+        totals->latency[i] += fb_up_latency(up, i);
+    if (fb_up_wish(up) == FB_WISH_VACANT)
+        return;
+    /* Relaxed: for display, and each is a fact of its own. */
+    totals->cpu = id_or_none(atomic_load_explicit(&up->cpu, memory_order_relaxed));
+    totals->numa_node = id_or_none(atomic_load_explicit(&up->numa_node, memory_order_relaxed));
+}
+
+/* ---- building */
+
+/* JSON integers are signed here; only a worker that lies about its own counts comes beyond. */
+static json_int_t number(uint64_t value) {
+    return value > INT64_MAX ? INT64_MAX : (json_int_t)value;
+}
+
+/* A string of shared memory, at most max bytes long; what is not UTF-8 becomes "". */
+static json_t *text(const char *from, size_t max) {
+    json_t *string = json_stringn(from, strnlen(from, max));
+    return string != NULL ? string : json_string("");
+}
+
+static const char *name_of(const char *const *names, size_t count, uint32_t index) {
+    return index < count ? names[index] : "unknown";
+}
+
+/* Sets a key. *object becomes NULL if memory runs out, and stays so. */
+static void put(json_t **object, const char *key, json_t *value) {
+    if (json_object_set_new(*object, key, value) == 0)
+        return;
+    json_decref(*object);
+    *object = NULL;
+}
+
+static void put_number(json_t **object, const char *key, uint64_t value) {
+    put(object, key, json_integer(number(value)));
+}
+
+static void put_counters(json_t **object, const struct fb_counter_text *texts,
+                         const uint64_t *values, unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        put_number(object, texts[i].name, values[i]);
+}
+
+static json_t *build_counters(const struct fb_counter_text *texts, const uint64_t *values,
+                              unsigned count) {
+    json_t *object = json_object();
+    put_counters(&object, texts, values, count);
+    return object;
+}
+
+/* Violations are listed only where there are any: a clean run has an empty object. */
+static json_t *build_violations(const struct fb_snapshot *s) {
+    json_t *object = json_object();
+    for (unsigned i = 0; i < FB_VIOLATION_COUNT; i++) {
+        if (s->violations[i] != 0)
+            put_number(&object, fb_violation_texts[i].name, s->violations[i]);
+    }
+    return object;
+}
+
+static unsigned worker_numbers(const struct fb_ctl *ctl) {
+    uint32_t max = ctl->geometry.max_workers;
+    return max < FB_MAX_WORKERS ? max : FB_MAX_WORKERS;
+}
+
+struct ledger {
+    uint64_t entered, inspected, quarantined, moved, waiting;
+    uint64_t accounted; /* where received packets are or ended */
+    bool balanced;
+};
+
+static struct ledger add_up(const struct fb_snapshot *s, unsigned lanes) {
+    struct ledger sum = {.balanced = true};
+    for (unsigned k = 0; k < lanes; k++) {
+        const uint64_t *lane = s->lane[k];
+        sum.entered += lane[FB_LANE_ENTERED];
+        sum.inspected += lane[FB_LANE_INSPECTED];
+        sum.quarantined += lane[FB_LANE_QUARANTINED];
+        sum.moved += lane[FB_LANE_MOVED];
+        sum.waiting += lane[FB_LANE_WAITING];
+        if (lane[FB_LANE_ENTERED] != lane[FB_LANE_INSPECTED] + lane[FB_LANE_QUARANTINED] +
+                                         lane[FB_LANE_MOVED] + lane[FB_LANE_WAITING])
+            sum.balanced = false;
+    }
+    sum.accounted = sum.entered - sum.moved + s->run[FB_RUN_SHUNTED] + s->run[FB_RUN_HELD] +
+                    s->run[FB_RUN_STAGED];
+    for (unsigned i = 0; i < FB_DROP_COUNT; i++)
+        sum.accounted += s->dropped[i];
+    if (sum.accounted != s->run[FB_RUN_RECEIVED])
+        sum.balanced = false;
+    return sum;
+}
+
+static json_t *build_ledger(const struct fb_snapshot *s, const struct ledger *sum) {
+    json_t *object = json_object();
+    put_number(&object, "received", s->run[FB_RUN_RECEIVED]);
+    put_number(&object, "inspected", sum->inspected);
+    put_number(&object, "shunted", s->run[FB_RUN_SHUNTED]);
+    put_number(&object, "quarantined", sum->quarantined);
+    put_number(&object, "in_flight", sum->waiting + s->run[FB_RUN_HELD] + s->run[FB_RUN_STAGED]);
+    put(&object, "dropped", build_counters(fb_drop_texts, s->dropped, FB_DROP_COUNT));
+    put(&object, "balanced", json_boolean(sum->balanced));
+    put_number(&object, "accounted", sum->accounted);
+    put_number(&object, "entered", sum->entered);
+    put_number(&object, "moved", sum->moved);
+    return object;
+}
+
+/* Upper bound in microseconds of the bucket in which a fraction of the samples is passed. */
+static double percentile_us(const uint64_t *latency, double samples, double fraction) {
+    double passed = 0.0;
+    unsigned last = 0;
+    for (unsigned i = 0; i < FB_LATENCY_BUCKETS; i++) {
+        if (latency[i] == 0)
+            continue;
+        passed += (double)latency[i];
+        last = i;
+        if (passed >= samples * fraction)
+            break;
+    }
+    return (double)fb_latency_bound(last) / 1e3;
+}
+
+static json_t *build_latency(const uint64_t *latency) {
+    /* Not integers: counts that a hostile worker made up cannot overflow these. */
+    double samples = 0.0;
+    double highest_us = 0.0;
+    for (unsigned i = 0; i < FB_LATENCY_BUCKETS; i++) {
+        samples += (double)latency[i];
+        if (latency[i] != 0)
+            highest_us = (double)fb_latency_bound(i) / 1e3;
+    }
+    json_t *object = json_object();
+    put(&object, "samples", json_integer(samples < 9e18 ? (json_int_t)samples : INT64_MAX));
+    put(&object, "p50_us", json_real(percentile_us(latency, samples, 0.50)));
+    put(&object, "p99_us", json_real(percentile_us(latency, samples, 0.99)));
+    put(&object, "max_us", json_real(highest_us));
+    return object;
+}
+
+/* Ids of processors and nodes, or -1. */
+static void put_id(json_t **object, const char *key, int32_t id) {
+    put(object, key, json_integer(id_or_none(id)));
+}
+
+static json_t *build_worker(const struct fb_ctl *ctl, unsigned k, const uint64_t *lane,
+                            const struct fb_worker_totals *totals, uint64_t all_inspected) {
+    double share =
+        all_inspected != 0 ? (double)lane[FB_LANE_INSPECTED] / (double)all_inspected : 0.0;
+    const char *state = name_of(fb_state_names, FB_STATE_COUNT, fb_ctl_state(ctl, k));
+    json_t *object = json_object();
+    put_number(&object, "worker", k);
+    put(&object, "pid", json_integer(fb_ctl_pid(ctl, k)));
+    put(&object, "state", json_string(state));
+    put(&object, "numa_node", json_integer(totals->numa_node));
+    put(&object, "cpu", json_integer(totals->cpu));
+    put_id(&object, "ring_numa_node", fb_ctl_ring_numa_node(ctl, k));
+    put(&object, "share", json_real(share));
+    put_counters(&object, fb_lane_texts, lane, FB_LANE_COUNT);
+    put_counters(&object, fb_worker_texts, totals->counters, FB_WORKER_COUNT);
+    put(&object, "self_partial", json_boolean(totals->partial));
+    put(&object, "latency", build_latency(totals->latency));
+    return object;
+}
+
+static json_t *build_workers(const struct fb_ctl *ctl, const struct fb_snapshot *s,
+                             const struct fb_worker_totals *totals, uint64_t all_inspected) {
+    json_t *workers = json_array();
+    for (unsigned k = 0; k < worker_numbers(ctl); k++) {
+        json_t *worker = build_worker(ctl, k, s->lane[k], &totals[k], all_inspected);
+        if (json_array_append_new(workers, worker) == 0)
+            continue;
+        json_decref(workers);
+        return NULL;
+    }
+    return workers;
+}
+
+static json_t *build_all_latency(const struct fb_ctl *ctl, const struct fb_worker_totals *totals) {
+    uint64_t sum[FB_LATENCY_BUCKETS] = {0};
+    for (unsigned k = 0; k < worker_numbers(ctl); k++) {
+        for (unsigned i = 0; i < FB_LATENCY_BUCKETS; i++)
+            sum[i] += totals[k].latency[i];
+    }
+    return build_latency(sum);
+}
+
+/* The pages of all down sides in one word. A number has a down side once it has an epoch. */
+static const char *down_pages(const struct fb_ctl *ctl) {
+    const char *pages = NULL;
+    for (unsigned k = 0; k < worker_numbers(ctl); k++) {
+        if (fb_ctl_epoch(ctl, k) == 0)
+            continue;
+        const char *own = name_of(fb_rung_names, FB_RUNG_COUNT, fb_ctl_rung(ctl, k));
+        if (pages != NULL && pages != own)
+            return "mixed";
+        pages = own;
+    }
+    return pages != NULL ? pages : fb_rung_names[FB_RUNG_4K];
+}
+
+static json_t *build_links(const struct fb_ctl *ctl) {
+    json_t *links = json_array();
+    /* Relaxed: for display. */
+    uint32_t count = atomic_load_explicit(&ctl->links, memory_order_relaxed);
+    for (unsigned i = 0; i < count && i < FB_MAX_LINKS; i++)
+        json_array_append_new(links, json_integer(fb_ctl_link_type(ctl, i)));
+    return links;
+}
+
+static json_t *build_options(const struct fb_ctl *ctl) {
+    json_t *options = json_loadb(ctl->options, strnlen(ctl->options, sizeof ctl->options), 0, NULL);
+    if (json_is_object(options))
+        return options;
+    json_decref(options);
+    return json_object();
+}
+
+static json_t *build_geometry(const struct fb_geometry *geometry) {
+    json_t *object = json_object();
+    put_number(&object, "workers", geometry->workers);
+    put_number(&object, "max_workers", geometry->max_workers);
+    put_number(&object, "depth", geometry->depth);
+    put_number(&object, "slots", geometry->slots);
+    put_number(&object, "arena_bytes", geometry->arena_bytes);
+    put_number(&object, "max_flows", geometry->max_flows);
+    return object;
+}
+
+static json_t *build_hugepages(const struct fb_ctl *ctl) {
+    json_t *object = json_object();
+    put(&object, "down", json_string(down_pages(ctl)));
+    put(&object, "flow_table",
+        json_string(name_of(fb_rung_names, FB_RUNG_COUNT, ctl->flow_table_rung)));
+    return object;
+}
+
+static json_t *build_dispatcher(const struct fb_ctl *ctl) {
+    json_t *object = json_object();
+    put(&object, "pid", json_integer(ctl->pid));
+    put(&object, "state", json_string(name_of(run_state_names, RUN_STATES, fb_ctl_run_state(ctl))));
+    put_id(&object, "cpu", ctl->cpu);
+    put_id(&object, "numa_node", ctl->numa_node);
+    put_id(&object, "flow_table_numa_node", ctl->flow_table_numa_node);
+    put_number(&object, "numa_nodes", ctl->numa_nodes);
+    return object;
+}
+
+static json_t *build_interface(const struct fb_ctl *ctl, const struct fb_snapshot *s, unsigned i) {
+    uint64_t state = s->interface_state[i];
+    json_t *object = json_object();
+    put(&object, "name", text(ctl->interface_names[i], sizeof ctl->interface_names[i]));
+    put(&object, "state",
+        json_string(state < FB_INTERFACE_STATE_COUNT ? fb_interface_state_texts[state].name
+                                                     : "unknown"));
+    put_counters(&object, fb_interface_texts, s->interface[i], FB_INTERFACE_COUNT);
+    return object;
+}
+
+static json_t *build_capture(const struct fb_ctl *ctl, const struct fb_snapshot *s) {
+    json_t *object = json_object(), *interfaces = json_array();
+    put_number(&object, "received", s->run[FB_RUN_CAPTURE_RECEIVED]);
+    put_number(&object, "kernel_drops", s->run[FB_RUN_KERNEL_DROPS]);
+    put_number(&object, "interface_drops", s->run[FB_RUN_INTERFACE_DROPS]);
+    for (unsigned i = 0; i < ctl->interfaces && i < FB_MAX_INTERFACES; i++)
+        json_array_append_new(interfaces, build_interface(ctl, s, i));
+    put_number(&object, "merged_late", s->run[FB_RUN_MERGED_LATE]);
+    put(&object, "interfaces", interfaces);
+    return object;
+}
+
+static json_t *build_flows(const struct fb_snapshot *s) {
+    json_t *object = json_object();
+    put_number(&object, "created", s->run[FB_RUN_FLOWS_CREATED]);
+    put(&object, "ended", build_counters(fb_end_texts, s->ended, FB_END_COUNT));
+    put_number(&object, "active", s->run[FB_RUN_FLOWS_ACTIVE]);
+    put_number(&object, "peak", s->run[FB_RUN_FLOWS_PEAK]);
+    return object;
+}
+
+json_t *fb_report_build(const struct fb_ctl *ctl, const struct fb_snapshot *s,
+                        const struct fb_worker_totals *totals) {
+    struct ledger sum = add_up(s, worker_numbers(ctl));
+    json_t *report = json_object();
+    put(&report, "schema", json_string(FB_REPORT_SCHEMA));
+    put(&report, "version", text(ctl->version, sizeof ctl->version));
+    put(&report, "instance", text(ctl->name, sizeof ctl->name));
+    put(&report, "options", build_options(ctl));
+    put(&report, "elapsed_s", json_real((double)s->run[FB_RUN_ELAPSED_NS] / 1e9));
+    put(&report, "policy", text(ctl->policy, sizeof ctl->policy));
+    put(&report, "hugepages", build_hugepages(ctl));
+    put(&report, "dispatcher", build_dispatcher(ctl));
+    put(&report, "geometry", build_geometry(&ctl->geometry));
+    put(&report, "links", build_links(ctl));
+    put(&report, "capture", build_capture(ctl, s));
+    put(&report, "ledger", build_ledger(s, &sum));
+    put_number(&report, "redelivered", s->run[FB_RUN_REDELIVERED]);
+    put_number(&report, "failovers", s->run[FB_RUN_FAILOVERS]);
+    put(&report, "violations", build_violations(s));
+    put(&report, "flows", build_flows(s));
+    put(&report, "decode", build_counters(fb_decode_texts, s->decode, FB_DECODE_COUNT));
+    put(&report, "fragments", build_counters(fb_fragment_texts, s->fragments, FB_FRAGMENT_COUNT));
+    put(&report, "run", build_counters(fb_run_texts, s->run, FB_RUN_COUNT));
+    put(&report, "latency", build_all_latency(ctl, totals));
+    put(&report, "workers", build_workers(ctl, s, totals, sum.inspected));
+    return report;
+}
+
+bool fb_report_balanced(const json_t *report) {
+    return json_is_true(json_object_get(json_object_get(report, "ledger"), "balanced"));
+}
+
+/* ---- as text */
+
+struct grouped {
+    char text[32];
+};
+
+/* A number with a comma between thousands. */
+static struct grouped grouped(json_int_t value) {
+    char digits[24];
+    int n = snprintf(digits, sizeof digits, "%" JSON_INTEGER_FORMAT, value);
+    struct grouped out;
+    size_t used = 0;
+    for (int i = 0; i < n; i++) {
+        if (i > 0 && (n - i) % 3 == 0 && digits[i - 1] != '-')
+            out.text[used++] = ',';
+        out.text[used++] = digits[i];
+    }
+    out.text[used] = '\0';
+    return out;
+}
+
+static json_int_t get(const json_t *object, const char *key) {
+    return json_integer_value(json_object_get(object, key));
+}
+
+static const char *get_text(const json_t *object, const char *key) {
+    const char *found = json_string_value(json_object_get(object, key));
+    return found != NULL ? found : "";
+}
+
+static void print_count(FILE *out, json_int_t count, const char *name, const char *sentence) {
+    fprintf(out, "%17s  %-*s%s\n", grouped(count).text, sentence[0] != '\0' ? 19 : 0, name,
+            sentence);
+}
+
+/* One line for each counter of a list that is not zero. */
+static void print_counters(FILE *out, const json_t *object, const struct fb_counter_text *texts,
+                           unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        json_int_t value = get(object, texts[i].name);
+        if (value != 0)
+            print_count(out, value, texts[i].name, texts[i].text);
+    }
+}
+
+/* Frames that were never ours: the ledger has none of those dropped here. */
+static void print_capture(FILE *out, const json_t *capture) {
+    static const enum fb_run_counter shown[] = {FB_RUN_CAPTURE_RECEIVED, FB_RUN_KERNEL_DROPS,
+                                                FB_RUN_INTERFACE_DROPS};
+    static const char *const names[] = {"received", "kernel_drops", "interface_drops"};
+    const json_t *interfaces = json_object_get(capture, "interfaces"), *each;
+    size_t i;
+    fprintf(out, "capture:\n");
+    for (i = 0; i < sizeof shown / sizeof *shown; i++)
+        print_count(out, get(capture, names[i]), names[i], fb_run_texts[shown[i]].text);
+    if (json_array_size(interfaces) == 0)
+        return;
+    fprintf(out, "%17s  %-5s %15s %15s %15s\n", "interface", "state", names[0], names[1], names[2]);
+    json_array_foreach(interfaces, i, each)
+        fprintf(out, "%17s  %-5s %15s %15s %15s\n", get_text(each, "name"), get_text(each, "state"),
+                grouped(get(each, names[0])).text, grouped(get(each, names[1])).text,
+                grouped(get(each, names[2])).text);
+}
+
+static void print_ledger(FILE *out, const json_t *report) {
+    const json_t *ledger = json_object_get(report, "ledger");
+    fprintf(out, "ledger: %s\n", fb_report_balanced(report) ? "BALANCED" : "NOT BALANCED");
+    print_count(out, get(ledger, "received"), "received", "");
+    if (get(ledger, "accounted") != get(ledger, "received"))
+        print_count(out, get(ledger, "accounted"), "accounted for: this should be the same", "");
+    print_count(out, get(ledger, "inspected"), "inspected", "");
+    print_count(out, get(ledger, "shunted"), "shunted", "");
+    print_count(out, get(ledger, "quarantined"), "quarantined", "");
+    print_count(out, get(ledger, "in_flight"), "in flight", "");
+    const json_t *dropped = json_object_get(ledger, "dropped");
+    json_int_t all = 0;
+    for (unsigned i = 0; i < FB_DROP_COUNT; i++)
+        all += get(dropped, fb_drop_texts[i].name);
+    print_count(out, all, all != 0 ? "dropped, of these" : "dropped", "");
+    print_counters(out, dropped, fb_drop_texts, FB_DROP_COUNT);
+}
+
+/* What happened besides, but for what has a place of its own in the text. */
+static void print_events(FILE *out, const json_t *report) {
+    static const bool shown_elsewhere[FB_RUN_COUNT] = {
+        [FB_RUN_RECEIVED] = true,     [FB_RUN_CAPTURE_RECEIVED] = true,
+        [FB_RUN_KERNEL_DROPS] = true, [FB_RUN_INTERFACE_DROPS] = true,
+        [FB_RUN_STAGED] = true,       [FB_RUN_HELD] = true,
+        [FB_RUN_SHUNTED] = true,      [FB_RUN_FLOWS_CREATED] = true,
+        [FB_RUN_FLOWS_ACTIVE] = true, [FB_RUN_FLOWS_PEAK] = true,
+        [FB_RUN_ELAPSED_NS] = true,
+    };
+    const json_t *run = json_object_get(report, "run");
+    bool titled = false;
+    for (unsigned i = 0; i < FB_RUN_COUNT; i++) {
+        if (shown_elsewhere[i] || get(run, fb_run_texts[i].name) == 0)
+            continue;
+        if (!titled)
+            fprintf(out, "events:\n");
+        titled = true;
+        print_counters(out, run, &fb_run_texts[i], 1);
+    }
+}
+
+/* Numbers beyond -w that never had a worker are left out of the table. */
+static bool is_unused(const json_t *worker, json_int_t wanted) {
+    return get(worker, "worker") >= wanted && get(worker, "entered") == 0 &&
+           strcmp(get_text(worker, "state"), fb_state_names[FB_STATE_ABSENT]) == 0;
+}
+
+static void print_table(FILE *out, const json_t *report) {
+    json_int_t wanted = get(json_object_get(report, "geometry"), "workers");
+    fprintf(out, "%6s %-8s %13s %6s %10s %7s %7s %8s %9s %15s\n", "worker", "state", "packets",
+            "share", "flows", "backlog", "max", "restarts", "dropped", "bytes");
+    size_t i;
+    const json_t *w;
+    json_array_foreach(json_object_get(report, "workers"), i, w) {
+        if (is_unused(w, wanted))
+            continue;
+        fprintf(out, "%6" JSON_INTEGER_FORMAT " %-8s %13s %5.1f%% %10s %7s %7s %8s %9s %15s\n",
+                get(w, "worker"), get_text(w, "state"), grouped(get(w, "packets")).text,
+                100.0 * json_real_value(json_object_get(w, "share")), grouped(get(w, "flows")).text,
+                grouped(get(w, "backlog")).text, grouped(get(w, "max_backlog")).text,
+                grouped(get(w, "restarts")).text, grouped(get(w, "dropped")).text,
+                grouped(get(w, "bytes")).text);
+    }
+}
+
+/* A line for each worker whose ring does not add up or who counted otherwise than the ledger. */
+static void print_differences(FILE *out, const json_t *report) {
+    size_t i;
+    const json_t *w;
+    json_array_foreach(json_object_get(report, "workers"), i, w) {
+        json_int_t passed = get(w, "packets") + get(w, "quarantined") + get(w, "moved");
+        if (get(w, "entered") != passed + get(w, "backlog"))
+            fprintf(out,
+                    "worker %" JSON_INTEGER_FORMAT
+                    ": %s packets entered its ring, %s are accounted for\n",
+                    get(w, "worker"), grouped(get(w, "entered")).text,
+                    grouped(passed + get(w, "backlog")).text);
+        if (!json_is_true(json_object_get(w, "self_partial")) &&
+            get(w, "self_packets") != get(w, "packets"))
+            fprintf(out,
+                    "worker %" JSON_INTEGER_FORMAT
+                    ": counted %s packets itself, the ledger has %s\n",
+                    get(w, "worker"), grouped(get(w, "self_packets")).text,
+                    grouped(get(w, "packets")).text);
+    }
+}
+
+static void print_latency(FILE *out, const json_t *latency) {
+    if (get(latency, "samples") == 0)
+        return;
+    fprintf(out, "dispatch to inspection: p50 %.1f us, p99 %.1f us, longest %.1f us\n",
+            json_real_value(json_object_get(latency, "p50_us")),
+            json_real_value(json_object_get(latency, "p99_us")),
+            json_real_value(json_object_get(latency, "max_us")));
+}
+
+void fb_report_print(FILE *out, const json_t *report) {
+    const json_t *hugepages = json_object_get(report, "hugepages");
+    const json_t *flows = json_object_get(report, "flows");
+    const json_t *violations = json_object_get(report, "violations");
+    fprintf(out, "flow-balancer %s, instance '%s', policy %s, %.3f s\n",
+            get_text(report, "version"), get_text(report, "instance"), get_text(report, "policy"),
+            json_real_value(json_object_get(report, "elapsed_s")));
+    fprintf(out, "pages: %s for rings, %s for flows\n", get_text(hugepages, "down"),
+            get_text(hugepages, "flow_table"));
+    print_capture(out, json_object_get(report, "capture"));
+    print_ledger(out, report);
+    fprintf(out, "flows:\n");
+    print_count(out, get(flows, "created"), "created", "");
+    print_count(out, get(flows, "active"), "active now", "");
+    print_count(out, get(flows, "peak"), "at most at once", "");
+    print_counters(out, json_object_get(flows, "ended"), fb_end_texts, FB_END_COUNT);
+    fprintf(out, "decoded:\n");
+    print_counters(out, json_object_get(report, "decode"), fb_decode_texts, FB_DECODE_COUNT);
+    const json_t *fragments = json_object_get(report, "fragments");
+    if (get(fragments, fb_fragment_texts[FB_FRAGMENT_TAKEN].name) != 0) {
+        fprintf(out, "fragments:\n");
+        print_counters(out, fragments, fb_fragment_texts, FB_FRAGMENT_COUNT);
+    }
+    print_events(out, report);
+    if (json_object_size(violations) != 0) {
+        fprintf(out, "VIOLATIONS by workers:\n");
+        print_counters(out, violations, fb_violation_texts, FB_VIOLATION_COUNT);
+    }
+    print_latency(out, json_object_get(report, "latency"));
+    print_table(out, report);
+    fb_report_print_nodes(out, report);
+    print_differences(out, report);
+}
+
+/* ---- as a file */
+
+static int dump(const json_t *report, FILE *out) {
+    errno = 0;
+    if (json_dumpf(report, out, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) == 0 &&
+        fputc('\n', out) != EOF && fflush(out) == 0)
+        return 0;
+    return errno != 0 ? -errno : -ENOMEM;
+}
+
+static int dump_to_fd(const json_t *report, int fd) {
+    if (fd < 0)
+        return -errno;
+    FILE *out = fdopen(fd, "w");
+    if (out == NULL) {
+        int error = -errno;
+        close(fd);
+        return error;
+    }
+    int error = dump(report, out);
+    if (fclose(out) != 0 && error == 0)
+        error = -errno;
+    return error;
+}
+
+/* Writes beside path, then renames: whoever reads path sees a whole report, the old or the new. */
+static int replace(const json_t *report, const char *path) {
+    size_t size = strlen(path) + sizeof ".XXXXXX";
+    char *temporary = malloc(size);
+    if (temporary == NULL)
+        return -ENOMEM;
+    snprintf(temporary, size, "%s.XXXXXX", path);
+    int fd = mkostemp(temporary, O_CLOEXEC);
+    int error = fd < 0 ? -errno : 0;
+    if (error == 0) {
+        mode_t mask = umask(0);
+        umask(mask);
+        fchmod(fd, 0666 & ~mask); /* as open() would have made it; mkostemp makes 0600 */
+        error = dump_to_fd(report, fd);
+        if (error == 0 && rename(temporary, path) != 0)
+            error = -errno;
+        if (error != 0)
+            unlink(temporary);
+    }
+    free(temporary);
+    return error;
+}
+
+int fb_report_write(const json_t *report, const char *path) {
+    struct stat st;
+    int error;
+    if (strcmp(path, "-") == 0)
+        error = dump(report, stdout);
+    else if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        error = dump_to_fd(report, open(path, O_WRONLY | O_TRUNC | O_CLOEXEC));
+    else
+        error = replace(report, path);
+    if (error != 0)
+        fb_error("cannot write the report to %s: %s",
+                 strcmp(path, "-") == 0 ? "standard output" : path, strerror(-error));
+    return error;
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Processes that die in the middle of a run: workers, the dispatcher, the
+ * supervisor. The runs are never paced, so rings are full and a worker that is
+ * killed almost always has a packet in its hands.
+ */
+#include "tests/lib/process.h"
+#include "tests/lib/records.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TRACE_PACKETS 10000
+#define FOREVER "--loop 1000000 "
+/* The supervisor restarts; how long that takes on a busy machine decides nothing. */
+#define RUN                                                                                        \
+    "flow-balancer run -n @ -r t.pcap --timeout all=never --failover never --report out.json "
+
+static void make_trace(struct test *t) {
+    assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 10000 --flows 200 --ipv6 0.3"),
+                     EXIT_DONE);
+}
+
+/* The pid that serves a number as the dispatcher sees it; 0 if it is not ready. */
+static pid_t ready_pid(struct test *t, unsigned worker) {
+    char path[64];
+    if (!worker_is(t, t->name, worker, "ready"))
+        return 0;
+    snprintf(path, sizeof path, "workers.%u.pid", worker);
+    return (pid_t)number_at(t->report, path);
+}
+
+static bool is_under_way(struct test *t, json_int_t packets) {
+    return stat_number(t, t->name, "ledger.inspected") >= packets;
+}
+
+/* Kills the process of a number as soon as it is ready; returns its pid. */
+static pid_t kill_worker(struct test *t, unsigned worker, pid_t before) {
+    pid_t pid = 0;
+    UNTIL(t, (pid = ready_pid(t, worker)) != 0 && pid != before);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    return pid;
+}
+
+/* Whether a number is served again, by another process than before. */
+static bool is_back(struct test *t, unsigned worker, pid_t before) {
+    pid_t pid = ready_pid(t, worker);
+    return pid != 0 && pid != before;
+}
+
+static void stop(struct test *t, struct process *run, int status) {
+    process_signal(run, SIGTERM);
+    process_expect(t, run, status);
+}
+
+/* Each frame once but for the suspects, each tuple on the worker that it began on. */
+static void expect_recorded(struct test *t, uint64_t last, size_t suspects) {
+    struct records records;
+    struct trace trace;
+    records_read(&records, file_in(t, "rec"));
+    trace_read(&trace, file_in(t, "t.pcap"));
+    size_t again = records_drop_redelivered(&records);
+    if (again > suspects)
+        fail_msg("%zu packets came again, not at most %zu", again, suspects);
+    expect_frames_once(&records, last);
+    expect_flows_in_order(&records, false);
+    expect_tuples_whole(&records, &trace);
+    trace_free(&trace);
+    records_free(&records);
+}
+
+/* All was inspected in the end, whoever died; the dead do not count for themselves. */
+static void expect_nothing_lost(const json_t *report, json_int_t kills) {
+    expect_balanced(report);
+    expect_number(report, "ledger.inspected", number_at(report, "ledger.received"));
+    assert_int_equal(sum_of_workers(report, "restarts"), kills);
+    assert_in_range(number_at(report, "redelivered"), 0, kills);
+}
+
+/* ---- workers */
+
+static void a_killed_worker_is_replaced_and_the_run_ends_whole(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    struct process *run = process_start(t, RUN "--loop 40 -w 3 --inspector record:rec");
+    UNTIL(t, is_under_way(t, 1000));
+    pid_t killed = kill_worker(t, 1, 0);
+    UNTIL(t, is_back(t, 1, killed));
+    process_expect(t, run, EXIT_DONE);
+    expect_said(t, run, "worker 1 crashed: signal 9 (SIGKILL)");
+    const json_t *report = report_of(t, "out.json");
+    expect_nothing_lost(report, 1);
+    expect_number(report, "ledger.received", 40 * TRACE_PACKETS);
+    expect_number(report, "workers.1.restarts", 1);
+    expect_recorded(t, 40 * TRACE_PACKETS, 1);
+}
+
+static void five_kills_of_one_worker_move_no_flow_and_lose_no_packet(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    struct process *run = process_start(t, RUN FOREVER "-w 2 --inspector record:rec");
+    pid_t killed = 0;
+    for (unsigned i = 0; i < 5; i++)
+        killed = kill_worker(t, 0, killed);
+    UNTIL(t, is_back(t, 0, killed));
+    stop(t, run, EXIT_DONE);
+    const json_t *report = report_of(t, "out.json");
+    expect_nothing_lost(report, 5);
+    expect_recorded(t, (uint64_t)number_at(report, "ledger.received"),
+                    (size_t)number_at(report, "redelivered"));
+}
+
+static void twenty_kills_at_random_among_four_workers_lose_nothing(void **state) {
+    struct test *t = *state;
+    enum { KILLS = 20, WORKERS = 4 };
+    make_trace(t);
+    struct process *run =
+        process_start(t, RUN FOREVER "-w 4 --ring-depth 500 --inspector digest:20");
+    /* Five of each, below the limit of eight in ten seconds, in an order that the seed chooses. */
+    unsigned order[KILLS], seed = 20;
+    pid_t last[WORKERS] = {0};
+    for (unsigned i = 0; i < KILLS; i++)
+        order[i] = i % WORKERS;
+    for (unsigned i = KILLS - 1; i > 0; i--) {
+        unsigned j = (unsigned)rand_r(&seed) % (i + 1), swapped = order[i];
+        order[i] = order[j];
+        order[j] = swapped;
+    }
+    for (unsigned i = 0; i < KILLS; i++) {
+        last[order[i]] = kill_worker(t, order[i], last[order[i]]);
+        pause_ms(rand_r(&seed) % 30);
+    }
+    for (unsigned k = 0; k < WORKERS; k++)
+        UNTIL(t, is_back(t, k, last[k]));
+    json_int_t before = stat_number(t, t->name, "ledger.inspected");
+    UNTIL(t, is_under_way(t, before + 1000));
+    stop(t, run, EXIT_DONE);
+    const json_t *report = report_of(t, "out.json");
+    expect_nothing_lost(report, KILLS);
+    for (unsigned k = 0; k < WORKERS; k++) {
+        char path[64];
+        snprintf(path, sizeof path, "workers.%u.restarts", k);
+        expect_number(report, path, KILLS / WORKERS);
+    }
+}
+
+static void a_worker_started_by_hand_goes_on_where_the_killed_one_was(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    struct process *dispatcher =
+        process_start(t, "flow-dispatcher -n @ -r t.pcap " FOREVER "-w 2 --timeout all=never "
+                         "--failover never --report out.json");
+    struct process *workers[2];
+    for (unsigned k = 0; k < 2; k++)
+        workers[k] = process_start(t, "flow-worker -n @ -k %u --inspector record:rec", k);
+    UNTIL(t, is_under_way(t, 1000));
+    process_signal(workers[1], SIGKILL);
+    process_expect(t, workers[1], 128 + SIGKILL);
+    UNTIL(t, worker_is(t, t->name, 1, "vacant"));
+    /* Its flows wait for its number: who takes the first free number must not get it. */
+    struct process *any = process_start(t, "flow-worker -n @");
+    process_expect(t, any, EXIT_NOTHING_TO_CLAIM);
+    workers[1] = process_start(t, "flow-worker -n @ -k 1 --inspector record:rec");
+    UNTIL(t, worker_is(t, t->name, 1, "ready"));
+    stop(t, dispatcher, EXIT_DONE);
+    for (unsigned k = 0; k < 2; k++)
+        process_expect(t, workers[k], EXIT_DONE);
+    const json_t *report = report_of(t, "out.json");
+    expect_nothing_lost(report, 1);
+    expect_recorded(t, (uint64_t)number_at(report, "ledger.received"), 1);
+}
+
+/* ---- workers that do not come back */
+
+/* All was inspected but for packets in quarantine, whose flows' workers died in them. */
+static void expect_all_but_quarantined(const json_t *report) {
+    expect_balanced(report);
+    assert_int_equal(number_at(report, "ledger.inspected") +
+                         number_at(report, "ledger.quarantined"),
+                     number_at(report, "ledger.received"));
+}
+
+static void a_worker_that_is_always_killed_is_given_up_and_its_flows_move(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    struct process *run = process_start(t, RUN FOREVER "-w 2 --inspector digest:5");
+    UNTIL(t, is_under_way(t, 1000));
+    for (double end = seconds_now() + PROCESS_DEADLINE_S; !worker_is(t, t->name, 1, "lost");) {
+        pid_t pid = process_of_worker(t->name, 1);
+        if (pid != 0)
+            kill(pid, SIGKILL);
+        pause_or_fail(t, end, "the loss of worker 1");
+    }
+    json_int_t before = stat_number(t, t->name, "ledger.inspected");
+    UNTIL(t, is_under_way(t, before + 1000));
+    /* The mend that the message names. */
+    assert_int_equal(process_run(t, "flow-balancer add -n @"), EXIT_DONE);
+    assert_true(worker_is(t, t->name, 1, "ready"));
+    stop(t, run, EXIT_RUNTIME);
+    expect_said(t, run, "worker 1 crashed 8 times within 10 s");
+    const json_t *report = report_of(t, "out.json");
+    expect_all_but_quarantined(report);
+    expect_number(report, "failovers", 1);
+    assert_in_range(number_at(report, "ledger.quarantined"), 0, 4);
+}
+
+static void an_inspector_that_fails_at_each_packet_costs_a_few_and_the_rest_goes_on(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    assert_int_equal(mkdir(file_in(t, "rec"), 0700), 0);
+    assert_int_equal(symlink("/dev/full", file_in(t, "rec/worker-1.tsv")), 0);
+    struct process *run = process_start(t, RUN "-w 2 --inspector record:rec");
+    process_expect(t, run, EXIT_RUNTIME);
+    expect_said(t, run, "No space left on device");
+    const json_t *report = report_of(t, "out.json");
+    expect_all_but_quarantined(report);
+    expect_number(report, "workers.1.packets", 0);
+    /* Two processes a packet, eight processes. */
+    assert_in_range(number_at(report, "ledger.quarantined"), 1, 4);
+    assert_true(number_at(report, "workers.1.moved") > 0);
+}
+
+static void a_worker_that_never_gets_ready_is_not_waited_for(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    assert_int_equal(mkdir(file_in(t, "rec"), 0700), 0);
+    assert_int_equal(mkdir(file_in(t, "rec/worker-1.tsv"), 0700), 0);
+    struct process *run = process_start(t, RUN "-w 2 --start-timeout 600 --inspector record:rec");
+    process_expect(t, run, EXIT_RUNTIME);
+    expect_said(t, run, "worker 1 crashed 8 times within 10 s");
+    const json_t *report = report_of(t, "out.json");
+    expect_balanced(report);
+    expect_number(report, "ledger.inspected", TRACE_PACKETS);
+    expect_number(report, "workers.1.packets", 0);
+}
+
+static void where_all_are_given_up_the_run_ends_at_once(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    assert_int_equal(mkdir(file_in(t, "rec"), 0700), 0);
+    for (unsigned k = 0; k < 2; k++) {
+        char name[32];
+        snprintf(name, sizeof name, "rec/worker-%u.tsv", k);
+        assert_int_equal(symlink("/dev/full", file_in(t, name)), 0);
+    }
+    struct process *run =
+        process_start(t, RUN "-w 2 --no-worker-timeout 600 --inspector record:rec");
+    process_expect(t, run, EXIT_RUNTIME);
+    const json_t *report = report_of(t, "out.json");
+    expect_balanced(report);
+    expect_number(report, "ledger.inspected", 0);
+    assert_true(number_at(report, "ledger.dropped.no_worker") > 0);
+}
+
+static void without_a_supervisor_the_flows_of_a_dead_worker_move_at_failover(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    struct process *dispatcher =
+        process_start(t, "flow-dispatcher -n @ -r t.pcap " FOREVER "-w 2 --timeout all=never "
+                         "--failover 300 --report out.json");
+    struct process *workers[2];
+    for (unsigned k = 0; k < 2; k++)
+        workers[k] = process_start(t, "flow-worker -n @ -k %u --inspector digest:5", k);
+    UNTIL(t, is_under_way(t, 1000));
+    process_signal(workers[1], SIGKILL);
+    process_expect(t, workers[1], 128 + SIGKILL);
+    UNTIL(t, worker_is(t, t->name, 1, "lost"));
+    json_int_t before = stat_number(t, t->name, "ledger.inspected");
+    UNTIL(t, is_under_way(t, before + 1000));
+    /* Its number is free for whoever comes, and gets new flows. */
+    workers[1] = process_start(t, "flow-worker -n @ --inspector digest:5");
+    UNTIL(t, worker_is(t, t->name, 1, "ready"));
+    stop(t, dispatcher, EXIT_DONE);
+    for (unsigned k = 0; k < 2; k++)
+        process_expect(t, workers[k], EXIT_DONE);
+    expect_said(t, dispatcher, "worker 1 was not started again within 0.3 s");
+    const json_t *report = report_of(t, "out.json");
+    expect_all_but_quarantined(report);
+    expect_number(report, "failovers", 1);
+    expect_number(report, "workers.1.restarts", 1);
+    expect_number(report, "workers.0.moved", 0);
+    assert_in_range(number_at(report, "ledger.quarantined"), 0, 1);
+}
+
+/* 0 does not hold where kernel.core_pattern is a pipe; at 1 the kernel writes neither kind. */
+static void a_worker_dumps_no_core_not_even_into_a_pipe(void **state) {
+    struct test *t = *state;
+    struct rlimit ours;
+    assert_int_equal(getrlimit(RLIMIT_CORE, &ours), 0);
+    if (ours.rlim_max == 0) {
+        printf("skip: the limit of core dumps is 0 already, and cannot be raised to 1\n");
+        skip();
+    }
+    make_trace(t);
+    struct process *run = process_start(t, RUN FOREVER "-w 1");
+    pid_t pid = 0;
+    UNTIL(t, (pid = ready_pid(t, 0)) != 0);
+    char path[64], line[256];
+    snprintf(path, sizeof path, "/proc/%d/limits", (int)pid);
+    FILE *limits = fopen(path, "re");
+    assert_non_null(limits);
+    unsigned long soft = 0, hard = 0;
+    int found = 0;
+    while (found != 2 && fgets(line, sizeof line, limits) != NULL)
+        found = sscanf(line, "Max core file size %lu %lu", &soft, &hard);
+    fclose(limits);
+    assert_int_equal(found, 2);
+    assert_int_equal(soft, 1);
+    assert_int_equal(hard, 1);
+    stop(t, run, EXIT_DONE);
+}
+
+/* ---- the others */
+
+static void a_killed_supervisor_leaves_nothing_behind(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    struct process *run = process_start(t, RUN FOREVER "-w 3");
+    UNTIL(t, is_under_way(t, 1000));
+    process_signal(run, SIGKILL);
+    process_expect(t, run, 128 + SIGKILL);
+    UNTIL(t, process_of_dispatcher(t->name) == 0);
+    for (unsigned k = 0; k < 3; k++)
+        UNTIL(t, process_of_worker(t->name, k) == 0);
+    assert_int_equal(objects_of(t->name), 0);
+    expect_balanced(report_of(t, "out.json"));
+}
+
+static void a_killed_dispatcher_is_status_1_and_nothing_stays(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    struct process *run = process_start(t, RUN FOREVER "-w 3 --inspector record:rec");
+    UNTIL(t, is_under_way(t, 1000));
+    pid_t dispatcher = process_of_dispatcher(t->name);
+    assert_true(dispatcher > 1);
+    assert_int_equal(kill(dispatcher, SIGKILL), 0);
+    process_expect(t, run, EXIT_RUNTIME);
+    expect_said(t, run, "the dispatcher died: signal 9 (SIGKILL)");
+    assert_int_equal(objects_of(t->name), 0);
+    assert_false(file_exists(t, "out.json"));
+    /* Each worker has finished what was in its ring, in order. */
+    struct records records;
+    records_read(&records, file_in(t, "rec"));
+    expect_flows_in_order(&records, false);
+    assert_true(records.count >= 1000);
+    records_free(&records);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        PROCESS_TEST(a_killed_worker_is_replaced_and_the_run_ends_whole),
+        PROCESS_TEST(five_kills_of_one_worker_move_no_flow_and_lose_no_packet),
+        PROCESS_TEST(twenty_kills_at_random_among_four_workers_lose_nothing),
+        PROCESS_TEST(a_worker_started_by_hand_goes_on_where_the_killed_one_was),
+        PROCESS_TEST(a_worker_that_is_always_killed_is_given_up_and_its_flows_move),
+        PROCESS_TEST(an_inspector_that_fails_at_each_packet_costs_a_few_and_the_rest_goes_on),
+        PROCESS_TEST(a_worker_that_never_gets_ready_is_not_waited_for),
+        PROCESS_TEST(where_all_are_given_up_the_run_ends_at_once),
+        PROCESS_TEST(without_a_supervisor_the_flows_of_a_dead_worker_move_at_failover),
+        PROCESS_TEST(a_worker_dumps_no_core_not_even_into_a_pipe),
+        PROCESS_TEST(a_killed_supervisor_leaves_nothing_behind),
+        PROCESS_TEST(a_killed_dispatcher_is_status_1_and_nothing_stays),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "flow_balancer/common/log.h"
+#include "flow_balancer/ctl.h"
+#include "flow_balancer/sides.h"
+
+/* flow-stat itself, against an instance whose dispatcher is this test. */
+#define WORKERS 3u
+#define OUTPUT_MAX 65536u
+
+struct instance {
+    struct fb_ctl_handle handle;
+    char name[FB_NAME_MAX + 1];
+    struct fb_region up[WORKERS];
+    char output[OUTPUT_MAX]; /* of the last flow-stat, both streams unless told otherwise */
+};
+
+static int set_up(void **state) {
+    struct instance *in = calloc(1, sizeof *in);
+    assert_non_null(in);
+    snprintf(in->name, sizeof in->name, "proc-flow-stat-%ld", (long)getpid());
+    assert_int_equal(fb_ctl_create(&in->handle, in->name), 0);
+    struct fb_ctl *ctl = in->handle.ctl;
+    ctl->geometry = (struct fb_geometry){.workers = WORKERS, .max_workers = WORKERS};
+    for (unsigned k = 0; k < WORKERS; k++) {
+        assert_int_equal(fb_region_create(&in->up[k], in->name, FB_KIND_UP, k, fb_up_footprint(),
+                                          FB_HUGEPAGES_NEVER, false, -1),
+                         0);
+        fb_up_format(in->up[k].base, ctl->header.instance, k, 1, 0);
+        fb_up_set_counter(in->up[k].base, FB_WORKER_PACKETS, 70 + k);
+        fb_ctl_set_epoch(ctl, k, 1);
+        fb_ctl_set_state(ctl, k, FB_STATE_READY);
+    }
+    struct fb_snapshot snapshot = {.run = {[FB_RUN_RECEIVED] = 5}};
+    snapshot.lane[1][FB_LANE_ENTERED] = snapshot.lane[1][FB_LANE_INSPECTED] = 5;
+    fb_ctl_write_snapshot(ctl, &snapshot, WORKERS);
+    fb_ctl_format(&in->handle);
+    *state = in;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct instance *in = *state;
+    for (unsigned k = 0; k < WORKERS; k++)
+        fb_region_close(&in->up[k]);
+    fb_ctl_destroy(&in->handle);
+    free(in);
+    return 0;
+}
+
+/* Runs flow-stat and returns its exit status; -1 if it died of a signal. */
+static int flow_stat(struct instance *in, const char *arguments) {
+    const char *build = getenv("FB_BUILD");
+    char command[512];
+    snprintf(command, sizeof command, "exec '%s/flow-stat' 2>&1 %s",
+             build != NULL ? build : "build", arguments);
+    FILE *pipe = popen(command, "re");
+    assert_non_null(pipe);
+    size_t n = fread(in->output, 1, sizeof in->output - 1, pipe);
+    in->output[n] = '\0';
+    int status = pclose(pipe);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int flow_stat_of(struct instance *in, const char *options) {
+    char arguments[128];
+    snprintf(arguments, sizeof arguments, "-n %s %s", in->name, options);
+    return flow_stat(in, arguments);
+}
+
+static json_int_t self_packets(const json_t *report, size_t k) {
+    const json_t *worker = json_array_get(json_object_get(report, "workers"), k);
+    return json_integer_value(json_object_get(worker, "self_packets"));
+}
+
+static json_t *json_report(struct instance *in) {
+    assert_int_equal(flow_stat_of(in, "--json 2>/dev/null"), 0);
+    json_t *report = json_loads(in->output, 0, NULL);
+    if (report == NULL)
+        fail_msg("not JSON: %s", in->output);
+    return report;
+}
+
+static void expect_one_line_with(const struct instance *in, const char *part) {
+    if (strstr(in->output, part) == NULL || strcspn(in->output, "\n") + 1 != strlen(in->output))
+        fail_msg("not one line with '%s': %s", part, in->output);
+}
+
+/* ---- refusals */
+
+static void wrong_usage_is_one_line_and_2(void **state) {
+    struct instance *in = *state;
+    assert_int_equal(flow_stat(in, "--watch"), 2);
+    expect_one_line_with(in, "--watch");
+    assert_int_equal(flow_stat(in, "extra"), 2);
+    expect_one_line_with(in, "extra");
+    assert_int_equal(flow_stat(in, "-n ../x"), 2);
+    expect_one_line_with(in, "'../x'");
+    assert_int_equal(flow_stat(in, "-n"), 2);
+    expect_one_line_with(in, "-n");
+}
+
+static void an_instance_that_is_not_there_is_one_line_and_1(void **state) {
+    struct instance *in = *state;
+    assert_int_equal(flow_stat(in, "-n no-such-instance --json"), 1);
+    expect_one_line_with(in, "instance 'no-such-instance' is not running");
+}
+
+static void an_instance_whose_dispatcher_is_dead_is_not_running(void **state) {
+    struct instance *in = *state;
+    /* As a death frees it: the last references to the locked description go. */
+    char path[FB_PATH_MAX];
+    snprintf(path, sizeof path, "%s", in->handle.region.path);
+    fb_region_close(&in->handle.region);
+    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(flow_stat_of(in, ""), 1);
+    expect_one_line_with(in, "is not running");
+    assert_int_equal(fb_ctl_clean(in->name), 0);
+}
+
+static void a_truncated_up_side_says_nothing_and_kills_nobody(void **state) {
+    struct instance *in = *state;
+    assert_int_equal(truncate(in->up[0].path, 0), 0);
+    assert_int_equal(truncate(in->up[1].path, 64), 0); /* a header, and the rest beyond the end */
+    json_t *report = json_report(in);
+    assert_int_equal(self_packets(report, 0), 0);
+    assert_int_equal(self_packets(report, 1), 0);
+    assert_int_equal(self_packets(report, 2), 72);
+    json_decref(report);
+}
+
+static void an_up_side_of_another_run_or_none_is_passed_over(void **state) {
+    struct instance *in = *state;
+    struct fb_up *up = in->up[0].base;
+    up->header.instance[0] ^= 1;
+    assert_int_equal(unlink(in->up[1].path), 0);
+    json_t *report = json_report(in);
+    assert_int_equal(self_packets(report, 0), 0);
+    assert_int_equal(self_packets(report, 1), 0);
+    assert_int_equal(self_packets(report, 2), 72);
+    json_decref(report);
+}
+
+/* ---- what it shows */
+
+static void json_has_the_ledger_and_what_the_workers_say(void **state) {
+    struct instance *in = *state;
+    json_t *report = json_report(in);
+    const json_t *ledger = json_object_get(report, "ledger");
+    assert_true(json_is_true(json_object_get(ledger, "balanced")));
+    assert_int_equal(json_integer_value(json_object_get(ledger, "inspected")), 5);
+    assert_int_equal(self_packets(report, 1), 71);
+    json_decref(report);
+}
+
+static void text_names_dispatcher_geometry_and_workers(void **state) {
+    struct instance *in = *state;
+    char pid[64];
+    snprintf(pid, sizeof pid, "dispatcher: pid %ld, starting, heartbeat ", (long)getpid());
+    assert_int_equal(flow_stat_of(in, ""), 0);
+    assert_non_null(strstr(in->output, pid));
+    assert_non_null(strstr(in->output, "geometry: 3 workers of at most 3"));
+    assert_non_null(strstr(in->output, "ledger: BALANCED"));
+    assert_non_null(strstr(in->output, "     2 ready "));
+}
+
+static void help_and_version_need_no_instance(void **state) {
+    struct instance *in = *state;
+    assert_int_equal(flow_stat(in, "--help"), 0);
+    assert_non_null(strstr(in->output, "--json"));
+    assert_int_equal(flow_stat(in, "--version"), 0);
+    expect_one_line_with(in, "flow-stat " FB_VERSION);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+    fb_log_init("proc_flow_stat", FB_LOG_ERROR);
+    const struct CMUnitTest tests[] = {
+        TEST(wrong_usage_is_one_line_and_2),
+        TEST(an_instance_that_is_not_there_is_one_line_and_1),
+        TEST(an_instance_whose_dispatcher_is_dead_is_not_running),
+        TEST(a_truncated_up_side_says_nothing_and_kills_nobody),
+        TEST(an_up_side_of_another_run_or_none_is_passed_over),
+        TEST(json_has_the_ledger_and_what_the_workers_say),
+        TEST(text_names_dispatcher_geometry_and_workers),
+        TEST(help_and_version_need_no_instance),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

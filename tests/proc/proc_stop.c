@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Ends that somebody asks for: signals, the control socket, the script's stop; and drains that
+ * cannot succeed. */
+#include "tests/lib/packets.h"
+#include "tests/lib/process.h"
+#include "tests/lib/records.h"
+
+#include <pcap/pcap.h>
+#include <signal.h>
+#include <unistd.h>
+
+#define TRACE_PACKETS 5000
+#define FOREVER "--loop 1000000 "
+#define RUN "flow-balancer run -n @ -w 2 --timeout all=never --report out.json "
+
+static void make_trace(struct test *t) {
+    assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 5000 --flows 100"), EXIT_DONE);
+}
+
+static bool is_under_way(struct test *t) {
+    return stat_number(t, t->name, "ledger.inspected") >= 1000;
+}
+
+static bool is_stopping(struct test *t) {
+    const json_t *report = stat_of(t, t->name);
+    return report == NULL || strcmp(text_at(report, "dispatcher.state"), "stopping") == 0;
+}
+
+static void feed_trace(struct test *t, struct process *p) {
+    char *bytes = malloc(1 << 24);
+    FILE *file = fopen(file_in(t, "t.pcap"), "re");
+    assert_non_null(file);
+    assert_non_null(bytes);
+    size_t size = fread(bytes, 1, 1 << 24, file);
+    fclose(file);
+    assert_true(process_feed(p, bytes, size));
+    free(bytes);
+}
+
+/* Stopped in order: all that was read was inspected, and every flow ended then. */
+static void expect_drained(struct test *t) {
+    const json_t *report = report_of(t, "out.json");
+    json_int_t flows = number_at(report, "flows.created");
+    expect_all_inspected(report, number_at(report, "ledger.received"));
+    assert_in_range(flows, 1, TRACE_PACKETS);
+    expect_number(report, "flows.ended.shutdown", flows);
+    assert_int_equal(sum_of_workers(report, "self_flow_ends"), flows);
+}
+
+/* ---- signals */
+
+static void stop_by_signal(struct test *t, int signo) {
+    make_trace(t);
+    struct process *run = process_start(t, RUN "-r t.pcap " FOREVER "--inspector record:rec");
+    UNTIL(t, is_under_way(t));
+    process_signal(run, signo);
+    process_expect(t, run, EXIT_DONE);
+    expect_drained(t);
+    struct records records;
+    records_read(&records, file_in(t, "rec"));
+    expect_frames_once(&records, (uint64_t)number_at(t->report, "ledger.received"));
+    expect_flows_in_order(&records, false);
+    records_free(&records);
+}
+
+static void sigterm_drains_and_is_status_0(void **state) {
+    stop_by_signal(*state, SIGTERM);
+}
+
+static void sigint_drains_and_is_status_0(void **state) {
+    stop_by_signal(*state, SIGINT);
+}
+
+static void a_silent_pipe_does_not_keep_a_run_from_stopping(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    struct process *run = process_start_piped(t, RUN "-r -");
+    feed_trace(t, run);
+    UNTIL(t, stat_number(t, t->name, "ledger.inspected") == TRACE_PACKETS);
+    process_signal(run, SIGTERM);
+    process_expect(t, run, EXIT_DONE);
+    expect_drained(t);
+    expect_number(t->report, "ledger.received", TRACE_PACKETS);
+}
+
+static void a_run_that_still_waits_for_its_pipe_can_be_stopped(void **state) {
+    struct test *t = *state;
+    struct process *run = process_start_piped(t, RUN "-r -");
+    UNTIL(t, process_of_dispatcher(t->name) != 0);
+    pause_ms(200); /* it waits for the file header, or its workers start: both are to be obeyed */
+    process_signal(run, SIGTERM);
+    assert_in_range(process_wait(t, run), EXIT_DONE, EXIT_RUNTIME);
+    assert_int_equal(objects_of(t->name), 0);
+}
+
+static void a_full_ring_does_not_keep_a_run_from_stopping(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    struct process *run = process_start(
+        t, RUN "-r t.pcap " FOREVER "--ring-depth 8 --on-full block --inspector digest:100");
+    UNTIL(t, is_under_way(t));
+    process_signal(run, SIGTERM);
+    process_expect(t, run, EXIT_DONE);
+    expect_drained(t);
+}
+
+static void the_end_of_a_file_waits_as_long_as_workers_go_on(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    /* 5,000 packets of about half a millisecond for two workers: more than the second it may take
+     * from one packet to the next, not more than any between two. */
+    struct process *run =
+        process_start(t, RUN "-r t.pcap --drain-timeout 1 --inspector digest:1500");
+    process_expect(t, run, EXIT_DONE);
+    expect_number(report_of(t, "out.json"), "ledger.inspected", TRACE_PACKETS);
+}
+
+/* A service manager signals every process of a service, and the supervisor passes its signal on. */
+/* The second halves of as many datagrams. */
+static void write_late_fragments(struct test *t, unsigned count) {
+    pcap_t *dead = pcap_open_dead(DLT_EN10MB, 65535);
+    pcap_dumper_t *dump = pcap_dump_open(dead, file_in(t, "late.pcap"));
+    assert_non_null(dump);
+    for (unsigned id = 0; id < count; id++) {
+        struct packet p = ethernet(fragment(ip4(UDP, A, B, udp(1000, 53, data(56))), id, 24, 48));
+        struct pcap_pkthdr header = {.ts = {.tv_sec = 1}, .caplen = p.n, .len = p.n};
+        pcap_dump((u_char *)dump, &header, p.bytes);
+    }
+    pcap_dump_close(dump);
+    pcap_close(dead);
+}
+
+/* What was held to the end takes two seconds, through a ring that holds a few hundredths of one. */
+static void fragments_held_to_the_end_are_waited_for_as_well(void **state) {
+    struct test *t = *state;
+    write_late_fragments(t, 200);
+    struct process *run =
+        process_start(t, "flow-dispatcher -n @ -r late.pcap -w 1 --ring-depth 4 --report out.json "
+                         "--drain-timeout 1");
+    process_start(t, "flow-worker-fault -n @ --inspector fault:rec,slow=10000@%%1");
+    process_expect(t, run, EXIT_DONE);
+    const json_t *report = report_of(t, "out.json");
+    expect_all_inspected(report, 200);
+    expect_number(report, "fragments.released_by_end", 200);
+}
+
+static void signals_to_all_at_once_are_one_request_to_drain(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    struct process *run =
+        process_start(t, RUN "-r t.pcap " FOREVER "--ring-depth 500 --inspector digest:300");
+    UNTIL(t, is_under_way(t));
+    pid_t dispatcher = process_of_dispatcher(t->name);
+    pid_t workers[] = {process_of_worker(t->name, 0), process_of_worker(t->name, 1)};
+    process_signal(run, SIGTERM);
+    assert_int_equal(kill(dispatcher, SIGTERM), 0);
+    for (unsigned k = 0; k < 2; k++)
+        assert_int_equal(kill(workers[k], SIGTERM), 0);
+    process_expect(t, run, EXIT_DONE);
+    expect_drained(t);
+}
+
+static void a_second_signal_ends_a_drain_that_would_take_long(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    /* 10,000 packets of 0.1 s each wait: to drain them takes far longer than any deadline here. */
+    struct process *run =
+        process_start(t, RUN "-r t.pcap " FOREVER "--drain-timeout 3000 --inspector digest:100000");
+    UNTIL(t, stat_number(t, t->name, "workers.0.backlog") > 1000);
+    process_signal(run, SIGTERM);
+    UNTIL(t, is_stopping(t));
+    assert_false(process_ended(t, run));
+    pause_ms(1500); /* what comes within a second of the first counts as the same */
+    process_signal(run, SIGTERM);
+    process_expect(t, run, EXIT_RUNTIME);
+    const json_t *report = report_of(t, "out.json");
+    expect_balanced(report);
+    assert_true(number_at(report, "ledger.dropped.abandoned") > 1000);
+}
+
+/* ---- a worker that does not drain */
+
+static void a_stuck_worker_is_waited_for_until_the_drain_timeout(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    struct process *run =
+        process_start(t, RUN "-r t.pcap " FOREVER "--drain-timeout 1 --inspector record:rec");
+    UNTIL(t, is_under_way(t));
+    pid_t stuck = process_of_worker(t->name, 1);
+    assert_true(stuck > 1);
+    assert_int_equal(kill(stuck, SIGSTOP), 0);
+    UNTIL(t, stat_number(t, t->name, "workers.1.backlog") > 100);
+    process_signal(run, SIGTERM);
+    process_expect(t, run, EXIT_RUNTIME);
+    expect_said(t, run, "packets were not inspected");
+    const json_t *report = report_of(t, "out.json");
+    expect_balanced(report);
+    assert_true(number_at(report, "ledger.dropped.abandoned") > 100);
+    /* The other had the time to finish; a burst that waited for the stuck one comes too late. */
+    assert_true(number_at(report, "workers.1.moved") > 100);
+    assert_in_range(number_at(report, "workers.0.moved"), 0, 32);
+}
+
+static void a_stuck_worker_holds_up_a_lossless_run_and_then_goes_on(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    struct process *run = process_start(t, RUN "-r t.pcap --loop 40 --inspector record:rec");
+    UNTIL(t, is_under_way(t));
+    pid_t stuck = process_of_worker(t->name, 0);
+    assert_true(stuck > 1);
+    assert_int_equal(kill(stuck, SIGSTOP), 0);
+    /* Blocked: its ring is full or all that is left is in it, and nothing moves. */
+    json_int_t before = -1, now;
+    UNTIL(t, (pause_ms(300), now = stat_number(t, t->name, "ledger.inspected"),
+              now == before || (before = now, false)));
+    assert_false(process_ended(t, run));
+    assert_int_equal(kill(stuck, SIGCONT), 0);
+    process_expect(t, run, EXIT_DONE);
+    expect_all_inspected(report_of(t, "out.json"), 40 * TRACE_PACKETS);
+}
+
+/* ---- start, status, stop */
+
+static void start_runs_in_the_background_until_stop(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    struct process *begin = process_start(t, "flow-balancer start -n @ -r t.pcap " FOREVER
+                                             "-w 2 --timeout all=never --report "
+                                             "out.json");
+    process_expect(t, begin, EXIT_DONE);
+    assert_non_null(strstr(process_output(t, begin), "runs with 2 workers"));
+    UNTIL(t, is_under_way(t));
+    struct process *status = process_start(t, "flow-balancer status -n @ --json");
+    process_expect(t, status, EXIT_DONE);
+    assert_non_null(strstr(process_output(t, status), "flow-balancer.report/1"));
+    struct process *again = process_start(t, "flow-balancer start -n @ -r t.pcap -w 2");
+    process_expect(t, again, EXIT_RUNTIME);
+    expect_one_line_with(t, again, "is already running");
+    struct process *end = process_start(t, "flow-balancer stop -n @");
+    process_expect(t, end, EXIT_DONE);
+    /* When stop has returned, nothing is left. */
+    assert_int_equal(objects_of(t->name), 0);
+    assert_int_equal(process_of_dispatcher(t->name), 0);
+    assert_int_equal(process_of_worker(t->name, 0), 0);
+    expect_drained(t);
+    expect_balanced(report_of(t, "out.json"));
+    struct process *none = process_start(t, "flow-balancer stop -n @");
+    process_expect(t, none, EXIT_RUNTIME);
+    expect_one_line_with(t, none, "no instance");
+    none = process_start(t, "flow-balancer status -n @");
+    process_expect(t, none, EXIT_RUNTIME);
+    expect_one_line_with(t, none, "is not running");
+}
+
+static void start_tells_why_it_did_not(void **state) {
+    struct test *t = *state;
+    struct process *begin = process_start(t, "flow-balancer start -n @ -r none.pcap -w 2");
+    process_expect(t, begin, EXIT_RUNTIME);
+    expect_said(t, begin, "none.pcap");
+    expect_said(t, begin, "did not start");
+}
+
+static void stop_ends_a_run_in_the_foreground_too(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    struct process *run = process_start(t, RUN "-r t.pcap " FOREVER);
+    UNTIL(t, is_under_way(t));
+    process_expect(t, process_start(t, "flow-balancer stop -n @"), EXIT_DONE);
+    process_expect(t, run, EXIT_DONE);
+    expect_drained(t);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        PROCESS_TEST(sigterm_drains_and_is_status_0),
+        PROCESS_TEST(sigint_drains_and_is_status_0),
+        PROCESS_TEST(a_silent_pipe_does_not_keep_a_run_from_stopping),
+        PROCESS_TEST(a_run_that_still_waits_for_its_pipe_can_be_stopped),
+        PROCESS_TEST(a_full_ring_does_not_keep_a_run_from_stopping),
+        PROCESS_TEST(the_end_of_a_file_waits_as_long_as_workers_go_on),
+        PROCESS_TEST(fragments_held_to_the_end_are_waited_for_as_well),
+        PROCESS_TEST(signals_to_all_at_once_are_one_request_to_drain),
+        PROCESS_TEST(a_second_signal_ends_a_drain_that_would_take_long),
+        PROCESS_TEST(a_stuck_worker_is_waited_for_until_the_drain_timeout),
+        PROCESS_TEST(a_stuck_worker_holds_up_a_lossless_run_and_then_goes_on),
+        PROCESS_TEST(start_runs_in_the_background_until_stop),
+        PROCESS_TEST(start_tells_why_it_did_not),
+        PROCESS_TEST(stop_ends_a_run_in_the_foreground_too),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

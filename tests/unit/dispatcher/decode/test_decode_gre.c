@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/lib/frames_hostile.h"
+#include "tests/lib/frames_tunnel.h"
+
+#define GRE 47u
+
+static const struct tunnel_case gre_cases[] = {
+    {"GRE", false, 4, {0, 0, 8, 0}, false, 0},
+    {"GRE ip6", true, 4, {0, 0, 0x86, 0xdd}, false, 0},
+    {"GRE checksum", false, 8, {0x80, 0, 8, 0, 1, 2, 0, 0}, false, 0},
+    {"GRE key", false, 8, {0x20, 0, 8, 0, 0, 0, 0, 7}, true, 7},
+    {"GRE sequence", true, 8, {0x10, 0, 0x86, 0xdd, 0, 0, 0, 7}, false, 0},
+    {"GRE all", false, 16, {0xb0, 0, 8, 0, 1, 2, 0, 0, 9, 9, 9, 9, 0, 0, 0, 7}, true, 8},
+    {"GRE routing",
+     false,
+     28,
+     {0x70, 0, 8, 0, 0, 0, 0, 0, 9, 9, 9, 9, 0, 0, 0, 7, 8, 0, 0, 4, 10, 0, 0, 3, 0, 0, 0, 0},
+     true,
+     11},
+    {"GRE Ethernet", false, 18, {0, 0, 0x65, 0x58, MACS, 8, 0}, false, 0},
+    {"GRE Ethernet VLAN",
+     true,
+     26,
+     {0x20, 0, 0x65, 0x58, 0, 0, 1, 0, MACS, 0x81, 0, 0, 7, 0x86, 0xdd},
+     true,
+     6},
+    {"GRE MPLS", false, 8, {0, 0, 0x88, 0x47, 0, 1, 1, 64}, false, 0},
+    {"GRE PPP", false, 8, {0, 0, 0x88, 0x0b, 0xff, 3, 0, 0x21}, false, 0},
+    {"PPTP", false, 16, {0x30, 1, 0x88, 0x0b, 0, 48, 0, 7, 0, 0, 0, 1, 0xff, 3, 0, 0x21}, true, 7},
+    {"PPTP acknowledgement",
+     true,
+     17,
+     {0x30, 0x81, 0x88, 0x0b, 0, 65, 0, 7, 0, 0, 0, 1, 0, 0, 0, 2, 0x57},
+     true,
+     7},
+    {"WCCP", false, 4, {0, 0, 0x88, 0x3e}, false, 0},
+    {"WCCP 2", false, 8, {0, 0, 0x88, 0x3e, 0x80, 0, 1, 2}, false, 0},
+    {"WCCP 2 like IP", false, 8, {0, 0, 0x88, 0x3e, 0x41, 0, 1, 2}, false, 0},
+    {"ERSPAN I", false, 18, {0, 0, 0x88, 0xbe, MACS, 8, 0}, false, 0},
+    {"ERSPAN II",
+     false,
+     30,
+     {0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 1, 0, 7, 0, 0, 0, 5, MACS, 8, 0},
+     true,
+     11},
+    {"ERSPAN III",
+     true,
+     34,
+     {0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 1, 0, 7, 0, 0, 0, 5, 0, 0, 0, 0, MACS, 0x86, 0xdd},
+     true,
+     11},
+    {"ERSPAN III platform",
+     false,
+     42,
+     {0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 1, 0, 7, 0,    0, 0, 5,
+      0,    0, 0,    1,    9, 9, 9, 9, 9,    9, 9, 9, MACS, 8, 0},
+     true,
+     11},
+    {"ERSPAN III IP",
+     false,
+     20,
+     {0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 1, 0, 7, 0, 0, 0, 5, 0, 0, 8, 0},
+     true,
+     11},
+};
+
+static const struct tunnel_case l2tp3_cases[] = {
+    {"L2TPv3 Ethernet", false, 18, {0, 0, 0, 7, MACS, 8, 0}, true, 3},
+    {"L2TPv3 Ethernet cookie",
+     true,
+     30,
+     {0, 0, 0, 7, 1, 2, 3, 4, 5, 6, 7, 8, 0x40, 0, 0, 1, MACS, 0x86, 0xdd},
+     true,
+     3},
+    {"L2TPv3 PPP", false, 12, {0, 0, 0, 7, 1, 2, 3, 4, 0xff, 3, 0, 0x21}, true, 3},
+};
+
+static const struct tunnel_case mpls_cases[] = {
+    {"MPLS in IP", false, 4, {0, 1, 1, 64}, false, 0},
+    {"MPLS in IP Ethernet", true, 22, {0, 1, 1, 64, 0, 0, 0, 1, MACS, 0x86, 0xdd}, false, 0},
+};
+
+static const struct group {
+    unsigned proto;
+    unsigned count;
+    const struct tunnel_case *cases;
+} groups[] = {
+    {GRE, sizeof gre_cases / sizeof *gre_cases, gre_cases},
+    {115, sizeof l2tp3_cases / sizeof *l2tp3_cases, l2tp3_cases},
+    {137, sizeof mpls_cases / sizeof *mpls_cases, mpls_cases},
+};
+
+static void check_opened(const struct tunnel_case *t, unsigned proto, bool six_outside) {
+    struct frame in = carried(t);
+    struct frame f = in_ip(six_outside, proto, &in);
+    struct decoded d = decoded(&f);
+    if (d.reason != FB_DECODE_OK || (d.flags & FB_F_TUNNEL) == 0)
+        fail_msg("%s: %s, flags %x", t->name, fb_decode_texts[d.reason].name, d.flags);
+    assert_inner(&f, t->six);
+    d = decoded_with(&f, &outermost);
+    assert_around(&d, proto, FB_DECODE_OK);
+}
+
+static void check_id(const struct tunnel_case *t, unsigned proto, bool outer) {
+    struct decode_options options = by_tunnel;
+    struct frame in = carried(t);
+    struct frame f = in_ip(false, proto, &in);
+    options.outer = outer;
+    struct decoded one = decoded_with(&f, &options);
+    struct decoded without = decoded_with(&f, outer ? &outermost : &by_default);
+    f.bytes[ETHERNET + IP4 + t->id_at] ^= t->has_id ? 1 : 0;
+    struct decoded two = decoded_with(&f, &options);
+    if (same_key(&one, &two) == t->has_id || same_key(&one, &without) == t->has_id)
+        fail_msg("%s: its id is %s", t->name, t->has_id ? "lost" : "taken");
+    assert_reason(&two, FB_DECODE_OK);
+}
+
+static void every_tunnel_by_protocol_number_is_opened(void **state) {
+    (void)state;
+    for (unsigned g = 0; g < sizeof groups / sizeof *groups; g++) {
+        for (unsigned i = 0; i < groups[g].count; i++) {
+            check_opened(&groups[g].cases[i], groups[g].proto, false);
+            check_opened(&groups[g].cases[i], groups[g].proto, true);
+            check_id(&groups[g].cases[i], groups[g].proto, false);
+            check_id(&groups[g].cases[i], groups[g].proto, true);
+        }
+    }
+}
+
+static struct decoded gre_with(const uint8_t *bytes, uint32_t n) {
+    struct frame in = {0};
+    add(&in, bytes, n);
+    struct frame f = in_ip(false, GRE, &in);
+    return decoded(&f);
+}
+
+#define GRE_WITH(...)                                                                              \
+    gre_with((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+
+static void gre_that_carries_no_ip_keeps_the_flow_around_it(void **state) {
+    static const enum fb_decode_reason none = FB_DECODE_TUNNEL_NON_IP;
+    (void)state;
+    struct decoded d = GRE_WITH(0, 0, 0, 0); /* Cisco's keep-alive */
+    assert_around(&d, GRE, none);
+    assert_int_equal(d.l4_off, ETHERNET + IP4);
+    d = GRE_WITH(0, 0, 0x65, 0x58, MACS, 8, 6, 0, 1);
+    assert_around(&d, GRE, none);
+    d = GRE_WITH(0, 0, 0x88, 0x0b, 0xff, 3, 0xc0, 0x21, 1, 1);
+    assert_around(&d, GRE, none);
+    d = GRE_WITH(0x20, 0x81, 0x88, 0x0b, 0, 0, 0, 7, 0, 0, 0, 1); /* acknowledges only */
+    assert_around(&d, GRE, none);
+    d = GRE_WITH(0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 1, 0, 7, 0, 0, 0, 5, 0, 0, 4, 0);
+    assert_around(&d, GRE, none); /* neither Ethernet nor IP */
+}
+
+static void gre_with_a_wrong_header_keeps_the_flow_around_it(void **state) {
+    static const enum fb_decode_reason wrong = FB_DECODE_TUNNEL_HEADER;
+    (void)state;
+    struct decoded d = GRE_WITH(0, 2, 8, 0, 0x45, 0, 0, 20); /* version 2 */
+    assert_around(&d, GRE, wrong);
+    d = GRE_WITH(0, 0, 8);
+    assert_around(&d, GRE, wrong);
+    d = GRE_WITH(0x30, 0, 8, 0, 0, 0, 0, 7, 0, 0, 0);
+    assert_around(&d, GRE, wrong);
+    d = GRE_WITH(0x40, 0, 8, 0, 0, 0, 0, 0, 8, 0, 0, 4, 10, 0, 0); /* a route cut */
+    assert_around(&d, GRE, wrong);
+    d = GRE_WITH(0x40, 0, 8, 0, 0, 0, 0, 0, 8, 0, 0, 4, 10, 0, 0, 1); /* and without an end */
+    assert_around(&d, GRE, wrong);
+    d = GRE_WITH(0x10, 1, 0x88, 0x0b, 0, 4, 0, 7, 0, 0, 0, 1, 0xff, 3, 0, 0x21); /* PPTP: no key */
+    assert_around(&d, GRE, wrong);
+    d = GRE_WITH(0x30, 1, 8, 0, 0, 20, 0, 7, 0, 0, 0, 1, 0x45, 0, 0, 20); /* no PPP */
+    assert_around(&d, GRE, wrong);
+    d = GRE_WITH(0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x30, 1, 0, 7, 0, 0, 0, 5); /* ERSPAN 3 */
+    assert_around(&d, GRE, wrong);
+    d = GRE_WITH(0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 1, 0, 7, 0, 0, 0);
+    assert_around(&d, GRE, wrong);
+    d = GRE_WITH(0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 1, 0, 7, 0, 0, 0, 5, 0, 0, 0, 1, 9);
+    assert_around(&d, GRE, wrong);
+    d = GRE_WITH(0, 0, 8, 0, 0x44, 0, 0, 20);
+    assert_around(&d, GRE, FB_DECODE_TUNNEL_INNER);
+    d = GRE_WITH(0, 0, 0x88, 0x47, 0, 1, 0, 64);
+    assert_around(&d, GRE, FB_DECODE_TUNNEL_INNER);
+    d = GRE_WITH(0, 0, 0x65, 0x58, 2, 0, 0, 0);
+    assert_around(&d, GRE, FB_DECODE_TUNNEL_INNER);
+}
+
+static void length_of_pptp_cuts_what_is_behind_it(void **state) {
+    (void)state;
+    struct frame in = carried(&gre_cases[11]);
+    struct frame f = in_ip(false, GRE, &in);
+    f.bytes[ETHERNET + IP4 + 5] = 4 + IP4 + 3;
+    struct decoded d = decoded(&f);
+    assert_reason(&d, FB_DECODE_TCP_SHORT);
+    assert_int_equal(low_port(&d), 0);
+}
+
+static void l2tp3_that_shows_nothing_is_no_tunnel(void **state) {
+    static const uint8_t control[] = {0, 0, 0, 0, 0xc8, 3, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t opaque[] = {0, 0, 0, 7, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct frame in = {0};
+        add(&in, i == 0 ? control : opaque, 16);
+        struct frame f = in_ip(false, 115, &in);
+        struct decoded d = decoded(&f);
+        assert_around(&d, 115, FB_DECODE_OK);
+    }
+    struct frame in = carried(&l2tp3_cases[0]); /* Ethernet, but its IPv4 header is none */
+    struct frame f = in_ip(false, 115, &in);
+    f.bytes[ETHERNET + IP4 + 18] = 0x41;
+    struct decoded d = decoded(&f);
+    assert_around(&d, 115, FB_DECODE_OK);
+}
+
+static void first_fragments_of_gre_are_looked_into(void **state) {
+    (void)state;
+    struct frame in = carried(&gre_cases[0]);
+    struct frame f = in_ip(false, GRE, &in);
+    f.bytes[ETHERNET + 6] = 0x20;
+    struct decoded d = decoded(&f);
+    assert_reason(&d, FB_DECODE_FRAGMENT_FIRST);
+    assert_int_equal(d.proto, 6);
+    assert_int_equal(d.flags, FB_F_FRAGMENT | FB_F_TUNNEL);
+    assert_int_equal(d.fragment_off, ETHERNET);
+    f.bytes[ETHERNET + 7] = 1;
+    d = decoded(&f);
+    assert_reason(&d, FB_DECODE_FRAGMENT_LATER);
+    assert_int_equal(d.proto, GRE);
+    assert_int_equal(d.flags, FB_F_FRAGMENT);
+    assert_int_equal(d.fragment_off, ETHERNET);
+}
+
+static void samples_mirror_and_may_be_cut_anywhere(void **state) {
+    uint8_t *end = guarded_end();
+    (void)state;
+    for (unsigned g = 0; g < sizeof groups / sizeof *groups; g++) {
+        for (unsigned i = 0; i < groups[g].count; i++) {
+            struct frame in = carried(&groups[g].cases[i]);
+            struct frame f = in_ip(i % 2, groups[g].proto, &in);
+            assert_sample_holds(end, &f, LINK_ETHERNET);
+        }
+    }
+    free_guarded(end);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_tunnel_by_protocol_number_is_opened),
+        cmocka_unit_test(gre_that_carries_no_ip_keeps_the_flow_around_it),
+        cmocka_unit_test(gre_with_a_wrong_header_keeps_the_flow_around_it),
+        cmocka_unit_test(length_of_pptp_cuts_what_is_behind_it),
+        cmocka_unit_test(l2tp3_that_shows_nothing_is_no_tunnel),
+        cmocka_unit_test(first_fragments_of_gre_are_looked_into),
+        cmocka_unit_test(samples_mirror_and_may_be_cut_anywhere),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/lib/frames_hostile.h"
+#include "tests/lib/frames_tunnel.h"
+
+#define UDP 17u
+#define UDP_HEADER 8u
+
+#define ETHERNET_4 MACS, 8, 0
+#define ETHERNET_6 MACS, 0x86, 0xdd
+
+static const struct udp_case {
+    uint16_t port;
+    struct tunnel_case t; /* behind the UDP header */
+} cases[] = {
+    {4789, {"VXLAN", false, 22, {8, 0, 0, 0, 0, 0, 7, 0, ETHERNET_4}, true, 6}},
+    {8472, {"VXLAN 8472", true, 22, {8, 0, 0, 0, 0, 0, 7, 0, ETHERNET_6}, true, 6}},
+    {4789, {"VXLAN VLAN", false, 26, {8, 0, 0, 0, 1, 0, 7, 0, MACS, 0x81, 0, 0, 7, 8, 0}, true, 4}},
+    {4790, {"VXLAN-GPE ip4", false, 8, {0x0c, 0, 0, 1, 0, 0, 7, 0}, true, 6}},
+    {4790, {"VXLAN-GPE ip6", true, 8, {0x0c, 0, 0, 2, 0, 0, 7, 0}, true, 6}},
+    {4790, {"VXLAN-GPE Ethernet", true, 22, {0x0e, 0, 0, 3, 0, 0, 7, 0, ETHERNET_6}, true, 6}},
+    {4790, {"VXLAN-GPE MPLS", true, 12, {0x0c, 0, 0, 5, 0, 0, 7, 0, 0, 1, 1, 64}, true, 6}},
+    {4790,
+     {"VXLAN-GPE NSH", false, 16, {0x0c, 0, 0, 4, 0, 0, 7, 0, 0, 2, 2, 1, 0, 0, 1, 255}, true, 6}},
+    {6081, {"Geneve", false, 22, {0, 0, 0x65, 0x58, 0, 0, 7, 0, ETHERNET_4}, true, 6}},
+    {6081,
+     {"Geneve options", false, 16, {2, 0x40, 8, 0, 0, 0, 7, 0, 1, 2, 3, 1, 9, 9, 9, 9}, true, 6}},
+    {6081, {"Geneve ip6", true, 8, {0, 0x80, 0x86, 0xdd, 0, 0, 7, 0}, true, 6}},
+    {2152, {"GTP", false, 8, {0x30, 255, 0, 44, 0, 0, 0, 7}, true, 7}},
+    {2152, {"GTP ip6", true, 8, {0x30, 255, 0, 64, 0, 0, 0, 7}, true, 7}},
+    {2152, {"GTP sequence", true, 12, {0x32, 255, 0, 68, 0, 0, 0, 7, 0, 1, 0x85, 0x85}, true, 7}},
+    {2152,
+     {"GTP extensions",
+      false,
+      24,
+      {0x34, 255, 0, 60, 0, 0, 0, 7, 0, 0, 0, 0xc0, 1, 0, 1, 0x85, 2, 0, 0, 0, 0, 0, 0, 0},
+      true,
+      7}},
+    {2152, {"GTP Ethernet", true, 22, {0x30, 255, 0, 78, 0, 0, 0, 7, ETHERNET_6}, true, 7}},
+    {3544, {"Teredo", true, 0, {0}, false, 0}},
+    {3544, {"Teredo origin", true, 8, {0, 0, 0xfc, 0x17, 0xf5, 0xff, 0xff, 0xfe}, false, 0}},
+    {3544,
+     {"Teredo authentication origin",
+      true,
+      24,
+      {0, 1, 1, 2, 9, 8, 8, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0xfc, 0x17, 0xf5, 0xff, 0xff, 0xfe},
+      false,
+      0}},
+    {1701, {"L2TP", false, 10, {0, 2, 0, 3, 0, 7, 0xff, 3, 0, 0x21}, true, 5}},
+    {1701, {"L2TP length", true, 10, {0x40, 2, 0, 74, 0, 3, 0, 7, 0, 0x57}, true, 7}},
+    {1701,
+     {"L2TP all",
+      false,
+      20,
+      {0x4b, 2, 0, 64, 0, 3, 0, 7, 0, 1, 0, 2, 0, 2, 9, 9, 0xff, 3, 0, 0x21},
+      true,
+      5}},
+    {1701, {"L2TPv3", false, 26, {0, 3, 0, 0, 0, 0, 0, 7, 1, 2, 3, 4, ETHERNET_4}, true, 7}},
+    {6635, {"MPLS", true, 8, {0, 1, 0, 64, 0, 2, 1, 64}, false, 0}},
+    {6635, {"MPLS Ethernet", false, 22, {0, 1, 1, 64, 0, 0, 0, 1, ETHERNET_4}, false, 0}},
+    {4754, {"GRE", false, 8, {0x20, 0, 8, 0, 0, 0, 0, 7}, true, 7}},
+    {4754, {"GRE Ethernet", true, 18, {0, 0, 0x65, 0x58, ETHERNET_6}, false, 0}},
+};
+#define CASES (sizeof cases / sizeof *cases)
+
+static struct frame in_udp(bool six_outside, unsigned sport, unsigned dport,
+                           const struct frame *carried) {
+    struct frame udp = {0};
+    unsigned length = UDP_HEADER + carried->n;
+    ADD(&udp, HIGH(sport), LOW(sport), HIGH(dport), LOW(dport), HIGH(length), LOW(length), 0, 0);
+    add(&udp, carried->bytes, carried->n);
+    return in_ip(six_outside, UDP, &udp);
+}
+
+static struct frame to_port(unsigned port, const struct tunnel_case *t) {
+    struct frame in = carried(t);
+    return in_udp(false, 50000, port, &in);
+}
+
+static void assert_plain_udp(const struct decoded *d, enum fb_decode_reason reason) {
+    assert_around(d, UDP, reason);
+    assert_int_equal(d->l4_off, ETHERNET + IP4);
+    assert_int_equal(d->payload_off, ETHERNET + IP4 + UDP_HEADER);
+}
+
+static void every_tunnel_over_udp_is_opened_both_ways(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < CASES; i++) {
+        struct frame in = carried(&cases[i].t);
+        for (unsigned way = 0; way < 4; way++) {
+            struct frame f = way % 2 ? in_udp(way / 2, 50000, cases[i].port, &in)
+                                     : in_udp(way / 2, cases[i].port, 50000, &in);
+            struct decoded d = decoded(&f);
+            if (d.reason != FB_DECODE_OK || d.flags != FB_F_TUNNEL)
+                fail_msg("%s: %s, flags %x", cases[i].t.name, fb_decode_texts[d.reason].name,
+                         d.flags);
+            assert_inner(&f, cases[i].t.six);
+            d = decoded_with(&f, &outermost);
+            assert_around(&d, UDP, FB_DECODE_OK);
+            assert_int_equal(low_port(&d), way % 2 ? 50000 : cases[i].port);
+            assert_int_equal(d.payload_len, in.n);
+        }
+    }
+}
+
+static void check_id(const struct udp_case *c, bool outer) {
+    struct decode_options options = by_tunnel;
+    options.outer = outer;
+    struct frame f = to_port(c->port, &c->t);
+    struct decoded one = decoded_with(&f, &options);
+    struct decoded without = decoded_with(&f, outer ? &outermost : &by_default);
+    f.bytes[ETHERNET + IP4 + UDP_HEADER + c->t.id_at] ^= c->t.has_id ? 1 : 0;
+    struct decoded two = decoded_with(&f, &options);
+    if (same_key(&one, &two) == c->t.has_id || same_key(&one, &without) == c->t.has_id)
+        fail_msg("%s: its id is %s", c->t.name, c->t.has_id ? "lost" : "taken");
+    assert_reason(&two, FB_DECODE_OK);
+}
+
+static void ids_of_tunnels_make_flows_where_asked_for(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < CASES; i++) {
+        check_id(&cases[i], false);
+        check_id(&cases[i], true);
+    }
+}
+
+/* A payload may look right on the port of another tunnel too. */
+static void no_other_port_is_one_of_a_tunnel(void **state) {
+    static const uint16_t ports[] = {1701, 2152, 3544, 4754, 4789, 4790, 6081, 6635, 8472};
+    (void)state;
+    for (unsigned i = 0; i < CASES; i++) {
+        struct frame f = to_port(cases[i].port, &cases[i].t);
+        unsigned next = 0;
+        for (unsigned port = 0; port < 65536; port++) {
+            if (next < 9 && port == ports[next]) {
+                next++;
+                continue;
+            }
+            f.bytes[ETHERNET + IP4 + 2] = HIGH(port);
+            f.bytes[ETHERNET + IP4 + 3] = LOW(port);
+            struct decoded d = decoded(&f);
+            if (d.flags != 0 || d.l3_off != ETHERNET)
+                fail_msg("%s on port %u", cases[i].t.name, port);
+        }
+        assert_int_equal(next, 9);
+    }
+}
+
+/* What is changed in a sample, and makes it plain UDP: offset behind the UDP header, mask. */
+static const struct wrong_case {
+    const char *name;
+    uint8_t at;
+    uint8_t flip;
+} wrong_cases[] = {
+    {"VXLAN", 0, 0x80},
+    {"VXLAN", 0, 0x08},
+    {"VXLAN", 1, 1},
+    {"VXLAN", 3, 1},
+    {"VXLAN", 7, 1},
+    {"VXLAN-GPE ip4", 0, 0x04},
+    {"VXLAN-GPE ip4", 0, 0x10},
+    {"VXLAN-GPE ip4", 0, 0x01},
+    {"VXLAN-GPE ip4", 1, 1},
+    {"VXLAN-GPE ip4", 3, 1},
+    {"VXLAN-GPE ip4", 3, 7},
+    {"VXLAN-GPE ip4", 3, 0x80},
+    {"VXLAN-GPE ip4", 7, 1},
+    {"Geneve", 0, 0x40},
+    {"Geneve", 1, 1},
+    {"Geneve", 2, 1},
+    {"Geneve", 7, 1},
+    {"Geneve", 0, 0x3f},
+    {"GTP", 0, 0x20},
+    {"GTP", 0, 0x10},
+    {"GTP", 0, 0x08},
+    {"GTP", 1, 1},
+    {"GTP", 3, 1},
+    {"GTP extensions", 12, 1},
+    {"GTP extensions", 16, 0x80},
+    {"Teredo", 0, 0x20},
+    {"Teredo", 5, 0x20},
+    {"Teredo origin", 0, 1},
+    {"L2TP", 0, 0x80},
+    {"L2TP", 1, 1},
+    {"L2TP", 0, 0x10},
+    {"L2TP", 1, 0x40},
+    {"L2TP length", 3, 1},
+    {"L2TP all", 13, 0x80},
+    {"L2TPv3", 1, 4},
+    {"L2TPv3", 3, 1},
+    {"L2TPv3", 7, 7},
+    {"L2TPv3", 26, 0x04},
+    {"MPLS", 7, 64},
+    {"MPLS", 6, 1},
+    {"MPLS", 8, 0x80},
+    {"GRE", 0, 0x40},
+    {"GRE", 1, 1},
+    {"GRE", 2, 1},
+};
+
+static void port_without_the_right_header_is_plain_udp(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < sizeof wrong_cases / sizeof *wrong_cases; i++) {
+        const struct wrong_case *w = &wrong_cases[i];
+        unsigned k = 0;
+        while (strcmp(cases[k].t.name, w->name) != 0)
+            k++;
+        struct frame f = to_port(cases[k].port, &cases[k].t);
+        f.bytes[ETHERNET + IP4 + UDP_HEADER + w->at] ^= w->flip;
+        struct decoded d = decoded(&f);
+        if (d.reason != FB_DECODE_OK || d.flags != 0)
+            fail_msg("%s, byte %u ^ %02x: %s, flags %x", w->name, w->at, w->flip,
+                     fb_decode_texts[d.reason].name, d.flags);
+        assert_plain_udp(&d, FB_DECODE_OK);
+    }
+}
+
+static void what_is_no_ip_inside_leaves_the_flow_outside(void **state) {
+    static const uint8_t arp_in_vxlan[] = {8, 0, 0, 0, 0, 0, 7, 0, MACS, 8, 6, 0, 1};
+    static const uint8_t lcp_in_l2tp[] = {0, 2, 0, 3, 0, 7, 0xff, 3, 0xc0, 0x21, 1, 1};
+    (void)state;
+    struct frame in = {0};
+    add(&in, arp_in_vxlan, sizeof arp_in_vxlan);
+    struct frame f = in_udp(false, 50000, 4789, &in);
+    struct decoded d = decoded(&f);
+    assert_plain_udp(&d, FB_DECODE_TUNNEL_NON_IP);
+    assert_int_equal(d.payload_len, sizeof arp_in_vxlan);
+    assert_int_equal(high_port(&d), 4789);
+    in.n = 0;
+    add(&in, lcp_in_l2tp, sizeof lcp_in_l2tp);
+    f = in_udp(false, 1701, 1701, &in);
+    d = decoded(&f);
+    assert_plain_udp(&d, FB_DECODE_TUNNEL_NON_IP);
+    f = to_port(2152, &cases[11].t);
+    f.bytes[ETHERNET + IP4 + UDP_HEADER + 8] = 0x15;
+    d = decoded(&f);
+    assert_plain_udp(&d, FB_DECODE_TUNNEL_INNER);
+    f = to_port(4789, &cases[0].t);
+    f.bytes[ETHERNET + IP4 + UDP_HEADER + 22] = 0x44;
+    d = decoded(&f);
+    assert_plain_udp(&d, FB_DECODE_TUNNEL_INNER);
+}
+
+static void first_fragments_of_udp_are_looked_into(void **state) {
+    (void)state;
+    struct frame f = to_port(4789, &cases[0].t);
+    f.bytes[ETHERNET + 6] = 0x20;
+    struct decoded d = decoded(&f);
+    assert_reason(&d, FB_DECODE_FRAGMENT_FIRST);
+    assert_int_equal(d.flags, FB_F_FRAGMENT | FB_F_TUNNEL);
+    assert_true(d.l3_off > ETHERNET + IP4 + UDP_HEADER);
+    assert_int_equal(d.fragment_off, ETHERNET);
+    f.bytes[ETHERNET + 7] = 1;
+    d = decoded(&f);
+    assert_reason(&d, FB_DECODE_FRAGMENT_LATER);
+    assert_int_equal(d.flags, FB_F_FRAGMENT);
+}
+
+/* Behind UDP's length, and behind a tunnel's own, nothing is read. */
+static void lengths_cut_what_is_behind_them(void **state) {
+    (void)state;
+    struct frame f = to_port(4789, &cases[0].t);
+    f.bytes[ETHERNET + IP4 + 5] = UDP_HEADER + 22 + IP4 + 3;
+    struct decoded d = decoded(&f);
+    assert_reason(&d, FB_DECODE_TCP_SHORT);
+    assert_int_equal(low_port(&d), 0);
+    f = to_port(2152, &cases[11].t);
+    f.bytes[ETHERNET + IP4 + UDP_HEADER + 3] = IP4 + 3;
+    d = decoded(&f);
+    assert_reason(&d, FB_DECODE_TCP_SHORT);
+    assert_int_equal(low_port(&d), 0);
+    f = to_port(1701, &cases[20].t);
+    f.bytes[ETHERNET + IP4 + UDP_HEADER + 3] = 10 + IP6 + 3;
+    d = decoded(&f);
+    assert_reason(&d, FB_DECODE_TCP_SHORT);
+    assert_int_equal(low_port(&d), 0);
+}
+
+static void lengths_of_zero_inside_mean_to_the_end_of_what_is_around(void **state) {
+    (void)state;
+    struct frame f = to_port(4789, &cases[0].t);
+    uint32_t inner = ETHERNET + IP4 + UDP_HEADER + 22;
+    f.bytes[inner + 2] = f.bytes[inner + 3] = 0;
+    ADD(&f, 0, 0, 0); /* padding of the outer frame */
+    struct decoded d = decoded(&f);
+    assert_reason(&d, FB_DECODE_OK);
+    assert_int_equal(d.payload_len, 4);
+}
+
+static void samples_mirror_and_may_be_cut_anywhere(void **state) {
+    uint8_t *end = guarded_end();
+    (void)state;
+    for (unsigned i = 0; i < CASES; i++) {
+        struct frame f = to_port(cases[i].port, &cases[i].t);
+        assert_sample_holds(end, &f, LINK_ETHERNET);
+    }
+    free_guarded(end);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_tunnel_over_udp_is_opened_both_ways),
+        cmocka_unit_test(ids_of_tunnels_make_flows_where_asked_for),
+        cmocka_unit_test(no_other_port_is_one_of_a_tunnel),
+        cmocka_unit_test(port_without_the_right_header_is_plain_udp),
+        cmocka_unit_test(what_is_no_ip_inside_leaves_the_flow_outside),
+        cmocka_unit_test(first_fragments_of_udp_are_looked_into),
+        cmocka_unit_test(lengths_cut_what_is_behind_them),
+        cmocka_unit_test(lengths_of_zero_inside_mean_to_the_end_of_what_is_around),
+        cmocka_unit_test(samples_mirror_and_may_be_cut_anywhere),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

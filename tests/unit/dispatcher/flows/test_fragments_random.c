@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/lib/fragments_model.h"
+
+#include "tests/lib/random.h"
+
+/*
+ * The tracker against its model: many datagrams at once, shuffled, doubled,
+ * overlapping, with firsts that never come. What is promised is then asked of
+ * the log of deliveries without regard to the model.
+ */
+#define MOST_IDS 65536u
+#define PLANS 24u /* datagrams under way at once */
+#define STEPS 10000u
+
+/* A datagram that is being sent. */
+struct plan {
+    uint32_t id;
+    unsigned parts, count, at;
+    uint64_t ports;
+    struct event events[2 * PARTS];
+};
+
+struct run {
+    struct fragments_config config;
+    uint32_t ids;         /* identifications used over and over; 0: each once */
+    unsigned tick_every;  /* steps between two ticks, in the mean */
+    bool leaps;           /* now and then time leaps by up to twice the timeout */
+    unsigned long_frames; /* one in so many is much longer */
+};
+
+static struct event sent_event[MOST_SENT]; /* by frame number */
+static struct plan plans[PLANS];
+static uint64_t plan_count;
+
+/* ---- what is sent ---- */
+
+/* Its fragments in a random order, some twice, some joined with the next, some not at all. */
+static void new_plan(struct plan *p, const struct run *run) {
+    *p = (struct plan){.id = run->ids == 0 ? (uint32_t)plan_count : random_below(run->ids),
+                       .parts = 2 + random_below(PARTS - 1)};
+    plan_count++;
+    /* Some of those that share an identification are of one flow. */
+    p->ports = run->ids != 0 && random_below(4) == 0 ? p->id + 1 : MOST_IDS + plan_count;
+    for (unsigned from = 0; from < p->parts; from++) {
+        unsigned copies = random_below(10) == 0 ? 2 : random_below(16) != 0;
+        while (copies-- != 0) {
+            struct event e = {.id = p->id,
+                              .from = from,
+                              .parts = 1,
+                              .ports = from == 0 ? p->ports : 0,
+                              .caplen = random_below(1600)};
+            /* Not all of it in one: that would be no fragment. */
+            if (random_below(8) == 0 && from + 1 < p->parts && p->parts > 2)
+                e.parts = 2;
+            if (random_below(run->long_frames) == 0)
+                e.caplen = random_below(CAPTURE_FRAME_MAX + 1);
+            e.more = e.from + e.parts < p->parts;
+            p->events[p->count++] = e;
+        }
+    }
+    bool shuffled = random_below(2) == 0;
+    for (unsigned i = 0; shuffled && i + 1 < p->count; i++) {
+        unsigned j = i + random_below(p->count - i);
+        struct event e = p->events[i];
+        p->events[i] = p->events[j];
+        p->events[j] = e;
+    }
+}
+
+static void send(const struct event *e) {
+    sent_event[sent + 1] = *e;
+    model_send(e);
+}
+
+static void step(const struct run *run) {
+    struct plan *p = &plans[random_below(PLANS)];
+    if (p->at == p->count)
+        new_plan(p, run);
+    else
+        send(&p->events[p->at++]);
+    bool leaps = run->leaps && random_below(32) == 0;
+    if (random_below(run->tick_every) == 0)
+        model_now = now += leaps ? random_below(2 * limits.timeout_ticks) : 1;
+    if (random_below(8) == 0) {
+        expire_both();
+        if (random_below(2) == 0)
+            let_out_burst(1 + random_below(LOOP_BURST));
+    }
+}
+
+static void random_run(const struct run *run) {
+    make_both(run->config);
+    memset(plans, 0, sizeof plans);
+    plan_count = 0;
+    for (unsigned i = 0; i < STEPS; i++) {
+        unsigned from = delivered_count;
+        step(run);
+        compare_deliveries(from);
+        if (i % 16 == 0)
+            compare_state();
+    }
+    release_all();
+    unsigned from = delivered_count;
+    let_out();
+    compare_deliveries(from);
+    compare_state();
+    assert_int_equal(fragments_held(&tracker), 0);
+    assert_int_equal(tracker.blocks_used, 0);
+    assert_int_equal(tracker.leaving_blocks, 0);
+    assert_int_equal(counter(FB_FRAGMENT_TAKEN), sent);
+}
+
+/* ---- what is promised ---- */
+
+/* Every frame once, and those of one identification in the order of capture. */
+static void every_frame_went_once_and_in_order(void) {
+    static uint64_t last_of[MOST_IDS];
+    memset(last_of, 0, sizeof last_of);
+    uint64_t sum = 0;
+    assert_int_equal(delivered_count, sent);
+    for (unsigned i = 0; i < delivered_count; i++) {
+        uint64_t number = delivered[i].number, *last = &last_of[sent_event[number].id];
+        assert_true(number > *last); /* so none is there twice */
+        *last = number;
+        sum += number;
+    }
+    assert_true(sum == sent * (sent + 1) / 2);
+}
+
+/* With one identification each: under one key, its own if its first came. */
+static void every_datagram_went_under_one_key(bool own) {
+    static uint64_t ports_of[MOST_IDS], first_of[MOST_IDS];
+    unsigned by_addresses = 0;
+    memset(ports_of, 0xff, sizeof ports_of);
+    memset(first_of, 0, sizeof first_of);
+    for (uint64_t n = 1; n <= sent; n++)
+        if (sent_event[n].from == 0)
+            first_of[sent_event[n].id] = sent_event[n].ports;
+    for (unsigned i = 0; i < delivered_count; i++) {
+        uint32_t id = sent_event[delivered[i].number].id;
+        uint64_t ports = delivered[i].key.word[4] >> 32;
+        assert_true(ports_of[id] == UINT64_MAX || ports_of[id] == ports);
+        assert_true(ports == first_of[id] || (!own && ports == 0));
+        ports_of[id] = ports;
+        by_addresses += ports == 0;
+    }
+    assert_true(by_addresses > 100); /* some firsts never came */
+}
+
+static void with_room_and_time_every_datagram_goes_to_its_flow(void **state) {
+    (void)state;
+    static const struct run run = {.config = {.max_datagrams = 300,
+                                              .max_frames = 200,
+                                              .max_bytes = 64 * CAPTURE_FRAME_MAX,
+                                              .timeout_ticks = 100,
+                                              .reuse_ticks = 100},
+                                   .tick_every = 8,
+                                   .long_frames = 200};
+    random_begin(1);
+    random_run(&run);
+    every_frame_went_once_and_in_order();
+    every_datagram_went_under_one_key(true);
+    assert_true(counter(FB_FRAGMENT_BY_FIRST) > 500);
+}
+
+static void with_little_room_every_datagram_still_goes_one_way(void **state) {
+    (void)state;
+    static const struct run run = {.config = {.max_datagrams = 300,
+                                              .max_frames = 6,
+                                              .max_bytes = CAPTURE_FRAME_MAX,
+                                              .timeout_ticks = 100,
+                                              .reuse_ticks = 100},
+                                   .tick_every = 8,
+                                   .long_frames = 20};
+    random_begin(2);
+    random_run(&run);
+    every_frame_went_once_and_in_order();
+    every_datagram_went_under_one_key(false);
+    assert_true(counter(FB_FRAGMENT_BY_FULL) > 500);
+}
+
+/* Small tables, short times and few identifications, so that everything happens. */
+static void bounds_and_reuse_agree_with_the_model(void **state) {
+    (void)state;
+    uint64_t total[FB_FRAGMENT_COUNT] = {0};
+    random_begin(3);
+    for (unsigned i = 0; i < 16; i++) {
+        struct run run = {.config = {.max_datagrams = 1 + random_below(i % 2 == 0 ? 12 : 60),
+                                     .max_frames = 1 + random_below(i % 3 == 0 ? 200 : 10),
+                                     .max_bytes = CAPTURE_FRAME_MAX * (1 + random_below(3)),
+                                     .timeout_ticks = 1 + random_below(40),
+                                     .reuse_ticks = random_below(10)},
+                          .ids = i % 4 == 0 ? 0 : 4 + random_below(40),
+                          .tick_every = 1 + random_below(24),
+                          .leaps = true,
+                          .long_frames = 10 + random_below(100)};
+        random_run(&run);
+        every_frame_went_once_and_in_order();
+        for (unsigned c = 0; c < FB_FRAGMENT_COUNT; c++)
+            total[c] += counter(c);
+    }
+    for (unsigned c = 0; c < FB_FRAGMENT_COUNT; c++)
+        if (total[c] < 16)
+            fail_msg("%s hardly ever came up", fb_fragment_texts[c].name);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(with_room_and_time_every_datagram_goes_to_its_flow),
+        TEST(with_little_room_every_datagram_still_goes_one_way),
+        TEST(bounds_and_reuse_agree_with_the_model),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

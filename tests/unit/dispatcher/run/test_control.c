@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/securebits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "dispatcher/run/control.h"
+#include "flow_balancer/common/log.h"
+#include "flow_balancer/names.h"
+
+#define REPLY_MAX (1u << 20)
+#define NOBODY 65534u
+
+/* Real sockets. For root they stand in /run, for others in a folder of the test's own. */
+struct fixture {
+    struct control control;
+    char name[FB_NAME_MAX + 1];
+    char dir[FB_PATH_MAX];
+    unsigned handled;
+    size_t padding; /* bytes of text in each reply */
+};
+
+static struct fixture *fixture_of(void **state) {
+    return *state;
+}
+
+static json_t *handle(void *arg, const char *request_name, const json_t *request) {
+    struct fixture *f = arg;
+    if (strcmp(request_name, "fail") == 0)
+        return control_refusal("cannot %s '%s'", request_name,
+                               json_string_value(json_object_get(request, "what")));
+    if (strcmp(request_name, "echo") != 0)
+        return NULL;
+    f->handled++;
+    char *padding = malloc(f->padding + 1);
+    assert_non_null(padding);
+    memset(padding, 'x', f->padding);
+    padding[f->padding] = '\0';
+    json_t *reply = json_pack("{s:b, s:O, s:s}", "ok", 1, "value",
+                              json_object_get(request, "value"), "padding", padding);
+    free(padding);
+    return reply;
+}
+
+static int set_up(void **state) {
+    struct fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    snprintf(f->name, sizeof f->name, "test-control-%ld", (long)getpid());
+    *state = f;
+    return fb_runtime_dir(f->dir, true) != 0 || control_open(&f->control, f->name, handle, f) != 0;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = fixture_of(state);
+    control_close(&f->control);
+    free(f);
+    return 0;
+}
+
+static int try_connect(const struct fixture *f) {
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int n = snprintf(address.sun_path, sizeof address.sun_path, "%s/%s.sock", f->dir, f->name);
+    assert_true(fd >= 0 && n > 0 && (size_t)n < sizeof address.sun_path);
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static int connect_client(const struct fixture *f) {
+    int fd = try_connect(f);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+/* Polls once and returns what the client finds then; NULL if it has been dropped. */
+static json_t *poll_reply(struct fixture *f, int fd) {
+    static char text[REPLY_MAX];
+    control_poll(&f->control);
+    ssize_t n = recv(fd, text, sizeof text, MSG_DONTWAIT);
+    if (n <= 0) {
+        assert_true(n == 0 || errno == ECONNRESET);
+        return NULL;
+    }
+    json_t *reply = json_loadb(text, (size_t)n, 0, NULL);
+    assert_non_null(reply);
+    return reply;
+}
+
+static json_t *ask_bytes(struct fixture *f, int fd, const void *bytes, size_t size) {
+    assert_int_equal(send(fd, bytes, size, MSG_NOSIGNAL), (ssize_t)size);
+    return poll_reply(f, fd);
+}
+
+/* Takes a reply that must be a refusal with this in its text. */
+static void expect_refusal(json_t *reply, const char *part) {
+    assert_non_null(reply);
+    assert_true(json_is_false(json_object_get(reply, "ok")));
+    const char *error = json_string_value(json_object_get(reply, "error"));
+    assert_non_null(error);
+    if (strstr(error, part) == NULL)
+        fail_msg("'%s' is not in '%s'", part, error);
+    json_decref(reply);
+}
+
+static void expect_echo(struct fixture *f, int fd) {
+    const char request[] = "{\"request\": \"echo\", \"value\": 42}";
+    json_t *reply = ask_bytes(f, fd, request, strlen(request));
+    assert_non_null(reply);
+    assert_true(json_is_true(json_object_get(reply, "ok")));
+    assert_int_equal(json_integer_value(json_object_get(reply, "value")), 42);
+    json_decref(reply);
+}
+
+/* ---- refusals */
+
+static void
+a_request_that_is_no_json_object_with_a_name_is_refused_and_the_client_stays(void **state) {
+    struct fixture *f = fixture_of(state);
+    static const struct {
+        const char *bytes, *error;
+    } cases[] = {
+        {"stop", "not JSON"},
+        {"{\"request\": \"echo\"", "not JSON"},
+        {"{\"request\": \"\xff\"}", "not JSON"},
+        {"{\"request\": \"a\", \"request\": \"b\"}", "not JSON"},
+        {"[\"request\"]", "not a JSON object"},
+        {"{}", "no string \"request\""},
+        {"{\"request\": 1}", "no string \"request\""},
+    };
+    int fd = connect_client(f);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_refusal(ask_bytes(f, fd, cases[i].bytes, strlen(cases[i].bytes)), cases[i].error);
+    expect_refusal(ask_bytes(f, fd, "{}\0{}", 5), "not JSON");
+    assert_int_equal(f->handled, 0);
+    expect_echo(f, fd);
+    close(fd);
+}
+
+static void an_unknown_request_is_refused_by_name(void **state) {
+    struct fixture *f = fixture_of(state);
+    int fd = connect_client(f);
+    const char request[] = "{\"request\": \"fly\"}";
+    expect_refusal(ask_bytes(f, fd, request, strlen(request)), "unknown request 'fly'");
+    close(fd);
+}
+
+static void a_refusal_of_the_handler_reaches_the_client(void **state) {
+    struct fixture *f = fixture_of(state);
+    int fd = connect_client(f);
+    const char request[] = "{\"request\": \"fail\", \"what\": \"worker 9\"}";
+    expect_refusal(ask_bytes(f, fd, request, strlen(request)), "cannot fail 'worker 9'");
+    close(fd);
+}
+
+static void a_request_of_the_greatest_length_is_taken_and_one_byte_more_is_refused(void **state) {
+    struct fixture *f = fixture_of(state);
+    int fd = connect_client(f);
+    char request[CONTROL_REQUEST_BYTES + 1];
+    memset(request, ' ', sizeof request);
+    const char text[] = "{\"request\": \"echo\", \"value\": 1}";
+    memcpy(request, text, strlen(text));
+    expect_refusal(ask_bytes(f, fd, request, sizeof request), "4097 bytes: at most 4096");
+    json_t *reply = ask_bytes(f, fd, request, CONTROL_REQUEST_BYTES);
+    assert_true(json_is_true(json_object_get(reply, "ok")));
+    json_decref(reply);
+    close(fd);
+}
+
+static void one_client_too_many_is_told_so_and_a_place_is_free_when_one_leaves(void **state) {
+    struct fixture *f = fixture_of(state);
+    int clients[CONTROL_CLIENTS];
+    for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
+        clients[i] = connect_client(f);
+        control_poll(&f->control);
+    }
+    int extra = connect_client(f);
+    expect_refusal(poll_reply(f, extra), "16 clients are connected");
+    assert_null(poll_reply(f, extra));
+    close(extra);
+    close(clients[3]);
+    control_poll(&f->control);
+    clients[3] = connect_client(f);
+    for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
+        expect_echo(f, clients[i]);
+        close(clients[i]);
+    }
+}
+
+static void a_client_that_does_not_read_is_dropped_and_the_others_are_served(void **state) {
+    struct fixture *f = fixture_of(state);
+    int slow = connect_client(f), other = connect_client(f);
+    f->padding = 20000;
+    const char request[] = "{\"request\": \"echo\", \"value\": 1}";
+    bool dropped = false;
+    for (unsigned i = 0; i < 10000 && !dropped; i++) {
+        dropped = send(slow, request, strlen(request), MSG_DONTWAIT | MSG_NOSIGNAL) < 0;
+        control_poll(&f->control);
+    }
+    assert_true(dropped);
+    expect_echo(f, other);
+    close(slow);
+    close(other);
+}
+
+static void a_reply_that_fits_no_packet_drops_the_client(void **state) {
+    struct fixture *f = fixture_of(state);
+    int fd = connect_client(f), other = connect_client(f);
+    f->padding = 64u << 20;
+    const char request[] = "{\"request\": \"echo\", \"value\": 1}";
+    assert_null(ask_bytes(f, fd, request, strlen(request)));
+    f->padding = 0;
+    expect_echo(f, other);
+    close(fd);
+    close(other);
+}
+
+/* A process of another uid that may pass the folder and the socket's mode all the same. */
+static int connect_as_nobody(const struct fixture *f, int go_on) {
+    if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) != 0 || setuid(NOBODY) != 0)
+        return 77;
+    int fd = try_connect(f);
+    if (fd < 0)
+        return 77;
+    char text[512] = "";
+    if (read(go_on, text, 1) != 1)
+        return 1;
+    ssize_t n = recv(fd, text, sizeof text - 1, 0);
+    return n > 0 && strstr(text, "uid 65534 may not control") != NULL &&
+                   recv(fd, text, sizeof text, 0) == 0
+               ? 0
+               : 1;
+}
+
+static void another_uid_is_refused(void **state) {
+    struct fixture *f = fixture_of(state);
+    if (geteuid() != 0) {
+        print_message("skip: only root can take another uid\n");
+        skip();
+    }
+    int go_on[2];
+    assert_int_equal(pipe2(go_on, O_CLOEXEC), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(connect_as_nobody(f, go_on[0]));
+    int status = -1;
+    assert_int_equal(write(go_on[1], "x", 1), 1);
+    for (unsigned i = 0; i < 5000 && waitpid(child, &status, WNOHANG) == 0; i++) {
+        control_poll(&f->control);
+        usleep(1000);
+    }
+    close(go_on[0]);
+    close(go_on[1]);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) {
+        print_message("skip: the capabilities to pass the folder as another uid are missing\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void something_else_than_a_socket_under_its_name_is_not_removed(void **state) {
+    struct fixture *f = fixture_of(state);
+    char path[sizeof f->control.address.sun_path];
+    snprintf(path, sizeof path, "%s", f->control.address.sun_path);
+    control_close(&f->control);
+    int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(control_open(&f->control, f->name, handle, f), -EEXIST);
+    control_poll(&f->control);  /* a control that did not open does nothing */
+    control_close(&f->control); /* and removes nothing */
+    assert_int_equal(unlink(path), 0);
+}
+
+static void a_path_longer_than_a_socket_address_is_refused(void **state) {
+    struct fixture *f = fixture_of(state);
+    if (geteuid() == 0) {
+        print_message("skip: root's sockets stand in /run, which is always short enough\n");
+        skip();
+    }
+    char old[FB_PATH_MAX], deep[FB_PATH_MAX];
+    snprintf(old, sizeof old, "%s", getenv("XDG_RUNTIME_DIR"));
+    int n = snprintf(deep, sizeof deep, "%s/%080d", old, 1);
+    assert_true(n > 0 && (size_t)n < sizeof deep);
+    assert_int_equal(mkdir(deep, 0700), 0);
+    setenv("XDG_RUNTIME_DIR", deep, 1);
+    struct control control;
+    assert_int_equal(control_open(&control, f->name, handle, f), -ENAMETOOLONG);
+    setenv("XDG_RUNTIME_DIR", old, 1);
+    strncat(deep, "/flow-balancer", sizeof deep - strlen(deep) - 1);
+    rmdir(deep);
+    *strrchr(deep, '/') = '\0';
+    rmdir(deep);
+}
+
+/* ---- what it does */
+
+static void the_socket_is_for_its_owner_only(void **state) {
+    struct fixture *f = fixture_of(state);
+    struct stat st;
+    assert_int_equal(stat(f->control.address.sun_path, &st), 0);
+    assert_true(S_ISSOCK(st.st_mode));
+    assert_int_equal(st.st_mode & 0777, 0600);
+    mode_t mask = umask(022);
+    umask(mask);
+    assert_int_equal(mask, 022); /* the process's own mask is as it was */
+}
+
+static void a_socket_that_a_dead_run_left_is_replaced(void **state) {
+    struct fixture *f = fixture_of(state);
+    close(f->control.listener); /* as kill -9 does: closed, not unlinked */
+    assert_int_equal(try_connect(f), -1);
+    assert_int_equal(control_open(&f->control, f->name, handle, f), 0);
+    int fd = connect_client(f);
+    expect_echo(f, fd);
+    close(fd);
+}
+
+static void one_connection_serves_many_requests(void **state) {
+    struct fixture *f = fixture_of(state);
+    int fd = connect_client(f);
+    for (unsigned i = 0; i < 1000; i++)
+        expect_echo(f, fd);
+    assert_int_equal(f->handled, 1000);
+    close(fd);
+}
+
+static void one_poll_answers_at_most_one_request_of_a_client(void **state) {
+    struct fixture *f = fixture_of(state);
+    int fd = connect_client(f);
+    const char request[] = "{\"request\": \"echo\", \"value\": 1}";
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(send(fd, request, strlen(request), MSG_NOSIGNAL) > 0);
+    for (unsigned i = 1; i <= 3; i++) {
+        control_poll(&f->control);
+        assert_int_equal(f->handled, i);
+    }
+    close(fd);
+}
+
+static void a_client_that_leaves_before_its_reply_does_no_harm(void **state) {
+    struct fixture *f = fixture_of(state);
+    const char request[] = "{\"request\": \"echo\", \"value\": 1}";
+    for (unsigned i = 0; i < 3 * CONTROL_CLIENTS; i++) {
+        int fd = connect_client(f);
+        assert_true(send(fd, request, strlen(request), MSG_NOSIGNAL) > 0);
+        close(fd);
+        control_poll(&f->control);
+        control_poll(&f->control);
+    }
+    int fd = connect_client(f);
+    expect_echo(f, fd);
+    close(fd);
+}
+
+static void closing_drops_the_clients_and_unlinks_the_socket(void **state) {
+    struct fixture *f = fixture_of(state);
+    int fd = connect_client(f);
+    expect_echo(f, fd);
+    control_close(&f->control);
+    char byte;
+    assert_int_equal(recv(fd, &byte, 1, 0), 0);
+    assert_int_equal(access(f->control.address.sun_path, F_OK), -1);
+    close(fd);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+    fb_log_init("test_control", FB_LOG_ERROR);
+    umask(022);
+    char dir[] = "/tmp/test_control.XXXXXX";
+    if (mkdtemp(dir) == NULL || setenv("XDG_RUNTIME_DIR", dir, 1) != 0)
+        return 1;
+    const struct CMUnitTest tests[] = {
+        TEST(a_request_that_is_no_json_object_with_a_name_is_refused_and_the_client_stays),
+        TEST(an_unknown_request_is_refused_by_name),
+        TEST(a_refusal_of_the_handler_reaches_the_client),
+        TEST(a_request_of_the_greatest_length_is_taken_and_one_byte_more_is_refused),
+        TEST(one_client_too_many_is_told_so_and_a_place_is_free_when_one_leaves),
+        TEST(a_client_that_does_not_read_is_dropped_and_the_others_are_served),
+        TEST(a_reply_that_fits_no_packet_drops_the_client),
+        TEST(another_uid_is_refused),
+        TEST(something_else_than_a_socket_under_its_name_is_not_removed),
+        TEST(a_path_longer_than_a_socket_address_is_refused),
+        TEST(the_socket_is_for_its_owner_only),
+        TEST(a_socket_that_a_dead_run_left_is_replaced),
+        TEST(one_connection_serves_many_requests),
+        TEST(one_poll_answers_at_most_one_request_of_a_client),
+        TEST(a_client_that_leaves_before_its_reply_does_no_harm),
+        TEST(closing_drops_the_clients_and_unlinks_the_socket),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    char inner[64];
+    snprintf(inner, sizeof inner, "%s/flow-balancer", dir);
+    rmdir(inner);
+    rmdir(dir);
+    return failed;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flow_balancer/common/log.h"
+#include "worker/inspectors/inspectors.h"
+
+/* A UDP packet of the Community ID specification, on Ethernet. */
+static const uint8_t dns_query[] = {
+    2,    0,   0, 0,  0, 1, 2, 0, 0,    0,    0, 2,  8, 0, /* Ethernet */
+    0x45, 0,   0, 28, 0, 0, 0, 0, 64,   17,   0, 0,        /* IPv4 */
+    192,  168, 1, 52, 8, 8, 8, 8, 0xd5, 0x39, 0, 53, 0, 8, 0, 0};
+
+static struct fb_desc dns_desc(void) {
+    return (struct fb_desc){.frame = 7,
+                            .flow_id = 42,
+                            .flow_seq = 3,
+                            .caplen = sizeof dns_query,
+                            .wirelen = sizeof dns_query,
+                            .l3_off = 14,
+                            .l4_off = 34,
+                            .payload_off = 42,
+                            .proto = 17};
+}
+
+static struct fb_packet packet_of(const struct fb_desc *desc) {
+    return (struct fb_packet){
+        .desc = desc, .data = dns_query, .flags = desc->flags, .link_type = 1};
+}
+
+/* A directory of its own for each test; removed with what the tests put there. */
+static int make_directory(void **state) {
+    static char path[64];
+    snprintf(path, sizeof path, "/tmp/test_inspectors-XXXXXX");
+    *state = mkdtemp(path);
+    return *state == NULL;
+}
+
+static int remove_directory(void **state) {
+    static const char *const made[] = {"worker-5.tsv", "a/b/worker-0.tsv", "a/b", "a", ""};
+    char path[128];
+    for (unsigned i = 0; i < sizeof made / sizeof *made; i++) {
+        snprintf(path, sizeof path, "%s/%s", (const char *)*state, made[i]);
+        remove(path);
+    }
+    return 0;
+}
+
+static char *read_file(const char *path, char *text, size_t size) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    ssize_t n = read(fd, text, size - 1);
+    assert_true(n >= 0);
+    text[n] = '\0';
+    close(fd);
+    return text;
+}
+
+static void write_file(const char *path, const char *text) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+}
+
+static void *opened(const struct fb_inspector_ops *ops, const char *args) {
+    void *self = NULL;
+    size_t flow_bytes = 1;
+    assert_int_equal(ops->open(args, &self, &flow_bytes), 0);
+    assert_non_null(self);
+    assert_int_equal(flow_bytes, 0);
+    return self;
+}
+
+static void inspectors_are_found_by_name_and_listed(void **state) {
+    unsigned n = 0;
+    (void)state;
+    for (; inspector_at(n) != NULL; n++) {
+        assert_ptr_equal(inspector_find(inspector_at(n)->name), inspector_at(n));
+        assert_non_null(inspector_at(n)->help);
+    }
+    assert_int_equal(n, 3);
+    assert_string_equal(inspector_find("record")->name, "record");
+    assert_null(inspector_find("nothing"));
+    assert_null(inspector_find(""));
+    assert_null(inspector_find("record:x"));
+}
+
+static void count_counts_and_refuses_arguments(void **state) {
+    const struct fb_inspector_ops *ops = inspector_find("count");
+    struct fb_desc desc = dns_desc();
+    struct fb_packet packet = packet_of(&desc);
+    void *self;
+    size_t flow_bytes;
+    (void)state;
+    assert_int_equal(ops->open("x", &self, &flow_bytes), -EINVAL);
+    self = opened(ops, NULL);
+    assert_int_equal(ops->packet(self, NULL, &packet), 0);
+    ops->close(self);
+}
+
+static void digest_takes_rounds_and_refuses_what_is_no_count(void **state) {
+    static const char *const bad[] = {"0",  "-1", "x",          "",    " 5",
+                                      "+5", "5x", "1000000001", "1e3", "99999999999999999999999"};
+    static const char *const good[] = {NULL, "1", "100", "1000000000"};
+    const struct fb_inspector_ops *ops = inspector_find("digest");
+    (void)state;
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+        void *self;
+        size_t flow_bytes;
+        assert_int_equal(ops->open(bad[i], &self, &flow_bytes), -EINVAL);
+    }
+    for (unsigned i = 0; i < sizeof good / sizeof *good; i++)
+        ops->close(opened(ops, good[i]));
+}
+
+static void digest_works_on_whole_and_empty_packets(void **state) {
+    const struct fb_inspector_ops *ops = inspector_find("digest");
+    struct fb_desc desc = dns_desc();
+    struct fb_packet packet = packet_of(&desc);
+    void *self = opened(ops, "3");
+    (void)state;
+    assert_int_equal(ops->packet(self, NULL, &packet), 0);
+    desc.caplen = 0;
+    assert_int_equal(ops->packet(self, NULL, &packet), 0);
+    ops->close(self);
+}
+
+static void record_writes_one_line_a_packet(void **state) {
+    const struct fb_inspector_ops *ops = inspector_find("record");
+    struct fb_desc desc = dns_desc();
+    char path[128];
+    char text[1024];
+    void *self = opened(ops, *state);
+    assert_int_equal(ops->claimed(self, 5), 0);
+    struct fb_packet packet = packet_of(&desc);
+    assert_int_equal(ops->packet(self, NULL, &packet), 0);
+    desc.dir_deaths_reason = fb_pack_dir_deaths_reason(1, 1, 0);
+    packet.flags = FB_F_START | FB_F_MID_STREAM | FB_F_END | FB_F_SKIP | 0xf000;
+    assert_int_equal(ops->packet(self, NULL, &packet), 0);
+    desc.l3_off = desc.l4_off = FB_NO_OFFSET;
+    desc.proto = 0;
+    packet.flags = 0xffff;
+    assert_int_equal(ops->packet(self, NULL, &packet), 0);
+    snprintf(path, sizeof path, "%s/worker-5.tsv", (const char *)*state);
+    /* Read before close: a line has left the process when packet() returns. */
+    assert_string_equal(read_file(path, text, sizeof text),
+                        "7\t5\t1:d/FP5EW3wiY1vCndhwleRRKHowQ=\t42\t3\t0\t17\t-\n"
+                        "7\t5\t1:d/FP5EW3wiY1vCndhwleRRKHowQ=\t42\t3\t1\t17\tstart,mid-stream\n"
+                        "7\t5\t-\t42\t3\t1\t-\tstart,gap,redelivered,mid-stream,fragment,"
+                        "truncated,tunnel,malformed,"
+                        "icmp-error\n");
+    ops->close(self);
+}
+
+static void record_holds_the_greatest_numbers(void **state) {
+    const struct fb_inspector_ops *ops = inspector_find("record");
+    struct fb_desc desc = dns_desc();
+    struct fb_packet packet = packet_of(&desc);
+    char path[128];
+    char text[1024];
+    desc.frame = desc.flow_id = UINT64_MAX;
+    desc.flow_seq = UINT32_MAX;
+    desc.proto = 255;
+    packet.flags = 0xffff;
+    void *self = opened(ops, *state);
+    assert_int_equal(ops->claimed(self, 5), 0);
+    assert_int_equal(ops->packet(self, NULL, &packet), 0);
+    ops->close(self);
+    snprintf(path, sizeof path, "%s/worker-5.tsv", (const char *)*state);
+    read_file(path, text, sizeof text);
+    assert_non_null(strstr(text, "18446744073709551615\t4294967295\t0\t255\tstart,"));
+    assert_string_equal(strchr(text, '\n'), "\n");
+}
+
+static void record_goes_on_after_the_last_whole_line(void **state) {
+    static char long_half[10000];
+    const struct fb_inspector_ops *ops = inspector_find("record");
+    const char *before[] = {"", "half", "whole\n", "whole\nhalf", long_half};
+    const char *kept[] = {"", "", "whole\n", "whole\n", "whole\n"};
+    char path[128];
+    char text[128];
+    memset(long_half, 'x', sizeof long_half - 1); /* longer than what is read at once */
+    memcpy(long_half, "whole\n", 6);
+    snprintf(path, sizeof path, "%s/worker-5.tsv", (const char *)*state);
+    for (unsigned i = 0; i < sizeof before / sizeof *before; i++) {
+        write_file(path, before[i]);
+        void *self = opened(ops, *state);
+        assert_int_equal(ops->claimed(self, 5), 0);
+        assert_string_equal(read_file(path, text, sizeof text), kept[i]);
+        ops->close(self);
+    }
+}
+
+static void record_makes_its_directory(void **state) {
+    const struct fb_inspector_ops *ops = inspector_find("record");
+    char path[128];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/a/b", (const char *)*state);
+    void *self = opened(ops, path);
+    assert_int_equal(ops->claimed(self, 0), 0);
+    ops->close(self);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(S_ISDIR(st.st_mode));
+}
+
+static void record_refuses_what_is_no_directory(void **state) {
+    const struct fb_inspector_ops *ops = inspector_find("record");
+    char path[128];
+    void *self;
+    size_t flow_bytes;
+    assert_int_equal(ops->open(NULL, &self, &flow_bytes), -EINVAL);
+    assert_int_equal(ops->open("", &self, &flow_bytes), -EINVAL);
+    snprintf(path, sizeof path, "%s/worker-5.tsv", (const char *)*state);
+    write_file(path, "");
+    assert_int_equal(ops->open(path, &self, &flow_bytes), -ENOTDIR);
+}
+
+static void record_says_that_it_cannot_write(void **state) {
+    const struct fb_inspector_ops *ops = inspector_find("record");
+    struct fb_desc desc = dns_desc();
+    struct fb_packet packet = packet_of(&desc);
+    struct rlimit before;
+    void *self = opened(ops, *state);
+    assert_int_equal(ops->claimed(self, 5), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    struct rlimit none = {0, before.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+    int rc = ops->packet(self, NULL, &packet);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(rc, -EFBIG);
+    ops->close(self);
+}
+
+static void record_leaves_no_descriptor_to_children(void **state) {
+    const struct fb_inspector_ops *ops = inspector_find("record");
+    bool before[64];
+    unsigned opened_here = 0;
+    for (int fd = 0; fd < 64; fd++)
+        before[fd] = fcntl(fd, F_GETFD) >= 0;
+    void *self = opened(ops, *state);
+    assert_int_equal(ops->claimed(self, 5), 0);
+    for (int fd = 0; fd < 64; fd++) {
+        int flags = fcntl(fd, F_GETFD);
+        if (before[fd] || flags < 0)
+            continue;
+        assert_int_equal(flags & FD_CLOEXEC, FD_CLOEXEC);
+        opened_here++;
+    }
+    assert_int_equal(opened_here, 2);
+    ops->close(self);
+}
+
+#define WITH_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(inspectors_are_found_by_name_and_listed),
+        cmocka_unit_test(count_counts_and_refuses_arguments),
+        cmocka_unit_test(digest_takes_rounds_and_refuses_what_is_no_count),
+        cmocka_unit_test(digest_works_on_whole_and_empty_packets),
+        WITH_DIRECTORY(record_writes_one_line_a_packet),
+        WITH_DIRECTORY(record_holds_the_greatest_numbers),
+        WITH_DIRECTORY(record_goes_on_after_the_last_whole_line),
+        WITH_DIRECTORY(record_makes_its_directory),
+        WITH_DIRECTORY(record_refuses_what_is_no_directory),
+        WITH_DIRECTORY(record_says_that_it_cannot_write),
+        WITH_DIRECTORY(record_leaves_no_descriptor_to_children),
+    };
+    fb_log_init("test_inspectors", FB_LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "worker/inspectors/inspectors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flow_balancer/common/log.h"
+#include "worker/inspectors/community_id.h"
+
+/*
+ * One line a packet in DIR/worker-K.tsv, for tests and audits. A line has left
+ * the process when packet() returns: one write() with O_APPEND, no buffer. A
+ * process that was killed in that write may leave half a line; the next one
+ * cuts it off, and the packet comes again, flagged.
+ */
+struct record {
+    struct community_id id;
+    unsigned worker;
+    int directory;
+    int file;            /* -1 until the number is claimed */
+    char path[PATH_MAX]; /* for messages */
+};
+
+/* Six numbers of 20 digits at most, the ID, all flag names, tabs: about 300; see append_flags(). */
+#define LINE_MAX_BYTES 512u
+
+/* Flags that a packet can carry; the others belong to descriptors without a packet. */
+#define RECORDED_FLAGS (((1u << FB_DESC_FLAG_COUNT) - 1u) & ~(unsigned)(FB_F_END | FB_F_SKIP))
+
+static size_t append_text(char *line, size_t used, const char *text) {
+    size_t n = strlen(text);
+    if (n > LINE_MAX_BYTES - used)
+        n = LINE_MAX_BYTES - used;
+    memcpy(line + used, text, n);
+    return used + n;
+}
+
+static size_t append_flags(char *line, size_t used, unsigned flags) {
+    static const char *const names[] = {
+#define X(id, name) [FB_BIT_##id] = name,
+        FB_DESC_FLAGS(X)
+#undef X
+    };
+    const char *separator = "";
+    flags &= RECORDED_FLAGS;
+    if (flags == 0)
+        return append_text(line, used, "-");
+    for (unsigned bit = 0; bit < FB_DESC_FLAG_COUNT; bit++) {
+        if ((flags >> bit & 1u) == 0)
+            continue;
+        used = append_text(line, used, separator);
+        used = append_text(line, used, names[bit]);
+        separator = ",";
+    }
+    return used;
+}
+
+static size_t format_line(struct record *record, const struct fb_packet *packet,
+                          char line[LINE_MAX_BYTES]) {
+    const struct fb_desc *d = packet->desc;
+    const struct community_id_packet headers = {
+        .bytes = packet->data,
+        .caplen = d->caplen,
+        .l3_off = d->l3_off,
+        .l4_off = d->l4_off,
+        .proto = d->proto,
+    };
+    char id[COMMUNITY_ID_SIZE];
+    char proto[4] = "-";
+    community_id_of(&record->id, &headers, id);
+    if (d->l3_off != FB_NO_OFFSET)
+        snprintf(proto, sizeof proto, "%u", d->proto);
+    int n =
+        snprintf(line, LINE_MAX_BYTES, "%" PRIu64 "\t%u\t%s\t%" PRIu64 "\t%" PRIu32 "\t%u\t%s\t",
+                 d->frame, record->worker, id, d->flow_id, d->flow_seq, fb_desc_dir(d), proto);
+    size_t used = append_flags(line, (size_t)n, packet->flags);
+    return append_text(line, used, "\n");
+}
+
+/* A write that was cut short goes on: the error behind it (no space) then shows itself. */
+static int write_all(int file, const char *bytes, size_t n) {
+    while (n > 0) {
+        ssize_t written = write(file, bytes, n);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return -errno;
+        bytes += written;
+        n -= (size_t)written;
+    }
+    return 0;
+}
+
+/* The length of what ends with a newline; -errno if the file cannot be read. */
+static off_t whole_lines(int file, off_t size) {
+    char chunk[4096];
+    while (size > 0) {
+        size_t n = size < (off_t)sizeof chunk ? (size_t)size : sizeof chunk;
+        ssize_t got = pread(file, chunk, n, size - (off_t)n);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got != (ssize_t)n)
+            return got < 0 ? -errno : -EIO;
+        const char *newline = memrchr(chunk, '\n', n);
+        size -= (off_t)n;
+        if (newline != NULL)
+            return size + (newline - chunk) + 1;
+    }
+    return 0;
+}
+
+static int cut_unfinished_line(int file) {
+    struct stat st;
+    if (fstat(file, &st) != 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode)) /* a pipe or a device has no lines to cut */
+        return 0;
+    off_t keep = whole_lines(file, st.st_size);
+    if (keep < 0)
+        return (int)keep;
+    return keep == st.st_size || ftruncate(file, keep) == 0 ? 0 : -errno;
+}
+
+/* mkdir -p */
+static int make_directories(char *path) {
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        int rc = mkdir(path, 0777) == 0 || errno == EEXIST ? 0 : -errno;
+        *slash = '/';
+        if (rc != 0)
+            return rc;
+    }
+    return mkdir(path, 0777) == 0 || errno == EEXIST ? 0 : -errno;
+}
+
+static int open_directory(struct record *record, const char *path) {
+    if (path == NULL || *path == '\0') {
+        fb_error("--inspector record: the directory is missing: write record:DIR");
+        return -EINVAL;
+    }
+    int n = snprintf(record->path, sizeof record->path, "%s", path);
+    int rc = n >= (int)sizeof record->path ? -ENAMETOOLONG : make_directories(record->path);
+    if (rc == 0) {
+        record->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        /* Known now, before packets wait for a file that cannot be made. */
+        rc = record->directory < 0 || access(path, W_OK | X_OK) != 0 ? -errno : 0;
+    }
+    if (rc != 0)
+        fb_error("--inspector record:%s: cannot make or use the directory: %s: give one that you "
+                 "may write to",
+                 path, strerror(-rc));
+    return rc;
+}
+
+static void record_close(void *self) {
+    struct record *record = self;
+    if (record->file >= 0)
+        close(record->file);
+    if (record->directory >= 0)
+        close(record->directory);
+    community_id_fini(&record->id);
+    free(record);
+}
+
+static int record_open(const char *args, void **self, size_t *flow_bytes) {
+    struct record *record = calloc(1, sizeof *record);
+    if (record == NULL) {
+        fb_error("inspector record: no memory for %zu bytes", sizeof *record);
+        return -ENOMEM;
+    }
+    record->directory = -1;
+    record->file = -1;
+    int rc = open_directory(record, args);
+    if (rc == 0)
+        rc = community_id_init(&record->id);
+    if (rc != 0) {
+        record_close(record);
+        return rc;
+    }
+    *self = record;
+    *flow_bytes = 0;
+    return 0;
+}
+
+static int record_claimed(void *self, unsigned worker) {
+    struct record *record = self;
+    char name[32];
+    snprintf(name, sizeof name, "worker-%u.tsv", worker);
+    record->worker = worker;
+    if (record->file >= 0)
+        close(record->file); /* of the dispatcher before */
+    record->file = openat(record->directory, name, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    int rc = record->file < 0 ? -errno : cut_unfinished_line(record->file);
+    if (rc != 0)
+        fb_error("inspector record: cannot open %s/%s: %s", record->path, name, strerror(-rc));
+    return rc;
+}
+
+static int record_packet(void *self, void *flow, const struct fb_packet *packet) {
+    struct record *record = self;
+    char line[LINE_MAX_BYTES];
+    (void)flow;
+    size_t n = format_line(record, packet, line);
+    int rc = write_all(record->file, line, n);
+    if (rc != 0)
+        fb_error("inspector record: cannot write %s/worker-%u.tsv at frame %" PRIu64 ": %s",
+                 record->path, record->worker, packet->desc->frame, strerror(-rc));
+    return rc;
+}
+
+const struct fb_inspector_ops inspect_record_ops = {
+    .name = "record",
+    .help = "record:DIR: one line a packet in DIR/worker-K.tsv (made if missing)",
+    .open = record_open,
+    .claimed = record_claimed,
+    .packet = record_packet,
+    .close = record_close,
+};
