@@ -33,7 +33,7 @@ static enum fb_claim_result lock_up(struct fb_claim *claim) {
 /* The three checks of claim.h, with the lock held. Relaxed: the epochs are only compared. */
 static bool may_claim(const struct fb_claim *claim, const struct fb_ctl *ctl, unsigned worker) {
     uint64_t order_epoch = atomic_load_explicit(&claim->down->epoch, memory_order_relaxed);
-    return fb_up_wish(claim->up) == FB_WISH_VACANT &&
+    return fb_up_worker_status(claim->up) == FB_STATUS_VACANT &&
            fb_region_named(claim->up_region.path, claim->up_region.fd) == 1 &&
            claim->up->epoch == fb_ctl_epoch(ctl, worker) && claim->up->epoch == order_epoch;
 }
@@ -71,7 +71,7 @@ enum fb_claim_result fb_claim_take(struct fb_claim *claim, const struct fb_ctl_h
         fb_claim_release(claim);
         return result;
     }
-    fb_up_set_wish(claim->up, FB_WISH_STARTING);
+    fb_up_set_worker_status(claim->up, FB_STATUS_STARTING);
     fb_up_set_pid(claim->up, getpid());
     madvise(claim->down_region.base, claim->down_region.size, MADV_DONTDUMP);
     /* The mapping keeps the lock; a descriptor would hand it to a child that exec's late. */

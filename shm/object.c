@@ -49,7 +49,7 @@ uint64_t fb_layout_fingerprint(void) {
         FB_LANE_COUNT,
         FB_WORKER_COUNT,
         FB_STATE_COUNT,
-        FB_WISH_COUNT,
+        FB_STATUS_COUNT,
         sizeof(struct fb_down),
         offsetof(struct fb_down, published),
         offsetof(struct fb_down, epoch),
@@ -57,7 +57,7 @@ uint64_t fb_layout_fingerprint(void) {
         sizeof(struct fb_up),
         offsetof(struct fb_up, consumed),
         offsetof(struct fb_up, cursor),
-        offsetof(struct fb_up, wish),
+        offsetof(struct fb_up, worker_status),
         offsetof(struct fb_up, latency),
         FB_LATENCY_BUCKETS,
     };

@@ -13,10 +13,10 @@
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/common/numa.h"
 
-const char *const fb_rung_names[FB_RUNG_COUNT] = {
-    [FB_RUNG_HUGETLBFS] = "hugetlbfs",
-    [FB_RUNG_THP] = "thp",
-    [FB_RUNG_4K] = "4k",
+const char *const fb_page_kind_names[FB_PAGES_COUNT] = {
+    [FB_PAGES_HUGETLBFS] = "hugetlbfs",
+    [FB_PAGES_THP] = "thp",
+    [FB_PAGES_4K] = "4k",
 };
 
 static size_t round_up(size_t size, size_t unit) {
@@ -50,7 +50,8 @@ static int populate(void *base, size_t size) {
     return madvise(base, size, MADV_POPULATE_WRITE) == 0 ? 0 : -errno;
 }
 
-/* Where the pages come from is decided when they are made. A node is a wish: read back, not needed.
+/* Where the pages come from is decided when they are made. A node is a preference: read back, not
+ * needed.
  */
 static int populate_on(void *base, size_t size, int node) {
     (void)fb_numa_prefer_for(base, size, node);
@@ -90,8 +91,8 @@ size_t fb_region_huge_bytes(const struct fb_region *region) {
 }
 
 /* Half or more in huge pages counts as having them; the ends may not fill one. */
-static enum fb_rung read_back(const struct fb_region *region) {
-    return fb_region_huge_bytes(region) >= region->size / 2 ? FB_RUNG_THP : FB_RUNG_4K;
+static enum fb_page_kind read_back(const struct fb_region *region) {
+    return fb_region_huge_bytes(region) >= region->size / 2 ? FB_PAGES_THP : FB_PAGES_4K;
 }
 
 static int make_file(struct fb_region *region, const char *dir, const char *name, enum fb_kind kind,
@@ -134,7 +135,7 @@ static int try_hugetlbfs(struct fb_region *region, const char *name, enum fb_kin
         region->size = rounded;
         error = populate_on(base, rounded, region->node);
         if (error == 0) {
-            region->rung = FB_RUNG_HUGETLBFS;
+            region->page_kind = FB_PAGES_HUGETLBFS;
             return 0;
         }
         discard(region);
@@ -164,7 +165,7 @@ static int try_shm(struct fb_region *region, const char *name, enum fb_kind kind
         discard(region);
         return error == -EFAULT ? -ENOSPC : error;
     }
-    region->rung = huge ? read_back(region) : FB_RUNG_4K;
+    region->page_kind = huge ? read_back(region) : FB_PAGES_4K;
     return 0;
 }
 
@@ -198,7 +199,7 @@ int fb_region_create(struct fb_region *region, const char *name, enum fb_kind ki
                      : "");
         return error;
     }
-    if (mode == FB_HUGEPAGES_REQUIRE && region->rung == FB_RUNG_4K) {
+    if (mode == FB_HUGEPAGES_REQUIRE && region->page_kind == FB_PAGES_4K) {
         log_require(region->path, region->size, kind == FB_KIND_DOWN ? " times --max-workers" : "");
         discard(region);
         return -ENOMEM;
@@ -217,8 +218,11 @@ int fb_region_private(struct fb_region *region, size_t size, enum fb_hugepages m
         void *base = mmap(NULL, rounded, PROT_READ | PROT_WRITE,
                           flags | MAP_HUGETLB | (21 << MAP_HUGE_SHIFT), -1, 0);
         if (base != MAP_FAILED && populate(base, rounded) == 0) {
-            *region = (struct fb_region){
-                .base = base, .size = rounded, .fd = -1, .node = -1, .rung = FB_RUNG_HUGETLBFS};
+            *region = (struct fb_region){.base = base,
+                                         .size = rounded,
+                                         .fd = -1,
+                                         .node = -1,
+                                         .page_kind = FB_PAGES_HUGETLBFS};
             madvise(base, rounded, MADV_DONTFORK);
             return 0;
         }
@@ -243,8 +247,8 @@ int fb_region_private(struct fb_region *region, size_t size, enum fb_hugepages m
         fb_region_close(region);
         return error;
     }
-    region->rung = pop && mode != FB_HUGEPAGES_NEVER ? read_back(region) : FB_RUNG_4K;
-    if (pop && mode == FB_HUGEPAGES_REQUIRE && region->rung == FB_RUNG_4K) {
+    region->page_kind = pop && mode != FB_HUGEPAGES_NEVER ? read_back(region) : FB_PAGES_4K;
+    if (pop && mode == FB_HUGEPAGES_REQUIRE && region->page_kind == FB_PAGES_4K) {
         log_require("the flow table", rounded, "");
         fb_region_close(region);
         return -ENOMEM;

@@ -33,7 +33,7 @@ void fb_tx_init(struct fb_tx *tx, struct fb_down *down, const struct fb_up *up) 
 
 void fb_tx_attach(struct fb_tx *tx, const struct fb_up *up) {
     tx->up = up;
-    tx->unrung_since_ns = 0;
+    tx->wake_pending_since_ns = 0;
 }
 
 /* One more news for the sleeper. Relaxed is enough: the futex call compares in the kernel, under
@@ -45,48 +45,49 @@ static void ring_doorbell(struct fb_down *down) {
 }
 
 /* Relaxed look at parked: F2 stands before it, see ring.h. */
-bool fb_tx_ring(struct fb_tx *tx, uint64_t now_ns, bool force, bool *woken) {
-    if (tx->unrung_since_ns == 0)
+bool fb_tx_wake(struct fb_tx *tx, uint64_t now_ns, bool force, bool *woken) {
+    if (tx->wake_pending_since_ns == 0)
         return false;
     if (atomic_load_explicit(&tx->up->parked, memory_order_relaxed) == 0) {
         /* Awake after F2: it sees what is published before it sleeps. */
-        tx->unrung_since_ns = 0;
+        tx->wake_pending_since_ns = 0;
         return false;
     }
     if (!force) {
-        bool due = tx->published - tx->consumed >= FB_RING_WAITING ||
-                   now_ns - tx->unrung_since_ns >= FB_RING_AGE_NS;
-        if (!due || now_ns - tx->last_ring_ns < FB_RING_PAUSE_NS)
+        bool due = tx->published - tx->consumed >= FB_WAKE_WAITING ||
+                   now_ns - tx->wake_pending_since_ns >= FB_WAKE_DELAY_NS;
+        if (!due || now_ns - tx->last_wake_ns < FB_WAKE_PAUSE_NS)
             return true;
     }
     ring_doorbell(tx->down);
-    tx->unrung_since_ns = 0;
-    tx->last_ring_ns = now_ns;
+    tx->wake_pending_since_ns = 0;
+    tx->last_wake_ns = now_ns;
     *woken = true;
     return false;
 }
 
 /* Relaxed look at cursor: its writer is dead, or revoked for long enough that it stores no more. */
-struct fb_verdict fb_tx_judge(struct fb_tx *tx) {
-    struct fb_verdict verdict = {.violation = fb_tx_refresh(tx)};
+struct fb_resume_point fb_tx_recover(struct fb_tx *tx) {
+    struct fb_resume_point resume_point = {.violation = fb_tx_refresh(tx)};
     uint64_t cursor = atomic_load_explicit(&tx->up->cursor, memory_order_relaxed);
     /* cursor holds the low 63 bits of the sequence: count from consumed on. */
     uint64_t ahead = ((cursor >> 1) - tx->consumed) & (UINT64_MAX >> 1);
     uint64_t waiting = tx->published - tx->consumed;
     bool busy = (cursor & 1) != 0;
     if (ahead > waiting || (busy && ahead == waiting)) {
-        if (verdict.violation == FB_VIOLATION_COUNT)
-            verdict.violation = FB_VIOLATION_CURSOR_RANGE;
+        if (resume_point.violation == FB_VIOLATION_COUNT)
+            resume_point.violation = FB_VIOLATION_CURSOR_RANGE;
     } else {
         tx->consumed += ahead;
-        verdict.suspect = busy;
+        resume_point.suspect = busy;
     }
-    verdict.resume_seq = tx->consumed;
-    return verdict;
+    resume_point.resume_seq = tx->consumed;
+    return resume_point;
 }
 
-/* Orders and epochs ring at once, by the same fence and relaxed look at parked as packets. */
-static void ring_at_once(struct fb_tx *tx) {
+/* Commands and epochs wake the worker immediately, by the same fence and relaxed look at parked as
+ * packets. */
+static void wake_worker(struct fb_tx *tx) {
     fb_tx_fence();
     if (tx->up != NULL && atomic_load_explicit(&tx->up->parked, memory_order_relaxed) != 0)
         ring_doorbell(tx->down);
@@ -95,13 +96,13 @@ static void ring_at_once(struct fb_tx *tx) {
 void fb_tx_set_epoch(struct fb_tx *tx, uint64_t epoch) {
     /* Relaxed: the worker only compares it, and nothing is reached through it. */
     atomic_store_explicit(&tx->down->epoch, epoch, memory_order_relaxed);
-    ring_at_once(tx);
+    wake_worker(tx);
 }
 
-void fb_tx_set_order(struct fb_tx *tx, enum fb_order order) {
-    /* R3: pairs with A3 in fb_rx_order */
-    atomic_store_explicit(&tx->down->order, order, memory_order_release);
-    ring_at_once(tx);
+void fb_tx_set_command(struct fb_tx *tx, enum fb_command command) {
+    /* R3: pairs with A3 in fb_rx_command */
+    atomic_store_explicit(&tx->down->command, command, memory_order_release);
+    wake_worker(tx);
 }
 
 /* Relaxed: claim.h says how the up side came to be ours, with acquire. */
@@ -124,13 +125,13 @@ void fb_rx_init(struct fb_rx *rx, const struct fb_down *down, struct fb_up *up) 
 /* Relaxed loads and stores: F1 orders parked against published, order and epoch, see ring.h. */
 enum fb_wake fb_rx_park(struct fb_rx *rx, unsigned timeout_ms) {
     uint32_t bell = atomic_load_explicit(&rx->down->doorbell, memory_order_relaxed);
-    enum fb_order order = (enum fb_order)rx->order;
+    enum fb_command command = (enum fb_command)rx->command;
     atomic_store_explicit(&rx->up->parked, 1, memory_order_relaxed);
     /* F1: pairs with F2 in fb_tx_fence */
     atomic_thread_fence(memory_order_seq_cst);
     enum fb_wake wake = FB_WAKE_NEWS;
     if (atomic_load_explicit(&rx->down->published, memory_order_relaxed) == rx->next &&
-        fb_rx_order(rx) == order && !fb_rx_revoked(rx)) {
+        fb_rx_command(rx) == command && !fb_rx_revoked(rx)) {
         struct timespec timeout = {.tv_sec = timeout_ms / 1000,
                                    .tv_nsec = (long)(timeout_ms % 1000) * 1000000};
         if (futex(&rx->down->doorbell, FUTEX_WAIT, bell, &timeout) != 0 && errno != EAGAIN)

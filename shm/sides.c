@@ -49,7 +49,7 @@ void fb_up_format(struct fb_up *up, const uint8_t instance[16], unsigned worker,
     atomic_store_explicit(&up->cursor, resume_seq * 2, memory_order_relaxed);
     atomic_store_explicit(&up->cpu, -1, memory_order_relaxed);
     atomic_store_explicit(&up->numa_node, -1, memory_order_relaxed);
-    fb_up_set_wish(up, FB_WISH_VACANT);
+    fb_up_set_worker_status(up, FB_STATUS_VACANT);
     fb_header_format(&up->header, instance, FB_KIND_UP, worker, fb_up_footprint());
 }
 

@@ -126,14 +126,14 @@ static bool idle(struct worker_loop *loop, const volatile sig_atomic_t *leave, e
     struct fb_rx *rx = &loop->rx;
     for (unsigned spin = 0; spin < SPINS_BEFORE_PARK || loop->spin; spin++) {
         /* The order first: what was published before it is then seen. */
-        enum fb_order order = fb_rx_order(rx);
+        enum fb_command command = fb_rx_command(rx);
         if (fb_rx_peek(rx) != 0)
             return false;
         if (fb_rx_revoked(rx)) {
             *end = LOOP_REVOKED;
             return true;
         }
-        bool ordered = order == FB_ORDER_STOP || order == FB_ORDER_LEAVE;
+        bool ordered = command == FB_COMMAND_STOP || command == FB_COMMAND_LEAVE;
         if (ordered || may_leave(loop, *leave)) {
             *end = ordered ? LOOP_STOPPED : LOOP_ASKED;
             return true;
@@ -164,7 +164,7 @@ enum loop_end worker_loop_run(struct worker_loop *loop, const volatile sig_atomi
             end = LOOP_ASKED;
             break;
         }
-        if (n != 0 && fb_rx_order(&loop->rx) == FB_ORDER_LEAVE)
+        if (n != 0 && fb_rx_command(&loop->rx) == FB_COMMAND_LEAVE)
             break;
         if (n != 0 ? !work(loop, n, &end) : idle(loop, leave, &end))
             break;

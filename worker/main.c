@@ -315,14 +315,14 @@ static int serve(struct options *o, const struct fb_ctl_handle *ctl, struct fb_c
     enum loop_end end = LOOP_FAILED;
     if (o->ops->claimed == NULL || o->ops->claimed(inspector, claim->worker) == 0) {
         fb_rx_init(&loop.rx, claim->down, claim->up);
-        fb_up_set_wish(claim->up, FB_WISH_READY);
+        fb_up_set_worker_status(claim->up, FB_STATUS_READY);
         end = worker_loop_run(&loop, &leave_signals);
     }
     flow_states_fini(&loop.states);
     switch (end) {
     case LOOP_STOPPED:
     case LOOP_ASKED:
-        fb_up_set_wish(claim->up, FB_WISH_LEFT);
+        fb_up_set_worker_status(claim->up, FB_STATUS_LEFT);
         return EXIT_IN_ORDER;
     case LOOP_ORPHANED:
         fb_warning("worker %u: the dispatcher of instance '%s' is gone; its ring is finished",

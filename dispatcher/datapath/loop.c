@@ -138,14 +138,14 @@ unsigned loop_take(struct loop *loop, const struct frame *frames, unsigned count
     burst->count = decode_all(loop, count);
     loop->stopped_at = 0;
     loop->run[FB_RUN_RECEIVED] += burst->count;
-    loop->run[FB_RUN_STAGED] = left_from(burst, 0);
+    loop->run[FB_RUN_PENDING] = left_from(burst, 0);
     hash_all(loop);
     return burst->count;
 }
 
-bool loop_let_out(struct loop *loop) {
+bool loop_take_released(struct loop *loop) {
     struct burst *burst = &loop->burst;
-    if (loop->fragments == NULL || !fragments_leaving(loop->fragments))
+    if (loop->fragments == NULL || !fragments_any_released(loop->fragments))
         return false;
     burst->frames = loop->out_frames;
     burst->let_out = true;
@@ -160,14 +160,14 @@ bool loop_let_out(struct loop *loop) {
         burst->numbers[i] = loop->out[i].number;
     }
     loop->stopped_at = 0;
-    loop->run[FB_RUN_STAGED] = burst->count;
+    loop->run[FB_RUN_PENDING] = burst->count;
     hash_all(loop);
     return true;
 }
 
 void loop_release_fragments(struct loop *loop) {
     if (loop->fragments != NULL)
-        fragments_release_all(loop->fragments);
+        fragments_release(loop->fragments);
 }
 
 struct lane *loop_touch(struct loop *loop, unsigned worker) {
@@ -209,7 +209,7 @@ static uint32_t quoted_flow(struct loop *loop, unsigned i) {
     find_quoted_datagram(loop, frame, &quoted);
     uint32_t flow =
         flow_table_find(&flows->table, key_hash_one(&flows->hash, &quoted.key), &quoted.key);
-    if (flow == NO_FLOW || flows_over(flows, &flows->table.entries[flow], 0, &reason))
+    if (flow == NO_FLOW || flow_expired(flows, &flows->table.entries[flow], 0, &reason))
         return NO_FLOW;
     decoded->flags |= FB_F_ICMP_ERROR;
     decoded->swapped = !quoted.swapped;
@@ -234,7 +234,7 @@ static uint32_t flow_of(struct loop *loop, unsigned i) {
         return flow;
     struct flow_entry *entry = &flows->table.entries[flow];
     enum fb_end_reason reason;
-    if (flows_over(flows, entry, decoded->tcp_flags, &reason)) {
+    if (flow_expired(flows, entry, decoded->tcp_flags, &reason)) {
         flows_end(flows, flow, reason);
         return NO_FLOW;
     }
@@ -334,7 +334,7 @@ static void stage(struct loop *loop, unsigned i, uint32_t flow, uint64_t positio
 static void shunt(struct loop *loop, unsigned i, uint32_t flow) {
     touch_flow(loop, i, flow);
     loop->flows->table.entries[flow].seq++;
-    loop->run[FB_RUN_SHUNTED]++;
+    loop->run[FB_RUN_BYPASSED]++;
 }
 
 /* Assigns, copies and stages packet i. */
@@ -343,7 +343,7 @@ static enum loop_stop deliver_one(struct loop *loop, unsigned i) {
     flows->now = loop->burst.ticks[i];
     uint32_t flow = flow_of(loop, i);
     uint64_t bits = flow != NO_FLOW ? flows->table.entries[flow].key.word[4] : 0;
-    if (__builtin_expect((bits & FLOW_SHUNTED) != 0, 0)) {
+    if (__builtin_expect((bits & FLOW_BYPASSED) != 0, 0)) {
         shunt(loop, i, flow);
         return LOOP_DONE;
     }
@@ -400,7 +400,7 @@ static void publish(struct loop *loop) {
         if (waiting > lane->counters[FB_LANE_MAX_WAITING])
             lane->counters[FB_LANE_MAX_WAITING] = waiting;
         fb_tx_rewind(&lane->tx, loop->block);
-        lane->unrung = true;
+        lane->wake_pending = true;
     }
     loop->touched_count = 0;
 }
@@ -408,10 +408,10 @@ static void publish(struct loop *loop) {
 static void ring(struct loop *loop, bool force) {
     for (unsigned k = 0; k < loop->fleet->count; k++) {
         struct lane *lane = &loop->fleet->lanes[k];
-        if (!lane->unrung || lane->tx.up == NULL)
+        if (!lane->wake_pending || lane->tx.up == NULL)
             continue;
         bool woken = false;
-        lane->unrung = fb_tx_ring(&lane->tx, loop->now_ns, force, &woken);
+        lane->wake_pending = fb_tx_wake(&lane->tx, loop->now_ns, force, &woken);
         lane->counters[FB_LANE_WAKES] += woken;
     }
 }
@@ -465,7 +465,7 @@ enum loop_stop loop_deliver(struct loop *loop) {
             break;
     }
     loop->stopped_at = i;
-    loop->run[FB_RUN_STAGED] = left_from(&loop->burst, i);
+    loop->run[FB_RUN_PENDING] = left_from(&loop->burst, i);
     if (stop == LOOP_DONE)
         finish_burst(loop);
     loop_publish(loop, stop != LOOP_DONE);
@@ -477,7 +477,7 @@ void loop_drop_stopped(struct loop *loop, enum fb_drop_reason reason) {
     loop->flows->now = loop->burst.ticks[i];
     drop(loop, i, flow_of(loop, i), reason);
     loop->stopped_at++;
-    loop->run[FB_RUN_STAGED] = left_from(&loop->burst, loop->stopped_at);
+    loop->run[FB_RUN_PENDING] = left_from(&loop->burst, loop->stopped_at);
 }
 
 void loop_expire(struct loop *loop) {
@@ -496,7 +496,7 @@ void loop_flush(struct loop *loop) {
     loop_publish(loop, true);
 }
 
-void loop_ring_all(struct loop *loop) {
+void loop_wake_all(struct loop *loop) {
     ring(loop, true);
 }
 
@@ -533,10 +533,11 @@ static uint32_t end_tick(struct loop *loop) {
     return tick;
 }
 
-void loop_settle(struct loop *loop) {
+void loop_apply_losses(struct loop *loop) {
     struct fleet *fleet = loop->fleet;
     for (; fleet->lost_known < fleet->lost_count; fleet->lost_known++)
         flows_lose(loop->flows, fleet->lost[fleet->lost_known], end_tick(loop));
-    while (fleet->blamed_count != 0)
-        flows_blame(loop->flows, fleet->blamed[--fleet->blamed_count]);
+    while (fleet->quarantined_flow_count != 0)
+        flows_count_quarantined(loop->flows,
+                                fleet->quarantined_flows[--fleet->quarantined_flow_count]);
 }

@@ -94,7 +94,7 @@ void loop_set_decoding(struct loop *loop, const struct decode_options *options);
  * delivered: decodes, hashes, and prepares their look-up. To be followed by
  * loop_deliver() until it returns LOOP_DONE. Returns how many it took: it stops
  * before a fragment that lets out others, which were captured before it. Then
- * loop_let_out() comes first, and the rest is to be given again.
+ * loop_take_released() comes first, and the rest is to be given again.
  */
 unsigned loop_take(struct loop *loop, const struct frame *frames, unsigned count);
 
@@ -102,7 +102,7 @@ unsigned loop_take(struct loop *loop, const struct frame *frames, unsigned count
  * Takes in fragments that waited and wait no longer, as loop_take() does.
  * Returns false if there are none. After each burst, until it does.
  */
-bool loop_let_out(struct loop *loop);
+bool loop_take_released(struct loop *loop);
 
 /* No more fragments come: all that wait are to be let out. */
 void loop_release_fragments(struct loop *loop);
@@ -131,7 +131,7 @@ void loop_flush(struct loop *loop);
 void loop_expire(struct loop *loop);
 
 /* Wakes every parked worker that has news, at once. Before anything that can wait. */
-void loop_ring_all(struct loop *loop);
+void loop_wake_all(struct loop *loop);
 
 /*
  * It is now_ns on CLOCK_MONOTONIC: for a live capture that is also the time of
@@ -144,6 +144,6 @@ void loop_set_time(struct loop *loop, uint64_t now_ns);
  * the last call. After each fleet_poll(), before anything looks at a flow; then
  * move.h has what is to be done while fleet->lost_count is not 0.
  */
-void loop_settle(struct loop *loop);
+void loop_apply_losses(struct loop *loop);
 
 #endif

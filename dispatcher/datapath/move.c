@@ -21,7 +21,7 @@ static uint64_t moved_to(unsigned worker, uint16_t generation, uint32_t handle) 
     return MOVED | MOVED_BOUND | (uint64_t)worker << MOVED_WORKER_SHIFT |
            (uint64_t)generation << MOVED_GENERATION_SHIFT | handle;
 }
-static uint64_t moved_nowhere(uint32_t seq) {
+static uint64_t moved_unbound(uint32_t seq) {
     return MOVED | seq;
 }
 static bool is_bound(uint64_t moved) {
@@ -68,7 +68,7 @@ static bool find_flow(struct mover *m) {
         return true;
     }
     if ((moved & MOVED) == 0)
-        m->lost->flow_id = moved = moved_nowhere(first);
+        m->lost->flow_id = moved = moved_unbound(first);
     m->seq =
         is_bound(moved) ? handles_of(m->loop, moved)->table[(uint32_t)moved].next : (uint32_t)moved;
     return true;
@@ -145,8 +145,8 @@ static enum loop_stop move_packet(struct mover *m) {
         return LOOP_DONE;
     }
     if (m->flow != NO_FLOW &&
-        (loop->flows->table.entries[m->flow].key.word[4] & FLOW_SHUNTED) != 0) {
-        loop->run[FB_RUN_SHUNTED]++;
+        (loop->flows->table.entries[m->flow].key.word[4] & FLOW_BYPASSED) != 0) {
+        loop->run[FB_RUN_BYPASSED]++;
         return LOOP_DONE;
     }
     bool bound;
@@ -207,7 +207,7 @@ static enum loop_stop move_first(struct loop *loop, struct lane *from) {
  * The ring of a lost worker is empty: what still leads to its handles, from
  * rings below it on the stack, is led on to where its flows went.
  */
-static void lead_on(struct loop *loop, unsigned worker) {
+static void forward_handles(struct loop *loop, unsigned worker) {
     const struct handles *left = &loop->fleet->lanes[worker].handles;
     for (unsigned i = 0; i + 1 < loop->fleet->lost_count; i++) {
         struct handles *below = &loop->fleet->lanes[loop->fleet->lost[i]].handles;
@@ -217,7 +217,7 @@ static void lead_on(struct loop *loop, unsigned worker) {
                 continue;
             const struct handle *handle = &left->table[(uint32_t)moved];
             below->table[h].flow_id =
-                (handle->flow_id & MOVED) != 0 ? handle->flow_id : moved_nowhere(handle->next);
+                (handle->flow_id & MOVED) != 0 ? handle->flow_id : moved_unbound(handle->next);
         }
     }
 }
@@ -238,7 +238,7 @@ enum loop_stop loop_move(struct loop *loop) {
     loop_begin_round(loop);
     for (unsigned n = 0; n < LOOP_BURST && stop == LOOP_DONE; n++) {
         if (lane_first(from) == LANE_EMPTY) {
-            lead_on(loop, worker);
+            forward_handles(loop, worker);
             pass_pending_on(loop, from);
             fleet_emptied(fleet, loop->now_ns);
             break;

@@ -6,7 +6,7 @@
 
 /* a and b exchanged where `swap` is all ones. Without a branch: the direction of a packet is a coin
  * toss. */
-static inline void order(uint64_t *a, uint64_t *b, uint64_t swap) {
+static inline void swap_if(uint64_t *a, uint64_t *b, uint64_t swap) {
     uint64_t difference = (*a ^ *b) & swap;
     *a ^= difference;
     *b ^= difference;
@@ -24,7 +24,7 @@ static inline void key_ip4(const uint8_t *header, uint32_t ports, uint8_t proto,
     uint64_t low = (uint64_t)load_be32(header + 12) << 16 | ports >> 16;
     uint64_t high = (uint64_t)load_be32(header + 16) << 16 | (ports & 0xffffu);
     unsigned swapped = low > high;
-    order(&low, &high, 0 - (uint64_t)swapped);
+    swap_if(&low, &high, 0 - (uint64_t)swapped);
     out->swapped = (uint8_t)swapped;
     out->key = (struct fb_flow_key){
         {0, low >> 16, 0, high >> 16, key_tail(low & 0xffff, high & 0xffff, proto, FB_KEY_IP4)}};
@@ -46,9 +46,9 @@ static inline void key_ip6(const uint8_t *header, uint32_t ports, uint8_t proto,
     unsigned swapped = (unsigned)(src0 > dst0) | ((unsigned)(src0 == dst0) & tail_above);
     uint64_t swap = 0 - (uint64_t)swapped;
     struct fb_flow_key key = {{load_64(src), load_64(src + 8), load_64(dst), load_64(dst + 8), 0}};
-    order(&key.word[0], &key.word[2], swap);
-    order(&key.word[1], &key.word[3], swap);
-    order(&low_port, &high_port, swap);
+    swap_if(&key.word[0], &key.word[2], swap);
+    swap_if(&key.word[1], &key.word[3], swap);
+    swap_if(&low_port, &high_port, swap);
     key.word[4] = key_tail(low_port, high_port, proto, FB_KEY_IP6);
     out->swapped = (uint8_t)swapped;
     out->key = key;
@@ -67,7 +67,7 @@ static void key_link(const struct cursor *c, enum link_layer link, struct decode
     uint64_t low = load_be48(pair ? macs + MAC_BYTES : macs);
     uint64_t high = pair ? load_be48(macs) : 0;
     unsigned swapped = low > high;
-    order(&low, &high, 0 - (uint64_t)swapped);
+    swap_if(&low, &high, 0 - (uint64_t)swapped);
     out->swapped = (uint8_t)swapped;
     out->key = (struct fb_flow_key){{0, low, 0, high, type | FB_KEY_MAC}};
 }
@@ -99,7 +99,7 @@ static uint16_t flags_of(const struct cursor *c) {
 }
 
 static void report(const struct cursor *c, struct decoded *out) {
-    uint32_t packet_end = c->announced != 0 ? c->announced : c->caplen;
+    uint32_t packet_end = c->ip_end != 0 ? c->ip_end : c->caplen;
     out->payload_len = c->payload_off == FB_NO_OFFSET ? 0 : packet_end - c->payload_off;
     out->l3_off = c->l3_off;
     out->l4_off = c->l4_off;
@@ -111,11 +111,11 @@ static void report(const struct cursor *c, struct decoded *out) {
     if (c->fragment) {
         out->fragment_off = c->fragment_off;
         out->fragment_extension_off = c->fragment_extension_off;
-        out->fragment_scope = c->beside->fragment_scope;
+        out->fragment_scope = c->cold->fragment_scope;
     }
 }
 
-static enum layer (*const steps[LAYER_COUNT])(struct cursor *) = {
+static enum layer (*const layer_decoders[LAYER_COUNT])(struct cursor *) = {
     [LAYER_ETHERNET] = decode_ethernet,
     [LAYER_VLAN] = decode_vlan,
     [LAYER_SERVICE_TAG] = decode_service_tag,
@@ -177,11 +177,11 @@ static enum layer (*const steps[LAYER_COUNT])(struct cursor *) = {
 static inline __attribute__((always_inline)) bool
 decode_layers(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
               const struct decode_options *options, bool quoting, struct decoded *out) {
-    struct beside beside;
+    struct cold cold;
     struct cursor c = {
         .bytes = bytes,
         .options = options,
-        .beside = &beside,
+        .cold = &cold,
         .end = caplen < FB_NO_OFFSET ? caplen : FB_NO_OFFSET - 1u,
         .caplen = caplen,
         .quoting = quoting,
@@ -196,8 +196,8 @@ decode_layers(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
     else
         c.off = link_starts[link].skip;
     while (layer != LAYER_DONE)
-        layer = steps[layer](&c);
-    decode_settle(&c);
+        layer = layer_decoders[layer](&c);
+    decode_unwind_tunnel(&c);
     bool found = c.ip_found && !c.quoting;
     find_key(&c, link, out);
     report(&c, out);

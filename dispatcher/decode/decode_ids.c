@@ -12,7 +12,7 @@ static void absorb(uint64_t v[4], uint64_t block) {
 
 void decode_add_id(struct cursor *c, enum id_kind kind, uint32_t id) {
     const uint64_t *k = c->options->secret;
-    uint64_t *v = c->beside->sip;
+    uint64_t *v = c->cold->sip;
     if (c->ids++ == 0) {
         v[0] = k[0] ^ UINT64_C(0x736f6d6570736575);
         v[1] = k[1] ^ UINT64_C(0x646f72616e646f6d) ^ 0xee; /* 0xee: 128 bits are wanted */
@@ -32,7 +32,7 @@ uint64_t decode_scope(const struct cursor *c) {
     if (c->ids == 0)
         return 0;
     uint64_t v[4];
-    memcpy(v, c->beside->sip, sizeof v);
+    memcpy(v, c->cold->sip, sizeof v);
     absorb(v, (uint64_t)(c->ids * 8) << 56);
     v[2] ^= 0xff;
     return squeeze(v);
@@ -45,7 +45,7 @@ uint64_t decode_scope(const struct cursor *c) {
  */
 void decode_put_ids(const struct cursor *c, struct fb_flow_key *key) {
     uint64_t v[4];
-    memcpy(v, c->beside->sip, sizeof v);
+    memcpy(v, c->cold->sip, sizeof v);
     absorb(v, (uint64_t)(c->ids * 8) << 56);
     v[2] ^= 0xee;
     key->word[0] ^= squeeze(v);

@@ -35,7 +35,7 @@
 #define EXTENSIONS_MAX 16u
 
 /* The transport header is whole: n bytes, proven by the caller. */
-static inline enum layer whole(struct cursor *c, uint32_t n) {
+static inline enum layer header_complete(struct cursor *c, uint32_t n) {
     c->payload_off = (uint16_t)(c->off + n);
     return LAYER_DONE;
 }
@@ -89,26 +89,26 @@ static enum layer layer_of_protocol(struct cursor *c) {
             break;
         }
     }
-    if (holds(c, 1))
+    if (has_bytes(c, 1))
         c->l4_off = (uint16_t)c->off;
     return LAYER_DONE;
 }
 
 /* The packet says that it ends `bytes` from here: what follows is padding of the link. */
-static void bound(struct cursor *c, uint32_t bytes) {
-    c->announced = c->off + bytes;
+static void clip_to_ip_length(struct cursor *c, uint32_t bytes) {
+    c->ip_end = c->off + bytes;
     limit(c, bytes);
 }
 
 bool ip_plausible(const struct cursor *c, uint32_t at) {
-    if (!holds(c, at + IP4_BYTES))
+    if (!has_bytes(c, at + IP4_BYTES))
         return false;
-    const uint8_t *h = here(c) + at;
+    const uint8_t *h = cur(c) + at;
     uint32_t header = (h[0] & 15u) * 4;
     uint32_t total = load_be16(h + 2);
     if (h[0] >> 4 == 4)
         return header >= IP4_BYTES && (total == 0 || total >= header);
-    return h[0] >> 4 == 6 && holds(c, at + IP6_BYTES);
+    return h[0] >> 4 == 6 && has_bytes(c, at + IP6_BYTES);
 }
 
 /* The packet at l3_off is a fragment. */
@@ -116,14 +116,14 @@ static void note_fragment(struct cursor *c, uint32_t extension_off) {
     c->fragment = 1;
     c->fragment_off = c->l3_off;
     c->fragment_extension_off = (uint16_t)extension_off;
-    c->beside->fragment_scope = decode_scope(c);
+    c->cold->fragment_scope = decode_scope(c);
 }
 
 /* RFC 791. A total length of 0 is what segmentation offload leaves: to the end of the frame. */
 static enum layer ip4(struct cursor *c) {
-    if (!holds(c, IP4_BYTES))
+    if (!has_bytes(c, IP4_BYTES))
         return stop(c, FB_DECODE_IP4_SHORT);
-    const uint8_t *h = here(c);
+    const uint8_t *h = cur(c);
     uint32_t header = (h[0] & 15u) * 4;
     uint32_t total = load_be16(h + 2);
     uint32_t fragment = load_be16(h + 6) & 0x3fffu; /* more fragments, offset */
@@ -135,9 +135,9 @@ static enum layer ip4(struct cursor *c) {
     if (total != 0) {
         if (total < header)
             return stop(c, FB_DECODE_IP4_TOTAL_LENGTH);
-        bound(c, total);
+        clip_to_ip_length(c, total);
     }
-    if (!holds(c, header))
+    if (!has_bytes(c, header))
         return stop(c, FB_DECODE_IP4_SHORT);
     c->ip_found = 1;
     c->off += header;
@@ -153,15 +153,15 @@ static enum layer ip4(struct cursor *c) {
 /* RFC 8200; a payload length of 0 is offload, to the end of the frame, or a jumbogram, whose length
  * a hop-by-hop option tells. */
 static enum layer ip6(struct cursor *c) {
-    if (!holds(c, IP6_BYTES))
+    if (!has_bytes(c, IP6_BYTES))
         return stop(c, FB_DECODE_IP6_SHORT);
-    const uint8_t *h = here(c);
+    const uint8_t *h = cur(c);
     uint32_t payload = load_be16(h + 4);
     c->l3_off = (uint16_t)c->off;
     c->kind = FB_KEY_IP6;
     c->proto = h[6];
     if (payload != 0)
-        bound(c, IP6_BYTES + payload);
+        clip_to_ip_length(c, IP6_BYTES + payload);
     c->ip_found = 1;
     c->off += IP6_BYTES;
     return layer_of_protocol(c);
@@ -169,9 +169,9 @@ static enum layer ip6(struct cursor *c) {
 
 /* The version nibble decides, whatever the link layer announced. */
 enum layer decode_ip(struct cursor *c) {
-    if (!holds(c, 1))
+    if (!has_bytes(c, 1))
         return stop(c, c->ethertype == ETHERTYPE_IP6 ? FB_DECODE_IP6_SHORT : FB_DECODE_IP4_SHORT);
-    switch (here(c)[0] >> 4) {
+    switch (cur(c)[0] >> 4) {
     case 4:
         return ip4(c);
     case 6:
@@ -185,9 +185,9 @@ enum layer decode_ip(struct cursor *c) {
 static enum layer follow(struct cursor *c, uint32_t n) {
     if (++c->extensions > EXTENSIONS_MAX)
         return stop(c, FB_DECODE_IP6_EXT_MANY);
-    if (!holds(c, n))
+    if (!has_bytes(c, n))
         return stop(c, FB_DECODE_IP6_EXT_SHORT);
-    c->proto = here(c)[0];
+    c->proto = cur(c)[0];
     c->off += n;
     return layer_of_protocol(c);
 }
@@ -209,35 +209,35 @@ static const uint8_t *find_option(const uint8_t *h, uint32_t n, unsigned type, u
  */
 static void take_jumbo_length(struct cursor *c, uint32_t n) {
     enum { JUMBO = 0xc2, VALUE_BYTES = 4 };
-    const uint8_t *h = here(c);
+    const uint8_t *h = cur(c);
     if (c->off != c->l3_off + IP6_BYTES || load_be16(c->bytes + c->l3_off + 4) != 0)
         return;
     const uint8_t *value = find_option(h + 2, n - 2, JUMBO, VALUE_BYTES);
     uint32_t length = value == NULL ? 0 : load_be32(value);
     if (length > UINT16_MAX)
-        bound(c, length < UINT32_MAX - c->off ? length : UINT32_MAX - c->off);
+        clip_to_ip_length(c, length < UINT32_MAX - c->off ? length : UINT32_MAX - c->off);
 }
 
 /* RFC 8200 section 4, RFC 6275, RFC 7401, RFC 5533: next header, length in 8 bytes beyond the
  * first 8. */
 enum layer decode_ip6_extension(struct cursor *c) {
-    if (!holds(c, EXTENSION_BYTES))
+    if (!has_bytes(c, EXTENSION_BYTES))
         return stop(c, FB_DECODE_IP6_EXT_SHORT);
-    uint32_t n = (here(c)[1] + 1u) * 8;
-    if (c->proto == PROTO_HOP_BY_HOP && holds(c, n))
+    uint32_t n = (cur(c)[1] + 1u) * 8;
+    if (c->proto == PROTO_HOP_BY_HOP && has_bytes(c, n))
         take_jumbo_length(c, n);
     return follow(c, n);
 }
 
 /* RFC 8200 section 4.5; an atomic fragment (RFC 6946) is a whole packet. */
 enum layer decode_ip6_fragment(struct cursor *c) {
-    if (!holds(c, EXTENSION_BYTES))
+    if (!has_bytes(c, EXTENSION_BYTES))
         return stop(c, FB_DECODE_IP6_EXT_SHORT);
-    uint32_t fragment = load_be16(here(c) + 2) & 0xfff9u; /* offset, more fragments */
+    uint32_t fragment = load_be16(cur(c) + 2) & 0xfff9u; /* offset, more fragments */
     if (fragment != 0) {
         note_fragment(c, c->off);
         if ((fragment & 0xfff8u) != 0) {
-            c->proto = here(c)[0];
+            c->proto = cur(c)[0];
             return stop(c, FB_DECODE_FRAGMENT_LATER);
         }
         c->reason = FB_DECODE_FRAGMENT_FIRST;
@@ -247,18 +247,18 @@ enum layer decode_ip6_fragment(struct cursor *c) {
 
 /* RFC 4302: next header, length in 4 bytes less 2. */
 enum layer decode_authentication(struct cursor *c) {
-    if (!holds(c, EXTENSION_BYTES))
+    if (!has_bytes(c, EXTENSION_BYTES))
         return stop(c, FB_DECODE_IP6_EXT_SHORT);
-    return follow(c, (here(c)[1] + 2u) * 4);
+    return follow(c, (cur(c)[1] + 2u) * 4);
 }
 
 /* ---- transport layers ---- */
 
 static bool take_ports(struct cursor *c) {
-    if (!holds(c, PORT_BYTES))
+    if (!has_bytes(c, PORT_BYTES))
         return false;
     c->l4_off = (uint16_t)c->off;
-    uint32_t ports = load_be32(here(c));
+    uint32_t ports = load_be32(cur(c));
     c->sport = (uint16_t)(ports >> 16);
     c->dport = (uint16_t)ports;
     return true;
@@ -266,59 +266,59 @@ static bool take_ports(struct cursor *c) {
 
 /* A length beyond the datagram is wrong, unless the datagram goes on in further fragments. */
 static bool beyond_datagram(const struct cursor *c, uint32_t n) {
-    return c->announced != 0 && n > c->announced - c->off && !c->fragment;
+    return c->ip_end != 0 && n > c->ip_end - c->off && !c->fragment;
 }
 
 /* RFC 9293. */
 enum layer decode_tcp(struct cursor *c) {
     if (!take_ports(c))
         return stop(c, FB_DECODE_TCP_SHORT);
-    if (holds(c, TCP_FLAGS_END))
-        c->tcp_flags = here(c)[TCP_FLAGS_END - 1];
-    if (!holds(c, TCP_BYTES))
+    if (has_bytes(c, TCP_FLAGS_END))
+        c->tcp_flags = cur(c)[TCP_FLAGS_END - 1];
+    if (!has_bytes(c, TCP_BYTES))
         return stop(c, FB_DECODE_TCP_SHORT);
-    uint32_t header = (here(c)[12] >> 4) * 4u;
+    uint32_t header = (cur(c)[12] >> 4) * 4u;
     if (header < TCP_BYTES || beyond_datagram(c, header))
         return stop(c, FB_DECODE_TCP_HEADER_LENGTH);
-    return holds(c, header) ? whole(c, header) : stop(c, FB_DECODE_TCP_SHORT);
+    return has_bytes(c, header) ? header_complete(c, header) : stop(c, FB_DECODE_TCP_SHORT);
 }
 
 /* RFC 768; length 0 is a jumbogram (RFC 2675), or offload where the IP length says nothing either.
  */
 enum layer decode_udp(struct cursor *c) {
-    if (!take_ports(c) || !holds(c, UDP_BYTES))
+    if (!take_ports(c) || !has_bytes(c, UDP_BYTES))
         return stop(c, FB_DECODE_UDP_SHORT);
-    uint32_t length = load_be16(here(c) + 4);
-    bool jumbo = c->announced == 0 || c->announced - c->off > UINT16_MAX;
+    uint32_t length = load_be16(cur(c) + 4);
+    bool jumbo = c->ip_end == 0 || c->ip_end - c->off > UINT16_MAX;
     if ((length < UDP_BYTES && !(length == 0 && jumbo)) || beyond_datagram(c, length))
         return stop(c, FB_DECODE_UDP_LENGTH);
-    whole(c, UDP_BYTES);
+    header_complete(c, UDP_BYTES);
     bool tunnel = tunnel_port(c->sport) || tunnel_port(c->dport);
     return tunnel ? LAYER_UDP_TUNNEL : LAYER_DONE;
 }
 
 /* RFC 3828: coverage stands where UDP has its length. */
 enum layer decode_udp_lite(struct cursor *c) {
-    if (!take_ports(c) || !holds(c, UDP_BYTES))
+    if (!take_ports(c) || !has_bytes(c, UDP_BYTES))
         return stop(c, FB_DECODE_UDP_SHORT);
-    return whole(c, UDP_BYTES);
+    return header_complete(c, UDP_BYTES);
 }
 
 /* RFC 9260: the common header; chunks are payload. */
 enum layer decode_sctp(struct cursor *c) {
-    if (!take_ports(c) || !holds(c, SCTP_BYTES))
+    if (!take_ports(c) || !has_bytes(c, SCTP_BYTES))
         return stop(c, FB_DECODE_SCTP_SHORT);
-    return whole(c, SCTP_BYTES);
+    return header_complete(c, SCTP_BYTES);
 }
 
 /* RFC 4340: the data offset counts words from the start of the header. */
 enum layer decode_dccp(struct cursor *c) {
-    if (!take_ports(c) || !holds(c, DCCP_BYTES))
+    if (!take_ports(c) || !has_bytes(c, DCCP_BYTES))
         return stop(c, FB_DECODE_DCCP_SHORT);
-    uint32_t header = here(c)[4] * 4u;
-    if (header < DCCP_BYTES || !holds(c, header))
+    uint32_t header = cur(c)[4] * 4u;
+    if (header < DCCP_BYTES || !has_bytes(c, header))
         return stop(c, FB_DECODE_DCCP_SHORT);
-    return whole(c, header);
+    return header_complete(c, header);
 }
 
 /* RFC 792: destination unreachable, source quench, redirect, time exceeded, parameter problem; RFC
@@ -341,23 +341,23 @@ static enum layer enter_quote(struct cursor *c) {
     c->l4_off = FB_NO_OFFSET;
     c->payload_off = FB_NO_OFFSET;
     c->reason = FB_DECODE_OK;
-    c->beside->around = *c;
+    c->cold->outer = *c;
     return LAYER_IP;
 }
 
 /* RFC 792, RFC 4443. */
 enum layer decode_icmp(struct cursor *c) {
-    if (!holds(c, ICMP_TYPE_BYTES))
+    if (!has_bytes(c, ICMP_TYPE_BYTES))
         return stop(c, FB_DECODE_ICMP_SHORT);
-    uint8_t type = here(c)[0];
-    uint8_t counterpart = here(c)[1];
+    uint8_t type = cur(c)[0];
+    uint8_t counterpart = cur(c)[1];
     fb_icmp_answer(c->proto, type, &counterpart);
     c->l4_off = (uint16_t)c->off;
     c->sport = type;
     c->dport = counterpart;
-    if (!holds(c, ICMP_BYTES))
+    if (!has_bytes(c, ICMP_BYTES))
         return stop(c, FB_DECODE_ICMP_SHORT);
-    whole(c, ICMP_BYTES);
+    header_complete(c, ICMP_BYTES);
     if (!is_icmp_error(c->proto, type))
         return LAYER_DONE;
     if (c->reason == FB_DECODE_OK)

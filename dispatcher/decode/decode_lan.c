@@ -14,9 +14,9 @@
 /* IEEE 802.5: the upper two bits of frame control are 01 in front of LLC. The first bit of the
  * sender's address says that a route follows; so a routed answer without IP has another key. */
 enum layer decode_token_ring(struct cursor *c) {
-    if (!holds(c, TOKEN_RING_BYTES))
+    if (!has_bytes(c, TOKEN_RING_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    const uint8_t *h = here(c);
+    const uint8_t *h = cur(c);
     c->mac_off = c->off + 2;
     c->mac_count = 2;
     c->off += TOKEN_RING_BYTES;
@@ -24,8 +24,8 @@ enum layer decode_token_ring(struct cursor *c) {
         return stop(c, FB_DECODE_NON_IP);
     if (!(h[2 + MAC_BYTES] & 0x80))
         return LAYER_LLC;
-    uint32_t route = holds(c, ROUTE_BYTES) ? here(c)[0] & 0x1fu : 0;
-    if (route < ROUTE_BYTES || !holds(c, route))
+    uint32_t route = has_bytes(c, ROUTE_BYTES) ? cur(c)[0] & 0x1fu : 0;
+    if (route < ROUTE_BYTES || !has_bytes(c, route))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->off += route;
     return LAYER_LLC;
@@ -33,9 +33,9 @@ enum layer decode_token_ring(struct cursor *c) {
 
 /* ANSI X3.139: frame control CL01rrrr in front of LLC. */
 enum layer decode_fddi(struct cursor *c) {
-    if (!holds(c, FDDI_BYTES))
+    if (!has_bytes(c, FDDI_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    bool llc = (here(c)[0] & 0x30u) == 0x10;
+    bool llc = (cur(c)[0] & 0x30u) == 0x10;
     c->mac_off = c->off + 1;
     c->mac_count = 2;
     c->off += FDDI_BYTES;
@@ -44,9 +44,9 @@ enum layer decode_fddi(struct cursor *c) {
 
 /* Past a header of n bytes that has an ethertype in it. */
 static enum layer typed(struct cursor *c, uint32_t n, uint32_t type_off) {
-    if (!holds(c, n))
+    if (!has_bytes(c, n))
         return stop(c, FB_DECODE_LINK_SHORT);
-    uint16_t type = load_be16(here(c) + type_off);
+    uint16_t type = load_be16(cur(c) + type_off);
     c->off += n;
     return layer_of_ethertype(c, type);
 }
@@ -63,9 +63,9 @@ enum layer decode_infiniband(struct cursor *c) {
 
 /* LINKTYPE_DSA_TAG_...: which port of the switch; the two directions of a flow differ. */
 static enum layer switch_tag(struct cursor *c, uint32_t bytes) {
-    if (!holds(c, ETHERNET_BYTES + bytes))
+    if (!has_bytes(c, ETHERNET_BYTES + bytes))
         return stop(c, FB_DECODE_LINK_SHORT);
-    uint16_t type = load_be16(here(c) + 2 * MAC_BYTES + bytes);
+    uint16_t type = load_be16(cur(c) + 2 * MAC_BYTES + bytes);
     c->mac_off = c->off;
     c->mac_count = 2;
     c->off += ETHERNET_BYTES + bytes;
@@ -83,9 +83,9 @@ enum layer decode_switch_tag_8(struct cursor *c) {
 /* LINKTYPE_ETHERNET_MPACKET, IEEE 802.3br: seven bytes of preamble, then what begins: a frame, or
  * one of four starts of a preempted one. Anything else goes on with one, without addresses. */
 enum layer decode_mpacket(struct cursor *c) {
-    if (!holds(c, PREAMBLE_BYTES))
+    if (!has_bytes(c, PREAMBLE_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    uint8_t begins = here(c)[PREAMBLE_BYTES - 1];
+    uint8_t begins = cur(c)[PREAMBLE_BYTES - 1];
     c->off += PREAMBLE_BYTES;
     switch (begins) {
     case 0xd5:

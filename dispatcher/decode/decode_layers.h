@@ -10,7 +10,7 @@
 /*
  * What the parts of the decoder share; nobody else includes it.
  *
- * One function per layer. Each is handed the cursor, proves with holds() that
+ * One function per layer. Each is handed the cursor, proves with has_bytes() that
  * its header lies before `end`, notes what it found, moves `off` past the
  * header and returns the layer that follows. A tunnel is one more layer
  * function, and leaves through decode_enter(): the inner headers then overwrite
@@ -80,13 +80,13 @@ enum layer {
 struct cursor {
     const uint8_t *bytes;
     const struct decode_options *options;
-    struct beside *beside;
+    struct cold *cold;
     uint32_t ids;        /* in the digest of the ids */
     uint32_t tunnels;    /* entered */
     uint32_t off;        /* where the next header starts */
     uint32_t end;        /* headers end here: captured, and inside the packet by its IP length */
     uint32_t caplen;     /* bytes captured */
-    uint32_t announced;  /* where the IP packet ends by its own length; 0: it does not say */
+    uint32_t ip_end;     /* where the IP packet ends by its own length; 0: it does not say */
     uint32_t extensions; /* IPv6 extension and authentication headers so far */
     uint32_t mac_off;    /* first of mac_count MAC addresses */
     uint32_t mac_count;  /* 2: receiver, sender; 1: one of them; 0: none */
@@ -109,9 +109,9 @@ struct cursor {
 
 /* What few frames need of a cursor: not zeroed for each one, which would take longer than the rest.
  */
-struct beside {
-    struct cursor around; /* as it was before the innermost tunnel: to go back to */
-    uint64_t sip[4];      /* state of the digest of the ids, if there are any */
+struct cold {
+    struct cursor outer; /* as it was before the innermost tunnel: to go back to */
+    uint64_t sip[4];     /* state of the digest of the ids, if there are any */
     uint64_t sip_around[4];
     uint64_t fragment_scope; /* set where `fragment` is */
 };
@@ -138,11 +138,11 @@ struct beside {
 #define UDP_BYTES 8u
 
 /* The proof that every layer needs before it reads: n bytes are there. */
-static inline bool holds(const struct cursor *c, uint32_t n) {
+static inline bool has_bytes(const struct cursor *c, uint32_t n) {
     return c->end - c->off >= n;
 }
 
-static inline const uint8_t *here(const struct cursor *c) {
+static inline const uint8_t *cur(const struct cursor *c) {
     return c->bytes + c->off;
 }
 
@@ -180,11 +180,11 @@ static inline void note_tunnel(struct cursor *c, enum id_kind kind, uint32_t id)
 /*
  * Tunnels, in decode_tunnel.c. decode_enter(): c->off is past the header of a
  * tunnel that lies in an IP packet; `layer` is what it carries. Returns it, or
- * LAYER_DONE if the tunnel is not to be opened. decode_settle(): after the last
+ * LAYER_DONE if the tunnel is not to be opened. decode_unwind_tunnel(): after the last
  * layer; goes back to the header around a tunnel with nothing sound in it.
  */
 enum layer decode_enter(struct cursor *c, enum layer layer);
-void decode_settle(struct cursor *c);
+void decode_unwind_tunnel(struct cursor *c);
 enum layer decode_ip4_in_ip(struct cursor *c);
 enum layer decode_ip6_in_ip(struct cursor *c);
 enum layer decode_mpls_in_ip(struct cursor *c);

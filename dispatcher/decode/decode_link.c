@@ -139,7 +139,7 @@ enum layer decode_link_within(struct cursor *c, uint32_t dlt) {
     if (dlt > UINT16_MAX || !link_layer_of((int)dlt, &link) || link == LINK_PPI ||
         link == LINK_PKTAP)
         return stop(c, FB_DECODE_NON_IP);
-    if (!holds(c, link_starts[link].skip))
+    if (!has_bytes(c, link_starts[link].skip))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->off += link_starts[link].skip;
     return (enum layer)link_starts[link].layer;
@@ -190,9 +190,9 @@ enum layer layer_of_type_or_length(struct cursor *c, uint16_t type) {
 }
 
 bool ethernet_plausible(const struct cursor *c, uint32_t at) {
-    if (!holds(c, at + ETHERNET_BYTES + 1))
+    if (!has_bytes(c, at + ETHERNET_BYTES + 1))
         return false;
-    const uint8_t *h = here(c) + at;
+    const uint8_t *h = cur(c) + at;
     uint16_t type = load_be16(h + 2 * MAC_BYTES);
     if (type == ETHERTYPE_IP4 || type == ETHERTYPE_IP6)
         return h[ETHERNET_BYTES] >> 4 == (type == ETHERTYPE_IP4 ? 4 : 6) &&
@@ -202,9 +202,9 @@ bool ethernet_plausible(const struct cursor *c, uint32_t at) {
 
 /* IEEE 802.3 clause 3. */
 enum layer decode_ethernet(struct cursor *c) {
-    if (!holds(c, ETHERNET_BYTES))
+    if (!has_bytes(c, ETHERNET_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    uint16_t type = load_be16(here(c) + 2 * MAC_BYTES);
+    uint16_t type = load_be16(cur(c) + 2 * MAC_BYTES);
     c->mac_off = c->off;
     c->mac_count = 2;
     c->off += ETHERNET_BYTES;
@@ -215,9 +215,9 @@ enum layer decode_ethernet(struct cursor *c) {
 enum layer decode_llc(struct cursor *c) {
     static const uint8_t snap[] = {0xaa, 0xaa, 0x03, 0x00, 0x00, 0x00};
     c->ethertype = ETHERTYPE_802_2;
-    if (!holds(c, SNAP_BYTES) || memcmp(here(c), snap, sizeof snap) != 0)
+    if (!has_bytes(c, SNAP_BYTES) || memcmp(cur(c), snap, sizeof snap) != 0)
         return stop(c, FB_DECODE_NON_IP);
-    uint16_t type = load_be16(here(c) + sizeof snap);
+    uint16_t type = load_be16(cur(c) + sizeof snap);
     c->off += SNAP_BYTES;
     return layer_of_ethertype(c, type);
 }
@@ -239,9 +239,9 @@ static enum layer cooked(struct cursor *c, uint16_t hardware, uint16_t type) {
 
 /* LINKTYPE_LINUX_SLL: packet type, hardware, address length, address (8), protocol. */
 enum layer decode_sll(struct cursor *c) {
-    if (!holds(c, SLL_BYTES))
+    if (!has_bytes(c, SLL_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    const uint8_t *h = here(c);
+    const uint8_t *h = cur(c);
     c->mac_off = c->off + 6;
     c->off += SLL_BYTES;
     return cooked(c, load_be16(h + 2), load_be16(h + 14));
@@ -250,9 +250,9 @@ enum layer decode_sll(struct cursor *c) {
 /* LINKTYPE_LINUX_SLL2: protocol, reserved, interface (4), hardware, packet type, length, address.
  */
 enum layer decode_sll2(struct cursor *c) {
-    if (!holds(c, SLL2_BYTES))
+    if (!has_bytes(c, SLL2_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    const uint8_t *h = here(c);
+    const uint8_t *h = cur(c);
     c->mac_off = c->off + 12;
     c->off += SLL2_BYTES;
     return cooked(c, load_be16(h + 8), load_be16(h));
@@ -275,27 +275,27 @@ enum layer layer_of_family(struct cursor *c, uint32_t family) {
 
 /* LINKTYPE_NULL. */
 enum layer decode_null_family(struct cursor *c) {
-    if (!holds(c, FAMILY_BYTES))
+    if (!has_bytes(c, FAMILY_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    uint32_t family = load_family(here(c));
+    uint32_t family = load_family(cur(c));
     c->off += FAMILY_BYTES;
     return layer_of_family(c, family);
 }
 
 /* LINKTYPE_LOOP. */
 enum layer decode_loop_family(struct cursor *c) {
-    if (!holds(c, FAMILY_BYTES))
+    if (!has_bytes(c, FAMILY_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    uint32_t family = load_be32(here(c));
+    uint32_t family = load_be32(cur(c));
     c->off += FAMILY_BYTES;
     return layer_of_family(c, family);
 }
 
 /* LINKTYPE_C_HDLC: address, control, ethertype. */
 enum layer decode_hdlc(struct cursor *c) {
-    if (!holds(c, HDLC_BYTES))
+    if (!has_bytes(c, HDLC_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    uint16_t type = load_be16(here(c) + 2);
+    uint16_t type = load_be16(cur(c) + 2);
     c->off += HDLC_BYTES;
     return layer_of_ethertype(c, type);
 }
@@ -303,27 +303,27 @@ enum layer decode_hdlc(struct cursor *c) {
 /* Q.922 address of 2 to 4 bytes, the last with its low bit set; then RFC 2427, or an ethertype. */
 enum layer decode_frame_relay(struct cursor *c) {
     uint32_t address = 1;
-    while (address <= 4 && holds(c, address) && !(here(c)[address - 1] & 1))
+    while (address <= 4 && has_bytes(c, address) && !(cur(c)[address - 1] & 1))
         address++;
-    if (address > 4 || !holds(c, address + 2))
+    if (address > 4 || !has_bytes(c, address + 2))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->off += address;
-    if (here(c)[0] != 0x03) { /* no unnumbered information: Cisco's encapsulation */
-        uint16_t type = load_be16(here(c));
+    if (cur(c)[0] != 0x03) { /* no unnumbered information: Cisco's encapsulation */
+        uint16_t type = load_be16(cur(c));
         c->off += 2;
         return layer_of_ethertype(c, type);
     }
-    c->off += here(c)[1] == 0 && holds(c, 3) ? 2 : 1; /* one byte of padding before SNAP */
-    c->ethertype = here(c)[0];
+    c->off += cur(c)[1] == 0 && has_bytes(c, 3) ? 2 : 1; /* one byte of padding before SNAP */
+    c->ethertype = cur(c)[0];
     c->off += 1;
     switch (c->ethertype) { /* network layer protocol identifier, ISO/IEC TR 9577 */
     case 0xcc:              /* IPv4 */
     case 0x8e:              /* IPv6 */
         return LAYER_IP;
     case 0x80: /* SNAP: vendor, ethertype */
-        if (holds(c, 5) && (load_be32(here(c)) >> 8) == 0) {
+        if (has_bytes(c, 5) && (load_be32(cur(c)) >> 8) == 0) {
             c->off += 5;
-            return layer_of_ethertype(c, load_be16(here(c) - 2));
+            return layer_of_ethertype(c, load_be16(cur(c) - 2));
         }
         return stop(c, FB_DECODE_NON_IP);
     default:

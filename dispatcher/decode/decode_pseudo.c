@@ -18,11 +18,11 @@
 
 /* LINKTYPE_PPI: version, flags, length, link type; the fields between are passed over. */
 enum layer decode_ppi(struct cursor *c) {
-    if (!holds(c, PPI_BYTES))
+    if (!has_bytes(c, PPI_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    const uint8_t *h = here(c);
+    const uint8_t *h = cur(c);
     uint32_t length = load_le16(h + 2);
-    if (h[0] != 0 || length < PPI_BYTES || !holds(c, length))
+    if (h[0] != 0 || length < PPI_BYTES || !has_bytes(c, length))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->off += length;
     return decode_link_within(c, load_le32(h + 4));
@@ -32,13 +32,13 @@ enum layer decode_ppi(struct cursor *c) {
  * length, record type (1: a packet follows), link type. Version 2: length (1 byte), five offsets,
  * link type (2). */
 enum layer decode_pktap(struct cursor *c) {
-    if (!holds(c, PKTAP_2_BYTES))
+    if (!has_bytes(c, PKTAP_2_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    const uint8_t *h = here(c);
+    const uint8_t *h = cur(c);
     bool second = load_le32(h + 36) & 0x00080000u;
     uint32_t length = second ? h[0] : load_le32(h);
     uint32_t dlt = second ? load_le16(h + 6) : load_le32(h + 8);
-    if (length < (second ? PKTAP_2_BYTES : PKTAP_BYTES) || !holds(c, length))
+    if (length < (second ? PKTAP_2_BYTES : PKTAP_BYTES) || !has_bytes(c, length))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->off += length;
     return second || load_le32(h + 4) == 1 ? decode_link_within(c, dlt) : stop(c, FB_DECODE_NON_IP);
@@ -47,14 +47,14 @@ enum layer decode_pktap(struct cursor *c) {
 /* LINKTYPE_NETANALYZER, LINKTYPE_NETANALYZER_TRANSPARENT: bits in little endian; 8: no frame but an
  * event of a pin, 9: the frame has its preamble. */
 enum layer decode_netanalyzer(struct cursor *c) {
-    if (!holds(c, NETANALYZER_BYTES))
+    if (!has_bytes(c, NETANALYZER_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    uint8_t flags = here(c)[1];
+    uint8_t flags = cur(c)[1];
     uint32_t preamble = flags & 2 ? PREAMBLE_BYTES : 0;
     c->off += NETANALYZER_BYTES;
     if (flags & 1)
         return stop(c, FB_DECODE_NON_IP);
-    if (!holds(c, preamble))
+    if (!has_bytes(c, preamble))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->off += preamble;
     return LAYER_ETHERNET;
@@ -62,20 +62,20 @@ enum layer decode_netanalyzer(struct cursor *c) {
 
 /* OpenBSD enc(4): address family in the order of the capturing machine, index, flags. */
 enum layer decode_enc(struct cursor *c) {
-    if (!holds(c, ENC_BYTES))
+    if (!has_bytes(c, ENC_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    uint32_t family = load_family(here(c));
+    uint32_t family = load_family(cur(c));
     c->off += ENC_BYTES;
     return layer_of_family(c, family);
 }
 
 /* OpenBSD pflog(4): length without padding to 4 bytes, address family. */
 enum layer decode_pflog(struct cursor *c) {
-    if (!holds(c, PFLOG_BYTES))
+    if (!has_bytes(c, PFLOG_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    uint32_t length = (here(c)[0] + 3u) & ~3u;
-    uint32_t family = here(c)[1];
-    if (length < PFLOG_BYTES || !holds(c, length))
+    uint32_t length = (cur(c)[0] + 3u) & ~3u;
+    uint32_t family = cur(c)[1];
+    if (length < PFLOG_BYTES || !has_bytes(c, length))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->off += length;
     return layer_of_family(c, family);
@@ -83,9 +83,9 @@ enum layer decode_pflog(struct cursor *c) {
 
 /* LINKTYPE_IPNET: version, address family. */
 enum layer decode_ipnet(struct cursor *c) {
-    if (!holds(c, IPNET_BYTES))
+    if (!has_bytes(c, IPNET_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    uint32_t family = here(c)[1];
+    uint32_t family = cur(c)[1];
     c->off += IPNET_BYTES;
     return layer_of_family(c, family);
 }
@@ -94,21 +94,21 @@ enum layer decode_ipnet(struct cursor *c) {
  * bytes, in the order of the capturing machine, which libpcap has turned into ours. */
 enum layer decode_nflog(struct cursor *c) {
     enum { HEADER_BYTES = 4, PAYLOAD = 9 };
-    if (!holds(c, NFLOG_BYTES))
+    if (!has_bytes(c, NFLOG_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    uint32_t family = here(c)[0];
+    uint32_t family = cur(c)[0];
     c->off += NFLOG_BYTES;
-    while (holds(c, HEADER_BYTES)) {
-        uint32_t length = load_native16(here(c));
+    while (has_bytes(c, HEADER_BYTES)) {
+        uint32_t length = load_native16(cur(c));
         uint32_t padded = (length + 3) & ~3u;
         if (length < HEADER_BYTES)
             return stop(c, FB_DECODE_LINK_SHORT);
-        if (load_native16(here(c) + 2) == PAYLOAD) {
+        if (load_native16(cur(c) + 2) == PAYLOAD) {
             c->off += HEADER_BYTES;
             limit(c, length - HEADER_BYTES);
             return layer_of_family(c, family);
         }
-        if (!holds(c, padded))
+        if (!has_bytes(c, padded))
             return stop(c, FB_DECODE_LINK_SHORT);
         c->off += padded;
     }
@@ -124,22 +124,22 @@ enum layer decode_erf(struct cursor *c) {
         [15] = LAYER_PPP_LINK, [16] = LAYER_ETHERNET, [19] = LAYER_PPP_LINK, [20] = LAYER_ETHERNET,
         [22] = LAYER_IP,       [23] = LAYER_IP,
     };
-    if (!holds(c, ERF_BYTES))
+    if (!has_bytes(c, ERF_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    uint32_t type = here(c)[8] & 0x7fu;
-    bool more = here(c)[8] & 0x80u;
+    uint32_t type = cur(c)[8] & 0x7fu;
+    bool more = cur(c)[8] & 0x80u;
     c->off += ERF_BYTES;
     for (; more; c->off += 8) {
-        if (!holds(c, 8))
+        if (!has_bytes(c, 8))
             return stop(c, FB_DECODE_LINK_SHORT);
-        more = here(c)[0] & 0x80u;
+        more = cur(c)[0] & 0x80u;
     }
     enum layer layer = type < sizeof next ? (enum layer)next[type] : LAYER_DONE;
     c->ethertype = (uint16_t)type;
     if (layer == LAYER_DONE)
         return stop(c, FB_DECODE_NON_IP);
     if (layer == LAYER_ETHERNET) {
-        if (!holds(c, 2))
+        if (!has_bytes(c, 2))
             return stop(c, FB_DECODE_LINK_SHORT);
         c->off += 2;
     }

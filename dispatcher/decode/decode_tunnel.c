@@ -12,8 +12,8 @@ enum layer decode_enter(struct cursor *c, enum layer layer) {
         return LAYER_DONE;
     if (c->tunnels == TUNNELS_MAX)
         return stop(c, FB_DECODE_TUNNEL_DEEP);
-    c->beside->around = *c;
-    memcpy(c->beside->sip_around, c->beside->sip, c->ids != 0 ? sizeof c->beside->sip : 0);
+    c->cold->outer = *c;
+    memcpy(c->cold->sip_around, c->cold->sip, c->ids != 0 ? sizeof c->cold->sip : 0);
     c->tunnels++;
     c->ip_found = 0;
     c->extensions = 0;
@@ -25,19 +25,19 @@ enum layer decode_enter(struct cursor *c, enum layer layer) {
     return layer;
 }
 
-void decode_settle(struct cursor *c) {
+void decode_unwind_tunnel(struct cursor *c) {
     if (c->tunnels == 0 || c->ip_found)
         return;
     enum fb_decode_reason reason =
         c->reason == FB_DECODE_NON_IP ? FB_DECODE_TUNNEL_NON_IP : FB_DECODE_TUNNEL_INNER;
-    *c = c->beside->around;
-    memcpy(c->beside->sip, c->beside->sip_around, c->ids != 0 ? sizeof c->beside->sip : 0);
+    *c = c->cold->outer;
+    memcpy(c->cold->sip, c->cold->sip_around, c->ids != 0 ? sizeof c->cold->sip : 0);
     c->reason = (uint8_t)reason;
 }
 
 /* Whether a tunnel by protocol number is worth a look: its id, or what is in it, is wanted. */
 static bool opens(struct cursor *c) {
-    if (holds(c, 1))
+    if (has_bytes(c, 1))
         c->l4_off = (uint16_t)c->off;
     return !c->options->outer || c->options->key_tunnel;
 }
@@ -53,7 +53,7 @@ static enum layer closed(struct cursor *c) {
 static enum layer ip_in_ip(struct cursor *c, unsigned version) {
     if (!opens(c) || c->options->outer)
         return LAYER_DONE;
-    if (!holds(c, 1) || here(c)[0] >> 4 != version)
+    if (!has_bytes(c, 1) || cur(c)[0] >> 4 != version)
         return stop(c, FB_DECODE_TUNNEL_INNER);
     return decode_enter(c, LAYER_IP);
 }
@@ -96,11 +96,11 @@ enum layer decode_mpls_in_ip(struct cursor *c) {
 static bool skip_source_routes(struct cursor *c) {
     uint32_t family, length;
     do {
-        if (!holds(c, 4))
+        if (!has_bytes(c, 4))
             return false;
-        family = load_be16(here(c));
-        length = here(c)[3];
-        if (!holds(c, 4 + length))
+        family = load_be16(cur(c));
+        length = cur(c)[3];
+        if (!has_bytes(c, 4 + length))
             return false;
         c->off += 4 + length;
     } while (family != 0 || length != 0);
@@ -112,26 +112,26 @@ static bool skip_source_routes(struct cursor *c) {
 static enum layer erspan(struct cursor *c, bool sequence) {
     if (!sequence)
         return decode_enter(c, LAYER_ETHERNET);
-    unsigned version = holds(c, 1) ? here(c)[0] >> 4 : 0;
+    unsigned version = has_bytes(c, 1) ? cur(c)[0] >> 4 : 0;
     uint32_t header = version == 1 ? ERSPAN_2_BYTES : ERSPAN_3_BYTES;
-    if ((version != 1 && version != 2) || !holds(c, header))
+    if ((version != 1 && version != 2) || !has_bytes(c, header))
         return stop(c, FB_DECODE_TUNNEL_HEADER);
     enum layer layer = LAYER_ETHERNET;
     if (version == 2) {
-        unsigned type = here(c)[10] >> 2 & 31u;
+        unsigned type = cur(c)[10] >> 2 & 31u;
         layer = type == 0 ? LAYER_ETHERNET : type == 2 ? LAYER_IP : LAYER_DONE;
-        header += here(c)[11] & 1 ? ERSPAN_PLATFORM_BYTES : 0;
+        header += cur(c)[11] & 1 ? ERSPAN_PLATFORM_BYTES : 0;
     }
-    if (!holds(c, header))
+    if (!has_bytes(c, header))
         return stop(c, FB_DECODE_TUNNEL_HEADER);
-    note_tunnel(c, ID_ERSPAN, load_be16(here(c) + 2) & 0x3ffu);
+    note_tunnel(c, ID_ERSPAN, load_be16(cur(c) + 2) & 0x3ffu);
     c->off += header;
     return layer == LAYER_DONE ? closed(c) : decode_enter(c, layer);
 }
 
 /* Version 2 puts a redirect header of 4 bytes before the packet; nothing says so but its bytes. */
 static enum layer wccp(struct cursor *c) {
-    if (!ip_plausible(c, 0) && holds(c, WCCP_BYTES))
+    if (!ip_plausible(c, 0) && has_bytes(c, WCCP_BYTES))
         c->off += WCCP_BYTES;
     return decode_enter(c, LAYER_IP);
 }
@@ -158,10 +158,10 @@ static enum layer gre_payload(struct cursor *c, uint16_t type, bool sequence) {
 static enum layer enhanced_gre(struct cursor *c, uint32_t flags, uint16_t type) {
     uint32_t options = 4u + (flags & GRE_SEQUENCE ? 4u : 0u) + (flags & GRE_ACKNOWLEDGE ? 4u : 0u);
     if (type != GRE_PPP || (flags & (GRE_CHECKSUM | GRE_ROUTING | GRE_KEY)) != GRE_KEY ||
-        !holds(c, options))
+        !has_bytes(c, options))
         return stop(c, FB_DECODE_TUNNEL_HEADER);
-    uint32_t length = load_be16(here(c));
-    note_tunnel(c, ID_GRE_KEY, load_be16(here(c) + 2));
+    uint32_t length = load_be16(cur(c));
+    note_tunnel(c, ID_GRE_KEY, load_be16(cur(c) + 2));
     c->off += options;
     limit(c, length);
     return length == 0 || !(flags & GRE_SEQUENCE) ? closed(c) : decode_enter(c, LAYER_PPP);
@@ -169,20 +169,20 @@ static enum layer enhanced_gre(struct cursor *c, uint32_t flags, uint16_t type) 
 
 /* RFC 2784, RFC 2890, RFC 1701. */
 enum layer decode_gre_header(struct cursor *c) {
-    if (!holds(c, GRE_BYTES))
+    if (!has_bytes(c, GRE_BYTES))
         return stop(c, FB_DECODE_TUNNEL_HEADER);
-    uint32_t flags = load_be16(here(c));
-    uint16_t type = load_be16(here(c) + 2);
+    uint32_t flags = load_be16(cur(c));
+    uint16_t type = load_be16(cur(c) + 2);
     c->off += GRE_BYTES;
     if ((flags & GRE_VERSION) == 1)
         return enhanced_gre(c, flags, type);
     uint32_t key = flags & (GRE_CHECKSUM | GRE_ROUTING) ? 4u : 0u;
     uint32_t sequence = key + (flags & GRE_KEY ? 4u : 0u);
     uint32_t options = sequence + (flags & GRE_SEQUENCE ? 4u : 0u);
-    if ((flags & GRE_VERSION) != 0 || !holds(c, options))
+    if ((flags & GRE_VERSION) != 0 || !has_bytes(c, options))
         return stop(c, FB_DECODE_TUNNEL_HEADER);
     if (flags & GRE_KEY)
-        note_tunnel(c, ID_GRE_KEY, load_be32(here(c) + key));
+        note_tunnel(c, ID_GRE_KEY, load_be32(cur(c) + key));
     c->off += options;
     if (flags & GRE_ROUTING && !skip_source_routes(c))
         return stop(c, FB_DECODE_TUNNEL_HEADER);
@@ -198,9 +198,9 @@ enum layer decode_gre(struct cursor *c) {
 #define SESSION_BYTES 4u
 
 static bool ppp_plausible(const struct cursor *c, uint32_t at) {
-    if (!holds(c, at + 4) || load_be16(here(c) + at) != 0xff03)
+    if (!has_bytes(c, at + 4) || load_be16(cur(c) + at) != 0xff03)
         return false;
-    uint16_t protocol = load_be16(here(c) + at + 2);
+    uint16_t protocol = load_be16(cur(c) + at + 2);
     return (protocol == 0x0021 || protocol == 0x0057) && ip_plausible(c, at + 4);
 }
 
@@ -209,9 +209,9 @@ static bool ppp_plausible(const struct cursor *c, uint32_t at) {
  * elsewhere, and so is what the session carries: taken where it looks right.
  */
 enum layer decode_l2tp_session(struct cursor *c) {
-    if (!holds(c, SESSION_BYTES) || load_be32(here(c)) == 0) /* 0: control */
+    if (!has_bytes(c, SESSION_BYTES) || load_be32(cur(c)) == 0) /* 0: control */
         return LAYER_DONE;
-    uint32_t session = load_be32(here(c));
+    uint32_t session = load_be32(cur(c));
     for (uint32_t at = SESSION_BYTES; at <= SESSION_BYTES + 12; at += 4) {
         bool ethernet = ethernet_plausible(c, at);
         if (!ethernet && !ppp_plausible(c, at))

@@ -16,49 +16,49 @@
 /* ---- tags: some bytes, then the type of what follows */
 
 static enum layer tag(struct cursor *c, uint32_t bytes) {
-    uint16_t type = load_be16(here(c) + bytes - 2);
+    uint16_t type = load_be16(cur(c) + bytes - 2);
     c->off += bytes;
     return layer_of_type_or_length(c, type);
 }
 
 /* IEEE 802.1Q, 802.1ad. */
 enum layer decode_vlan(struct cursor *c) {
-    if (!holds(c, VLAN_BYTES))
+    if (!has_bytes(c, VLAN_BYTES))
         return stop(c, FB_DECODE_VLAN_SHORT);
-    note_vlan(c, ID_VLAN, load_be16(here(c)) & 0xfffu);
+    note_vlan(c, ID_VLAN, load_be16(cur(c)) & 0xfffu);
     return tag(c, VLAN_BYTES);
 }
 
 /* IEEE 802.1BR: the ports of an extended bridge, other ones each way. */
 enum layer decode_port_tag(struct cursor *c) {
-    return holds(c, PORT_TAG_BYTES) ? tag(c, PORT_TAG_BYTES) : stop(c, FB_DECODE_VLAN_SHORT);
+    return has_bytes(c, PORT_TAG_BYTES) ? tag(c, PORT_TAG_BYTES) : stop(c, FB_DECODE_VLAN_SHORT);
 }
 
 enum layer decode_vn_tag(struct cursor *c) {
-    return holds(c, VN_TAG_BYTES) ? tag(c, VN_TAG_BYTES) : stop(c, FB_DECODE_VLAN_SHORT);
+    return has_bytes(c, VN_TAG_BYTES) ? tag(c, VN_TAG_BYTES) : stop(c, FB_DECODE_VLAN_SHORT);
 }
 
 /* IEEE 802.1ah: flags, service id (24 bits), then the customer's whole frame. */
 enum layer decode_service_tag(struct cursor *c) {
-    if (!holds(c, SERVICE_TAG_BYTES))
+    if (!has_bytes(c, SERVICE_TAG_BYTES))
         return stop(c, FB_DECODE_VLAN_SHORT);
-    note_vlan(c, ID_SERVICE, load_be32(here(c)) & 0xffffffu);
+    note_vlan(c, ID_SERVICE, load_be32(cur(c)) & 0xffffffu);
     c->off += SERVICE_TAG_BYTES;
     return LAYER_ETHERNET;
 }
 
 /* Cisco's security group tag: version, length, option, group, type. */
 enum layer decode_cisco_metadata(struct cursor *c) {
-    return holds(c, METADATA_BYTES) ? tag(c, METADATA_BYTES) : stop(c, FB_DECODE_VLAN_SHORT);
+    return has_bytes(c, METADATA_BYTES) ? tag(c, METADATA_BYTES) : stop(c, FB_DECODE_VLAN_SHORT);
 }
 
 /* RFC 8300: version 0, length in words (6 bits), protocol, path. Paths differ each way. */
 enum layer decode_service_chain(struct cursor *c) {
     static const uint8_t next[] = {[1] = LAYER_IP, LAYER_IP, LAYER_ETHERNET, [5] = LAYER_MPLS};
-    uint32_t bytes = holds(c, SERVICE_CHAIN_BYTES) ? (here(c)[1] & 0x3fu) * 4 : 0;
-    if (bytes < SERVICE_CHAIN_BYTES || !holds(c, bytes))
+    uint32_t bytes = has_bytes(c, SERVICE_CHAIN_BYTES) ? (cur(c)[1] & 0x3fu) * 4 : 0;
+    if (bytes < SERVICE_CHAIN_BYTES || !has_bytes(c, bytes))
         return stop(c, FB_DECODE_VLAN_SHORT);
-    unsigned protocol = here(c)[3];
+    unsigned protocol = cur(c)[3];
     c->off += bytes;
     if (protocol >= sizeof next || next[protocol] == LAYER_DONE)
         return stop(c, FB_DECODE_NON_IP);
@@ -74,9 +74,9 @@ enum layer decode_service_chain(struct cursor *c) {
  * begin with any of these.
  */
 static enum layer behind_labels(struct cursor *c) {
-    if (!holds(c, 1))
+    if (!has_bytes(c, 1))
         return stop(c, FB_DECODE_MPLS_SHORT);
-    switch (here(c)[0] >> 4) {
+    switch (cur(c)[0] >> 4) {
     case 4:
     case 6:
         if (ip_plausible(c, 0) || !ethernet_plausible(c, 0))
@@ -94,9 +94,9 @@ static enum layer behind_labels(struct cursor *c) {
 
 /* RFC 3032: label, class, bottom of stack (bit 8), time to live. Labels differ each way. */
 enum layer decode_mpls(struct cursor *c) {
-    if (!holds(c, LABEL_BYTES))
+    if (!has_bytes(c, LABEL_BYTES))
         return stop(c, FB_DECODE_MPLS_SHORT);
-    bool bottom = here(c)[2] & 1;
+    bool bottom = cur(c)[2] & 1;
     c->off += LABEL_BYTES;
     return bottom ? behind_labels(c) : LAYER_MPLS;
 }
@@ -105,12 +105,12 @@ enum layer decode_mpls(struct cursor *c) {
 
 /* RFC 1661, RFC 1662: address and control may be left out, and the protocol's zero byte too. */
 static bool take_ppp_protocol(struct cursor *c, uint16_t *protocol) {
-    if (holds(c, 2) && here(c)[0] == 0xff && here(c)[1] == 0x03)
+    if (has_bytes(c, 2) && cur(c)[0] == 0xff && cur(c)[1] == 0x03)
         c->off += 2;
-    if (!holds(c, 2))
+    if (!has_bytes(c, 2))
         return false;
-    bool compressed = here(c)[0] & 1;
-    *protocol = compressed ? here(c)[0] : load_be16(here(c));
+    bool compressed = cur(c)[0] & 1;
+    *protocol = compressed ? cur(c)[0] : load_be16(cur(c));
     c->off += compressed ? 1 : 2;
     return true;
 }
@@ -139,23 +139,23 @@ enum layer decode_ppp(struct cursor *c) {
 /* LINKTYPE_PPP, LINKTYPE_PPP_HDLC: in the place of PPP's address Cisco HDLC has one of its own (RFC
  * 1547, section 4.3.1), which no compressed protocol number is. */
 enum layer decode_ppp_link(struct cursor *c) {
-    if (holds(c, 2) && (here(c)[0] == 0x0f || here(c)[0] == 0x8f) && here(c)[1] == 0)
+    if (has_bytes(c, 2) && (cur(c)[0] == 0x0f || cur(c)[0] == 0x8f) && cur(c)[1] == 0)
         return LAYER_HDLC;
     return LAYER_PPP;
 }
 
 /* LINKTYPE_PPP_PPPD: in its place stands 0, received, or 1, sent; then control, as ever. */
 enum layer decode_ppp_pppd(struct cursor *c) {
-    if (holds(c, 2) && here(c)[0] <= 1 && here(c)[1] == 0x03)
+    if (has_bytes(c, 2) && cur(c)[0] <= 1 && cur(c)[1] == 0x03)
         c->off += 2;
     return LAYER_PPP;
 }
 
 /* LINKTYPE_PPP_ETHER: PPPoE, discovery (a code) or session. */
 enum layer decode_ppp_ether(struct cursor *c) {
-    if (!holds(c, PPPOE_BYTES))
+    if (!has_bytes(c, PPPOE_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    bool discovery = here(c)[1] != 0;
+    bool discovery = cur(c)[1] != 0;
     c->ethertype = discovery ? ETHERTYPE_PPPOE_DISCOVERY : ETHERTYPE_PPPOE;
     return discovery ? stop(c, FB_DECODE_NON_IP) : LAYER_PPPOE;
 }
@@ -164,10 +164,10 @@ enum layer decode_ppp_ether(struct cursor *c) {
  * PPPoE's ethertype. */
 enum layer decode_pppoe(struct cursor *c) {
     uint16_t protocol;
-    if (!holds(c, PPPOE_BYTES) || load_be16(here(c)) != 0x1100)
+    if (!has_bytes(c, PPPOE_BYTES) || load_be16(cur(c)) != 0x1100)
         return stop(c, FB_DECODE_PPPOE);
-    note_tunnel(c, ID_PPPOE, load_be16(here(c) + 2));
-    uint32_t length = load_be16(here(c) + 4);
+    note_tunnel(c, ID_PPPOE, load_be16(cur(c) + 2));
+    uint32_t length = load_be16(cur(c) + 4);
     c->off += PPPOE_BYTES;
     limit(c, length);
     if (!take_ppp_protocol(c, &protocol))

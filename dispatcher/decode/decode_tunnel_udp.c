@@ -23,9 +23,9 @@
 
 /* RFC 7348: flags with nothing but the I bit, 24 reserved, VNI, 8 reserved bits. */
 static enum layer vxlan(struct cursor *c) {
-    if (!holds(c, VXLAN_BYTES) || load_be32(here(c)) != 0x08000000u || here(c)[7] != 0)
+    if (!has_bytes(c, VXLAN_BYTES) || load_be32(cur(c)) != 0x08000000u || cur(c)[7] != 0)
         return LAYER_DONE;
-    note_tunnel(c, ID_VNI, load_be32(here(c) + 4) >> 8);
+    note_tunnel(c, ID_VNI, load_be32(cur(c) + 4) >> 8);
     c->off += VXLAN_BYTES;
     return decode_enter(c, LAYER_ETHERNET);
 }
@@ -34,25 +34,25 @@ static enum layer vxlan(struct cursor *c) {
 static enum layer vxlan_gpe(struct cursor *c) {
     static const uint8_t next[] = {
         [1] = LAYER_IP, LAYER_IP, LAYER_ETHERNET, LAYER_SERVICE_CHAIN, LAYER_MPLS};
-    if (!holds(c, VXLAN_BYTES) || (load_be32(here(c)) & 0xfdffff00u) != 0x0c000000u ||
-        here(c)[7] != 0 || here(c)[3] >= sizeof next || next[here(c)[3]] == LAYER_DONE)
+    if (!has_bytes(c, VXLAN_BYTES) || (load_be32(cur(c)) & 0xfdffff00u) != 0x0c000000u ||
+        cur(c)[7] != 0 || cur(c)[3] >= sizeof next || next[cur(c)[3]] == LAYER_DONE)
         return LAYER_DONE;
-    enum layer layer = (enum layer)next[here(c)[3]];
-    note_tunnel(c, ID_VNI, load_be32(here(c) + 4) >> 8);
+    enum layer layer = (enum layer)next[cur(c)[3]];
+    note_tunnel(c, ID_VNI, load_be32(cur(c) + 4) >> 8);
     c->off += VXLAN_BYTES;
     return decode_enter(c, layer);
 }
 
 /* RFC 8926: version 0 and words of options, O and C, reserved, protocol, VNI, reserved. */
 static enum layer geneve(struct cursor *c) {
-    if (!holds(c, GENEVE_BYTES))
+    if (!has_bytes(c, GENEVE_BYTES))
         return LAYER_DONE;
-    const uint8_t *h = here(c);
+    const uint8_t *h = cur(c);
     uint32_t header = GENEVE_BYTES + h[0] * 4u;
     uint16_t type = load_be16(h + 2);
     enum layer layer = type == ETHERTYPE_BRIDGED ? LAYER_ETHERNET : known_layer(type);
     if (h[0] >> 6 != 0 || (h[1] & 0x3f) != 0 || h[7] != 0 || layer == LAYER_DONE ||
-        !holds(c, header))
+        !has_bytes(c, header))
         return LAYER_DONE;
     note_tunnel(c, ID_VNI, load_be32(h + 4) >> 8);
     c->off += header;
@@ -62,18 +62,18 @@ static enum layer geneve(struct cursor *c) {
 /* 3GPP TS 29.281: version 1, PT, message 255 (a user's packet), length beyond the first 8 bytes;
  * with one of E, S, PN four bytes more, with E extension headers of words. */
 static enum layer gtp(struct cursor *c, uint32_t rest) {
-    if (!holds(c, GTP_BYTES))
+    if (!has_bytes(c, GTP_BYTES))
         return LAYER_DONE;
-    const uint8_t *h = here(c);
+    const uint8_t *h = cur(c);
     uint32_t header = GTP_BYTES + (h[0] & 7u ? GTP_OPTION_BYTES : 0u);
     uint32_t whole = GTP_BYTES + load_be16(h + 2);
     if ((h[0] & 0xf8u) != 0x30u || h[1] != 255 || whole > rest || whole < header ||
-        !holds(c, header))
+        !has_bytes(c, header))
         return LAYER_DONE;
     unsigned extension = h[0] & 4u ? h[header - 1] : 0;
     while (extension != 0) {
-        uint32_t bytes = holds(c, header + 1) ? h[header] * 4u : 0;
-        if (bytes == 0 || header + bytes > whole || !holds(c, header + bytes))
+        uint32_t bytes = has_bytes(c, header + 1) ? h[header] * 4u : 0;
+        if (bytes == 0 || header + bytes > whole || !has_bytes(c, header + bytes))
             return LAYER_DONE;
         header += bytes;
         extension = h[header - 1];
@@ -88,12 +88,12 @@ static enum layer gtp(struct cursor *c, uint32_t rest) {
 /* RFC 4380: authentication, origin indication, both at will; then IPv6 that fits. */
 static enum layer teredo(struct cursor *c, uint32_t rest) {
     uint32_t at = 0;
-    if (holds(c, TEREDO_AUTH_BYTES) && load_be16(here(c)) == 1)
-        at = TEREDO_AUTH_BYTES + here(c)[2] + here(c)[3];
-    if (holds(c, at + TEREDO_ORIGIN_BYTES) && load_be16(here(c) + at) == 0)
+    if (has_bytes(c, TEREDO_AUTH_BYTES) && load_be16(cur(c)) == 1)
+        at = TEREDO_AUTH_BYTES + cur(c)[2] + cur(c)[3];
+    if (has_bytes(c, at + TEREDO_ORIGIN_BYTES) && load_be16(cur(c) + at) == 0)
         at += TEREDO_ORIGIN_BYTES;
-    if (!holds(c, at + IP6_BYTES) || here(c)[at] >> 4 != 6 ||
-        at + IP6_BYTES + load_be16(here(c) + at + 4) > rest)
+    if (!has_bytes(c, at + IP6_BYTES) || cur(c)[at] >> 4 != 6 ||
+        at + IP6_BYTES + load_be16(cur(c) + at + 4) > rest)
         return LAYER_DONE;
     c->off += at;
     return decode_enter(c, LAYER_IP);
@@ -105,28 +105,28 @@ static enum layer l2tp2(struct cursor *c, uint32_t flags, uint32_t rest) {
     uint32_t length = flags & 0x4000u ? 2u : 0u;
     uint32_t header = length + L2TP_BYTES + (flags & 0x0800u ? 4u : 0u);
     uint32_t padding = 0;
-    if ((flags & 0x34f0u) != 0 || !holds(c, header + 2))
+    if ((flags & 0x34f0u) != 0 || !has_bytes(c, header + 2))
         return LAYER_DONE;
     if (flags & 0x0200u) {
-        padding = load_be16(here(c) + header);
+        padding = load_be16(cur(c) + header);
         header += 2;
     }
-    uint32_t whole = length != 0 ? load_be16(here(c) + 2) : rest;
-    if (whole > rest || header + padding > whole || !holds(c, header + padding))
+    uint32_t whole = length != 0 ? load_be16(cur(c) + 2) : rest;
+    if (whole > rest || header + padding > whole || !has_bytes(c, header + padding))
         return LAYER_DONE;
-    note_tunnel(c, ID_L2TP, load_be32(here(c) + 2 + length));
+    note_tunnel(c, ID_L2TP, load_be32(cur(c) + 2 + length));
     limit(c, whole);
     c->off += header + padding;
     return decode_enter(c, LAYER_PPP);
 }
 
 static enum layer l2tp(struct cursor *c, uint32_t rest) {
-    if (!holds(c, L2TP3_BYTES))
+    if (!has_bytes(c, L2TP3_BYTES))
         return LAYER_DONE;
-    uint32_t flags = load_be16(here(c));
+    uint32_t flags = load_be16(cur(c));
     if ((flags & 0x800fu) == 2)
         return l2tp2(c, flags, rest);
-    if (load_be32(here(c)) != 0x00030000u)
+    if (load_be32(cur(c)) != 0x00030000u)
         return LAYER_DONE;
     c->off += L2TP3_BYTES; /* RFC 3931 section 4.1.2 */
     return decode_l2tp_session(c);
@@ -137,9 +137,9 @@ static enum layer mpls(struct cursor *c) {
     uint32_t stack = 0;
     bool bottom = false;
     while (!bottom) {
-        const uint8_t *label = here(c) + stack;
+        const uint8_t *label = cur(c) + stack;
         stack += LABEL_BYTES;
-        if (stack > LABELS_MAX * LABEL_BYTES || !holds(c, stack) || label[3] == 0)
+        if (stack > LABELS_MAX * LABEL_BYTES || !has_bytes(c, stack) || label[3] == 0)
             return LAYER_DONE;
         bottom = label[2] & 1;
     }
@@ -150,9 +150,9 @@ static enum layer mpls(struct cursor *c) {
 
 /* RFC 8086: version 0, with checksum, key, sequence number at will. */
 static enum layer gre(struct cursor *c) {
-    if (!holds(c, 4) || (load_be16(here(c)) & 0x4fffu) != 0)
+    if (!has_bytes(c, 4) || (load_be16(cur(c)) & 0x4fffu) != 0)
         return LAYER_DONE;
-    uint16_t type = load_be16(here(c) + 2);
+    uint16_t type = load_be16(cur(c) + 2);
     bool known = type == ETHERTYPE_BRIDGED || known_layer(type) != LAYER_DONE;
     return known ? decode_gre_header(c) : LAYER_DONE;
 }
@@ -185,7 +185,7 @@ enum layer decode_udp_tunnel(struct cursor *c) {
     if (c->options->outer && !c->options->key_tunnel)
         return LAYER_DONE;
     uint32_t start = c->off + UDP_BYTES;
-    uint32_t length = load_be16(here(c) + 4);
+    uint32_t length = load_be16(cur(c) + 4);
     uint32_t end = length != 0 ? c->off + length : c->end;
     c->off = start;
     limit(c, end - start);

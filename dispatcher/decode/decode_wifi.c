@@ -54,23 +54,23 @@ static bool aggregate(const uint8_t *control, uint32_t header) {
  * transmitter, which change places in the answer, or by the receiver alone.
  */
 static enum layer wifi(struct cursor *c, bool padded) {
-    if (!holds(c, CONTROL_BYTES))
+    if (!has_bytes(c, CONTROL_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    const uint8_t *control = here(c);
+    const uint8_t *control = cur(c);
     bool data = (control[0] & (TYPE_MASK | VERSION_MASK)) == TYPE_DATA;
     c->mac_off = c->off + RECEIVER_OFF;
     c->mac_count = 1;
     if ((control[0] & TYPE_MASK) == TYPE_CONTROL)
         return stop(c, FB_DECODE_NON_IP);
     uint32_t header = data ? data_header_bytes(control) : HEADER_BYTES;
-    if (!holds(c, header))
+    if (!has_bytes(c, header))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->mac_count = 2;
     if (!data || control[0] & SUBTYPE_NO_DATA || control[1] & PROTECTED)
         return stop(c, FB_DECODE_NON_IP);
     uint32_t payload = padded ? (header + 3) & ~3u : header;
     payload += aggregate(control, header) ? SUBFRAME_BYTES : 0;
-    if (!holds(c, payload))
+    if (!has_bytes(c, payload))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->off += payload;
     return LAYER_LLC;
@@ -98,11 +98,11 @@ static bool radiotap_says_padded(const uint8_t *h, uint32_t length) {
 
 /* LINKTYPE_IEEE802_11_RADIOTAP: version 0, length in little endian. */
 enum layer decode_radiotap(struct cursor *c) {
-    if (!holds(c, RADIOTAP_BYTES))
+    if (!has_bytes(c, RADIOTAP_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    const uint8_t *h = here(c);
+    const uint8_t *h = cur(c);
     uint32_t length = load_le16(h + 2);
-    if (h[0] != 0 || length < RADIOTAP_BYTES || !holds(c, length))
+    if (h[0] != 0 || length < RADIOTAP_BYTES || !has_bytes(c, length))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->off += length;
     return wifi(c, radiotap_says_padded(h, length));
@@ -110,7 +110,7 @@ enum layer decode_radiotap(struct cursor *c) {
 
 /* Past a header of so many bytes, if that is possible. */
 static enum layer behind(struct cursor *c, uint32_t least, uint32_t length) {
-    if (length < least || !holds(c, length))
+    if (length < least || !has_bytes(c, length))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->off += length;
     return LAYER_WIFI;
@@ -118,17 +118,17 @@ static enum layer behind(struct cursor *c, uint32_t least, uint32_t length) {
 
 /* LINKTYPE_IEEE802_11_AVS: version, length of it all. */
 enum layer decode_avs(struct cursor *c) {
-    if (!holds(c, AVS_BYTES))
+    if (!has_bytes(c, AVS_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    return behind(c, AVS_BYTES, load_be32(here(c) + 4));
+    return behind(c, AVS_BYTES, load_be32(cur(c) + 4));
 }
 
 /* LINKTYPE_IEEE802_11_PRISM: the message code tells the byte order of the length. Drivers put AVS
  * headers under this number too, which begin with their version. */
 enum layer decode_prism(struct cursor *c) {
-    if (!holds(c, PRISM_BYTES))
+    if (!has_bytes(c, PRISM_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    const uint8_t *h = here(c);
+    const uint8_t *h = cur(c);
     uint32_t code = load_be32(h);
     if (code >> 12 == 0x80211)
         return LAYER_AVS;

@@ -82,7 +82,7 @@ void fleet_stop(struct fleet *fleet, bool now, uint64_t now_ns) {
             continue;
         fleet_refresh(fleet, k, now_ns);
         bool empty = lane->tx.seq == lane->tx.consumed;
-        bool unclaimed = fb_up_wish(lane->up_region.base) == FB_WISH_VACANT &&
+        bool unclaimed = fb_up_worker_status(lane->up_region.base) == FB_STATUS_VACANT &&
                          (lane->state == FB_STATE_ABSENT || lane->state == FB_STATE_VACANT ||
                           lane->state == FB_STATE_LOST);
         if (unclaimed && empty)
@@ -91,7 +91,7 @@ void fleet_stop(struct fleet *fleet, bool now, uint64_t now_ns) {
             fleet_revoke(fleet, k, now_ns);
         else if (lane->state == FB_STATE_READY || lane->state == FB_STATE_DRAINING)
             fleet_step(fleet, k, FB_EVENT_STOP, now_ns);
-        fb_tx_set_order(&lane->tx, FB_ORDER_STOP);
+        fb_tx_set_command(&lane->tx, FB_COMMAND_STOP);
     }
 }
 
@@ -129,7 +129,7 @@ uint64_t fleet_abandon(struct fleet *fleet) {
         if (lane->tx.up != NULL)
             lane_refresh(lane);
         uint64_t waiting = lane_waiting(lane);
-        lane->counters[FB_LANE_MOVED] += waiting;
+        lane->counters[FB_LANE_REMOVED] += waiting;
         abandoned += waiting;
         /* The ring is given up as it stands: nothing in it waits any more. */
         lane->tx.consumed = lane->tx.seq;

@@ -21,7 +21,7 @@
  * any time. What the worker writes there is looked at here and nowhere else,
  * but for `consumed` on the data path:
  *
- *   its wish      claimed, ready, left in order
+ *   its worker status      claimed, ready, left in order
  *   its lock      free: the process is gone
  *   its cursor    while it lives, whether it moves; once, when it is gone: what
  *                 is finished, what is suspect
@@ -58,9 +58,10 @@ struct fleet {
     uint64_t round; /* counted by the data path, once per burst; 0: each look reads consumed anew */
     uint8_t lost[FB_MAX_WORKERS]; /* numbers whose rings are to be emptied, the last one first */
     unsigned lost_count;
-    unsigned lost_known;             /* of these, the flows know */
-    uint64_t blamed[FB_MAX_WORKERS]; /* ids of the flows of packets that were quarantined */
-    unsigned blamed_count;           /* of these, the flows do not know; one a worker at most */
+    unsigned lost_known; /* of these, the flows know */
+    uint64_t
+        quarantined_flows[FB_MAX_WORKERS]; /* ids of the flows of packets that were quarantined */
+    unsigned quarantined_flow_count; /* of these, the flows do not know; one a worker at most */
     bool lossless; /* packets wait for room and for workers: the caller's, after fleet_init() */
     bool stopping;
     bool ending; /* no number is offered again, whatever waits */
@@ -100,7 +101,7 @@ unsigned fleet_pick(struct fleet *fleet, uint64_t hash, uint64_t now_ns);
 void fleet_give_up(struct fleet *fleet, unsigned worker, uint64_t now_ns);
 
 /* Nobody is waited for any longer: each number without a process is lost at the next poll. */
-void fleet_forsake(struct fleet *fleet);
+void fleet_give_up_all(struct fleet *fleet);
 
 /* How many numbers are to have a process, by -w and what was asked for since. */
 unsigned fleet_wanted(const struct fleet *fleet);

@@ -60,7 +60,7 @@ void fleet_violated(struct fleet *fleet, unsigned worker, enum fb_violation viol
 
 /* One packet more of this flow has killed: at the third the flow goes to nobody any more. */
 static void blame_flow(struct fleet *fleet, struct lane *lane, const struct fb_desc *desc) {
-    fleet->blamed[fleet->blamed_count++] = desc->flow_id;
+    fleet->quarantined_flows[fleet->quarantined_flow_count++] = desc->flow_id;
     if (++lane->handles.table[desc->handle].quarantined < FLOW_QUARANTINED_MOST)
         return;
     fb_warning("flow %" PRIu64 " had %u packets quarantined: the rest of it is shunted",
@@ -99,7 +99,7 @@ static void quarantine_first(struct fleet *fleet, unsigned worker) {
 }
 
 /* A process died on the descriptor at the resume point: once is redelivered, twice is enough. */
-static void accuse_first(struct fleet *fleet, unsigned worker) {
+static void quarantine_or_mark(struct fleet *fleet, unsigned worker) {
     struct lane *lane = &fleet->lanes[worker];
     if (lane_first(lane) == LANE_PACKET && fb_desc_deaths(lane_first_desc(lane)) != 0)
         quarantine_first(fleet, worker);
@@ -111,7 +111,7 @@ static void accuse_first(struct fleet *fleet, unsigned worker) {
 
 static int offer(struct fleet *fleet, unsigned worker) {
     struct lane *lane = &fleet->lanes[worker];
-    fb_tx_set_order(&lane->tx, fleet->stopping ? FB_ORDER_STOP : FB_ORDER_RUN);
+    fb_tx_set_command(&lane->tx, fleet->stopping ? FB_COMMAND_STOP : FB_COMMAND_RUN);
     lane->leave_by_ns = UINT64_MAX;
     return lane_offer(lane, fleet->ctl, worker);
 }
@@ -160,14 +160,14 @@ static bool nobody_could_take(const struct fleet *fleet) {
 /* Judges what a dead worker left, and offers its number again where that has a use. */
 static void settle(struct fleet *fleet, unsigned worker, bool in_order, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
-    struct fb_verdict verdict = {.suspect = false};
+    struct fb_resume_point resume_point = {.suspect = false};
     if (lane->up_region.base != NULL) {
         lane->unclaimed_since_ns = now_ns;
         uint64_t before = lane->tx.consumed;
-        verdict = fb_tx_judge(&lane->tx);
+        resume_point = fb_tx_recover(&lane->tx);
         lane_account(lane, before);
-        if (verdict.violation != FB_VIOLATION_COUNT && !lane->revoked)
-            fleet->violations[verdict.violation]++;
+        if (resume_point.violation != FB_VIOLATION_COUNT && !lane->revoked)
+            fleet->violations[resume_point.violation]++;
         lane_withdraw(lane, &fleet->totals[worker]);
     }
     lane->revoked = false;
@@ -178,9 +178,9 @@ static void settle(struct fleet *fleet, unsigned worker, bool in_order, uint64_t
         fleet_step(fleet, worker, FB_EVENT_FREE, now_ns);
         return;
     }
-    if (verdict.suspect)
-        accuse_first(fleet, worker);
-    /* Who left in order, or never came, and owes nothing to any flow: nobody has to claim it. */
+    if (resume_point.suspect)
+        quarantine_or_mark(fleet, worker);
+    /* Who left in command, or never came, and owes nothing to any flow: nobody has to claim it. */
     bool owes = waits || lane->handles.bound != 0 || lane->handles.pending != 0;
     bool is_free = !owes && (in_order || lane->claims == 0 || lane->draining || lane->given_up);
     bool at_once = fleet->timing.failover_ns == 0 && !nobody_could_take(fleet);
@@ -198,7 +198,7 @@ static void settle(struct fleet *fleet, unsigned worker, bool in_order, uint64_t
 
 /*
  * Takes the offer of a number back for good. Somebody may have claimed it since
- * its wish was looked at, and be in a packet: so it is revoked and judged as
+ * its worker status was looked at, and be in a packet: so it is revoked and judged as
  * any other before its ring is touched.
  */
 static void begin_to_lose(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
@@ -235,11 +235,11 @@ static void poll_offered(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
         }
         return;
     }
-    uint32_t wish = fb_up_wish(up_of(lane));
+    uint32_t status = fb_up_worker_status(up_of(lane));
     if (fb_guard_faulted(lane->guard)) {
         /* Whoever truncated it, nobody can claim it any more. */
         fleet_violated(fleet, worker, FB_VIOLATION_FAULT, now_ns);
-    } else if (wish != FB_WISH_VACANT) {
+    } else if (status != FB_STATUS_VACANT) {
         fb_ctl_set_pid(fleet->ctl, worker, plausible_pid(up_of(lane)));
         if (lane->claims++ > 0)
             lane->counters[FB_LANE_RESTARTS]++;
@@ -251,7 +251,7 @@ static void poll_offered(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
 }
 
 /* The process is gone by itself. */
-static void bury(struct fleet *fleet, unsigned worker, bool in_order, uint64_t now_ns) {
+static void reap(struct fleet *fleet, unsigned worker, bool in_order, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     if (!in_order)
         fb_warning("worker %u (pid %" PRId64 ") died; its flows wait for its next process", worker,
@@ -287,14 +287,14 @@ static bool hangs(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     return now_ns - lane->cursor_since_ns >= fleet->timing.hang_ns;
 }
 
-static void order_to_leave(struct fleet *fleet, unsigned worker, enum fb_order order,
-                           uint64_t now_ns) {
+static void command_to_leave(struct fleet *fleet, unsigned worker, enum fb_command command,
+                             uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     uint64_t patience_ns = fleet->timing.hang_ns;
     balance_leave(&fleet->balance, worker);
     fleet_step(fleet, worker, FB_EVENT_STOP, now_ns);
     lane->leave_by_ns = patience_ns < UINT64_MAX - now_ns ? now_ns + patience_ns : UINT64_MAX;
-    fb_tx_set_order(&lane->tx, order);
+    fb_tx_set_command(&lane->tx, command);
 }
 
 /* A draining worker leaves when it owes nothing; at its deadline after its burst. */
@@ -302,16 +302,16 @@ static void poll_draining(struct fleet *fleet, unsigned worker, uint64_t now_ns)
     struct lane *lane = &fleet->lanes[worker];
     bool owes = !is_empty(lane) || lane->handles.bound != 0 || lane->handles.pending != 0;
     if (!owes)
-        order_to_leave(fleet, worker, FB_ORDER_STOP, now_ns);
+        command_to_leave(fleet, worker, FB_COMMAND_STOP, now_ns);
     else if (now_ns >= lane->drain_until_ns)
-        order_to_leave(fleet, worker, FB_ORDER_LEAVE, now_ns);
+        command_to_leave(fleet, worker, FB_COMMAND_LEAVE, now_ns);
 }
 
 /* A process that has its lock and says nothing wrong. */
-static void poll_alive(struct fleet *fleet, unsigned worker, uint32_t wish, uint64_t now_ns) {
+static void poll_alive(struct fleet *fleet, unsigned worker, uint32_t status, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     if (lane->state == FB_STATE_STARTING) {
-        if (wish == FB_WISH_READY) {
+        if (status == FB_STATUS_READY) {
             become_ready(fleet, worker, now_ns);
         } else if (now_ns - lane->state_since_ns >= fleet->timing.start_timeout_ns) {
             fb_warning("worker %u did not become ready within %.1f s; it is revoked", worker,
@@ -340,17 +340,17 @@ static void poll_alive(struct fleet *fleet, unsigned worker, uint32_t wish, uint
 
 static void poll_process(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
-    /* The lock before the wish: what a process wrote before it was gone is then all there. */
+    /* The lock before the status: what a process wrote before it was gone is then all there. */
     bool gone = !fb_lock_held(lane->up_region.fd);
-    uint32_t wish = fb_up_wish(up_of(lane));
+    uint32_t status = fb_up_worker_status(up_of(lane));
     if (fb_guard_faulted(lane->guard))
         fleet_violated(fleet, worker, FB_VIOLATION_FAULT, now_ns);
-    else if (wish == FB_WISH_VACANT || wish >= FB_WISH_COUNT)
+    else if (status == FB_STATUS_VACANT || status >= FB_STATUS_COUNT)
         fleet_violated(fleet, worker, FB_VIOLATION_STATE_VALUE, now_ns);
     else if (gone)
-        bury(fleet, worker, wish == FB_WISH_LEFT, now_ns);
+        reap(fleet, worker, status == FB_STATUS_LEFT, now_ns);
     else
-        poll_alive(fleet, worker, wish, now_ns);
+        poll_alive(fleet, worker, status, now_ns);
 }
 
 static void poll_dead(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
@@ -404,7 +404,7 @@ void fleet_give_up(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
         begin_to_lose(fleet, worker, now_ns);
 }
 
-void fleet_forsake(struct fleet *fleet) {
+void fleet_give_up_all(struct fleet *fleet) {
     for (unsigned k = 0; k < fleet->count && !fleet->stopping; k++) {
         struct lane *lane = &fleet->lanes[k];
         if (lane->state == FB_STATE_VACANT || lane->state == FB_STATE_DEAD)
@@ -466,7 +466,7 @@ const char *fleet_restart(struct fleet *fleet, unsigned worker, uint64_t now_ns)
     switch (lane->state) {
     case FB_STATE_READY:
         lane->restarts_asked++;
-        order_to_leave(fleet, worker, FB_ORDER_LEAVE, now_ns);
+        command_to_leave(fleet, worker, FB_COMMAND_LEAVE, now_ns);
         return NULL;
     case FB_STATE_STARTING:
         lane->restarts_asked++;

@@ -64,7 +64,7 @@ int lane_init(struct lane *lane, struct fb_ctl *ctl, unsigned worker, enum fb_hu
     handles_init(&lane->handles, lane->handle_region.base, (uint32_t)handles);
     lane->marks = lane->mark_region.base;
     memcpy(entry->down_path, lane->down_region.path, sizeof entry->down_path);
-    fb_ctl_set_rung(ctl, worker, lane->down_region.rung);
+    fb_ctl_set_page_kind(ctl, worker, lane->down_region.page_kind);
     return 0;
 }
 
@@ -131,7 +131,7 @@ bool lane_desc_plausible(const struct lane *lane, const struct fb_desc *desc) {
 
 void lane_take_out(struct lane *lane) {
     if (lane_first(lane) == LANE_PACKET)
-        lane->counters[FB_LANE_MOVED]++;
+        lane->counters[FB_LANE_REMOVED]++;
     else
         lane->marks_head++;
     lane->tx.consumed++;
@@ -189,6 +189,6 @@ uint64_t lane_skip_flow(struct lane *lane, uint64_t flow_id) {
     /* Who can write there may have changed an id since it was counted. */
     skipped -= to - from;
     lane->marks_head += to - from;
-    lane->counters[FB_LANE_MOVED] += skipped;
+    lane->counters[FB_LANE_REMOVED] += skipped;
     return skipped;
 }

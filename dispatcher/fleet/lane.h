@@ -38,9 +38,9 @@ struct lane {
     struct mark *marks; /* FIFO of as many as the ring has slots */
     uint64_t marks_head, marks_tail;
     uint64_t counters[FB_LANE_COUNT];
-    uint64_t round; /* of the fleet, in which consumed was last read */
-    bool touched;   /* staged to in this burst */
-    bool unrung;    /* has news for a sleeper that was not woken yet */
+    uint64_t round;    /* of the fleet, in which consumed was last read */
+    bool touched;      /* staged to in this burst */
+    bool wake_pending; /* has news for a sleeper that was not woken yet */
 
     /* Life: see fleet.h. */
     enum fb_state state;

@@ -46,7 +46,7 @@ _Static_assert(sizeof(struct flow_entry) == 64, "one flow is one cache line");
 #define FLOW_FIRST_SWAPPED 0x80u /* the first packet came from the key's higher endpoint */
 #define FLOW_BOUND 0x40u         /* a packet was delivered: worker, handle and generation hold */
 #define FLOW_LIVE 0x20u          /* in the table; 0 in a free entry */
-#define FLOW_SHUNTED 0x10u       /* its packets killed too often: they go to no worker */
+#define FLOW_BYPASSED 0x10u      /* its packets killed too often: they go to no worker */
 #define FLOW_QUARANTINED 0x0cu   /* packets of it that were quarantined: 0 to 3 */
 #define FLOW_QUARANTINED_SHIFT 2u
 #define FLOW_BITS ((uint64_t)0xfc)

@@ -153,7 +153,7 @@ uint32_t flows_by_id(const struct flows *flows, uint64_t flow_id) {
     return live && flow_table_id(&flows->table, flow) == flow_id ? flow : NO_FLOW;
 }
 
-void flows_blame(struct flows *flows, uint64_t flow_id) {
+void flows_count_quarantined(struct flows *flows, uint64_t flow_id) {
     uint32_t flow = flows_by_id(flows, flow_id);
     if (flow == NO_FLOW)
         return;
@@ -161,7 +161,7 @@ void flows_blame(struct flows *flows, uint64_t flow_id) {
     if (flow_quarantined(entry) < FLOW_QUARANTINED_MOST)
         entry->key.word[4] += 1u << FLOW_QUARANTINED_SHIFT;
     if (flow_quarantined(entry) == FLOW_QUARANTINED_MOST)
-        entry->key.word[4] |= FLOW_SHUNTED;
+        entry->key.word[4] |= FLOW_BYPASSED;
 }
 
 void flows_change_class(struct flows *flows, uint32_t flow, enum flow_class from,

@@ -19,7 +19,7 @@
  * The flows that are alive: table, timers, protocol state and ends in one.
  * Dispatcher only, one thread.
  *
- *   flows_over()          whether a packet finds its flow overdue or re-used: end it first
+ *   flow_expired()          whether a packet finds its flow overdue or re-used: end it first
  *   flows_create()        a new flow; evicts the oldest of the least valuable class if full
  *   flows_touch()         a packet of a flow: time, protocol state, class
  *   flows_bind()          gives the flow a handle of its worker
@@ -93,7 +93,7 @@ void flows_lose(struct flows *flows, unsigned worker, uint32_t tick);
 uint32_t flows_by_id(const struct flows *flows, uint64_t flow_id);
 
 /* A packet of the flow, if it is alive, was quarantined: at FLOW_QUARANTINED_MOST it is shunted. */
-void flows_blame(struct flows *flows, uint64_t flow_id);
+void flows_count_quarantined(struct flows *flows, uint64_t flow_id);
 
 /* Ends overdue flows, at most FLOW_EXPIRE_BUDGET timers a call. */
 void flows_expire(struct flows *flows);
@@ -125,8 +125,8 @@ static inline bool flows_forget_lost(const struct flows *flows, struct flow_entr
  * timeout though its timer was not looked at yet, or the packet is a new SYN
  * on a closing connection. *reason tells which.
  */
-static inline bool flows_over(const struct flows *flows, const struct flow_entry *entry,
-                              unsigned tcp_flags, enum fb_end_reason *reason) {
+static inline bool flow_expired(const struct flows *flows, const struct flow_entry *entry,
+                                unsigned tcp_flags, enum fb_end_reason *reason) {
     enum flow_class class = flow_state_class(&flows->rules, entry->state);
     uint32_t timeout = flows->rules.timeout_ticks[class];
     if (__builtin_expect(flows->now - entry->last >= timeout && timeout != FLOW_TIMEOUT_NEVER, 0)) {

@@ -47,7 +47,7 @@ struct held {
     uint32_t next;  /* of the datagram; of the free ones */
 
     uint32_t frames, blocks; /* of the datagram */
-    uint32_t next_leaving;   /* once it is let out, as what follows */
+    uint32_t next_released;  /* once it is let out, as what follows */
     uint32_t swapped;
     struct fb_flow_key key;
 };
@@ -199,14 +199,14 @@ static void release(struct fragments *t, struct datagram *g, enum fb_fragment_co
     struct held *held = &t->held[h];
     held->key = g->key;
     held->swapped = g->swapped;
-    held->next_leaving = NONE;
-    if (t->leaving_first == NONE)
-        t->leaving_first = h;
+    held->next_released = NONE;
+    if (t->released_first == NONE)
+        t->released_first = h;
     else
-        t->held[t->leaving_last].next_leaving = h;
-    t->leaving_last = h;
-    t->leaving_frames += held->frames;
-    t->leaving_blocks += held->blocks;
+        t->held[t->released_last].next_released = h;
+    t->released_last = h;
+    t->released_frames += held->frames;
+    t->released_blocks += held->blocks;
     t->counters[cause] += held->frames;
     g->first_held = g->last_held = NONE;
 }
@@ -218,8 +218,8 @@ static void give_up(struct fragments *t, uint32_t d, enum fb_fragment_counter ca
 
 /* Takes the first frame off those that are let out; what follows of its datagram inherits the key.
  */
-static void take_leaving(struct fragments *t, struct fragments_out *out, uint8_t *to) {
-    uint32_t h = t->leaving_first;
+static void take_released(struct fragments *t, struct fragments_out *out, uint8_t *to) {
+    uint32_t h = t->released_first;
     struct held *held = &t->held[h];
     out->frame = (struct frame){.data = to,
                                 .time_ns = held->time_ns,
@@ -234,15 +234,15 @@ static void take_leaving(struct fragments *t, struct fragments_out *out, uint8_t
     if (next != NONE) {
         t->held[next].key = held->key;
         t->held[next].swapped = held->swapped;
-        t->held[next].next_leaving = held->next_leaving;
-        if (t->leaving_last == h)
-            t->leaving_last = next;
+        t->held[next].next_released = held->next_released;
+        if (t->released_last == h)
+            t->released_last = next;
     } else {
-        next = held->next_leaving;
+        next = held->next_released;
     }
-    t->leaving_first = next;
-    t->leaving_frames--;
-    t->leaving_blocks -= blocks_for(held->caplen);
+    t->released_first = next;
+    t->released_frames--;
+    t->released_blocks -= blocks_for(held->caplen);
     t->frames_used--;
     held->next = t->free_held;
     t->free_held = h;
@@ -251,11 +251,11 @@ static void take_leaving(struct fragments *t, struct fragments_out *out, uint8_t
 unsigned fragments_burst(struct fragments *t, struct fragments_out *out, unsigned max) {
     uint32_t at = 0;
     unsigned n = 0;
-    while (n < max && t->leaving_frames != 0) {
-        uint32_t caplen = t->held[t->leaving_first].caplen;
+    while (n < max && t->released_frames != 0) {
+        uint32_t caplen = t->held[t->released_first].caplen;
         if (caplen > CAPTURE_FRAME_MAX - at)
             break;
-        take_leaving(t, &out[n++], t->scratch + at);
+        take_released(t, &out[n++], t->scratch + at);
         at = (at + caplen + 63) & ~UINT32_C(63);
     }
     return n;
@@ -263,8 +263,8 @@ unsigned fragments_burst(struct fragments *t, struct fragments_out *out, unsigne
 
 /* Whether a frame of so many blocks would fit, were everything gone that is being let out. */
 static bool has_room(const struct fragments *t, uint32_t blocks) {
-    return t->frames_used - t->leaving_frames < t->config.max_frames &&
-           t->blocks_used - t->leaving_blocks + blocks <= t->block_count;
+    return t->frames_used - t->released_frames < t->config.max_frames &&
+           t->blocks_used - t->released_blocks + blocks <= t->block_count;
 }
 
 /* Gives up those that wait longest, until a burst of frames like this one has room. */
@@ -273,7 +273,7 @@ static void make_room(struct fragments *t, uint32_t blocks) {
     if (at_once > FRAGMENTS_LET_OUT)
         at_once = FRAGMENTS_LET_OUT;
     const struct fragments_list *waiting = &t->lists[FRAGMENTS_WAITING];
-    while (waiting->first != NONE && (t->leaving_frames < at_once || !has_room(t, blocks)))
+    while (waiting->first != NONE && (t->released_frames < at_once || !has_room(t, blocks)))
         give_up(t, waiting->first, FB_FRAGMENT_BY_FULL);
 }
 
@@ -412,7 +412,7 @@ enum fragments_result fragments_offer(struct fragments *t, const struct fragment
                                       struct decoded *decoded) {
     if (fragment->offset == 0 && !fragment->more)
         return FRAGMENT_PASSES;
-    if (t->leaving_frames != 0)
+    if (t->released_frames != 0)
         return FRAGMENT_REFUSED;
     advance(t, now);
     uint32_t d = datagram_of(t, fragment, decoded);
@@ -421,7 +421,7 @@ enum fragments_result fragments_offer(struct fragments *t, const struct fragment
         learn(t, d, decoded);
     else if (g->state == FRAGMENTS_WAITING && !has_room(t, blocks_for(frame->caplen)))
         make_room(t, blocks_for(frame->caplen));
-    if (t->leaving_frames != 0)
+    if (t->released_frames != 0)
         return FRAGMENT_REFUSED;
     t->counters[FB_FRAGMENT_TAKEN]++;
     if (g->state != FRAGMENTS_WAITING) {
@@ -472,7 +472,7 @@ void fragments_expire(struct fragments *t, uint32_t now) {
     }
 }
 
-void fragments_release_all(struct fragments *t) {
+void fragments_release(struct fragments *t) {
     while (t->lists[FRAGMENTS_WAITING].first != NONE)
         give_up(t, t->lists[FRAGMENTS_WAITING].first, FB_FRAGMENT_BY_END);
 }
@@ -542,7 +542,7 @@ static void make_empty(struct fragments *t) {
         t->block_next[i] = i + 1 < t->block_count ? i + 1 : NONE;
     for (unsigned state = 0; state < FRAGMENTS_STATES; state++)
         t->lists[state] = (struct fragments_list){NONE, NONE};
-    t->leaving_first = t->leaving_last = NONE;
+    t->released_first = t->released_last = NONE;
 }
 
 int fragments_init(struct fragments *t, const struct fragments_config *config,

@@ -115,7 +115,7 @@
  *     tick; its own stamp must not go to the packet clock again. A flow that it
  *     begins is of the protocol in the key: decoded->proto is what the frame says
  * After a burst, and when idle: fragments_expire(); let out.
- * At the end of the input or at a stop: fragments_release_all(); let out.
+ * At the end of the input or at a stop: fragments_release(); let out.
  *
  * A fragment is offered until it is taken and then never again: not if it waits
  * for a full ring, not if it comes back out of a lost worker's ring. Frames that
@@ -198,8 +198,8 @@ struct fragments {
     uint32_t bucket_mask;
     uint32_t free_datagram, free_held, free_block;
     uint32_t frames_used, blocks_used, block_count;
-    uint32_t leaving_first, leaving_last; /* first frames of datagrams that are being let out */
-    uint32_t leaving_frames, leaving_blocks;
+    uint32_t released_first, released_last; /* first frames of datagrams that are being let out */
+    uint32_t released_frames, released_blocks;
     struct fragments_list lists[FRAGMENTS_STATES];
 };
 
@@ -251,8 +251,8 @@ struct fragments_out {
 unsigned fragments_burst(struct fragments *t, struct fragments_out *out, unsigned max);
 
 /* Whether frames are to be let out. */
-static inline bool fragments_leaving(const struct fragments *t) {
-    return t->leaving_frames != 0;
+static inline bool fragments_any_released(const struct fragments *t) {
+    return t->released_frames != 0;
 }
 
 /* Frames in the buffer, those that are to be let out included. */
@@ -268,6 +268,6 @@ static inline uint32_t fragments_held(const struct fragments *t) {
 void fragments_expire(struct fragments *t, uint32_t now);
 
 /* Gives up every datagram that waits: no more fragments come. Work: all that wait. */
-void fragments_release_all(struct fragments *t);
+void fragments_release(struct fragments *t);
 
 #endif

@@ -28,7 +28,7 @@ void ledger_gather(struct fb_snapshot *snapshot, const struct loop *loop,
     }
     snapshot->run[FB_RUN_REDELIVERED] = fleet->redelivered;
     snapshot->run[FB_RUN_FAILOVERS] = fleet->failovers;
-    snapshot->run[FB_RUN_SHUNTED] += fleet->shunted;
+    snapshot->run[FB_RUN_BYPASSED] += fleet->shunted;
     snapshot->run[FB_RUN_FLOWS_CREATED] = flows->created;
     snapshot->run[FB_RUN_FLOWS_ACTIVE] = flow_table_live(&flows->table);
     snapshot->run[FB_RUN_FLOWS_PEAK] = flows->peak;

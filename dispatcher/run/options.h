@@ -47,7 +47,7 @@ struct options {
     uint32_t depth;
     uint64_t ring_bytes; /* 0: auto */
     enum fb_hugepages hugepages;
-    struct placement_wish numa;
+    struct placement_request numa;
     cpu_set_t cpus; /* only if cpu_given */
     bool cpu_given;
     struct decode_options decode; /* but for its secret */

@@ -21,7 +21,7 @@ static int take_node(const char **text) {
     return node < FB_NODE_NUMBERS ? (int)node : -1;
 }
 
-static bool take_range(const char **text, struct placement_wish *wish) {
+static bool take_range(const char **text, struct placement_request *request) {
     int first = take_node(text), last = first;
     if (**text == '-') {
         ++*text;
@@ -30,16 +30,16 @@ static bool take_range(const char **text, struct placement_wish *wish) {
     if (first < 0 || last < first)
         return false;
     for (int node = first; node <= last; node++) {
-        if (wish->count == FB_MAX_WORKERS)
+        if (request->count == FB_MAX_WORKERS)
             return false;
-        wish->nodes[wish->count++] = (int16_t)node;
+        request->nodes[request->count++] = (int16_t)node;
     }
     return true;
 }
 
-static bool take_list(const char *text, struct placement_wish *wish) {
-    wish->mode = PLACEMENT_LIST;
-    while (take_range(&text, wish)) {
+static bool take_list(const char *text, struct placement_request *request) {
+    request->mode = PLACEMENT_LIST;
+    while (take_range(&text, request)) {
         if (*text == '\0')
             return true;
         if (*text++ != ',')
@@ -48,22 +48,22 @@ static bool take_list(const char *text, struct placement_wish *wish) {
     return false;
 }
 
-bool placement_parse(const char *text, struct placement_wish *wish) {
-    *wish = (struct placement_wish){.mode = PLACEMENT_AUTO};
+bool placement_parse(const char *text, struct placement_request *request) {
+    *request = (struct placement_request){.mode = PLACEMENT_AUTO};
     if (strcmp(text, "auto") == 0)
         return true;
-    wish->mode = PLACEMENT_OFF;
-    if (strcmp(text, "off") == 0 || take_list(text, wish))
+    request->mode = PLACEMENT_OFF;
+    if (strcmp(text, "off") == 0 || take_list(text, request))
         return true;
     fb_error("--numa '%s': give auto, off, or a list of at most %u nodes such as 0,0,1-3", text,
              FB_MAX_WORKERS);
     return false;
 }
 
-int placement_missing(const struct placement_wish *wish, const struct fb_topology *topology) {
-    for (unsigned i = 0; i < wish->count; i++) {
-        if (fb_topology_find(topology, wish->nodes[i]) == NULL)
-            return wish->nodes[i];
+int placement_missing(const struct placement_request *request, const struct fb_topology *topology) {
+    for (unsigned i = 0; i < request->count; i++) {
+        if (fb_topology_find(topology, request->nodes[i]) == NULL)
+            return request->nodes[i];
     }
     return -1;
 }
@@ -126,16 +126,16 @@ static void plan_auto(struct placement *placement, const struct fb_topology *top
 }
 
 void placement_plan(struct placement *placement, const struct fb_topology *topology,
-                    const struct placement_wish *wish, int home, unsigned workers) {
+                    const struct placement_request *request, int home, unsigned workers) {
     placement->home = -1;
     for (unsigned k = 0; k < FB_MAX_WORKERS; k++)
         placement->workers[k] = -1;
-    if (home < 0 || wish->mode == PLACEMENT_OFF)
+    if (home < 0 || request->mode == PLACEMENT_OFF)
         return;
-    if (wish->mode == PLACEMENT_LIST) {
+    if (request->mode == PLACEMENT_LIST) {
         placement->home = home;
         for (unsigned k = 0; k < workers; k++)
-            placement->workers[k] = wish->nodes[k % wish->count];
+            placement->workers[k] = request->nodes[k % request->count];
     } else if (topology->count > 1) {
         plan_auto(placement, topology, home, workers);
     }

@@ -18,7 +18,7 @@ enum placement_mode {
     PLACEMENT_LIST, /* as the user says, with one node too */
 };
 
-struct placement_wish {
+struct placement_request {
     enum placement_mode mode;
     unsigned count;                /* PLACEMENT_LIST: nodes of the workers by number, then anew */
     int16_t nodes[FB_MAX_WORKERS]; /* as given: they need not be there */
@@ -34,10 +34,10 @@ struct placement {
  * commas, where the order counts and a node may come again: 0,0,1-3. Returns
  * false after one logged line.
  */
-bool placement_parse(const char *text, struct placement_wish *wish);
+bool placement_parse(const char *text, struct placement_request *request);
 
 /* A node of the list that the topology lacks, or -1. */
-int placement_missing(const struct placement_wish *wish, const struct fb_topology *topology);
+int placement_missing(const struct placement_request *request, const struct fb_topology *topology);
 
 /*
  * Plans for worker numbers below `workers`; no node of the list is missing.
@@ -48,7 +48,7 @@ int placement_missing(const struct placement_wish *wish, const struct fb_topolog
  * first. Who comes then goes where the fewest workers are for the processors.
  */
 void placement_plan(struct placement *placement, const struct fb_topology *topology,
-                    const struct placement_wish *wish, int home, unsigned workers);
+                    const struct placement_request *request, int home, unsigned workers);
 
 /*
  * The node of a network interface as the kernel says of its device, or of the

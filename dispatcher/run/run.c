@@ -73,7 +73,7 @@ static void begin_stop(struct run *run) {
  * the first counts as the same: a service manager signals the supervisor, which
  * passes it on, and us.
  */
-static void obey(struct run *run) {
+static void handle_stop_requests(struct run *run) {
     uint64_t now = run->loop.now_ns;
     unsigned asked = (unsigned)stop_signals + run->requests.stops;
     if (asked != 0 && run->asked_ns == 0) {
@@ -87,7 +87,7 @@ static void obey(struct run *run) {
         run->deadline_ns = now;
 }
 
-static void obey_reload(struct run *run) {
+static void handle_reload_requests(struct run *run) {
     unsigned asked = (unsigned)reload_signals;
     const char *filter;
     if (asked == run->reloaded)
@@ -104,11 +104,11 @@ static bool is_deserted(const struct run *run) {
             fleet_wanted(&run->fleet) == 0);
 }
 
-static void look_for_company(struct run *run) {
+static void check_no_worker(struct run *run) {
     if (run->fleet.balance.count != 0)
         run->alone_since_ns = run->loop.now_ns;
     else if (is_deserted(run))
-        fleet_forsake(&run->fleet);
+        fleet_give_up_all(&run->fleet);
 }
 
 static void upkeep(struct run *run) {
@@ -119,10 +119,10 @@ static void upkeep(struct run *run) {
         fleet_poll(&run->fleet, now);
         run->requests.stopping = run->stop;
         requests_poll(&run->requests, now);
-        loop_settle(&run->loop);
-        look_for_company(run);
-        obey(run);
-        obey_reload(run);
+        loop_apply_losses(&run->loop);
+        check_no_worker(run);
+        handle_stop_requests(run);
+        handle_reload_requests(run);
     }
     if (now - run->snapshot_ns >= SNAPSHOT_EVERY_NS) {
         run->snapshot_ns = now;
@@ -157,7 +157,7 @@ static bool has_process(const struct lane *lane) {
 }
 
 /* Whether the packet at which a burst stopped is to be waited for no longer, and why. */
-static bool hopeless(struct run *run, enum loop_stop stop, enum fb_drop_reason *reason) {
+static bool stop_waiting(struct run *run, enum loop_stop stop, enum fb_drop_reason *reason) {
     bool late = run->loop.now_ns >= run->deadline_ns;
     const struct lane *lane = &run->fleet.lanes[run->loop.stopped_worker];
     if (stop == LOOP_RING_FULL && (run->fleet.balance.count != 0 || has_process(lane))) {
@@ -199,7 +199,7 @@ static void move_lost(struct run *run) {
         upkeep(run);
         if (stop == LOOP_DONE || run->fleet.lost_count != rings) /* one more comes first */
             waits = 0;
-        else if (hopeless(run, stop, &reason))
+        else if (stop_waiting(run, stop, &reason))
             loop_move_drop(&run->loop, reason);
         else
             pause_a_little(waits++);
@@ -231,7 +231,7 @@ static void deliver(struct run *run) {
         enum fb_drop_reason reason;
         if (run->loop.live) /* of files packet time stands still meanwhile */
             loop_expire(&run->loop);
-        if (hopeless(run, stop, &reason)) {
+        if (stop_waiting(run, stop, &reason)) {
             loop_drop_stopped(&run->loop, reason);
             continue;
         }
@@ -248,7 +248,7 @@ static void deliver_all(struct run *run, const struct frame *frames, unsigned co
         if (n != 0)
             deliver(run);
         taken += n;
-        while (loop_let_out(&run->loop))
+        while (loop_take_released(&run->loop))
             deliver(run);
     }
 }
@@ -271,11 +271,11 @@ static void read_all(struct run *run) {
             break;
         } else if (status == CAPTURE_IDLE) {
             loop_flush(&run->loop);
-            while (loop_let_out(&run->loop))
+            while (loop_take_released(&run->loop))
                 deliver(run);
             capture_wait(run->capture, POLL_EVERY_NS / 1000);
         } else {
-            loop_ring_all(&run->loop); /* a filter may reject frames for long */
+            loop_wake_all(&run->loop); /* a filter may reject frames for long */
         }
     }
 }
@@ -331,7 +331,7 @@ static void end_flows(struct run *run) {
 static void drain(struct run *run) {
     begin_stop(run);
     loop_release_fragments(&run->loop);
-    while (loop_let_out(&run->loop))
+    while (loop_take_released(&run->loop))
         deliver(run);
     end_flows(run);
     /* What moves may leave ends behind that wait for the next flush. */

@@ -43,15 +43,15 @@ static int choose_home(const struct options *o, const struct fb_topology *topolo
     cpu_set_t here;
     CPU_ZERO(&here);
     CPU_SET((unsigned)sched_getcpu(), &here);
-    const int wishes[] = {
+    const int requests[] = {
         o->cpu_given ? fb_topology_node_of(topology, &o->cpus) : -1,
         interface_node(o),
         o->numa.mode == PLACEMENT_LIST ? o->numa.nodes[0] : -1,
         fb_topology_node_of(topology, &here),
     };
-    for (unsigned i = 0; i < sizeof wishes / sizeof *wishes; i++) {
-        if (fb_topology_find(topology, wishes[i]) != NULL)
-            return wishes[i];
+    for (unsigned i = 0; i < sizeof requests / sizeof *requests; i++) {
+        if (fb_topology_find(topology, requests[i]) != NULL)
+            return requests[i];
     }
     return topology->count != 0 ? topology->nodes[0].number : -1;
 }
@@ -160,7 +160,7 @@ static int look(struct tally *tally, const struct fb_region *region, int wanted,
     int node =
         region->base == NULL ? -1 : fb_numa_where(region->base, region->size, wanted, &elsewhere);
     *missed = wanted >= 0 && node >= 0 && elsewhere > 0;
-    if (*missed && region->rung == FB_RUNG_HUGETLBFS)
+    if (*missed && region->page_kind == FB_PAGES_HUGETLBFS)
         tally->huge += (uint64_t)((double)(region->size / FB_HUGEPAGE_BYTES) * elsewhere + 0.999);
     return node;
 }

@@ -18,10 +18,10 @@
 
 static void log_pages(const struct run *run) {
     const struct fb_ctl *ctl = run->ctl.ctl;
-    uint32_t rung = fb_ctl_rung(ctl, 0);
-    fb_info("rings on %s pages, flow table on %s pages%s%s", fb_rung_names[rung],
-            fb_rung_names[ctl->flow_table_rung], run_place_note(run),
-            rung == FB_RUNG_4K && run->options->hugepages == FB_HUGEPAGES_AUTO
+    uint32_t kind = fb_ctl_page_kind(ctl, 0);
+    fb_info("rings on %s pages, flow table on %s pages%s%s", fb_page_kind_names[kind],
+            fb_page_kind_names[ctl->flow_table_page_kind], run_place_note(run),
+            kind == FB_PAGES_4K && run->options->hugepages == FB_HUGEPAGES_AUTO
                 ? "; 'mount -o remount,huge=advise /dev/shm' gives huge pages"
                 : "");
 }
@@ -133,7 +133,7 @@ int run_set_up(struct run *run) {
     run->requests.reload_arg = run;
     run->fleet.quarantine = &run->quarantine;
     run->fleet.lossless = o->block;
-    run->ctl.ctl->flow_table_rung = run->flows.region.rung;
+    run->ctl.ctl->flow_table_page_kind = run->flows.region.page_kind;
     uint64_t longest_ns = (uint64_t)flow_timeouts_longest_s(&o->timeouts) * 1000 * MS_NS;
     loop_init(&run->loop, &run->fleet, &run->flows, capture_is_live(run->capture), o->block,
               o->preload, longest_ns);

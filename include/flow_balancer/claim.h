@@ -14,12 +14,12 @@
  * without waiting and closes the descriptor: the mapping alone keeps the lock,
  * and a child of the worker does not. Then, holding the lock, it checks that
  *
- *   1. nobody has claimed this up side before (its wish is vacant),
+ *   1. nobody has claimed this up side before (its worker status is vacant),
  *   2. the name still leads to this inode, and
  *   3. its epoch is the directory's and the order line's;
  *
  * otherwise it lets go. Two processes at once: one gets the lock; the other,
- * when it gets it later, finds the wish not vacant. A process that slept
+ * when it gets it later, finds the worker status not vacant. A process that slept
  * between mapping and locking finds an epoch that is not the directory's.
  */
 struct fb_claim {
@@ -39,7 +39,7 @@ enum fb_claim_result {
 
 /*
  * Claims a number. On FB_CLAIMED the caller owns the claim until
- * fb_claim_release(), and its wish is `starting`. Worker only.
+ * fb_claim_release(), and its worker status is `starting`. Worker only.
  */
 enum fb_claim_result fb_claim_take(struct fb_claim *claim, const struct fb_ctl_handle *ctl,
                                    unsigned worker);

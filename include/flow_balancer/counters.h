@@ -76,26 +76,26 @@
     X(KERNEL_DROPS, "kernel_drops", "frames dropped by the kernel for want of buffer space")       \
     X(INTERFACE_DROPS, "interface_drops", "frames dropped by the interface or its driver")         \
     X(MERGED_LATE, "merged_late", "frames that came too late to be put in order of time")          \
-    X(STAGED, "staged", "frames taken from the source and not yet in a ring")                      \
+    X(PENDING, "pending", "frames taken from the source and not yet in a ring")                    \
     X(HELD, "held", "fragments that wait for their first fragment")                                \
-    X(SHUNTED, "shunted", "packets of flows that no worker wants")                                 \
+    X(BYPASSED, "shunted", "packets of flows that are bypassed: three of theirs were quarantined") \
     X(REDELIVERED, "redelivered", "packets given a second time after a worker died")               \
     X(FAILOVERS, "failovers", "worker numbers given up, their flows moved")                        \
     X(FLOWS_CREATED, "flows_created", "flows begun")                                               \
     X(FLOWS_ACTIVE, "flows_active", "flows alive now")                                             \
-    X(FLOWS_PEAK, "flows_peak", "most flows alive at once")                                        \
+    X(FLOWS_PEAK, "flows_peak", "most flows alive at the same time")                               \
     X(SYN_ON_LIVE_FLOW, "syn_on_live_flow", "SYN on an established flow: counted, the flow stays") \
-    X(STAMPS_HELD, "stamps_held", "time stamps too far ahead to be believed at once")              \
+    X(STAMPS_HELD, "stamps_held", "time stamps too far ahead to be believed immediately")          \
     X(ELAPSED_NS, "elapsed_ns", "wall clock from the first packet taken to the last inspected")
 
-/* One ring as the dispatcher counts it: entered = inspected + quarantined + moved + waiting. */
+/* One ring as the dispatcher counts it: entered = inspected + quarantined + removed + waiting. */
 #define FB_LANE_COUNTERS(X)                                                                        \
     X(ENTERED, "entered", "packets put into the ring")                                             \
     X(INSPECTED, "packets", "packets that the worker has finished")                                \
     X(QUARANTINED, "quarantined", "packets on which two processes died")                           \
-    X(MOVED, "moved", "packets taken out of the ring again")                                       \
+    X(REMOVED, "removed", "packets taken out of the ring unseen: moved, bypassed or abandoned")    \
     X(WAITING, "backlog", "packets in the ring")                                                   \
-    X(MAX_WAITING, "max_backlog", "most packets in the ring at once")                              \
+    X(MAX_WAITING, "max_backlog", "most packets in the ring at any time")                          \
     X(BYTES, "bytes", "captured bytes of the packets put into the ring")                           \
     X(FLOWS, "flows", "flows given to the worker")                                                 \
     X(FLOWS_BOUND, "flows_bound", "flows bound to the worker now")                                 \
@@ -131,7 +131,7 @@
 #define FB_FRAGMENT_COUNTERS(X)                                                                    \
     X(TAKEN, "taken", "fragments taken: passed or held")                                           \
     X(HELD, "held", "later fragments that had to wait for their first")                            \
-    X(PEAK, "held_peak", "most frames held at once")                                               \
+    X(PEAK, "held_peak", "most frames held at any time")                                           \
     X(BY_FIRST, "released_by_first", "held ones that went when their first fragment came")         \
     X(BY_TIME, "released_by_time", "held ones whose first fragment did not come in time")          \
     X(BY_FULL, "released_by_full", "held ones that went because the buffer was full")              \

@@ -31,7 +31,7 @@ struct fb_geometry {
 /* One worker number. Writer: dispatcher. */
 struct fb_worker_entry {
     _Atomic uint32_t state;         /* enum fb_state */
-    _Atomic uint32_t rung;          /* enum fb_rung of the down side */
+    _Atomic uint32_t page_kind;     /* enum fb_page_kind of the down side */
     _Atomic uint64_t epoch;         /* of the up side on offer or claimed */
     _Atomic int64_t pid;            /* for display only; 0: nobody */
     char down_path[FB_PATH_MAX];    /* written before the number is first offered */
@@ -70,7 +70,7 @@ struct fb_ctl {
     char policy[24];
     uint64_t started_ns; /* CLOCK_REALTIME */
     int64_t pid;         /* the dispatcher's, for display */
-    uint32_t flow_table_rung;
+    uint32_t flow_table_page_kind;
     /* Where the dispatcher is, as read back from the kernel; -1: not on one, or not known. */
     int32_t cpu;
     int32_t numa_node;
@@ -153,11 +153,12 @@ static inline int64_t fb_ctl_pid(const struct fb_ctl *ctl, unsigned worker) {
 static inline void fb_ctl_set_pid(struct fb_ctl *ctl, unsigned worker, int64_t pid) {
     atomic_store_explicit(&ctl->directory[worker].pid, pid, memory_order_relaxed);
 }
-static inline uint32_t fb_ctl_rung(const struct fb_ctl *ctl, unsigned worker) {
-    return atomic_load_explicit(&ctl->directory[worker].rung, memory_order_relaxed);
+static inline uint32_t fb_ctl_page_kind(const struct fb_ctl *ctl, unsigned worker) {
+    return atomic_load_explicit(&ctl->directory[worker].page_kind, memory_order_relaxed);
 }
-static inline void fb_ctl_set_rung(struct fb_ctl *ctl, unsigned worker, enum fb_rung rung) {
-    atomic_store_explicit(&ctl->directory[worker].rung, rung, memory_order_relaxed);
+static inline void fb_ctl_set_page_kind(struct fb_ctl *ctl, unsigned worker,
+                                        enum fb_page_kind kind) {
+    atomic_store_explicit(&ctl->directory[worker].page_kind, kind, memory_order_relaxed);
 }
 static inline int fb_ctl_numa_node(const struct fb_ctl *ctl, unsigned worker) {
     return atomic_load_explicit(&ctl->directory[worker].numa_node, memory_order_relaxed);

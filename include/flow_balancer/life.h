@@ -4,7 +4,7 @@
 
 /*
  * The life of a worker number. The states are the dispatcher's, kept in ctl's
- * directory; what a worker writes into its up side is only a wish.
+ * directory; what a worker writes into its up side is only its worker status.
  *
  *             claim             ready           drain
  *   absent -----------> starting -----> ready ---------> draining
@@ -71,19 +71,19 @@ extern const char *const fb_event_names[FB_EVENT_COUNT];
 enum fb_state fb_life_next(enum fb_state state, enum fb_event event);
 
 /* What a worker says of itself in its up side. */
-enum fb_wish {
-    FB_WISH_VACANT,   /* written by the dispatcher: nobody has claimed it */
-    FB_WISH_STARTING, /* the first store of a claim */
-    FB_WISH_READY,
-    FB_WISH_LEFT, /* the last store of a worker that left in order */
-    FB_WISH_COUNT
+enum fb_worker_status {
+    FB_STATUS_VACANT,   /* written by the dispatcher: nobody has claimed it */
+    FB_STATUS_STARTING, /* the first store of a claim */
+    FB_STATUS_READY,
+    FB_STATUS_LEFT, /* the last store of a worker that left in order */
+    FB_STATUS_COUNT
 };
 
 /* What the dispatcher asks of a worker, in the order line of the down side. */
-enum fb_order {
-    FB_ORDER_RUN,
-    FB_ORDER_STOP,  /* finish what is published, then leave */
-    FB_ORDER_LEAVE, /* finish this burst, then leave */
+enum fb_command {
+    FB_COMMAND_RUN,
+    FB_COMMAND_STOP,  /* finish what is published, then leave */
+    FB_COMMAND_LEAVE, /* finish this burst, then leave */
 };
 
 /* The dispatcher's own state, in ctl. */

@@ -22,18 +22,18 @@
  * error here and never a SIGBUS later. No fallocate: on a /dev/shm mounted
  * with huge=advise it yields no huge page.
  */
-enum fb_rung { FB_RUNG_HUGETLBFS, FB_RUNG_THP, FB_RUNG_4K, FB_RUNG_COUNT };
+enum fb_page_kind { FB_PAGES_HUGETLBFS, FB_PAGES_THP, FB_PAGES_4K, FB_PAGES_COUNT };
 enum fb_hugepages { FB_HUGEPAGES_AUTO, FB_HUGEPAGES_REQUIRE, FB_HUGEPAGES_NEVER };
 
-extern const char *const fb_rung_names[FB_RUNG_COUNT];
+extern const char *const fb_page_kind_names[FB_PAGES_COUNT];
 
 #define FB_HUGEPAGE_BYTES ((size_t)2 << 20)
 
 struct fb_region {
     void *base;
-    size_t size;            /* as mapped, a multiple of the page size */
-    int fd;                 /* -1 for private memory and once it is not needed */
-    enum fb_rung rung;      /* what the kernel gave */
+    size_t size;                 /* as mapped, a multiple of the page size */
+    int fd;                      /* -1 for private memory and once it is not needed */
+    enum fb_page_kind page_kind; /* what the kernel gave */
     int node;               /* whose memory a shared object prefers, or -1; fb_numa_where() tells */
     char path[FB_PATH_MAX]; /* "" for private memory */
 };

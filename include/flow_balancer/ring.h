@@ -55,8 +55,8 @@ struct fb_tx {
     uint64_t head;      /* arena position of the next byte */
     uint64_t tail;      /* a lower bound of the first byte in use */
     uint64_t publishes;
-    uint64_t unrung_since_ns; /* of the oldest news a sleeper was not woken for, or 0 */
-    uint64_t last_ring_ns;
+    uint64_t wake_pending_since_ns; /* of the oldest news a sleeper was not woken for, or 0 */
+    uint64_t last_wake_ns;
 };
 
 /* Consumer handle: can only peek and release. Worker only, one thread. */
@@ -72,7 +72,7 @@ struct fb_rx {
     uint64_t epoch;     /* of this incarnation */
     uint64_t publishes; /* stamps looked at */
     uint32_t burst;
-    uint32_t order; /* as last looked at: a change since then is news for fb_rx_park() */
+    uint32_t command; /* as last looked at: a change since then is news for fb_rx_park() */
 };
 
 /* Every frame starts on a cache line of its own. */
@@ -82,14 +82,14 @@ struct fb_rx {
 /* Descriptors are fetched for writing so far ahead: their lines come from the reader's cache. */
 #define FB_DESC_AHEAD 16u
 /* A sleeper is woken for so many waiting descriptors, or at this age; this often at most. */
-#define FB_RING_WAITING 64u
-#define FB_RING_AGE_NS UINT64_C(50000)
-#define FB_RING_PAUSE_NS UINT64_C(20000)
+#define FB_WAKE_WAITING 64u
+#define FB_WAKE_DELAY_NS UINT64_C(50000)
+#define FB_WAKE_PAUSE_NS UINT64_C(20000)
 
 /* Sets up a producer where the down side stands; up may be NULL until fb_tx_attach(). */
 void fb_tx_init(struct fb_tx *tx, struct fb_down *down, const struct fb_up *up);
 
-/* Puts a new up side in place after a death; consumed stays as judged by fb_tx_judge(). */
+/* Puts a new up side in place after a death; consumed stays as judged by fb_tx_recover(). */
 void fb_tx_attach(struct fb_tx *tx, const struct fb_up *up);
 
 /*
@@ -174,8 +174,8 @@ static inline void fb_tx_publish(struct fb_tx *tx, uint64_t now_ns) {
     /* R1: pairs with A1 in fb_rx_peek */
     atomic_store_explicit(&tx->down->published, tx->seq, memory_order_release);
     tx->published = tx->seq;
-    if (tx->unrung_since_ns == 0)
-        tx->unrung_since_ns = now_ns;
+    if (tx->wake_pending_since_ns == 0)
+        tx->wake_pending_since_ns = now_ns;
 }
 
 static inline void fb_tx_fence(void) {
@@ -187,7 +187,7 @@ static inline void fb_tx_fence(void) {
  * long enough, or force. Returns true if there is news that a sleeper still
  * has to be woken for: call it again. *woken is set if a wake was sent.
  */
-bool fb_tx_ring(struct fb_tx *tx, uint64_t now_ns, bool force, bool *woken);
+bool fb_tx_wake(struct fb_tx *tx, uint64_t now_ns, bool force, bool *woken);
 
 /*
  * Takes the worker's consumed. Returns FB_VIOLATION_COUNT if it is in range
@@ -204,7 +204,7 @@ static inline enum fb_violation fb_tx_refresh(struct fb_tx *tx) {
 }
 
 /* What the last words of a dead worker say. */
-struct fb_verdict {
+struct fb_resume_point {
     uint64_t resume_seq;         /* first descriptor that is not finished */
     bool suspect;                /* it was under inspection */
     enum fb_violation violation; /* FB_VIOLATION_COUNT: none */
@@ -215,11 +215,11 @@ struct fb_verdict {
  * as consumed. An impossible cursor is a violation, and the resume point is
  * the last valid consumed. Dispatcher only.
  */
-struct fb_verdict fb_tx_judge(struct fb_tx *tx);
+struct fb_resume_point fb_tx_recover(struct fb_tx *tx);
 
 /* Stores a new epoch or order and wakes the worker for it. Dispatcher only. */
 void fb_tx_set_epoch(struct fb_tx *tx, uint64_t epoch);
-void fb_tx_set_order(struct fb_tx *tx, enum fb_order order);
+void fb_tx_set_command(struct fb_tx *tx, enum fb_command command);
 
 /* Sets up a consumer on claimed sides, at the resume point. */
 void fb_rx_init(struct fb_rx *rx, const struct fb_down *down, struct fb_up *up);
@@ -277,15 +277,15 @@ enum fb_wake {
 
 /*
  * Sleeps until there is news, at most timeout_ms. News of an order is one that
- * differs from what fb_rx_order() last said. Worker only.
+ * differs from what fb_rx_command() last said. Worker only.
  */
 enum fb_wake fb_rx_park(struct fb_rx *rx, unsigned timeout_ms);
 
-/* The order, and whether this incarnation may go on. */
-static inline enum fb_order fb_rx_order(struct fb_rx *rx) {
-    /* A3: pairs with R3 in fb_tx_set_order */
-    rx->order = atomic_load_explicit(&rx->down->order, memory_order_acquire);
-    return (enum fb_order)rx->order;
+/* The command, and whether this incarnation may go on. */
+static inline enum fb_command fb_rx_command(struct fb_rx *rx) {
+    /* A3: pairs with R3 in fb_tx_set_command */
+    rx->command = atomic_load_explicit(&rx->down->command, memory_order_acquire);
+    return (enum fb_command)rx->command;
 }
 static inline bool fb_rx_revoked(const struct fb_rx *rx) {
     return atomic_load_explicit(&rx->down->epoch, memory_order_relaxed) != rx->epoch;

@@ -48,7 +48,7 @@ struct fb_down {
 
     /* Writer: dispatcher, seldom. */
     _Alignas(FB_APART) _Atomic uint64_t epoch; /* the incarnation that may read on */
-    _Atomic uint32_t order;                    /* enum fb_order */
+    _Atomic uint32_t command;                  /* enum fb_command */
     _Atomic uint32_t doorbell;                 /* futex word: moves when there is news */
 
     /* Writer: dispatcher, once per burst. */
@@ -74,10 +74,10 @@ struct fb_up {
     _Alignas(FB_APART) _Atomic uint64_t cursor;
 
     /* Writer: worker, once per burst or less. */
-    _Alignas(FB_APART) _Atomic uint32_t wish; /* enum fb_wish */
-    _Atomic int32_t cpu;                      /* the only one it may run on, or -1 */
-    _Atomic int32_t numa_node;                /* the only one it may run on, or -1 */
-    _Atomic int64_t pid;                      /* for display: nobody signals it */
+    _Alignas(FB_APART) _Atomic uint32_t worker_status; /* enum fb_worker_status */
+    _Atomic int32_t cpu;                               /* the only one it may run on, or -1 */
+    _Atomic int32_t numa_node;                         /* the only one it may run on, or -1 */
+    _Atomic int64_t pid;                               /* for display: nobody signals it */
     _Atomic uint64_t counters[FB_WORKER_COUNT];
 
     /* Writer: worker, once per burst. */
@@ -88,7 +88,8 @@ _Static_assert(offsetof(struct fb_down, published) % FB_APART == 0 &&
                    offsetof(struct fb_down, epoch) - offsetof(struct fb_down, published) >=
                        FB_APART &&
                    offsetof(struct fb_up, cursor) - offsetof(struct fb_up, consumed) >= FB_APART &&
-                   offsetof(struct fb_up, wish) - offsetof(struct fb_up, cursor) >= FB_APART,
+                   offsetof(struct fb_up, worker_status) - offsetof(struct fb_up, cursor) >=
+                       FB_APART,
                "groups of words stand apart");
 
 /* Bytes that a down side or an up side needs. */
@@ -132,7 +133,7 @@ static inline uint64_t fb_latency_bound(unsigned bucket) {
 }
 
 /*
- * Words of an up side that are whole facts by themselves: counters, the wish,
+ * Words of an up side that are whole facts by themselves: counters, the worker status,
  * ids for display. Relaxed is enough, since no other memory is reached through
  * them.
  */
@@ -142,15 +143,15 @@ static inline uint64_t fb_up_counter(const struct fb_up *up, enum fb_worker_coun
 static inline void fb_up_set_counter(struct fb_up *up, enum fb_worker_counter counter, uint64_t v) {
     atomic_store_explicit(&up->counters[counter], v, memory_order_relaxed);
 }
-/* Only to see whether it moves; fb_tx_judge() says what it means. */
+/* Only to see whether it moves; fb_tx_recover() says what it means. */
 static inline uint64_t fb_up_cursor(const struct fb_up *up) {
     return atomic_load_explicit(&up->cursor, memory_order_relaxed);
 }
-static inline uint32_t fb_up_wish(const struct fb_up *up) {
-    return atomic_load_explicit(&up->wish, memory_order_relaxed);
+static inline uint32_t fb_up_worker_status(const struct fb_up *up) {
+    return atomic_load_explicit(&up->worker_status, memory_order_relaxed);
 }
-static inline void fb_up_set_wish(struct fb_up *up, enum fb_wish wish) {
-    atomic_store_explicit(&up->wish, wish, memory_order_relaxed);
+static inline void fb_up_set_worker_status(struct fb_up *up, enum fb_worker_status status) {
+    atomic_store_explicit(&up->worker_status, status, memory_order_relaxed);
 }
 static inline int64_t fb_up_pid(const struct fb_up *up) {
     return atomic_load_explicit(&up->pid, memory_order_relaxed);

@@ -10,7 +10,7 @@
 
 bool fb_follow_parent(uint64_t pid) {
     prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM, 0UL, 0UL, 0UL);
-    /* It may have died before the wish was uttered. */
+    /* It may have died before the request was made. */
     if ((uint64_t)getppid() == pid)
         return true;
     fb_error("--parent %" PRIu64 ": it is gone, or not the parent of this process", pid);

@@ -29,7 +29,7 @@ void fb_worker_totals_add(struct fb_worker_totals *totals, const struct fb_up *u
         totals->counters[i] += fb_up_counter(up, (enum fb_worker_counter)i);
     for (unsigned i = 0; i < FB_LATENCY_BUCKETS; i++)
         totals->latency[i] += fb_up_latency(up, i);
-    if (fb_up_wish(up) == FB_WISH_VACANT)
+    if (fb_up_worker_status(up) == FB_STATUS_VACANT)
         return;
     /* Relaxed: for display, and each is a fact of its own. */
     totals->cpu = id_or_none(atomic_load_explicit(&up->cpu, memory_order_relaxed));
@@ -94,7 +94,7 @@ static unsigned worker_numbers(const struct fb_ctl *ctl) {
 }
 
 struct ledger {
-    uint64_t entered, inspected, quarantined, moved, waiting;
+    uint64_t entered, inspected, quarantined, removed, waiting;
     uint64_t accounted; /* where received packets are or ended */
     bool balanced;
 };
@@ -106,14 +106,14 @@ static struct ledger add_up(const struct fb_snapshot *s, unsigned lanes) {
         sum.entered += lane[FB_LANE_ENTERED];
         sum.inspected += lane[FB_LANE_INSPECTED];
         sum.quarantined += lane[FB_LANE_QUARANTINED];
-        sum.moved += lane[FB_LANE_MOVED];
+        sum.removed += lane[FB_LANE_REMOVED];
         sum.waiting += lane[FB_LANE_WAITING];
         if (lane[FB_LANE_ENTERED] != lane[FB_LANE_INSPECTED] + lane[FB_LANE_QUARANTINED] +
-                                         lane[FB_LANE_MOVED] + lane[FB_LANE_WAITING])
+                                         lane[FB_LANE_REMOVED] + lane[FB_LANE_WAITING])
             sum.balanced = false;
     }
-    sum.accounted = sum.entered - sum.moved + s->run[FB_RUN_SHUNTED] + s->run[FB_RUN_HELD] +
-                    s->run[FB_RUN_STAGED];
+    sum.accounted = sum.entered - sum.removed + s->run[FB_RUN_BYPASSED] + s->run[FB_RUN_HELD] +
+                    s->run[FB_RUN_PENDING];
     for (unsigned i = 0; i < FB_DROP_COUNT; i++)
         sum.accounted += s->dropped[i];
     if (sum.accounted != s->run[FB_RUN_RECEIVED])
@@ -125,14 +125,14 @@ static json_t *build_ledger(const struct fb_snapshot *s, const struct ledger *su
     json_t *object = json_object();
     put_number(&object, "received", s->run[FB_RUN_RECEIVED]);
     put_number(&object, "inspected", sum->inspected);
-    put_number(&object, "shunted", s->run[FB_RUN_SHUNTED]);
+    put_number(&object, "shunted", s->run[FB_RUN_BYPASSED]);
     put_number(&object, "quarantined", sum->quarantined);
-    put_number(&object, "in_flight", sum->waiting + s->run[FB_RUN_HELD] + s->run[FB_RUN_STAGED]);
+    put_number(&object, "in_flight", sum->waiting + s->run[FB_RUN_HELD] + s->run[FB_RUN_PENDING]);
     put(&object, "dropped", build_counters(fb_drop_texts, s->dropped, FB_DROP_COUNT));
     put(&object, "balanced", json_boolean(sum->balanced));
     put_number(&object, "accounted", sum->accounted);
     put_number(&object, "entered", sum->entered);
-    put_number(&object, "moved", sum->moved);
+    put_number(&object, "removed", sum->removed);
     return object;
 }
 
@@ -221,12 +221,12 @@ static const char *down_pages(const struct fb_ctl *ctl) {
     for (unsigned k = 0; k < worker_numbers(ctl); k++) {
         if (fb_ctl_epoch(ctl, k) == 0)
             continue;
-        const char *own = name_of(fb_rung_names, FB_RUNG_COUNT, fb_ctl_rung(ctl, k));
+        const char *own = name_of(fb_page_kind_names, FB_PAGES_COUNT, fb_ctl_page_kind(ctl, k));
         if (pages != NULL && pages != own)
             return "mixed";
         pages = own;
     }
-    return pages != NULL ? pages : fb_rung_names[FB_RUNG_4K];
+    return pages != NULL ? pages : fb_page_kind_names[FB_PAGES_4K];
 }
 
 static json_t *build_links(const struct fb_ctl *ctl) {
@@ -261,7 +261,7 @@ static json_t *build_hugepages(const struct fb_ctl *ctl) {
     json_t *object = json_object();
     put(&object, "down", json_string(down_pages(ctl)));
     put(&object, "flow_table",
-        json_string(name_of(fb_rung_names, FB_RUNG_COUNT, ctl->flow_table_rung)));
+        json_string(name_of(fb_page_kind_names, FB_PAGES_COUNT, ctl->flow_table_page_kind)));
     return object;
 }
 
@@ -427,8 +427,8 @@ static void print_events(FILE *out, const json_t *report) {
     static const bool shown_elsewhere[FB_RUN_COUNT] = {
         [FB_RUN_RECEIVED] = true,     [FB_RUN_CAPTURE_RECEIVED] = true,
         [FB_RUN_KERNEL_DROPS] = true, [FB_RUN_INTERFACE_DROPS] = true,
-        [FB_RUN_STAGED] = true,       [FB_RUN_HELD] = true,
-        [FB_RUN_SHUNTED] = true,      [FB_RUN_FLOWS_CREATED] = true,
+        [FB_RUN_PENDING] = true,      [FB_RUN_HELD] = true,
+        [FB_RUN_BYPASSED] = true,     [FB_RUN_FLOWS_CREATED] = true,
         [FB_RUN_FLOWS_ACTIVE] = true, [FB_RUN_FLOWS_PEAK] = true,
         [FB_RUN_ELAPSED_NS] = true,
     };
@@ -473,7 +473,7 @@ static void print_differences(FILE *out, const json_t *report) {
     size_t i;
     const json_t *w;
     json_array_foreach(json_object_get(report, "workers"), i, w) {
-        json_int_t passed = get(w, "packets") + get(w, "quarantined") + get(w, "moved");
+        json_int_t passed = get(w, "packets") + get(w, "quarantined") + get(w, "removed");
         if (get(w, "entered") != passed + get(w, "backlog"))
             fprintf(out,
                     "worker %" JSON_INTEGER_FORMAT

@@ -89,8 +89,8 @@ static void print_row(const struct cell *cell, const struct rig *rig, struct fig
            bench_spread(&descriptors->ns, a, sizeof a), bench_median(&descriptors->waited),
            bench_spread(&bytes->ns, b, sizeof b), bench_median(&bytes->waited),
            bench_spread(copying, c, sizeof c), bench_median(&descriptors->ns) / copied,
-           bench_median(&bytes->ns) / copied, fb_rung_names[fb_ctl_rung(rig->ctl.ctl, 0)],
-           fb_rung_names[rig->flows.region.rung]);
+           bench_median(&bytes->ns) / copied, fb_page_kind_names[fb_ctl_page_kind(rig->ctl.ctl, 0)],
+           fb_page_kind_names[rig->flows.region.page_kind]);
 }
 
 static void bench(const struct cell *cell, struct steady *steady) {

@@ -129,7 +129,7 @@ static void print_flows(const struct state *state, const struct sizes *before,
            (double)full->table / flows, (double)full->handles / flows,
            (double)(full->table + full->handles) / flows,
            (double)(full->dispatcher - before->dispatcher) / flows,
-           fb_rung_names[state->rig->flows.region.rung]);
+           fb_page_kind_names[state->rig->flows.region.page_kind]);
 }
 
 static void print_workers(const struct state *state, const struct sizes *empty,
@@ -139,7 +139,7 @@ static void print_workers(const struct state *state, const struct sizes *empty,
            (double)full->down / each, (double)full->up / each,
            (double)(full->marks + full->handles) / each, (double)empty->processes / each,
            (double)full->processes / each, state->flows / state->workers,
-           fb_rung_names[fb_ctl_rung(state->rig->ctl.ctl, 0)]);
+           fb_page_kind_names[fb_ctl_page_kind(state->rig->ctl.ctl, 0)]);
 }
 
 static void bench(struct state *state, bool by_flow) {

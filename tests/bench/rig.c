@@ -43,7 +43,7 @@ static void claim_all(struct consumer *consumer, struct fb_ctl_handle *ctl) {
         if (fb_claim_take(claim, ctl, k) != FB_CLAIMED)
             bench_die("cannot claim number %u of %s", k, consumer->name);
         fb_rx_init(&consumer->rx[k], claim->down, claim->up);
-        fb_up_set_wish(claim->up, FB_WISH_READY);
+        fb_up_set_worker_status(claim->up, FB_STATUS_READY);
     }
 }
 
@@ -194,7 +194,7 @@ static void wait_for_room(struct rig *rig, struct rig_time *time) {
 static void drain(struct rig *rig, struct rig_time *time) {
     uint64_t begin = bench_now_ns(), now = begin;
     loop_flush(&rig->loop);
-    loop_ring_all(&rig->loop);
+    loop_wake_all(&rig->loop);
     for (unsigned k = 0; k < rig->fleet.count;) {
         struct lane *lane = &rig->fleet.lanes[k];
         fleet_refresh(&rig->fleet, k, now);

@@ -82,7 +82,7 @@ static void start_worker(struct chaos *c, unsigned k) {
 }
 
 /* Takes note of the end of a process of ours, which must have one of these statuses. */
-static void bury(struct chaos *c, unsigned k, struct process **process, int status, int other) {
+static void reap(struct chaos *c, unsigned k, struct process **process, int status, int other) {
     struct process *p = *process;
     if (process_wait(c->t, p) != status && p->status != other && p->status != STATUS_REVOKED)
         fail_worker(c, k, p->status);
@@ -96,7 +96,7 @@ static void kill_worker(struct chaos *c, unsigned k) {
         kill(seat->pid, SIGKILL);
     seat->crashes[seat->crash_count++ % 8] = seconds_now();
     if (seat->process != NULL)
-        bury(c, k, &seat->process, STATUS_KILLED,
+        reap(c, k, &seat->process, STATUS_KILLED,
              seat->blow.kind == CHAOS_TRUNCATE ? STATUS_BUS : STATUS_KILLED);
 }
 
@@ -145,7 +145,8 @@ static void look_for_ended(struct chaos *c, unsigned k) {
 /* One word of the up side, of those that the dispatcher goes by or any other. */
 static void scribble(const struct chaos *c, unsigned k) {
     static const size_t words[] = {offsetof(struct fb_up, consumed), offsetof(struct fb_up, cursor),
-                                   offsetof(struct fb_up, wish), offsetof(struct fb_up, parked),
+                                   offsetof(struct fb_up, worker_status),
+                                   offsetof(struct fb_up, parked),
                                    offsetof(struct fb_up, counters)};
     const struct fb_down *down = c->down[k];
     size_t at = words[random_below(sizeof words / sizeof *words)];
@@ -156,8 +157,8 @@ static void scribble(const struct chaos *c, unsigned k) {
     uint64_t value = random_word();
     if (chance(40)) /* near what would be right */
         value = published - random_below(64) + 32;
-    size_t bytes = at == offsetof(struct fb_up, wish) ? sizeof(uint32_t) : sizeof value;
-    if (at == offsetof(struct fb_up, wish))
+    size_t bytes = at == offsetof(struct fb_up, worker_status) ? sizeof(uint32_t) : sizeof value;
+    if (at == offsetof(struct fb_up, worker_status))
         value = random_below(8);
     ssize_t written = pwrite(c->seats[k].up, &value, bytes, (off_t)at);
     assert_int_equal(written, (ssize_t)bytes);
@@ -255,7 +256,7 @@ static void await_leaving(struct chaos *c, unsigned k) {
     if (c->supervised ? !chaos_revoked(c, k) : !process_ended(c->t, seat->process))
         return;
     if (!c->supervised)
-        bury(c, k, &seat->process, EXIT_DONE, EXIT_DONE);
+        reap(c, k, &seat->process, EXIT_DONE, EXIT_DONE);
     go_to(seat, seat->blow.kind == CHAOS_DRAIN ? AWAIT_FREE : AWAIT_READY);
 }
 
@@ -297,7 +298,7 @@ static void await_old(struct chaos *c, unsigned k) {
     struct seat *seat = &c->seats[k];
     if (!process_ended(c->t, seat->old))
         return;
-    bury(c, k, &seat->old, STATUS_REVOKED, STATUS_KILLED);
+    reap(c, k, &seat->old, STATUS_REVOKED, STATUS_KILLED);
     be_over(c, seat);
 }
 

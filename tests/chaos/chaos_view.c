@@ -188,7 +188,7 @@ void chaos_print(struct chaos *c) {
                     fb_ctl_epoch(c->ctl.ctl, k), seat->epoch, (int)seat->pid,
                     chaos_process_state(seat->pid),
                     seat->busy ? chaos_names[seat->blow.kind] : "idle", seat->step,
-                    lane[FB_LANE_ENTERED], lane[FB_LANE_INSPECTED], lane[FB_LANE_MOVED],
+                    lane[FB_LANE_ENTERED], lane[FB_LANE_INSPECTED], lane[FB_LANE_REMOVED],
                     lane[FB_LANE_WAITING], lane[FB_LANE_FLOWS_BOUND]);
     }
     processes_print(c->t);

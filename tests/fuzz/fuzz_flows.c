@@ -238,7 +238,7 @@ static void packet(struct fuzz_input *in) {
         enum fb_end_reason reason, expected;
         assert_true(flow_table_id(&flows.table, flow) == m->id);
         bool over = is_over(m, d.tcp_flags, &expected);
-        assert_int_equal(flows_over(&flows, &flows.table.entries[flow], d.tcp_flags, &reason),
+        assert_int_equal(flow_expired(&flows, &flows.table.entries[flow], d.tcp_flags, &reason),
                          over);
         if (over) {
             assert_int_equal(reason, expected);

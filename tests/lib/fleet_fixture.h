@@ -129,7 +129,7 @@ static inline void start(unsigned k) {
     claim(k);
     poll_fleet();
     assert_int_equal(state_of(k), FB_STATE_STARTING);
-    fb_up_set_wish(hands[k].claim.up, FB_WISH_READY);
+    fb_up_set_worker_status(hands[k].claim.up, FB_STATUS_READY);
     poll_fleet();
     assert_int_equal(state_of(k), FB_STATE_READY);
 }
@@ -142,7 +142,7 @@ static inline void die(unsigned k) {
 }
 
 static inline void leave(unsigned k) {
-    fb_up_set_wish(hands[k].claim.up, FB_WISH_LEFT);
+    fb_up_set_worker_status(hands[k].claim.up, FB_STATUS_LEFT);
     die(k);
 }
 
@@ -198,7 +198,7 @@ static inline void lanes_balance(void) {
     for (unsigned k = 0; k < fleet.count; k++) {
         const uint64_t *c = lane_of(k)->counters;
         assert_int_equal(c[FB_LANE_ENTERED], c[FB_LANE_INSPECTED] + c[FB_LANE_QUARANTINED] +
-                                                 c[FB_LANE_MOVED] + lane_waiting(lane_of(k)));
+                                                 c[FB_LANE_REMOVED] + lane_waiting(lane_of(k)));
     }
 }
 

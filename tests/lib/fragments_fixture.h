@@ -93,7 +93,7 @@ static inline void deliver(uint64_t number, const struct fb_flow_key *key, unsig
 }
 
 /* A burst of what is let out; every frame is looked at only when all are there. */
-static inline unsigned let_out_burst(unsigned max) {
+static inline unsigned released_burst(unsigned max) {
     struct fragments_out out[LOOP_BURST];
     assert_true(max <= LOOP_BURST);
     unsigned n = fragments_burst(&tracker, out, max);
@@ -111,9 +111,9 @@ static inline unsigned let_out_burst(unsigned max) {
 }
 
 static inline void let_out(void) {
-    while (let_out_burst(LOOP_BURST) != 0)
+    while (released_burst(LOOP_BURST) != 0)
         ;
-    assert_false(fragments_leaving(&tracker));
+    assert_false(fragments_any_released(&tracker));
 }
 
 /*
@@ -124,7 +124,7 @@ static inline bool offer(const struct fragment *fragment, struct fb_flow_key key
                          uint32_t caplen) {
     struct frame frame = frame_number(++sent, caplen);
     struct decoded decoded = {.key = key, .swapped = (uint8_t)swapped};
-    unsigned refusals = fragments_leaving(&tracker) ? 2 : 1;
+    unsigned refusals = fragments_any_released(&tracker) ? 2 : 1;
     enum fragments_result result;
     while ((result = fragments_offer(&tracker, fragment, &frame, sent, now, &decoded)) ==
            FRAGMENT_REFUSED) {

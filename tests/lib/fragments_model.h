@@ -242,7 +242,7 @@ static inline void compare_state(void) {
     for (unsigned i = 0; i < limits.max_datagrams; i++)
         alive += model[i].alive;
     assert_int_equal(counter(FB_FRAGMENT_ACTIVE), alive);
-    assert_int_equal(fragments_held(&tracker), frames + tracker.leaving_frames);
+    assert_int_equal(fragments_held(&tracker), frames + tracker.released_frames);
     assert_true(fragments_held(&tracker) <= limits.max_frames);
     assert_int_equal(counter(FB_FRAGMENT_HELD),
                      counter(FB_FRAGMENT_BY_FIRST) + counter(FB_FRAGMENT_BY_TIME) +
@@ -256,9 +256,9 @@ static inline void expire_both(void) {
     model_expire();
 }
 
-/* fragments_release_all() of both; the tracker knows the present tick. */
+/* fragments_release() of both; the tracker knows the present tick. */
 static inline void release_all(void) {
-    fragments_release_all(&tracker);
+    fragments_release(&tracker);
     for (struct model_datagram *d; (d = leads(FRAGMENTS_WAITING)) != NULL;
          enter(d, FRAGMENTS_GIVEN_UP))
         let_go(d);

@@ -186,9 +186,9 @@ static inline void ledger_balances(void) {
     ledger_gather(&snapshot, &loop, &capture);
     uint64_t ended = 0;
     const uint64_t *run = snapshot.run;
-    uint64_t accounted = run[FB_RUN_SHUNTED] + run[FB_RUN_HELD] + run[FB_RUN_STAGED];
+    uint64_t accounted = run[FB_RUN_BYPASSED] + run[FB_RUN_HELD] + run[FB_RUN_PENDING];
     for (unsigned k = 0; k < fleet.count; k++)
-        accounted += snapshot.lane[k][FB_LANE_ENTERED] - snapshot.lane[k][FB_LANE_MOVED];
+        accounted += snapshot.lane[k][FB_LANE_ENTERED] - snapshot.lane[k][FB_LANE_REMOVED];
     for (unsigned i = 0; i < FB_DROP_COUNT; i++)
         accounted += snapshot.dropped[i];
     assert_int_equal(run[FB_RUN_RECEIVED], accounted);

@@ -130,7 +130,7 @@ static inline void deliver_on(void) {
 }
 
 static inline void let_out(void) {
-    while (loop_let_out(&loop)) {
+    while (loop_take_released(&loop)) {
         ledger_balances();
         deliver_on();
     }
@@ -209,7 +209,7 @@ static inline void lose_worker(unsigned k) {
     poll_fleet();
     revocation_passes();
     assert_int_equal(state_of(k), FB_STATE_MOVING);
-    loop_settle(&loop);
+    loop_apply_losses(&loop);
     now_ns += SECOND;
     loop_set_time(&loop, now_ns);
     while (fleet.lost_count != 0)

@@ -82,7 +82,7 @@ static inline void observe(void) {
         n->losses += moving && !n->moving;
         n->moving = moving;
     }
-    loop_settle(&loop);
+    loop_apply_losses(&loop);
     ledger_balances();
 }
 
@@ -127,7 +127,7 @@ static inline enum loop_stop move_all(void) {
 static inline void come(unsigned k) {
     memset(numbers[k].held, 0, sizeof numbers[k].held);
     claim(k);
-    fb_up_set_wish(hands[k].claim.up, FB_WISH_READY);
+    fb_up_set_worker_status(hands[k].claim.up, FB_STATUS_READY);
     look();
     look();
     assert_int_equal(state_of(k), FB_STATE_READY);
@@ -276,7 +276,7 @@ static inline void finish_moves(void) {
     assert_int_equal(delivered, told.packets);
     assert_int_equal(inspected, told.packets);
     assert_int_equal(flow_table_live(&flows.table), 0);
-    assert_int_equal(told.packets + quarantined + dropped_in_all() + loop.run[FB_RUN_SHUNTED] +
+    assert_int_equal(told.packets + quarantined + dropped_in_all() + loop.run[FB_RUN_BYPASSED] +
                          fleet.shunted,
                      sent_count);
 }

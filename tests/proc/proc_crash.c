@@ -219,7 +219,7 @@ static void an_inspector_that_fails_at_each_packet_costs_a_few_and_the_rest_goes
     expect_number(report, "workers.1.packets", 0);
     /* Two processes a packet, eight processes. */
     assert_in_range(number_at(report, "ledger.quarantined"), 1, 4);
-    assert_true(number_at(report, "workers.1.moved") > 0);
+    assert_true(number_at(report, "workers.1.removed") > 0);
 }
 
 static void a_worker_that_never_gets_ready_is_not_waited_for(void **state) {
@@ -280,7 +280,7 @@ static void without_a_supervisor_the_flows_of_a_dead_worker_move_at_failover(voi
     expect_all_but_quarantined(report);
     expect_number(report, "failovers", 1);
     expect_number(report, "workers.1.restarts", 1);
-    expect_number(report, "workers.0.moved", 0);
+    expect_number(report, "workers.0.removed", 0);
     assert_in_range(number_at(report, "ledger.quarantined"), 0, 1);
 }
 

@@ -160,7 +160,7 @@ static bool is_offered(const struct stage *s) {
 
 /* Whether the worker has finished all that was published and sleeps. */
 static bool is_parked(const struct stage *s) {
-    return fb_up_wish(s->up) == FB_WISH_READY && atomic_load(&s->up->parked) == 1 &&
+    return fb_up_worker_status(s->up) == FB_STATUS_READY && atomic_load(&s->up->parked) == 1 &&
            atomic_load(&s->up->consumed) == published(s);
 }
 

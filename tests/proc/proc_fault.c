@@ -345,8 +345,8 @@ static void what_a_living_worker_lies_about_is_counted_and_it_is_revoked(void **
     break_once(*state, "consumed-ahead=501@100,sleep@100", "consumed_ahead", true);
     break_once(*state, "consumed-ahead=4000000000@100,sleep@100", "consumed_ahead", true);
     break_once(*state, "consumed-back@100,sleep@100", "consumed_back", true);
-    break_once(*state, "wish=0@100,sleep@100", "state_value", true);
-    break_once(*state, "wish@100,sleep@100", "state_value", true);
+    break_once(*state, "status=0@100,sleep@100", "state_value", true);
+    break_once(*state, "status@100,sleep@100", "state_value", true);
     break_once(*state, "truncate@100,sleep@100", "fault", true);
 }
 

@@ -139,7 +139,7 @@ static void a_drained_worker_leaves_when_its_flows_have_ended_and_nothing_moves(
     const json_t *report = report_of(t, "out.json");
     assert_int_equal(expect_served(report), feed.frames);
     expect_number(report, "failovers", 0);
-    expect_number(report, "workers.0.moved", 0);
+    expect_number(report, "workers.0.removed", 0);
     expect_recorded(t, feed.frames, 0);
     assert_int_equal(flows_begun(t, 0, drained_at, added_at), 0);
     assert_true(flows_begun(t, 0, added_at, feed.frames) > 0);
@@ -160,8 +160,8 @@ static void at_the_drain_timeout_the_flows_of_a_full_ring_move_in_order(void **s
     const json_t *report = report_of(t, "out.json");
     uint64_t received = (uint64_t)expect_served(report);
     expect_number(report, "failovers", 1);
-    assert_true(number_at(report, "workers.1.moved") > 0);
-    expect_number(report, "workers.0.moved", 0);
+    assert_true(number_at(report, "workers.1.removed") > 0);
+    expect_number(report, "workers.0.removed", 0);
     assert_true(expect_recorded_moved(t, received, 1) > 10);
 }
 

@@ -155,7 +155,7 @@ static void with_failover_at_once_poison_kills_one_process_and_no_other_worker(v
     expect_number(report, "redelivered", 0);
     expect_quarantined(t, "bad.pcap", "t.pcap", 1, 1);
     /* One died, and neither the other nor who came after it. */
-    unsigned died = number_at(report, "workers.0.moved") == 0;
+    unsigned died = number_at(report, "workers.0.removed") == 0;
     const char *first = strstr(process_errors(t, run), "crashed: signal 11");
     assert_non_null(first);
     assert_null(strstr(first + 1, "crashed:"));

@@ -94,11 +94,11 @@ static bool work(struct worker *w, struct fb_rx *rx, uint32_t n) {
 /* An empty ring. Returns false if the worker must end. */
 static bool idle(struct worker *w, struct fb_rx *rx) {
     for (unsigned spin = 0; spin < SPINS; spin++) {
-        enum fb_order order = fb_rx_order(rx);
+        enum fb_command order = fb_rx_command(rx);
         if (fb_rx_peek(rx) != 0)
             return true;
-        if (fb_rx_revoked(rx) || order == FB_ORDER_STOP) {
-            w->end = order == FB_ORDER_STOP ? ENDED_STOPPED : ENDED_REVOKED;
+        if (fb_rx_revoked(rx) || order == FB_COMMAND_STOP) {
+            w->end = order == FB_COMMAND_STOP ? ENDED_STOPPED : ENDED_REVOKED;
             return false;
         }
         sched_yield();
@@ -117,15 +117,15 @@ static void *worker_main(void *arg) {
     struct fb_up *up = race->ups[w->epoch];
     struct fb_rx rx;
     fb_rx_init(&rx, race->ring.down, up);
-    if (up->epoch != w->epoch || fb_up_wish(up) != FB_WISH_VACANT)
+    if (up->epoch != w->epoch || fb_up_worker_status(up) != FB_STATUS_VACANT)
         note(&w->error, "the up side is not the one on offer");
-    fb_up_set_wish(up, FB_WISH_READY);
+    fb_up_set_worker_status(up, FB_STATUS_READY);
     for (;;) {
         uint32_t n = fb_rx_peek(&rx);
         if (n != 0 ? !work(w, &rx, n) : !idle(w, &rx))
             break;
     }
-    fb_up_set_wish(up, FB_WISH_LEFT);
+    fb_up_set_worker_status(up, FB_STATUS_LEFT);
     atomic_store_explicit(&w->gone, true, memory_order_relaxed);
     return NULL;
 }
@@ -178,7 +178,7 @@ static void publish(struct race *race, bool force) {
     bool woken = false;
     fb_tx_publish(&race->ring.tx, now_ns += 1000);
     fb_tx_fence();
-    fb_tx_ring(&race->ring.tx, now_ns, force, &woken);
+    fb_tx_wake(&race->ring.tx, now_ns, force, &woken);
 }
 
 static bool put_something(struct race *race) {
@@ -229,7 +229,7 @@ static void join(struct race *race, struct worker *w) {
 }
 
 static void stop(struct race *race, struct worker *w) {
-    fb_tx_set_order(&race->ring.tx, FB_ORDER_STOP);
+    fb_tx_set_command(&race->ring.tx, FB_COMMAND_STOP);
     join(race, w);
     if (race->error != NULL)
         return;
@@ -289,13 +289,13 @@ static void deaths_and_revocations_double_at_most_the_packet_under_inspection(vo
         if (!atomic_load_explicit(&w->gone, memory_order_relaxed))
             fb_tx_set_epoch(tx, i * 1000); /* nobody's */
         join(race, w);
-        struct fb_verdict verdict = fb_tx_judge(tx);
-        if (verdict.violation != FB_VIOLATION_COUNT)
+        struct fb_resume_point resume_point = fb_tx_recover(tx);
+        if (resume_point.violation != FB_VIOLATION_COUNT)
             note(&race->error, "the last words of a worker are impossible");
-        if (w->end == ENDED_DIED && !verdict.suspect)
+        if (w->end == ENDED_DIED && !resume_point.suspect)
             note(&race->error, "nobody is suspected of a death");
         if (w->end == ENDED_DIED)
-            expected[verdict.resume_seq - race->ring.start->seq]++;
+            expected[resume_point.resume_seq - race->ring.start->seq]++;
         died += w->end == ENDED_DIED;
         revoked += w->end == ENDED_REVOKED;
         offer(race, i + 1);

@@ -125,8 +125,8 @@ static int lie(const struct fault_rule *rule, const struct fb_packet *packet) {
             rule->action == FAULT_CURSOR_AHEAD ? published + rule->number : consumed - rule->number;
         value = value * 2 + 1;
         break;
-    case FAULT_WISH:
-        fb_up_set_wish(sides.up, (enum fb_wish)rule->number);
+    case FAULT_STATUS:
+        fb_up_set_worker_status(sides.up, (enum fb_worker_status)rule->number);
         return 0;
     default:
         break;

@@ -35,7 +35,7 @@
     X(CONSUMED_ALL, "consumed-all", false, 0, "consumed = published")                              \
     X(CURSOR_AHEAD, "cursor-ahead", true, 1000, "cursor: busy with packet published + N")          \
     X(CURSOR_BACK, "cursor-back", true, 1000, "cursor: busy with packet consumed - N")             \
-    X(WISH, "wish", true, 99, "wish = N")
+    X(STATUS, "status", true, 99, "worker_status = N")
 
 enum fault_action {
 #define X(id, name, takes, number, text) FAULT_##id,

@@ -8,7 +8,7 @@
 /*
  * Lets the process get SIGTERM when its parent dies, whose pid is given.
  * Returns false, logged, if it is not the parent any more: then leave. The
- * kernel forgets such a wish when it runs a program with file capabilities, so
+ * kernel forgets such a request when it runs a program with file capabilities, so
  * the program has to utter it itself. Dispatcher and worker, at the start.
  */
 bool fb_follow_parent(uint64_t pid);

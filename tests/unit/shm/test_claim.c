@@ -118,7 +118,7 @@ static struct fb_down *down_of(const struct fixture *f) {
 
 /* A claim that must not succeed: it lets go of everything and changes nothing. */
 static void expect_result(struct fixture *f, enum fb_claim_result expected, const char *said) {
-    uint32_t wish = up_of(f) != NULL ? fb_up_wish(up_of(f)) : 0;
+    uint32_t status = up_of(f) != NULL ? fb_up_worker_status(up_of(f)) : 0;
     bool held = up_of(f) != NULL && fb_lock_held(f->up.fd);
     struct fb_claim claim;
     catch_begin(&f->caught);
@@ -134,14 +134,14 @@ static void expect_result(struct fixture *f, enum fb_claim_result expected, cons
     assert_true(claim.up_region.base == NULL && claim.up_region.fd == -1);
     assert_true(claim.down_region.base == NULL && claim.down_region.fd == -1);
     if (up_of(f) != NULL) {
-        assert_int_equal(fb_up_wish(up_of(f)), wish);
+        assert_int_equal(fb_up_worker_status(up_of(f)), status);
         assert_int_equal(fb_lock_held(f->up.fd), held);
     }
 }
 
 static void expect_claimed(struct fixture *f) {
     assert_int_equal(fb_claim_take(&f->claim, &f->joined, WORKER), FB_CLAIMED);
-    assert_int_equal(fb_up_wish(up_of(f)), FB_WISH_STARTING);
+    assert_int_equal(fb_up_worker_status(up_of(f)), FB_STATUS_STARTING);
     assert_true(fb_lock_held(f->up.fd));
 }
 
@@ -151,7 +151,7 @@ static void a_number_that_a_living_worker_has_is_busy(void **state) {
     struct fixture *f = *state;
     expect_claimed(f);
     expect_result(f, FB_CLAIM_BUSY, NULL);
-    fb_up_set_wish(f->claim.up, FB_WISH_READY);
+    fb_up_set_worker_status(f->claim.up, FB_STATUS_READY);
     expect_result(f, FB_CLAIM_BUSY, NULL);
     assert_true(fb_lock_held(f->up.fd));
 }
@@ -161,8 +161,8 @@ static void an_up_side_is_claimed_once(void **state) {
     expect_claimed(f);
     fb_claim_release(&f->claim);
     assert_false(fb_lock_held(f->up.fd));
-    for (unsigned wish = FB_WISH_STARTING; wish <= FB_WISH_COUNT; wish++) {
-        fb_up_set_wish(up_of(f), (enum fb_wish)wish);
+    for (unsigned status = FB_STATUS_STARTING; status <= FB_STATUS_COUNT; status++) {
+        fb_up_set_worker_status(up_of(f), (enum fb_worker_status)status);
         expect_result(f, FB_CLAIM_NOT_YET, NULL);
     }
 }
@@ -233,7 +233,7 @@ static void a_claimer_that_overslept_lets_go_and_the_new_offer_is_untouched(void
         while_it_sleeps = acts[i];
         assert_int_equal(fb_claim_take(&f->claim, &f->joined, WORKER), FB_CLAIM_NOT_YET);
         assert_null(while_it_sleeps);
-        assert_int_equal(fb_up_wish(up_of(f)), FB_WISH_VACANT);
+        assert_int_equal(fb_up_worker_status(up_of(f)), FB_STATUS_VACANT);
         assert_false(fb_lock_held(f->up.fd));
     }
     expect_claimed(f);

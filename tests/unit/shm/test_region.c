@@ -101,7 +101,7 @@ static void discard(struct fixture *f) {
     fb_region_close(&f->region);
 }
 
-/* As the kernel says it, of the file: whatever `rung` says. */
+/* As the kernel says it, of the file: whatever `page_kind` says. */
 static bool on_hugetlbfs(const struct fb_region *region) {
     struct statfs fs;
     return fstatfs(region->fd, &fs) == 0 && fs.f_type == 0x958458f6;
@@ -239,7 +239,7 @@ static void fill_small_shm(void *arg) {
     }
     /* 600 KB fit, though a whole huge page does not. */
     EXPECT(create(f, 600 << 10, FB_HUGEPAGES_AUTO) == 0);
-    EXPECT(f->region.rung == FB_RUNG_4K && zero_and_writable(&f->region));
+    EXPECT(f->region.page_kind == FB_PAGES_4K && zero_and_writable(&f->region));
     discard(f);
 }
 
@@ -278,7 +278,7 @@ static void climb_hugetlbfs(void *arg) {
     if (error != 0 && free_pages() < 2) {
         child_skip("another process took the huge pages that this test reserved");
     }
-    EXPECT(error == 0 && f->region.rung == FB_RUNG_HUGETLBFS && on_hugetlbfs(&f->region));
+    EXPECT(error == 0 && f->region.page_kind == FB_PAGES_HUGETLBFS && on_hugetlbfs(&f->region));
     EXPECT(f->region.size == 4 * MB && fb_region_huge_bytes(&f->region) == 4 * MB);
     EXPECT(strncmp(f->region.path, HUGE, strlen(HUGE)) == 0 && !shm_has(f));
     EXPECT(zero_and_writable(&f->region));
@@ -287,21 +287,21 @@ static void climb_hugetlbfs(void *arg) {
     EXPECT(((char *)reader.base)[512] == 1);
     fb_region_close(&reader);
     discard(f);
-    /* Switched off, and with fewer pages than it takes, the next rungs are taken. */
+    /* Switched off, and with fewer pages than it takes, the next kinds are taken. */
     EXPECT(create(f, 3 * MB, FB_HUGEPAGES_NEVER) == 0);
-    EXPECT(f->region.rung == FB_RUNG_4K && !on_hugetlbfs(&f->region) && shm_has(f));
+    EXPECT(f->region.page_kind == FB_PAGES_4K && !on_hugetlbfs(&f->region) && shm_has(f));
     discard(f);
     EXPECT(umount(HUGE) == 0);
     EXPECT(mount("hugetlbfs", HUGE, "hugetlbfs", 0, "pagesize=2M,size=2M") == 0);
     EXPECT(create(f, 3 * MB, FB_HUGEPAGES_AUTO) == 0);
-    EXPECT(f->region.rung == FB_RUNG_4K && !on_hugetlbfs(&f->region));
+    EXPECT(f->region.page_kind == FB_PAGES_4K && !on_hugetlbfs(&f->region));
     discard(f);
     char left[FB_PATH_MAX];
     fb_object_path(left, HUGE, f->name, FB_KIND_DOWN, 0);
     EXPECT(access(left, F_OK) != 0);
 }
 
-static void pages_of_a_hugetlbfs_mount_are_the_first_rung(void **state) {
+static void pages_of_a_hugetlbfs_mount_are_the_first_kind(void **state) {
     struct fixture *f = *state;
     reserve_pages(f, 4);
     in_child(climb_hugetlbfs, f);
@@ -311,14 +311,14 @@ static void climb_thp(void *arg) {
     struct fixture *f = arg;
     private_shm("size=16M,huge=advise");
     EXPECT(create(f, 3 * MB, FB_HUGEPAGES_REQUIRE) == 0);
-    EXPECT(f->region.rung == FB_RUNG_THP && f->region.size == 4 * MB);
+    EXPECT(f->region.page_kind == FB_PAGES_THP && f->region.size == 4 * MB);
     EXPECT(fb_region_huge_bytes(&f->region) == 4 * MB && (uintptr_t)f->region.base % (2 * MB) == 0);
     EXPECT(zero_and_writable(&f->region));
     discard(f);
-    EXPECT(create(f, 3 * MB, FB_HUGEPAGES_AUTO) == 0 && f->region.rung == FB_RUNG_THP);
+    EXPECT(create(f, 3 * MB, FB_HUGEPAGES_AUTO) == 0 && f->region.page_kind == FB_PAGES_THP);
     discard(f);
     EXPECT(create(f, 3 * MB, FB_HUGEPAGES_NEVER) == 0);
-    EXPECT(f->region.rung == FB_RUNG_4K && fb_region_huge_bytes(&f->region) == 0);
+    EXPECT(f->region.page_kind == FB_PAGES_4K && fb_region_huge_bytes(&f->region) == 0);
     discard(f);
 }
 
@@ -327,7 +327,7 @@ static void need_thp(void) {
         SKIP("no transparent huge pages in this kernel, or no /sys to tell");
 }
 
-static void shared_memory_mounted_with_huge_advise_is_the_second_rung(void **state) {
+static void shared_memory_mounted_with_huge_advise_is_the_second_kind(void **state) {
     need_root();
     need_thp();
     in_child(climb_thp, *state);
@@ -337,12 +337,12 @@ static void climb_4k(void *arg) {
     struct fixture *f = arg;
     private_shm("size=16M");
     EXPECT(create(f, 3 * MB, FB_HUGEPAGES_AUTO) == 0);
-    EXPECT(f->region.rung == FB_RUNG_4K && fb_region_huge_bytes(&f->region) == 0);
+    EXPECT(f->region.page_kind == FB_PAGES_4K && fb_region_huge_bytes(&f->region) == 0);
     EXPECT(zero_and_writable(&f->region));
     discard(f);
 }
 
-static void ordinary_pages_are_the_last_rung_and_said_to_be(void **state) {
+static void ordinary_pages_are_the_last_kind_and_said_to_be(void **state) {
     need_root();
     in_child(climb_4k, *state);
 }
@@ -374,15 +374,15 @@ static void private_memory_takes_huge_pages_that_are_free(void **state) {
     struct fixture *f = *state;
     reserve_pages(f, 4);
     assert_int_equal(fb_region_private(&f->region, 3 * MB, FB_HUGEPAGES_REQUIRE, true), 0);
-    if (f->region.rung != FB_RUNG_HUGETLBFS && free_pages() < 2)
+    if (f->region.page_kind != FB_PAGES_HUGETLBFS && free_pages() < 2)
         SKIP("another process took the huge pages that this test reserved");
-    assert_int_equal(f->region.rung, FB_RUNG_HUGETLBFS);
+    assert_int_equal(f->region.page_kind, FB_PAGES_HUGETLBFS);
     assert_int_equal(f->region.size, 4 * MB);
     assert_int_equal(fb_region_huge_bytes(&f->region), 4 * MB);
     assert_true(zero_and_writable(&f->region));
     struct fb_region plain;
     assert_int_equal(fb_region_private(&plain, 3 * MB, FB_HUGEPAGES_NEVER, true), 0);
-    assert_int_equal(plain.rung, FB_RUNG_4K);
+    assert_int_equal(plain.page_kind, FB_PAGES_4K);
     assert_int_equal(fb_region_huge_bytes(&plain), 0);
     fb_region_close(&plain);
 }
@@ -399,9 +399,9 @@ static void private_memory_without_reserved_pages_takes_transparent_ones(void **
         SKIP("transparent huge pages are switched off");
     /* More than anybody has reserved here. */
     assert_int_equal(fb_region_private(&f->region, 32 * MB, FB_HUGEPAGES_AUTO, true), 0);
-    if (f->region.rung == FB_RUNG_HUGETLBFS)
+    if (f->region.page_kind == FB_PAGES_HUGETLBFS)
         SKIP("the machine has huge pages reserved, which come first");
-    assert_int_equal(f->region.rung, FB_RUNG_THP);
+    assert_int_equal(f->region.page_kind, FB_PAGES_THP);
     assert_true(fb_region_huge_bytes(&f->region) >= 16 * MB);
     assert_int_equal((uintptr_t)f->region.base % FB_HUGEPAGE_BYTES, 0);
 }
@@ -409,7 +409,7 @@ static void private_memory_without_reserved_pages_takes_transparent_ones(void **
 static void private_memory_can_do_without_huge_pages(void **state) {
     struct fixture *f = *state;
     assert_int_equal(fb_region_private(&f->region, 3 * MB, FB_HUGEPAGES_NEVER, true), 0);
-    assert_int_equal(f->region.rung, FB_RUNG_4K);
+    assert_int_equal(f->region.page_kind, FB_PAGES_4K);
     assert_int_equal(fb_region_huge_bytes(&f->region), 0);
     assert_int_equal(f->region.size, 4 * MB);
     assert_true(zero_and_writable(&f->region));
@@ -538,9 +538,9 @@ int main(void) {
         REGION_TEST(an_object_of_another_user_is_refused),
         REGION_TEST(a_small_shm_is_a_refusal_that_leaves_nothing_and_never_a_sigbus),
         REGION_TEST(require_without_huge_pages_is_refused_with_the_command_that_gets_them),
-        REGION_TEST(pages_of_a_hugetlbfs_mount_are_the_first_rung),
-        REGION_TEST(shared_memory_mounted_with_huge_advise_is_the_second_rung),
-        REGION_TEST(ordinary_pages_are_the_last_rung_and_said_to_be),
+        REGION_TEST(pages_of_a_hugetlbfs_mount_are_the_first_kind),
+        REGION_TEST(shared_memory_mounted_with_huge_advise_is_the_second_kind),
+        REGION_TEST(ordinary_pages_are_the_last_kind_and_said_to_be),
         REGION_TEST(a_mount_point_too_long_for_a_path_hides_no_other),
         REGION_TEST(private_memory_takes_huge_pages_that_are_free),
         REGION_TEST(private_memory_without_reserved_pages_takes_transparent_ones),

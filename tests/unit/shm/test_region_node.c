@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shared objects on a NUMA node, on each rung of pages that can be had here:
+ * Shared objects on a NUMA node, on each kind of pages that can be had here:
  * the policy and the pages as /proc/self/numa_maps has them.
  */
 #include "tests/lib/child.h"
@@ -78,7 +78,7 @@ static void try_ordinary_pages(void *arg) {
     struct fixture *f = arg;
     private_shm("size=32M,huge=never");
     create(f, FB_HUGEPAGES_NEVER, f->node);
-    EXPECT(f->region.rung == FB_RUNG_4K && f->region.node == f->node);
+    EXPECT(f->region.page_kind == FB_PAGES_4K && f->region.node == f->node);
     expect_there(f);
     discard(f);
     create(f, FB_HUGEPAGES_NEVER, -1);
@@ -97,7 +97,7 @@ static void try_huge_advise(void *arg) {
     struct fixture *f = arg;
     private_shm("size=32M,huge=advise");
     create(f, FB_HUGEPAGES_AUTO, f->node);
-    if (f->region.rung != FB_RUNG_THP) {
+    if (f->region.page_kind != FB_PAGES_THP) {
         discard(f);
         child_skip("the kernel gave no transparent huge page");
     }
@@ -116,7 +116,7 @@ static void try_hugetlbfs(void *arg) {
     EXPECT(mkdir(FB_SHM_DIR "/huge", 0700) == 0);
     EXPECT(mount("hugetlbfs", FB_SHM_DIR "/huge", "hugetlbfs", 0, "pagesize=2M") == 0);
     create(f, FB_HUGEPAGES_AUTO, f->node);
-    bool free_pages = f->region.rung == FB_RUNG_HUGETLBFS;
+    bool free_pages = f->region.page_kind == FB_PAGES_HUGETLBFS;
     if (free_pages)
         expect_there(f);
     discard(f);

@@ -291,12 +291,12 @@ static void publishing_nothing_is_nothing(void **state) {
     ring_make(r, 64, 128, ARENA);
     fb_tx_publish(&r->tx, 1);
     assert_int_equal(r->tx.publishes, 0);
-    assert_int_equal(r->tx.unrung_since_ns, 0);
+    assert_int_equal(r->tx.wake_pending_since_ns, 0);
     put_all(r, 1, 100);
     fb_tx_publish(&r->tx, 7);
     fb_tx_publish(&r->tx, 8);
     assert_int_equal(atomic_load(&r->down->publishes), 1);
-    assert_int_equal(r->tx.unrung_since_ns, 7);
+    assert_int_equal(r->tx.wake_pending_since_ns, 7);
 }
 
 static void a_burst_of_the_worker_is_bounded(void **state) {
@@ -372,10 +372,10 @@ static void expect_verdict(struct ring *r, uint64_t cursor, uint64_t resume, boo
                            enum fb_violation violation) {
     const struct fb_tx before = r->tx;
     atomic_store(&r->up->cursor, cursor);
-    struct fb_verdict verdict = fb_tx_judge(&r->tx);
-    assert_int_equal(verdict.violation, violation);
-    assert_true(verdict.resume_seq == resume);
-    assert_int_equal(verdict.suspect, suspect);
+    struct fb_resume_point resume_point = fb_tx_recover(&r->tx);
+    assert_int_equal(resume_point.violation, violation);
+    assert_true(resume_point.resume_seq == resume);
+    assert_int_equal(resume_point.suspect, suspect);
     assert_true(r->tx.consumed == resume);
     assert_int_equal(r->tx.seq, before.seq);
     r->tx = before;
@@ -435,12 +435,12 @@ static void the_next_incarnation_goes_on_at_the_resume_point(void **state) {
     assert_true(fb_rx_begin(&r->rx, 0));
     fb_rx_end();
     assert_true(fb_rx_begin(&r->rx, 1)); /* and here it dies */
-    struct fb_verdict verdict = fb_tx_judge(&r->tx);
-    assert_true(verdict.suspect);
-    assert_int_equal(verdict.resume_seq - r->start->seq, 1);
+    struct fb_resume_point resume_point = fb_tx_recover(&r->tx);
+    assert_true(resume_point.suspect);
+    assert_int_equal(resume_point.resume_seq - r->start->seq, 1);
     struct fb_up *dead = r->up;
     r->up = ring_zeroed(fb_up_footprint());
-    fb_up_format(r->up, ring_instance, 0, 2, verdict.resume_seq);
+    fb_up_format(r->up, ring_instance, 0, 2, resume_point.resume_seq);
     free(dead);
     fb_tx_attach(&r->tx, r->up);
     fb_tx_set_epoch(&r->tx, 2);
@@ -449,9 +449,9 @@ static void the_next_incarnation_goes_on_at_the_resume_point(void **state) {
     put_all(r, 2, 100);
     ring_pass(r, 9);
     assert_int_equal(r->tx.consumed - r->start->seq, 10);
-    verdict = fb_tx_judge(&r->tx);
-    assert_int_equal(verdict.violation, FB_VIOLATION_COUNT);
-    assert_false(verdict.suspect);
+    resume_point = fb_tx_recover(&r->tx);
+    assert_int_equal(resume_point.violation, FB_VIOLATION_COUNT);
+    assert_false(resume_point.suspect);
 }
 
 /* ---- cursor and epoch */
@@ -486,9 +486,9 @@ static void a_revoked_worker_leaves_before_its_next_packet(void **state) {
     assert_true(fb_rx_revoked(&r->rx));
     assert_false(fb_rx_begin(&r->rx, 1));
     /* The cursor came first: at most the packet that it names is doubled. */
-    struct fb_verdict verdict = fb_tx_judge(&r->tx);
-    assert_true(verdict.suspect);
-    assert_int_equal(verdict.resume_seq - r->start->seq, 1);
+    struct fb_resume_point resume_point = fb_tx_recover(&r->tx);
+    assert_true(resume_point.suspect);
+    assert_int_equal(resume_point.resume_seq - r->start->seq, 1);
 }
 
 int main(void) {

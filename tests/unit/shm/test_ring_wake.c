@@ -28,7 +28,7 @@ static void publish(struct ring *r, unsigned count, uint64_t now_ns) {
 static void expect_ring(struct ring *r, uint64_t now_ns, bool force, bool again, bool woken) {
     uint32_t before = bell(r);
     bool sent = false;
-    assert_int_equal(fb_tx_ring(&r->tx, now_ns, force, &sent), again);
+    assert_int_equal(fb_tx_wake(&r->tx, now_ns, force, &sent), again);
     assert_int_equal(sent, woken);
     assert_int_equal(bell(r) - before, woken);
 }
@@ -51,23 +51,23 @@ static void a_worker_that_is_awake_is_not_woken_and_the_news_are_settled(void **
     struct ring *r = *state;
     ring_make(r, 128, 256, ARENA);
     publish(r, 100, T0);
-    expect_ring(r, T0 + FB_RING_AGE_NS, true, false, false);
+    expect_ring(r, T0 + FB_WAKE_DELAY_NS, true, false, false);
     atomic_store(&r->up->parked, 1); /* it saw them before it lay down */
-    expect_ring(r, T0 + FB_RING_AGE_NS, true, false, false);
+    expect_ring(r, T0 + FB_WAKE_DELAY_NS, true, false, false);
 }
 
 static void few_and_young_news_wait_for_company(void **state) {
     struct ring *r = *state;
     make_sleeper(r);
-    publish(r, FB_RING_WAITING - 1, T0);
+    publish(r, FB_WAKE_WAITING - 1, T0);
     expect_ring(r, T0 + 1, false, true, false);
-    expect_ring(r, T0 + FB_RING_AGE_NS - 1, false, true, false);
+    expect_ring(r, T0 + FB_WAKE_DELAY_NS - 1, false, true, false);
 }
 
 static void enough_news_wake(void **state) {
     struct ring *r = *state;
     make_sleeper(r);
-    publish(r, FB_RING_WAITING - 1, T0);
+    publish(r, FB_WAKE_WAITING - 1, T0);
     expect_ring(r, T0 + 1, false, true, false);
     publish(r, 1, T0 + 2);
     expect_ring(r, T0 + 2, false, false, true);
@@ -78,35 +78,35 @@ static void old_news_wake_by_the_age_of_the_oldest(void **state) {
     struct ring *r = *state;
     make_sleeper(r);
     publish(r, 1, T0);
-    publish(r, 1, T0 + FB_RING_AGE_NS - 1);
-    expect_ring(r, T0 + FB_RING_AGE_NS - 1, false, true, false);
-    expect_ring(r, T0 + FB_RING_AGE_NS, false, false, true);
+    publish(r, 1, T0 + FB_WAKE_DELAY_NS - 1);
+    expect_ring(r, T0 + FB_WAKE_DELAY_NS - 1, false, true, false);
+    expect_ring(r, T0 + FB_WAKE_DELAY_NS, false, false, true);
 }
 
 static void a_sleeper_is_not_woken_again_before_the_pause_is_over_unless_forced(void **state) {
     struct ring *r = *state;
     make_sleeper(r);
-    publish(r, FB_RING_WAITING, T0);
+    publish(r, FB_WAKE_WAITING, T0);
     expect_ring(r, T0, false, false, true);
-    publish(r, FB_RING_WAITING, T0 + 1);
-    expect_ring(r, T0 + FB_RING_PAUSE_NS - 1, false, true, false);
-    expect_ring(r, T0 + FB_RING_PAUSE_NS, false, false, true);
-    ring_pass(r, 2 * FB_RING_WAITING);
-    publish(r, 1, T0 + FB_RING_PAUSE_NS + 1);
-    expect_ring(r, T0 + FB_RING_PAUSE_NS + 2, false, true, false);
-    expect_ring(r, T0 + FB_RING_PAUSE_NS + 2, true, false, true);
+    publish(r, FB_WAKE_WAITING, T0 + 1);
+    expect_ring(r, T0 + FB_WAKE_PAUSE_NS - 1, false, true, false);
+    expect_ring(r, T0 + FB_WAKE_PAUSE_NS, false, false, true);
+    ring_pass(r, 2 * FB_WAKE_WAITING);
+    publish(r, 1, T0 + FB_WAKE_PAUSE_NS + 1);
+    expect_ring(r, T0 + FB_WAKE_PAUSE_NS + 2, false, true, false);
+    expect_ring(r, T0 + FB_WAKE_PAUSE_NS + 2, true, false, true);
 }
 
 static void every_order_and_every_epoch_rings_a_sleeper_at_once(void **state) {
     struct ring *r = *state;
     make_sleeper(r);
     uint32_t before = bell(r);
-    fb_tx_set_order(&r->tx, FB_ORDER_STOP);
+    fb_tx_set_command(&r->tx, FB_COMMAND_STOP);
     assert_int_equal(bell(r) - before, 1);
     fb_tx_set_epoch(&r->tx, 2);
     assert_int_equal(bell(r) - before, 2);
     atomic_store(&r->up->parked, 0);
-    fb_tx_set_order(&r->tx, FB_ORDER_RUN);
+    fb_tx_set_command(&r->tx, FB_COMMAND_RUN);
     fb_tx_set_epoch(&r->tx, 3);
     assert_int_equal(bell(r) - before, 2);
     r->tx.up = NULL; /* between two incarnations there is nobody to ring for */
@@ -119,7 +119,7 @@ static void a_new_up_side_has_no_news_to_be_woken_for(void **state) {
     make_sleeper(r);
     publish(r, 100, T0);
     fb_tx_attach(&r->tx, r->up);
-    expect_ring(r, T0 + FB_RING_AGE_NS, true, false, false);
+    expect_ring(r, T0 + FB_WAKE_DELAY_NS, true, false, false);
 }
 
 /* ---- when the worker sleeps */
@@ -152,10 +152,10 @@ static void a_revoked_worker_does_not_sleep(void **state) {
 static void an_order_that_came_after_the_last_look_at_it_is_not_slept_on(void **state) {
     struct ring *r = *state;
     ring_make(r, 128, 256, ARENA);
-    assert_int_equal(fb_rx_order(&r->rx), FB_ORDER_RUN);
-    fb_tx_set_order(&r->tx, FB_ORDER_STOP);
+    assert_int_equal(fb_rx_command(&r->rx), FB_COMMAND_RUN);
+    fb_tx_set_command(&r->tx, FB_COMMAND_STOP);
     assert_int_equal(fb_rx_park(&r->rx, 1000), FB_WAKE_NEWS);
-    assert_int_equal(fb_rx_order(&r->rx), FB_ORDER_STOP);
+    assert_int_equal(fb_rx_command(&r->rx), FB_COMMAND_STOP);
     assert_int_equal(fb_rx_park(&r->rx, 1), FB_WAKE_TIMEOUT); /* known: no news any more */
 }
 
@@ -199,9 +199,9 @@ static void a_sleeper_wakes_for_packets_for_an_order_and_for_an_epoch(void **sta
     ring_take(r, 1);
 
     start_sleeper(&s, r);
-    fb_tx_set_order(&r->tx, FB_ORDER_STOP);
+    fb_tx_set_command(&r->tx, FB_COMMAND_STOP);
     expect_woken(&s, FB_WAKE_NEWS);
-    assert_int_equal(fb_rx_order(&r->rx), FB_ORDER_STOP);
+    assert_int_equal(fb_rx_command(&r->rx), FB_COMMAND_STOP);
 
     start_sleeper(&s, r);
     fb_tx_set_epoch(&r->tx, 2);

@@ -80,8 +80,8 @@ static void words_of_different_writers_stand_apart(void **state) {
                                   offsetof(struct fb_down, epoch), offsetof(struct fb_down, stamps),
                                   sizeof(struct fb_down)};
     static const size_t up[] = {offsetof(struct fb_up, consumed), offsetof(struct fb_up, cursor),
-                                offsetof(struct fb_up, wish), offsetof(struct fb_up, latency),
-                                sizeof(struct fb_up)};
+                                offsetof(struct fb_up, worker_status),
+                                offsetof(struct fb_up, latency), sizeof(struct fb_up)};
     size_t before = 0;
     for (size_t i = 0; i < sizeof down / sizeof *down; before = down[i++])
         assert_true(down[i] % FB_APART == 0 && down[i] >= before + FB_APART);
@@ -124,7 +124,7 @@ static void a_new_down_side_says_who_it_is_and_begins_where_it_is_told(void **st
         assert_int_equal(down->header.worker, 5);
         assert_true(atomic_load(&down->published) == firsts[i]);
         assert_int_equal(atomic_load(&down->epoch), 0);
-        assert_int_equal(atomic_load(&down->order), FB_ORDER_RUN);
+        assert_int_equal(atomic_load(&down->command), FB_COMMAND_RUN);
         free(down);
     }
 }
@@ -146,7 +146,7 @@ static void a_new_up_side_is_vacant_and_goes_on_at_the_resume_point(void **state
         assert_int_equal(up->epoch, 3);
         assert_true(atomic_load(&up->consumed) == resumes[i]);
         assert_true(atomic_load(&up->cursor) == resumes[i] * 2); /* idle there */
-        assert_int_equal(fb_up_wish(up), FB_WISH_VACANT);
+        assert_int_equal(fb_up_worker_status(up), FB_STATUS_VACANT);
         assert_int_equal(atomic_load(&up->parked), 0);
         assert_int_equal(atomic_load(&up->cpu), -1);
         assert_int_equal(atomic_load(&up->numa_node), -1);

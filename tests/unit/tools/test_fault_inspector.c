@@ -299,7 +299,7 @@ static void *shared_pages(size_t bytes_wanted) {
 struct lie {
     const char *rules;
     uint64_t consumed, cursor;
-    uint32_t wish;
+    uint32_t status;
 };
 
 /* A worker that is busy with packet 60 of a burst from 50 on, of 70. */
@@ -308,7 +308,7 @@ static void tell(void *arg) {
         {"consumed-ahead@1", 1070, 121, 2}, {"consumed-ahead=1@1", 71, 121, 2},
         {"consumed-back=3@1", 47, 121, 2},  {"consumed-back=51@1", UINT64_MAX, 121, 2},
         {"consumed-all@1", 70, 121, 2},     {"cursor-ahead=1@1", 50, 143, 2},
-        {"cursor-back=1@1", 50, 99, 2},     {"wish=17@1", 50, 121, 17},
+        {"cursor-back=1@1", 50, 99, 2},     {"status=17@1", 50, 121, 17},
         {"consumed-ahead@2", 50, 121, 2},
     };
     struct fb_up *up = shared_pages(fb_up_footprint());
@@ -320,11 +320,11 @@ static void tell(void *arg) {
     for (unsigned i = 0; i < sizeof lies / sizeof *lies; i++) {
         atomic_store(&up->consumed, 50);
         atomic_store(&up->cursor, 121);
-        atomic_store(&up->wish, 2);
+        atomic_store(&up->worker_status, 2);
         EXPECT(inspect(opened(arg, lies[i].rules), 1, desc) == 0);
         EXPECT(atomic_load(&up->consumed) == lies[i].consumed);
         EXPECT(atomic_load(&up->cursor) == lies[i].cursor);
-        EXPECT(atomic_load(&up->wish) == lies[i].wish);
+        EXPECT(atomic_load(&up->worker_status) == lies[i].status);
     }
 }
 

@@ -45,7 +45,7 @@ static const char *claim(unsigned worker) {
 
 static struct fb_worker_totals said(void) {
     struct fb_worker_totals totals = {0};
-    fb_up_set_wish(&up, FB_WISH_STARTING);
+    fb_up_set_worker_status(&up, FB_STATUS_STARTING);
     fb_worker_totals_add(&totals, &up);
     return totals;
 }

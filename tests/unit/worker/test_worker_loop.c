@@ -157,8 +157,8 @@ static void give_end(uint32_t handle, uint16_t generation, unsigned flags) {
     fb_tx_publish(&tx, 1);
 }
 
-static enum loop_end run_to_the_stop_order(void) {
-    fb_tx_set_order(&tx, FB_ORDER_STOP);
+static enum loop_end run_to_the_stop_command(void) {
+    fb_tx_set_command(&tx, FB_COMMAND_STOP);
     return worker_loop_run(&loop, &leave_signals);
 }
 
@@ -182,7 +182,7 @@ static void packets_and_ends_reach_the_inspector_in_order(void **state) {
         give_packet(3, 7, FB_F_GAP);
         give_end(7, 0, FB_F_END);
         give_packet(4, 8, 0);
-        assert_int_equal(run_to_the_stop_order(), LOOP_STOPPED);
+        assert_int_equal(run_to_the_stop_command(), LOOP_STOPPED);
         static const struct call expected[] = {
             {.frame = 1,
              .flags = FB_F_START,
@@ -225,7 +225,7 @@ static void the_end_of_a_flow_that_is_not_known_is_counted_and_passed_over(void 
     give_packet(1, 7, FB_F_START);
     give_end(7, 5, FB_F_END); /* of another generation */
     give_packet(2, 7, 0);
-    assert_int_equal(run_to_the_stop_order(), LOOP_STOPPED);
+    assert_int_equal(run_to_the_stop_command(), LOOP_STOPPED);
     assert_int_equal(call_count, 2);
     assert_int_equal(calls[1].packets_of_flow, 2);
     assert_int_equal(counted(FB_WORKER_UNKNOWN_ENDS), 2);
@@ -241,7 +241,7 @@ static void what_is_to_be_skipped_is_passed_over_unseen(void **state) {
     give_end(7, 0, FB_F_SKIP);
     give_end(7, 0, FB_F_SKIP | FB_F_END);
     give_packet(3, 7, 0);
-    assert_int_equal(run_to_the_stop_order(), LOOP_STOPPED);
+    assert_int_equal(run_to_the_stop_command(), LOOP_STOPPED);
     assert_int_equal(call_count, 2);
     assert_int_equal(calls[1].frame, 3);
     assert_int_equal(calls[1].packets_of_flow, 2);
@@ -257,7 +257,7 @@ static void after_a_restart_flows_are_in_mid_stream_once(void **state) {
         give_packet(frame, (uint32_t)(frame % 2), frame == 1 ? FB_F_START : 0);
     begin_life(1); /* the process that saw frame 1 is gone */
     give_packet(7, 3, FB_F_START | FB_F_REDELIVERED);
-    assert_int_equal(run_to_the_stop_order(), LOOP_STOPPED);
+    assert_int_equal(run_to_the_stop_command(), LOOP_STOPPED);
     assert_int_equal(call_count, 6);
     for (unsigned i = 0; i < 5; i++) {
         assert_int_equal(calls[i].frame, i + 2);
@@ -282,16 +282,16 @@ static void an_inspector_that_fails_leaves_the_cursor_on_that_packet(void **stat
             give_packet(frame, 1, 0);
         special_frame = 12;
         special = fail_to_inspect;
-        assert_int_equal(run_to_the_stop_order(), LOOP_FAILED);
+        assert_int_equal(run_to_the_stop_command(), LOOP_FAILED);
         assert_int_equal(call_count, 12);
         /* A burst is given back, and in the next the twelfth packet is named. */
         assert_int_equal(atomic_load(&up->consumed), firsts[i] + BURST);
         assert_int_equal(atomic_load(&up->cursor), (firsts[i] + 11) * 2 + 1);
         assert_int_equal(counted(FB_WORKER_PACKETS), 11);
-        struct fb_verdict verdict = fb_tx_judge(&tx);
-        assert_int_equal(verdict.violation, FB_VIOLATION_COUNT);
-        assert_true(verdict.suspect);
-        assert_int_equal(verdict.resume_seq, firsts[i] + 11);
+        struct fb_resume_point resume_point = fb_tx_recover(&tx);
+        assert_int_equal(resume_point.violation, FB_VIOLATION_COUNT);
+        assert_true(resume_point.suspect);
+        assert_int_equal(resume_point.resume_seq, firsts[i] + 11);
     }
 }
 
@@ -317,7 +317,7 @@ static void a_revoked_worker_finishes_its_packet_and_touches_no_other(void **sta
         give_packet(frame, 1, 0);
     special_frame = 12;
     special = be_revoked;
-    assert_int_equal(run_to_the_stop_order(), LOOP_REVOKED);
+    assert_int_equal(run_to_the_stop_command(), LOOP_REVOKED);
     assert_int_equal(call_count, 12);
     assert_int_equal(atomic_load(&up->consumed), BURST);
     /* It had begun the next when it saw it: that is the suspect, and none before. */
@@ -339,7 +339,7 @@ static void the_order_to_stop_is_obeyed_when_the_ring_is_finished(void **state) 
     for (uint64_t frame = 1; frame <= DEPTH; frame++)
         give_packet(frame, 1, 0);
     leave_signals = 1; /* and so is a signal */
-    assert_int_equal(run_to_the_stop_order(), LOOP_STOPPED);
+    assert_int_equal(run_to_the_stop_command(), LOOP_STOPPED);
     assert_int_equal(call_count, DEPTH);
     stands_idle_at(DEPTH);
 }
@@ -363,8 +363,8 @@ static void a_second_signal_is_obeyed_at_the_end_of_the_burst(void **state) {
     assert_int_equal(counted(FB_WORKER_PACKETS), BURST);
 }
 
-static int order_to_leave(void) {
-    fb_tx_set_order(&tx, FB_ORDER_LEAVE);
+static int command_to_leave(void) {
+    fb_tx_set_command(&tx, FB_COMMAND_LEAVE);
     return 0;
 }
 
@@ -374,7 +374,7 @@ static void the_order_to_leave_is_obeyed_at_the_end_of_the_burst(void **state) {
     for (uint64_t frame = 1; frame <= 20; frame++)
         give_packet(frame, 1, 0);
     special_frame = 3;
-    special = order_to_leave;
+    special = command_to_leave;
     assert_int_equal(worker_loop_run(&loop, &leave_signals), LOOP_STOPPED);
     assert_int_equal(call_count, BURST);
     stands_idle_at(BURST);
@@ -470,7 +470,7 @@ static void an_inspector_without_state_or_flow_end_is_called_with_none(void **st
     give_packet(1, 1, FB_F_START);
     give_end(1, 0, FB_F_END);
     give_packet(2, 1, 0);
-    assert_int_equal(run_to_the_stop_order(), LOOP_STOPPED);
+    assert_int_equal(run_to_the_stop_command(), LOOP_STOPPED);
     assert_int_equal(call_count, 2);
     assert_int_equal(calls[0].packets_of_flow, 0);
     assert_int_equal(calls[1].flags, FB_F_MID_STREAM); /* its flow has ended */
@@ -482,7 +482,7 @@ static void a_handle_out_of_range_fails_and_kills_nobody(void **state) {
     make_loop(0);
     give_packet(1, 1, FB_F_START);
     give_packet(2, UINT32_MAX, FB_F_START);
-    assert_int_equal(run_to_the_stop_order(), LOOP_FAILED);
+    assert_int_equal(run_to_the_stop_command(), LOOP_FAILED);
     assert_int_equal(call_count, 1);
     assert_int_equal(atomic_load(&up->cursor), 1 * 2 + 1);
 }

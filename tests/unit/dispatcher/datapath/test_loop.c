@@ -20,7 +20,7 @@ static void without_a_worker_block_mode_stops_and_nothing_is_lost(void **state) 
     take_burst();
     for (unsigned n = 0; n < 3; n++) {
         assert_int_equal(deliver(), LOOP_NO_WORKER);
-        assert_int_equal(loop.run[FB_RUN_STAGED], 5);
+        assert_int_equal(loop.run[FB_RUN_PENDING], 5);
         assert_int_equal(flows.created, 0);
     }
     start(1);
@@ -91,7 +91,7 @@ static void a_full_ring_stops_block_mode_and_loses_and_doubles_nothing(void **st
             while (deliver() == LOOP_RING_FULL) {
                 assert_int_equal(loop.stopped_worker, 0);
                 assert_int_equal(lane_waiting(lane_of(0)), depths[d]);
-                assert_int_equal(loop.run[FB_RUN_STAGED], LOOP_BURST - loop.stopped_at);
+                assert_int_equal(loop.run[FB_RUN_PENDING], LOOP_BURST - loop.stopped_at);
                 unsigned at = loop.stopped_at;
                 assert_int_equal(deliver(), LOOP_RING_FULL); /* nobody has read: no progress */
                 assert_int_equal(loop.stopped_at, at);
@@ -181,7 +181,7 @@ static void a_packet_dropped_at_the_end_is_counted_and_stepped_over(void **state
     take_burst();
     assert_int_equal(deliver(), LOOP_RING_FULL);
     for (unsigned n = 1; n <= 4; n++) {
-        assert_int_equal(loop.run[FB_RUN_STAGED], 5 - n);
+        assert_int_equal(loop.run[FB_RUN_PENDING], 5 - n);
         loop_drop_stopped(&loop, FB_DROP_ABANDONED);
         ledger_balances();
         assert_int_equal(loop.dropped[FB_DROP_ABANDONED], n);

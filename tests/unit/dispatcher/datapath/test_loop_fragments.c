@@ -217,12 +217,12 @@ static void what_is_let_out_waits_for_a_full_ring(void **state) {
     send_given();
     give_ip(fragment(d, 7, 0, 8));
     assert_int_equal(loop_take(&loop, frames, 1), 0);
-    assert_true(loop_let_out(&loop));
+    assert_true(loop_take_released(&loop));
     ledger_balances();
-    assert_int_equal(loop.run[FB_RUN_STAGED], LOOP_BURST);
+    assert_int_equal(loop.run[FB_RUN_PENDING], LOOP_BURST);
     for (unsigned read = 0; read < LOOP_BURST - 4; read++) {
         assert_int_equal(deliver(), LOOP_RING_FULL);
-        assert_int_equal(loop.run[FB_RUN_STAGED], LOOP_BURST - 4 - read);
+        assert_int_equal(loop.run[FB_RUN_PENDING], LOOP_BURST - 4 - read);
         listen(0, 1);
     }
     assert_int_equal(deliver(), LOOP_DONE);
@@ -321,7 +321,7 @@ static void a_worker_lost_while_fragments_are_let_out_leaves_their_order(void **
     send_given();
     give_ip(fragment(d, 7, 0, 8));
     assert_int_equal(loop_take(&loop, frames, 1), 0);
-    assert_true(loop_let_out(&loop));
+    assert_true(loop_take_released(&loop));
     assert_int_equal(deliver(), LOOP_RING_FULL);
     unsigned first = loop.stopped_worker;
     lose_worker(first);

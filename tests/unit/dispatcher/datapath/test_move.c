@@ -49,7 +49,7 @@ static void two_flows_move_and_go_on(void) {
     assert_int_equal(told.moves, 2);
     assert_int_equal(flows.created, 2);
     assert_int_equal(fleet.failovers, 1);
-    assert_int_equal(lane_of(0)->counters[FB_LANE_MOVED], 7);
+    assert_int_equal(lane_of(0)->counters[FB_LANE_REMOVED], 7);
     finish_moves();
     assert_int_equal(told.ends, 2);
     assert_int_equal(flows.ended[FB_END_SHUTDOWN], 2);
@@ -385,7 +385,7 @@ static void a_flow_that_kills_three_times_is_shunted(void **state) {
     assert_int_equal(told.packets, 2); /* of the other flow */
     send_udp(0, 7);
     send_udp(1, 1);
-    assert_int_equal(loop.run[FB_RUN_SHUNTED], 7);
+    assert_int_equal(loop.run[FB_RUN_BYPASSED], 7);
     assert_int_equal(flows.created, 2);
     finish_moves();
     assert_int_equal(told.packets, 3);
@@ -409,9 +409,9 @@ static void a_flow_that_kills_one_worker_after_another_is_shunted_too(void **sta
             if (killed < 2)
                 work_all();
         }
-        assert_int_equal(loop.run[FB_RUN_SHUNTED] + fleet.shunted, more);
+        assert_int_equal(loop.run[FB_RUN_BYPASSED] + fleet.shunted, more);
         send_udp(0, 5);
-        assert_int_equal(loop.run[FB_RUN_SHUNTED] + fleet.shunted, 5 + more);
+        assert_int_equal(loop.run[FB_RUN_BYPASSED] + fleet.shunted, 5 + more);
         finish_moves();
     }
 }
@@ -422,11 +422,11 @@ static void what_is_in_a_lost_ring_of_a_shunted_flow_is_counted_so(void **state)
     come(0);
     send_udp(0, 4);
     send_udp(1, 1);
-    flows.table.entries[0].key.word[4] |= FLOW_SHUNTED;
+    flows.table.entries[0].key.word[4] |= FLOW_BYPASSED;
     come(1);
     lose_worker(0);
     assert_int_equal(move_all(), LOOP_DONE);
-    assert_int_equal(loop.run[FB_RUN_SHUNTED], 4);
+    assert_int_equal(loop.run[FB_RUN_BYPASSED], 4);
     finish_moves();
     assert_int_equal(told.packets, 1);
 }
@@ -477,7 +477,7 @@ static void a_scribbled_suspect_blames_no_flow(void **state) {
     assert_int_equal(fleet.violations[FB_VIOLATION_DOWN_SIDE], 3);
     assert_int_equal(fleet.shunted, 0);
     send_udp(1, 1);
-    assert_int_equal(loop.run[FB_RUN_SHUNTED], 0);
+    assert_int_equal(loop.run[FB_RUN_BYPASSED], 0);
 }
 
 int main(void) {

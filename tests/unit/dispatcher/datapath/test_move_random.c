@@ -74,10 +74,10 @@ static void obey_orders(void) {
         struct fb_rx *rx = &hands[k].rx;
         if (fb_rx_revoked(rx)) {
             die(k);
-        } else if (fb_rx_order(rx) == FB_ORDER_LEAVE) {
+        } else if (fb_rx_command(rx) == FB_COMMAND_LEAVE) {
             work(k, random_below(4));
             leave(k);
-        } else if (fb_rx_order(rx) == FB_ORDER_STOP) {
+        } else if (fb_rx_command(rx) == FB_COMMAND_STOP) {
             work(k, UINT32_MAX);
             leave(k);
         }

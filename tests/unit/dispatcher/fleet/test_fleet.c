@@ -54,7 +54,7 @@ static void the_life_of_a_number_is_as_drawn(void **state) {
         assert_int_equal(state_of(0), FB_STATE_STARTING);
         assert_int_equal(fb_ctl_pid(seen.ctl, 0), getpid());
         assert_int_equal(lane_of(0)->counters[FB_LANE_RESTARTS], life);
-        fb_up_set_wish(hands[0].claim.up, FB_WISH_READY);
+        fb_up_set_worker_status(hands[0].claim.up, FB_STATUS_READY);
         poll_fleet();
         assert_int_equal(state_of(0), FB_STATE_READY);
         assert_int_equal(fleet.balance.count, 1);
@@ -273,7 +273,7 @@ static void stopping_lets_every_worker_finish_and_leave(void **state) {
     assert_int_equal(fleet_pick(&fleet, 0, now_ns), WORKER_HEAP_NONE);
     for (unsigned k = 0; k < 2; k++) {
         assert_int_equal(state_of(k), FB_STATE_STOPPING);
-        assert_int_equal(fb_rx_order(&hands[k].rx), FB_ORDER_STOP);
+        assert_int_equal(fb_rx_command(&hands[k].rx), FB_COMMAND_STOP);
         assert_false(fb_rx_revoked(&hands[k].rx));
     }
     /* Nobody has claimed number 2, and nobody may now. */
@@ -306,11 +306,11 @@ static void a_ring_that_is_not_empty_is_offered_while_stopping_too(void **state)
     assert_false(fleet_gone(&fleet));
     claim(0);
     poll_fleet();
-    fb_up_set_wish(hands[0].claim.up, FB_WISH_READY);
+    fb_up_set_worker_status(hands[0].claim.up, FB_STATUS_READY);
     poll_fleet();
     assert_int_equal(state_of(0), FB_STATE_STOPPING);
     assert_int_equal(fleet.balance.count, 0);
-    assert_int_equal(fb_rx_order(&hands[0].rx), FB_ORDER_STOP);
+    assert_int_equal(fb_rx_command(&hands[0].rx), FB_COMMAND_STOP);
     finish(0, 3);
     leave(0);
     poll_fleet();
@@ -339,7 +339,7 @@ static void a_ring_that_waits_for_a_process_stays_claimable_while_stopping(void 
     assert_int_equal(fb_rx_peek(&hands[0].rx), 2);
     finish(0, 4);
     poll_fleet();
-    fb_up_set_wish(hands[0].claim.up, FB_WISH_READY);
+    fb_up_set_worker_status(hands[0].claim.up, FB_STATUS_READY);
     poll_fleet();
     leave(0);
     poll_fleet();
@@ -374,9 +374,9 @@ static void stopping_now_revokes_who_has_not_finished_and_counts_the_rest(void *
     assert_true(fleet_gone(&fleet));
     assert_int_equal(fleet_abandon(&fleet), 3 + 3);
     assert_int_equal(lane_of(0)->counters[FB_LANE_INSPECTED], 3);
-    assert_int_equal(lane_of(0)->counters[FB_LANE_MOVED], 3);
+    assert_int_equal(lane_of(0)->counters[FB_LANE_REMOVED], 3);
     assert_int_equal(lane_of(1)->counters[FB_LANE_INSPECTED], 2);
-    assert_int_equal(lane_of(2)->counters[FB_LANE_MOVED], 3);
+    assert_int_equal(lane_of(2)->counters[FB_LANE_REMOVED], 3);
     lanes_balance();
     assert_int_equal(fleet_abandon(&fleet), 0);
 }
@@ -416,7 +416,7 @@ static void a_pid_that_cannot_be_is_not_shown(void **state) {
         assert_int_equal(fb_ctl_pid(seen.ctl, 0), 0);
         /* One that comes to its senses by the time that it is ready is shown then. */
         fb_up_set_pid(hands[0].claim.up, 4194304);
-        fb_up_set_wish(hands[0].claim.up, FB_WISH_READY);
+        fb_up_set_worker_status(hands[0].claim.up, FB_STATUS_READY);
         poll_fleet();
         assert_int_equal(fb_ctl_pid(seen.ctl, 0), 4194304);
         leave(0);

@@ -36,7 +36,7 @@ static void who_claims_a_number_just_before_it_is_lost_is_judged_first(void **st
     give(0, 5);
     die(0);
     poll_fleet();
-    /* Claimed since the dispatcher looked at its wish, and in the third packet. */
+    /* Claimed since the dispatcher looked at its worker status, and in the third packet. */
     claim(0);
     struct fb_rx *rx = &hands[0].rx;
     assert_int_equal(fb_rx_peek(rx), 4);
@@ -68,7 +68,7 @@ static void the_last_one_is_awaited_until_somebody_else_is_ready(void **state) {
         claim(0);
         poll_fleet();
         assert_int_equal(state_of(1), FB_STATE_VACANT); /* starting is not ready */
-        fb_up_set_wish(hands[0].claim.up, FB_WISH_READY);
+        fb_up_set_worker_status(hands[0].claim.up, FB_STATUS_READY);
         poll_fleet();
         revocation_passes();
         revocation_passes();
@@ -200,7 +200,7 @@ static void a_run_that_drops_loses_its_last_number_too(void **state) {
 static void who_is_forsaken_is_lost_though_nobody_could_take_its_packets(void **state) {
     (void)state;
     lose_sight_of_both(true);
-    fleet_forsake(&fleet);
+    fleet_give_up_all(&fleet);
     poll_fleet();
     revocation_passes();
     assert_int_equal(fleet.lost_count, 2);

@@ -50,7 +50,7 @@ static void the_next_goes_on_at(unsigned k, uint64_t done) {
     assert_false(fb_rx_revoked(&hands[k].rx));
     /* Whatever the liar still writes goes nowhere. */
     atomic_store(&liar.claim.up->consumed, UINT64_MAX);
-    fb_up_set_wish(liar.claim.up, (enum fb_wish)99);
+    fb_up_set_worker_status(liar.claim.up, (enum fb_worker_status)99);
     poll_fleet();
     fleet_refresh(&fleet, k, now_ns);
     assert_int_equal(state_of(k), FB_STATE_READY);
@@ -104,10 +104,10 @@ static void a_lie_is_found_when_the_liar_is_about_to_get_a_flow(void **state) {
 
 static void a_state_that_the_protocol_does_not_know_is_a_violation(void **state) {
     (void)state;
-    static const uint32_t wishes[] = {FB_WISH_COUNT, UINT32_MAX, FB_WISH_VACANT};
+    static const uint32_t statuses[] = {FB_STATUS_COUNT, UINT32_MAX, FB_STATUS_VACANT};
     for (unsigned i = 0; i < 3; i++) {
         make_fleet_with_work();
-        fb_up_set_wish(hands[0].claim.up, (enum fb_wish)wishes[i]);
+        fb_up_set_worker_status(hands[0].claim.up, (enum fb_worker_status)statuses[i]);
         poll_fleet();
         is_revoked_for(0, FB_VIOLATION_STATE_VALUE);
         the_next_goes_on_at(0, 3);
@@ -117,7 +117,7 @@ static void a_state_that_the_protocol_does_not_know_is_a_violation(void **state)
 static void a_wish_taken_back_by_a_claimer_that_died_is_a_violation_too(void **state) {
     (void)state;
     make_fleet_with_work();
-    fb_up_set_wish(hands[0].claim.up, FB_WISH_VACANT);
+    fb_up_set_worker_status(hands[0].claim.up, FB_STATUS_VACANT);
     die(0);
     poll_fleet();
     assert_int_equal(fleet.violations[FB_VIOLATION_STATE_VALUE], 1);
@@ -235,7 +235,7 @@ static void a_liar_is_judged_once(void **state) {
     fleet_refresh(&fleet, 0, now_ns);
     fleet_refresh(&fleet, 0, now_ns);
     poll_fleet();
-    fb_up_set_wish(up, (enum fb_wish)77);
+    fb_up_set_worker_status(up, (enum fb_worker_status)77);
     atomic_store(&up->cursor, UINT64_MAX);
     poll_fleet();
     is_revoked_for(0, FB_VIOLATION_CONSUMED_BACK);
@@ -245,7 +245,7 @@ static void a_liar_is_judged_once(void **state) {
 static void what_a_revoked_worker_has_finished_is_not_done_twice(void **state) {
     (void)state;
     make_fleet_with_work();
-    fb_up_set_wish(hands[0].claim.up, (enum fb_wish)99);
+    fb_up_set_worker_status(hands[0].claim.up, (enum fb_worker_status)99);
     poll_fleet();
     /* It was in the middle of a packet, finishes that, and then sees that it is revoked. */
     finish(0, 1);
@@ -268,7 +268,7 @@ static void one_that_does_not_become_ready_in_time_is_revoked(void **state) {
     assert_int_equal(state_of(0), FB_STATE_DEAD);
     assert_true(fb_rx_revoked(&hands[0].rx));
     assert_int_equal(violations_in_all(), 0);
-    fb_up_set_wish(hands[0].claim.up, FB_WISH_READY); /* too late */
+    fb_up_set_worker_status(hands[0].claim.up, FB_STATUS_READY); /* too late */
     poll_fleet();
     now_ns += REVOKE_WAIT_NS;
     poll_fleet();
@@ -287,7 +287,7 @@ static void be_a_worker(uint32_t at, int tell) {
     if (fb_claim_take(&own, &seen, 0) != FB_CLAIMED)
         _exit(1);
     fb_rx_init(&rx, own.down, own.up);
-    fb_up_set_wish(own.up, FB_WISH_READY);
+    fb_up_set_worker_status(own.up, FB_STATUS_READY);
     while (fb_rx_peek(&rx) <= at)
         sched_yield();
     for (uint32_t i = 0; i <= at; i++)

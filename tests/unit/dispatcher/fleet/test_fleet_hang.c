@@ -32,8 +32,8 @@ static void is_revoked_and_judged(unsigned k, enum fb_state next) {
     assert_int_equal(state_of(k), next);
 }
 
-static enum fb_order order_of(unsigned k) {
-    return fb_rx_order(&hands[k].rx);
+static enum fb_command order_of(unsigned k) {
+    return fb_rx_command(&hands[k].rx);
 }
 
 /* A flow of worker k that is not over. */
@@ -140,7 +140,7 @@ static void a_draining_worker_gets_no_new_flow_and_leaves_when_it_owes_nothing(v
     finish(0, 2);
     after(SECOND);
     assert_int_equal(state_of(0), FB_STATE_DRAINING); /* the flow may go on */
-    assert_int_equal(order_of(0), FB_ORDER_RUN);
+    assert_int_equal(order_of(0), FB_COMMAND_RUN);
     handles_end(&lane_of(0)->handles, handle, FB_END_CLOSED);
     after(1);
     assert_int_equal(state_of(0), FB_STATE_DRAINING);
@@ -151,14 +151,14 @@ static void a_draining_worker_gets_no_new_flow_and_leaves_when_it_owes_nothing(v
     finish(0, 1);
     after(1);
     assert_int_equal(state_of(0), FB_STATE_STOPPING);
-    assert_int_equal(order_of(0), FB_ORDER_STOP);
+    assert_int_equal(order_of(0), FB_COMMAND_STOP);
     leave(0);
     after(1);
     assert_int_equal(state_of(0), FB_STATE_ABSENT);
     assert_int_equal(fleet.failovers, 0);
     assert_false(lane_of(0)->draining);
     start(0);
-    assert_int_equal(order_of(0), FB_ORDER_RUN);
+    assert_int_equal(order_of(0), FB_COMMAND_RUN);
 }
 
 static void at_its_deadline_a_draining_worker_leaves_and_is_lost(void **state) {
@@ -175,7 +175,7 @@ static void at_its_deadline_a_draining_worker_leaves_and_is_lost(void **state) {
     }
     after(6);
     assert_int_equal(state_of(0), FB_STATE_STOPPING);
-    assert_int_equal(order_of(0), FB_ORDER_LEAVE);
+    assert_int_equal(order_of(0), FB_COMMAND_LEAVE);
     leave(0);
     after(1);
     assert_int_equal(state_of(0), FB_STATE_MOVING);
@@ -213,7 +213,7 @@ static void one_that_is_asked_to_leave_and_does_not_is_revoked(void **state) {
     is_revoked_and_judged(0, FB_STATE_VACANT);
     die(0);
     start(0);
-    assert_int_equal(order_of(0), FB_ORDER_RUN);
+    assert_int_equal(order_of(0), FB_COMMAND_RUN);
     after(100 * SECOND); /* the order of the one before does not hold for this one */
     assert_int_equal(state_of(0), FB_STATE_READY);
 }
@@ -226,7 +226,7 @@ static void a_restart_makes_room_for_the_next_process_which_goes_on(void **state
     bind_flow(0);
     give(0, 8);
     assert_null(fleet_restart(&fleet, 0, now_ns));
-    assert_int_equal(order_of(0), FB_ORDER_LEAVE);
+    assert_int_equal(order_of(0), FB_COMMAND_LEAVE);
     assert_int_equal(fleet_pick(&fleet, 0, now_ns), 1);
     assert_int_equal(lane_of(0)->restarts_asked, 1);
     give(0, 2); /* its flows stay with it */
@@ -236,7 +236,7 @@ static void a_restart_makes_room_for_the_next_process_which_goes_on(void **state
     assert_int_equal(state_of(0), FB_STATE_VACANT);
     assert_int_equal(fleet_wanted(&fleet), 2);
     start(0);
-    assert_int_equal(order_of(0), FB_ORDER_RUN);
+    assert_int_equal(order_of(0), FB_COMMAND_RUN);
     assert_int_equal(hands[0].rx.next, 4);
     finish(0, 6);
     after(1);

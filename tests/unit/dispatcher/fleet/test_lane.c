@@ -239,11 +239,11 @@ static void the_cursor_of_a_dead_worker_counts_what_it_finished(void **state) {
         /* It died in the sixth descriptor: three packets, an end and a packet are finished. */
         assert_true(fb_rx_begin(&rx, 5) || down->epoch != up->epoch);
         uint64_t before = lane.tx.consumed;
-        struct fb_verdict verdict = fb_tx_judge(&lane.tx);
+        struct fb_resume_point resume_point = fb_tx_recover(&lane.tx);
         lane_account(&lane, before);
-        assert_int_equal(verdict.violation, FB_VIOLATION_COUNT);
-        assert_true(verdict.suspect);
-        assert_int_equal(verdict.resume_seq, firsts[i] + 5);
+        assert_int_equal(resume_point.violation, FB_VIOLATION_COUNT);
+        assert_true(resume_point.suspect);
+        assert_int_equal(resume_point.resume_seq, firsts[i] + 5);
         counts_are(6, 4, 2);
         assert_int_not_equal(lane.handles.free_head, NO_HANDLE);
     }
@@ -311,7 +311,7 @@ static bool stage_packet_of(uint64_t flow_id) {
 static void the_books_balance(void) {
     const uint64_t *c = lane.counters;
     assert_int_equal(c[FB_LANE_ENTERED], c[FB_LANE_INSPECTED] + c[FB_LANE_QUARANTINED] +
-                                             c[FB_LANE_MOVED] + lane_waiting(&lane));
+                                             c[FB_LANE_REMOVED] + lane_waiting(&lane));
 }
 
 /* One letter a descriptor, from consumed on: p packet, e flow end, s skip. */
@@ -364,11 +364,11 @@ static void what_stands_first_is_told_and_taken_out(void **state) {
         stage_all("peeqpe");
         ring_is("peeppe");
         lane_take_out(&lane);
-        assert_int_equal(lane.counters[FB_LANE_MOVED], 1);
+        assert_int_equal(lane.counters[FB_LANE_REMOVED], 1);
         assert_int_equal(lane_first(&lane), LANE_END);
         lane_take_out(&lane);
         lane_take_out(&lane);
-        assert_int_equal(lane.counters[FB_LANE_MOVED], 1);
+        assert_int_equal(lane.counters[FB_LANE_REMOVED], 1);
         assert_int_equal(lane.handles.free_head, NO_HANDLE); /* not given back */
         ring_is("ppe");
         the_books_balance();
@@ -390,7 +390,7 @@ static void a_quarantined_packet_is_a_skip_before_all_marks(void **state) {
         finish(3);
         counts_are(3, 1, 0);
         assert_int_equal(lane.counters[FB_LANE_QUARANTINED], 2);
-        assert_int_equal(lane.counters[FB_LANE_MOVED], 0);
+        assert_int_equal(lane.counters[FB_LANE_REMOVED], 0);
     }
 }
 
@@ -421,7 +421,7 @@ static void only_the_packets_of_the_flow_are_skipped(void **state) {
         assert_int_equal(lane_skip_flow(&lane, 3), 0);
         ring_is("ppeppepp");
         assert_int_equal(lane_skip_flow(&lane, 1), 4);
-        assert_int_equal(lane.counters[FB_LANE_MOVED], 4);
+        assert_int_equal(lane.counters[FB_LANE_REMOVED], 4);
         ring_is("psespess");
         the_books_balance();
         assert_int_equal(lane_skip_flow(&lane, 1), 0); /* none is left */
@@ -548,7 +548,7 @@ static void skips_and_quarantine_agree_with_a_plain_list(uint64_t first_seq, uin
         ring_is(expected);
         the_books_balance();
     }
-    assert_int_equal(lane.counters[FB_LANE_MOVED], skipped);
+    assert_int_equal(lane.counters[FB_LANE_REMOVED], skipped);
     assert_int_equal(lane.counters[FB_LANE_QUARANTINED], quarantined);
     assert_true(skipped > 1000 && quarantined > 500);
 }

@@ -131,10 +131,10 @@ static void a_packet_finds_its_flow_over_at_the_tick_of_its_timeout(void **state
         uint32_t timeout = flows.rules.timeout_ticks[class];
         enum fb_end_reason reason = FB_END_COUNT;
         flows.now = 1000 + timeout - 1;
-        assert_false(flows_over(&flows, entry_of(flow), ACK, &reason));
+        assert_false(flow_expired(&flows, entry_of(flow), ACK, &reason));
         /* No wheel was turned: the entry alone tells. */
         flows.now = 1000 + timeout;
-        assert_true(flows_over(&flows, entry_of(flow), ACK, &reason));
+        assert_true(flow_expired(&flows, entry_of(flow), ACK, &reason));
         assert_int_equal(reason,
                          class == FLOW_CLASS_TCP_CLOSING ? FB_END_CLOSED : FB_END_TIMED_OUT);
         flows_end(&flows, flow, reason);
@@ -176,7 +176,7 @@ static void a_class_that_never_times_out_keeps_its_flows(void **state) {
     assert_int_equal(flows.table.used, FLOW_CLASS_COUNT - 1);
     for (unsigned n = 0; n < FLOW_CLASS_COUNT; n++)
         if (n != FLOW_CLASS_TCP_CLOSING)
-            assert_false(flows_over(&flows, entry_of(flow_number(n)), SYN, &reason));
+            assert_false(flow_expired(&flows, entry_of(flow_number(n)), SYN, &reason));
 }
 
 static void a_used_flow_keeps_its_timer_and_expires_by_its_last_packet(void **state) {
@@ -238,10 +238,10 @@ static void a_syn_ends_a_closing_flow_and_only_that(void **state) {
         uint32_t flow = create_in((enum flow_class) class, class);
         enum fb_end_reason reason = FB_END_COUNT;
         bool closing = class == FLOW_CLASS_TCP_CLOSING;
-        assert_int_equal(flows_over(&flows, entry_of(flow), SYN, &reason), closing);
+        assert_int_equal(flow_expired(&flows, entry_of(flow), SYN, &reason), closing);
         assert_int_equal(reason, closing ? FB_END_REUSED : FB_END_COUNT);
-        assert_false(flows_over(&flows, entry_of(flow), SYN | ACK, &reason));
-        assert_false(flows_over(&flows, entry_of(flow), ACK, &reason));
+        assert_false(flow_expired(&flows, entry_of(flow), SYN | ACK, &reason));
+        assert_false(flow_expired(&flows, entry_of(flow), ACK, &reason));
     }
     uint32_t old = flow_number(FLOW_CLASS_TCP_CLOSING);
     uint64_t old_id = flow_table_id(&flows.table, old);
@@ -263,7 +263,7 @@ static void closing_never_switches_endings_off(void **state) {
     flows_touch(&flows, flow, 0, FIN | ACK, 0);
     flows_touch(&flows, flow, 1, FIN | ACK, 0);
     assert_int_equal(class_of(flow), FLOW_CLASS_TCP_ESTABLISHED);
-    assert_false(flows_over(&flows, entry_of(flow), SYN, &reason));
+    assert_false(flow_expired(&flows, entry_of(flow), SYN, &reason));
 }
 
 static void a_forged_syn_is_counted_and_moves_no_live_flow(void **state) {
@@ -273,7 +273,7 @@ static void a_forged_syn_is_counted_and_moves_no_live_flow(void **state) {
     uint64_t id = flow_table_id(&flows.table, flow);
     for (unsigned n = 1; n <= 3; n++) {
         enum fb_end_reason reason;
-        assert_false(flows_over(&flows, entry_of(flow), SYN, &reason));
+        assert_false(flow_expired(&flows, entry_of(flow), SYN, &reason));
         flows_touch(&flows, flow, n & 1, SYN, 0);
         assert_int_equal(flows.stray_syns, n);
     }
@@ -495,7 +495,7 @@ static void one_random_packet(uint64_t n) {
     uint8_t proto = (uint8_t[]){TCP, TCP, UDP, ICMP}[n % 4];
     uint32_t flow = flow_number(n);
     enum fb_end_reason reason;
-    if (flow != NO_FLOW && flows_over(&flows, entry_of(flow), tcp_flags, &reason)) {
+    if (flow != NO_FLOW && flow_expired(&flows, entry_of(flow), tcp_flags, &reason)) {
         flows_end(&flows, flow, reason);
         flow = NO_FLOW;
     }

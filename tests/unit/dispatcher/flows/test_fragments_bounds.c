@@ -88,18 +88,18 @@ static void frames_are_let_out_in_bursts_no_larger_than_asked(void **state) {
     assert_true(later(1, 16));
     assert_true(later(2, 16));
     assert_true(later(1, 32));
-    fragments_release_all(&tracker);
+    fragments_release(&tracker);
     assert_int_equal(fragments_held(&tracker), 3);
-    assert_int_equal(let_out_burst(1), 1);
+    assert_int_equal(released_burst(1), 1);
     assert_int_equal(fragments_held(&tracker), 2);
     /* Between two bursts more may be let go. */
     expire_at(1);
     expect("1 3 2", 0);
-    assert_int_equal(let_out_burst(1), 0);
+    assert_int_equal(released_burst(1), 0);
     assert_true(later(3, 16));
     assert_true(later(4, 16));
-    fragments_release_all(&tracker);
-    assert_int_equal(let_out_burst(LOOP_BURST), 2);
+    fragments_release(&tracker);
+    assert_int_equal(released_burst(LOOP_BURST), 2);
     expect("4 5", 0);
     assert_int_equal(counter(FB_FRAGMENT_BY_END), 5);
 }
@@ -112,7 +112,7 @@ static void what_is_let_go_while_frames_leave_goes_behind_them(void **state) {
     now = 2;
     assert_true(later(2, 16));
     fragments_expire(&tracker, 31);
-    assert_int_equal(let_out_burst(1), 1); /* the last datagram that is leaving, half of it */
+    assert_int_equal(released_burst(1), 1); /* the last datagram that is leaving, half of it */
     fragments_expire(&tracker, 32);
     let_out();
     expect("1 2 3", 0);
@@ -127,10 +127,10 @@ static void frames_too_long_for_one_burst_come_in_several(void **state) {
     static const uint32_t lengths[] = {CAPTURE_FRAME_MAX, 1, CAPTURE_FRAME_MAX - 64, 1, 64};
     for (unsigned i = 0; i < 5; i++)
         assert_true(offer(&f, key_with(0, UDP), 0, lengths[i]));
-    fragments_release_all(&tracker);
-    assert_int_equal(let_out_burst(LOOP_BURST), 1);
-    assert_int_equal(let_out_burst(LOOP_BURST), 2);
-    assert_int_equal(let_out_burst(LOOP_BURST), 2);
+    fragments_release(&tracker);
+    assert_int_equal(released_burst(LOOP_BURST), 1);
+    assert_int_equal(released_burst(LOOP_BURST), 2);
+    assert_int_equal(released_burst(LOOP_BURST), 2);
     expect("1 2 3 4 5", 0);
 }
 
@@ -143,7 +143,7 @@ static void a_full_table_forgets_the_cheapest_and_of_those_the_oldest(void **sta
     make_tracker(config);
     for (uint32_t id = 1; id <= 2; id++) { /* given up */
         assert_true(later(id, 16));
-        fragments_release_all(&tracker);
+        fragments_release(&tracker);
         let_out();
     }
     for (uint32_t id = 3; id <= 4; id++) /* waiting */

@@ -84,7 +84,7 @@ static void step(const struct run *run) {
     if (random_below(8) == 0) {
         expire_both();
         if (random_below(2) == 0)
-            let_out_burst(1 + random_below(LOOP_BURST));
+            released_burst(1 + random_below(LOOP_BURST));
     }
 }
 
@@ -106,7 +106,7 @@ static void random_run(const struct run *run) {
     compare_state();
     assert_int_equal(fragments_held(&tracker), 0);
     assert_int_equal(tracker.blocks_used, 0);
-    assert_int_equal(tracker.leaving_blocks, 0);
+    assert_int_equal(tracker.released_blocks, 0);
     assert_int_equal(counter(FB_FRAGMENT_TAKEN), sent);
 }
 

@@ -47,8 +47,8 @@ static void every_counter_is_what_its_owner_has_counted(void **state) {
     loop.clock.held = 5;
     gather();
     assert_int_equal(snapshot.run[FB_RUN_RECEIVED], 100 + FB_RUN_RECEIVED);
-    assert_int_equal(snapshot.run[FB_RUN_STAGED], 100 + FB_RUN_STAGED);
-    assert_int_equal(snapshot.run[FB_RUN_SHUNTED], 100 + FB_RUN_SHUNTED);
+    assert_int_equal(snapshot.run[FB_RUN_PENDING], 100 + FB_RUN_PENDING);
+    assert_int_equal(snapshot.run[FB_RUN_BYPASSED], 100 + FB_RUN_BYPASSED);
     assert_int_equal(snapshot.run[FB_RUN_ELAPSED_NS], 100 + FB_RUN_ELAPSED_NS);
     assert_int_equal(snapshot.run[FB_RUN_REDELIVERED], 1);
     assert_int_equal(snapshot.run[FB_RUN_FLOWS_CREATED], 2);

@@ -11,13 +11,13 @@
 #define FAR 22u
 
 static struct fb_topology machine;
-static struct placement_wish wish;
+static struct placement_request request;
 static struct placement plan;
 
 static int no_node(void **state) {
     (void)state;
     memset(&machine, 0, sizeof machine);
-    memset(&wish, 0, sizeof wish);
+    memset(&request, 0, sizeof request);
     return 0;
 }
 
@@ -42,7 +42,7 @@ static void set_distance(unsigned i, unsigned j, unsigned distance) {
 
 static void expect_plan(int home, unsigned workers, const int *nodes) {
     memset(&plan, 0x55, sizeof plan);
-    placement_plan(&plan, &machine, &wish, home, workers);
+    placement_plan(&plan, &machine, &request, home, workers);
     for (unsigned k = 0; k < FB_MAX_WORKERS; k++) {
         int node = k < workers ? nodes[k] : -1;
         if (plan.workers[k] != node)
@@ -65,7 +65,7 @@ static void off_places_nothing_on_two_nodes(void **state) {
     (void)state;
     add_node(0, 2);
     add_node(1, 2);
-    wish.mode = PLACEMENT_OFF;
+    request.mode = PLACEMENT_OFF;
     EXPECT_PLAN(0, -1, -1, -1);
     assert_int_equal(plan.home, -1);
 }
@@ -103,7 +103,7 @@ static void further_rounds_go_by_the_number_of_processors(void **state) {
     add_node(0, 3); /* 2 for workers */
     add_node(1, 4);
     unsigned on[2] = {0};
-    placement_plan(&plan, &machine, &wish, 0, 60);
+    placement_plan(&plan, &machine, &request, 0, 60);
     for (unsigned k = 0; k < 60; k++)
         on[plan.workers[k]]++;
     assert_int_equal(on[0], 20);
@@ -121,7 +121,7 @@ static void all_numbers_are_planned_for_on_every_machine(void **state) {
         no_node(NULL);
         for (unsigned i = 0; i < count; i++)
             add_node((int)i, 1 + i % 3);
-        placement_plan(&plan, &machine, &wish, (int)count - 1, FB_MAX_WORKERS);
+        placement_plan(&plan, &machine, &request, (int)count - 1, FB_MAX_WORKERS);
         for (unsigned k = 0; k < FB_MAX_WORKERS; k++)
             assert_non_null(fb_topology_find(&machine, plan.workers[k]));
     }
@@ -132,8 +132,8 @@ static void a_list_is_taken_in_its_order_and_begins_anew(void **state) {
     add_node(0, 2);
     add_node(1, 2);
     add_node(3, 2);
-    assert_true(placement_parse("1,1,3,0-1", &wish));
-    assert_int_equal(placement_missing(&wish, &machine), -1);
+    assert_true(placement_parse("1,1,3,0-1", &request));
+    assert_int_equal(placement_missing(&request, &machine), -1);
     EXPECT_PLAN(1, 1, 1, 3, 0, 1, 1, 1, 3);
     assert_int_equal(plan.home, 1);
 }
@@ -141,7 +141,7 @@ static void a_list_is_taken_in_its_order_and_begins_anew(void **state) {
 static void a_list_is_obeyed_with_one_node_too(void **state) {
     (void)state;
     add_node(0, 2);
-    assert_true(placement_parse("0", &wish));
+    assert_true(placement_parse("0", &request));
     EXPECT_PLAN(0, 0, 0, 0);
     assert_int_equal(plan.home, 0);
 }
@@ -150,10 +150,10 @@ static void a_node_that_is_not_there_is_found(void **state) {
     (void)state;
     add_node(0, 2);
     add_node(2, 2);
-    assert_true(placement_parse("0-2", &wish));
-    assert_int_equal(placement_missing(&wish, &machine), 1);
-    assert_true(placement_parse("auto", &wish));
-    assert_int_equal(placement_missing(&wish, &machine), -1);
+    assert_true(placement_parse("0-2", &request));
+    assert_int_equal(placement_missing(&request, &machine), 1);
+    assert_true(placement_parse("auto", &request));
+    assert_int_equal(placement_missing(&request, &machine), -1);
 }
 
 static void what_is_no_mode_and_no_list_is_refused(void **state) {
@@ -173,14 +173,14 @@ static void what_is_no_mode_and_no_list_is_refused(void **state) {
     static struct caught caught;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         catch_begin(&caught);
-        bool taken = placement_parse(bad[i], &wish);
+        bool taken = placement_parse(bad[i], &request);
         const char *said = catch_end(&caught);
         if (taken)
             fail_msg("'%s' was taken", bad[i]);
         expect_one_line(said, "give auto, off, or a list");
     }
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        if (!placement_parse(good[i], &wish))
+        if (!placement_parse(good[i], &request))
             fail_msg("'%s' was refused", good[i]);
 }
 

@@ -89,7 +89,7 @@ static void bring_to(enum fb_state state) {
     } else if (state == FB_STATE_STOPPING) {
         assert_null(fleet_restart(&fleet, 0, now_ns));
     } else if (state == FB_STATE_DEAD) {
-        fb_up_set_wish(hands[0].claim.up, FB_WISH_COUNT);
+        fb_up_set_worker_status(hands[0].claim.up, FB_STATUS_COUNT);
         poll_fleet();
     } else if (state != FB_STATE_READY) {
         die(0);
@@ -115,7 +115,7 @@ static enum fb_state settled(void) {
     for (unsigned n = 0; n < 4; n++) {
         if (hands[0].holds && fb_rx_revoked(&hands[0].rx))
             die(0);
-        else if (hands[0].holds && fb_rx_order(&hands[0].rx) != FB_ORDER_RUN)
+        else if (hands[0].holds && fb_rx_command(&hands[0].rx) != FB_COMMAND_RUN)
             leave(0);
         poll_fleet();
         now_ns += REVOKE_WAIT_NS;

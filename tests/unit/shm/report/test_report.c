@@ -27,8 +27,8 @@ static void set_up_snapshot(struct fb_snapshot *s) {
     s->run[FB_RUN_RECEIVED] = 1234567;
     s->run[FB_RUN_CAPTURE_RECEIVED] = 1234570;
     s->run[FB_RUN_KERNEL_DROPS] = 3;
-    s->run[FB_RUN_SHUNTED] = 10;
-    s->run[FB_RUN_STAGED] = 5;
+    s->run[FB_RUN_BYPASSED] = 10;
+    s->run[FB_RUN_PENDING] = 5;
     s->run[FB_RUN_HELD] = 2;
     s->run[FB_RUN_REDELIVERED] = 1;
     s->run[FB_RUN_FLOWS_CREATED] = 900;
@@ -45,7 +45,7 @@ static void set_up_snapshot(struct fb_snapshot *s) {
     /* The 7 abandoned packets left ring 0 and count as moved there. */
     a[FB_LANE_ENTERED] = 925007;
     a[FB_LANE_INSPECTED] = 924990;
-    a[FB_LANE_MOVED] = 7;
+    a[FB_LANE_REMOVED] = 7;
     a[FB_LANE_WAITING] = 10;
     a[FB_LANE_BYTES] = UINT64_C(601250000);
     a[FB_LANE_MAX_WAITING] = 9999;
@@ -67,13 +67,13 @@ static struct fake *make_fake(void) {
     snprintf(ctl->options, sizeof ctl->options, "{\"workers\": 2, \"read\": [\"a.pcap\"]}");
     ctl->geometry = (struct fb_geometry){.workers = 2, .max_workers = 3, .depth = 10000};
     ctl->pid = 4711;
-    ctl->flow_table_rung = FB_RUNG_4K;
+    ctl->flow_table_page_kind = FB_PAGES_4K;
     atomic_store(&ctl->links, 2);
     fb_ctl_add_link_type(ctl, 0, 1);
     fb_ctl_add_link_type(ctl, 1, 113);
     for (unsigned k = 0; k < 2; k++) {
         fb_ctl_set_epoch(ctl, k, 1);
-        fb_ctl_set_rung(ctl, k, FB_RUNG_THP);
+        fb_ctl_set_page_kind(ctl, k, FB_PAGES_THP);
         fb_ctl_set_state(ctl, k, FB_STATE_READY);
         fb_ctl_set_pid(ctl, k, 5000 + (int)k);
         f->totals[k].cpu = (int)k;
@@ -147,12 +147,12 @@ static void every_term_of_the_ledger_that_is_off_by_one_is_seen(void **state) {
     struct fake *f = make_fake();
     struct fb_snapshot *s = &f->snapshot;
     uint64_t *terms[] = {
-        &s->run[FB_RUN_RECEIVED],       &s->run[FB_RUN_SHUNTED],
-        &s->run[FB_RUN_STAGED],         &s->run[FB_RUN_HELD],
+        &s->run[FB_RUN_RECEIVED],       &s->run[FB_RUN_BYPASSED],
+        &s->run[FB_RUN_PENDING],        &s->run[FB_RUN_HELD],
         &s->dropped[FB_DROP_RING_FULL], &s->dropped[FB_DROP_NO_WORKER],
         &s->dropped[FB_DROP_ABANDONED], &s->lane[0][FB_LANE_ENTERED],
         &s->lane[0][FB_LANE_INSPECTED], &s->lane[0][FB_LANE_QUARANTINED],
-        &s->lane[0][FB_LANE_MOVED],     &s->lane[0][FB_LANE_WAITING],
+        &s->lane[0][FB_LANE_REMOVED],   &s->lane[0][FB_LANE_WAITING],
         &s->lane[1][FB_LANE_ENTERED],   &s->lane[1][FB_LANE_WAITING],
         &s->lane[2][FB_LANE_WAITING],
     };
@@ -210,7 +210,7 @@ static void values_out_of_range_in_shared_memory_are_cut(void **state) {
     (void)state;
     struct fake *f = make_fake();
     f->ctl.geometry.max_workers = UINT32_MAX;
-    f->ctl.flow_table_rung = 77;
+    f->ctl.flow_table_page_kind = 77;
     atomic_store(&f->ctl.links, UINT32_MAX);
     atomic_store(&f->ctl.run_state, 99);
     atomic_store(&f->ctl.directory[0].state, 1000);
@@ -238,7 +238,7 @@ static void an_up_side_that_claims_an_impossible_cpu_has_none(void **state) {
     assert_non_null(up);
     memset(up, 0, sizeof *up);
     struct fb_worker_totals totals = {0};
-    fb_up_set_wish(up, FB_WISH_READY);
+    fb_up_set_worker_status(up, FB_STATUS_READY);
     atomic_store(&up->cpu, INT32_MIN);
     atomic_store(&up->numa_node, INT32_MAX);
     fb_worker_totals_add(&totals, up);
@@ -359,7 +359,7 @@ static void pages_of_several_kinds_are_mixed_and_numbers_never_offered_do_not_co
     json_t *report = build(f);
     expect_text(report, "hugepages.down", "thp");
     json_decref(report);
-    fb_ctl_set_rung(&f->ctl, 1, FB_RUNG_HUGETLBFS);
+    fb_ctl_set_page_kind(&f->ctl, 1, FB_PAGES_HUGETLBFS);
     report = build(f);
     expect_text(report, "hugepages.down", "mixed");
     json_decref(report);
@@ -406,12 +406,12 @@ static void totals_add_up_over_incarnations(void **state) {
     struct fb_worker_totals totals = {0};
     fb_up_set_counter(up, FB_WORKER_PACKETS, 40);
     fb_up_add_latency(up, 100);
-    fb_up_set_wish(up, FB_WISH_LEFT);
+    fb_up_set_worker_status(up, FB_STATUS_LEFT);
     atomic_store(&up->cpu, 3);
     fb_worker_totals_add(&totals, up);
     atomic_store(&up->cpu, 5);
     fb_worker_totals_add(&totals, up);
-    fb_up_set_wish(up, FB_WISH_VACANT); /* the next offer, which nobody has claimed */
+    fb_up_set_worker_status(up, FB_STATUS_VACANT); /* the next offer, which nobody has claimed */
     atomic_store(&up->cpu, -1);
     fb_up_set_counter(up, FB_WORKER_PACKETS, 0);
     atomic_store(&up->latency[fb_latency_bucket(100)], 0);
