@@ -3,253 +3,224 @@
 
 #include <assert.h>
 
-#include "dispatcher/datapath/copy.h"
-#include "dispatcher/datapath/loop_parts.h"
-
-/*
- * Where a flow went that had ended before its worker was lost: kept in the
- * flow_id of the lost worker's handle, which is below 2^53 otherwise. `seq` is
- * the sequence in flow after the last packet that some worker got; while bound
- * it stands in `next` of the new handle, which is free as long as that is bound.
- */
-#define MOVED (UINT64_C(1) << 63)
-#define MOVED_BOUND (UINT64_C(1) << 62)
-#define MOVED_WORKER_SHIFT 48u
-#define MOVED_GENERATION_SHIFT 32u
-
-static uint64_t moved_to(unsigned worker, uint16_t generation, uint32_t handle) {
-    return MOVED | MOVED_BOUND | (uint64_t)worker << MOVED_WORKER_SHIFT |
-           (uint64_t)generation << MOVED_GENERATION_SHIFT | handle;
-}
-static uint64_t moved_unbound(uint32_t seq) {
-    return MOVED | seq;
-}
-static bool is_bound(uint64_t moved) {
-    return (moved & (MOVED | MOVED_BOUND)) == (MOVED | MOVED_BOUND);
-}
-static unsigned worker_of(uint64_t moved) {
-    return (uint8_t)(moved >> MOVED_WORKER_SHIFT);
-}
-static struct handles *handles_of(const struct loop *loop, uint64_t moved) {
-    return &loop->fleet->lanes[worker_of(moved)].handles;
-}
-
-/* A packet on its way from a lost ring, and its flow: an entry of the table, or a moved handle. */
+/* A packet on its way out of a lost ring, and its flow: in the table, or ended and forwarded. */
 struct mover {
-    struct loop *loop;
+    struct datapath *d;
     struct lane *from;
-    struct fb_desc desc; /* as it stood in the ring: loaded once, then checked */
-    uint32_t flow;       /* NO_FLOW: it has ended */
-    struct handle *lost; /* then: the handle that it had */
-    uint32_t seq;        /* after the last packet of the flow that some worker got */
+    struct fb_desc desc;     /* as it was in the ring: loaded once, then checked */
+    uint32_t flow;           /* NO_FLOW: it has ended */
+    struct forward *forward; /* then: where its packets go */
+    uint32_t seq;            /* after the last packet of the flow that some worker got */
 };
 
-static bool find_flow(struct mover *m) {
-    if (!lane_desc_plausible(m->from, &m->desc))
-        return false;
-    m->lost = &m->from->handles.table[m->desc.handle];
-    m->flow = flows_by_id(m->loop->flows, m->desc.flow_id);
-    uint32_t first = m->desc.flow_seq - m->desc.gap;
-    uint64_t moved = m->lost->flow_id;
-    if ((moved & MOVED) == 0 && moved != m->desc.flow_id)
-        return false;
-    if (m->flow != NO_FLOW) {
-        struct flow_entry *entry = &m->loop->flows->table.entries[m->flow];
-        if ((moved & MOVED) != 0)
-            return false;
-        flows_forget_lost(m->loop->flows, entry);
-        m->seq = entry->seq - entry->gap;
-        /* The first one here: all from here on that the ring holds are yet to be had by a worker.
-         */
-        if ((int32_t)(m->seq - first) > 0) {
-            entry->gap = entry->seq - first;
-            m->seq = first;
-        }
-        return true;
+static struct lane *lane_at(const struct datapath *d, unsigned worker) {
+    return &d->egress.fleet->lanes[worker];
+}
+
+static struct lane *lost_lane(const struct datapath *d) {
+    const struct fleet *fleet = d->egress.fleet;
+    return lane_at(d, fleet->lost[fleet->lost_count - 1]);
+}
+
+static struct flow_entry *entry_of(const struct mover *m) {
+    return &m->d->flows->table.entries[m->flow];
+}
+
+/* A flow that is alive: from its first packet here on, all are yet to be had by a worker. */
+static void resume_live(struct mover *m, uint32_t first) {
+    struct flow_entry *entry = entry_of(m);
+    flows_forget_lost(m->d->flows, entry);
+    m->seq = entry->seq - entry->gap;
+    if ((int32_t)(m->seq - first) > 0) {
+        entry->gap = entry->seq - first;
+        m->seq = first;
     }
-    if ((moved & MOVED) == 0)
-        m->lost->flow_id = moved = moved_unbound(first);
-    m->seq =
-        is_bound(moved) ? handles_of(m->loop, moved)->table[(uint32_t)moved].next : (uint32_t)moved;
+}
+
+static void resume_ended(struct mover *m, uint32_t first) {
+    m->forward = forwards_at(&m->from->forwards, m->desc.handle);
+    if (m->forward->state == FORWARD_NONE)
+        *m->forward = (struct forward){.state = FORWARD_UNBOUND, .seq = first};
+    m->seq = m->forward->seq;
+}
+
+/* Finds the packet's flow. Returns false if the descriptor is not one that was written there. */
+static bool find_flow(struct mover *m) {
+    if (!lane_desc_plausible(m->from, &m->desc) ||
+        m->from->handles.table[m->desc.handle].flow_id != m->desc.flow_id)
+        return false;
+    uint32_t first = m->desc.flow_seq - m->desc.gap;
+    m->flow = flows_by_id(m->d->flows, m->desc.flow_id);
+    if (m->flow == NO_FLOW)
+        resume_ended(m, first);
+    else
+        resume_live(m, first);
     return true;
 }
 
-/* The flow's worker, or WORKER_HEAP_NONE; *bound: it has one already. */
-static unsigned choose_worker(const struct mover *m, bool *bound) {
-    const struct loop *loop = m->loop;
-    if (m->flow != NO_FLOW) {
-        const struct flow_entry *entry = &loop->flows->table.entries[m->flow];
-        *bound = (entry->key.word[4] & FLOW_BOUND) != 0;
-        if (*bound)
-            return entry->worker;
-        struct fb_flow_key key = entry->key;
-        key.word[4] &= ~FLOW_BITS;
-        return fleet_pick(loop->fleet, key_hash_one(&loop->flows->hash, &key), loop->now_ns);
-    }
-    *bound = is_bound(m->lost->flow_id);
-    /* An ended flow's key is gone: any number that is its own serves a policy that hashes. */
-    return *bound ? worker_of(m->lost->flow_id)
-                  : fleet_pick(loop->fleet, m->desc.flow_id, loop->now_ns);
+static bool is_bound(const struct mover *m) {
+    return m->flow != NO_FLOW ? flow_is_bound(entry_of(m)) : m->forward->state == FORWARD_BOUND;
 }
 
-static void bind_anew(struct mover *m, unsigned worker) {
-    struct flows *flows = m->loop->flows;
-    struct lane *to = &m->loop->fleet->lanes[worker];
+static unsigned worker_of(const struct mover *m) {
+    return m->flow != NO_FLOW ? entry_of(m)->worker : m->forward->worker;
+}
+
+/* What a policy that hashes goes by; of an ended flow, whose key is gone, any number of its own. */
+static uint64_t hash_of(const struct mover *m) {
+    if (m->flow == NO_FLOW)
+        return m->desc.flow_id;
+    const struct fb_flow_key key = flow_plain_key(entry_of(m));
+    return key_hash_one(&m->d->flows->hash, &key);
+}
+
+static void bind_again(struct mover *m, unsigned worker) {
+    struct lane *to = lane_at(m->d, worker);
     if (m->flow != NO_FLOW) {
-        struct flow_entry *entry = &flows->table.entries[m->flow];
-        entry->last = flows->now; /* after every loss: the binding counts */
-        flows_bind(flows, m->flow, (uint8_t)worker);
+        entry_of(m)->last = m->d->flows->now; /* after every loss: the binding counts */
+        flows_bind(m->d->flows, m->flow, (uint8_t)worker);
     } else {
-        uint16_t generation;
-        uint32_t handle = handles_take(&to->handles, m->desc.flow_id, &generation);
-        to->handles.table[handle].quarantined = m->lost->quarantined;
-        m->lost->flow_id = moved_to(worker, generation, handle);
+        struct forward *forward = m->forward;
+        forward->state = FORWARD_BOUND;
+        forward->worker = (uint8_t)worker;
+        forward->handle = handles_take(&to->handles, m->desc.flow_id, &forward->generation);
+        to->handles.table[forward->handle].quarantined =
+            m->from->handles.table[m->desc.handle].quarantined;
     }
-    to->counters[FB_LANE_FLOWS]++;
-    balance_flow(&m->loop->fleet->balance, worker);
+    egress_count_flow(&m->d->egress, worker);
 }
 
-static void stage_moved(struct mover *m, unsigned worker, uint64_t position) {
-    struct loop *loop = m->loop;
-    struct lane *to = loop_touch(loop, worker);
-    struct fb_desc *desc = fb_tx_stage(&to->tx, position, m->desc.caplen);
-    copy_frame(fb_tx_bytes(&to->tx, position), fb_tx_bytes(&m->from->tx, m->desc.arena_pos),
-               m->desc.caplen, 0);
+static void stage_moved(struct mover *m, const struct assignment *to) {
+    struct fb_desc *desc =
+        egress_stage(&m->d->egress, to, fb_tx_bytes(&m->from->tx, m->desc.arena_pos), 0);
+    uint32_t after = m->desc.flow_seq + 1;
     unsigned flags = m->desc.flags & ~(unsigned)(FB_F_START | FB_F_GAP);
     *desc = m->desc;
-    desc->arena_pos = position;
+    desc->arena_pos = to->position;
     desc->gap = m->desc.flow_seq - m->seq;
     desc->flags = (uint16_t)(flags | (unsigned)(m->seq == 0) << FB_BIT_START |
                              (unsigned)(desc->gap != 0) << FB_BIT_GAP);
     if (m->flow != NO_FLOW) {
-        struct flow_entry *entry = &loop->flows->table.entries[m->flow];
+        struct flow_entry *entry = entry_of(m);
         desc->handle = entry->handle;
         desc->generation = entry->generation;
-        entry->gap = entry->seq - (m->desc.flow_seq + 1);
+        entry->gap = entry->seq - after;
     } else {
-        uint64_t moved = m->lost->flow_id;
-        desc->handle = (uint32_t)moved;
-        desc->generation = (uint16_t)(moved >> MOVED_GENERATION_SHIFT);
-        to->handles.table[desc->handle].next = m->desc.flow_seq + 1;
+        desc->handle = m->forward->handle;
+        desc->generation = m->forward->generation;
+        m->forward->seq = after;
     }
-    balance_packet(&loop->fleet->balance, worker);
-    to->counters[FB_LANE_ENTERED]++;
-    to->counters[FB_LANE_BYTES] += m->desc.caplen;
 }
 
-static enum loop_stop move_packet(struct mover *m) {
-    struct loop *loop = m->loop;
+static enum egress_result move_packet(struct mover *m) {
+    struct datapath *d = m->d;
     if (!find_flow(m)) {
-        loop->fleet->violations[FB_VIOLATION_DOWN_SIDE]++;
-        loop->dropped[FB_DROP_ABANDONED]++;
-        return LOOP_DONE;
+        d->egress.fleet->violations[FB_VIOLATION_DOWN_SIDE]++;
+        d->egress.dropped[FB_DROP_ABANDONED]++;
+        return EGRESS_DROPPED;
     }
-    if (m->flow != NO_FLOW &&
-        (loop->flows->table.entries[m->flow].key.word[4] & FLOW_BYPASSED) != 0) {
-        loop->run[FB_RUN_BYPASSED]++;
-        return LOOP_DONE;
+    if (m->flow != NO_FLOW && flow_is_bypassed(entry_of(m))) {
+        d->bypassed++;
+        return EGRESS_DONE;
     }
-    bool bound;
-    unsigned worker = choose_worker(m, &bound);
-    if (worker == WORKER_HEAP_NONE) {
-        if (loop->block)
-            return LOOP_NO_WORKER;
-        loop->dropped[FB_DROP_NO_WORKER]++;
-        return LOOP_DONE;
-    }
-    uint64_t position;
-    if (!loop_find_room(loop, worker, m->desc.caplen, &position)) {
-        loop->stopped_worker = worker;
-        if (loop->block)
-            return LOOP_RING_FULL;
-        loop->dropped[FB_DROP_RING_FULL]++;
-        loop->fleet->lanes[worker].counters[FB_LANE_DROPPED]++;
-        return LOOP_DONE;
-    }
+    bool bound = is_bound(m);
+    struct assignment to = {.worker = bound ? worker_of(m) : WORKER_HEAP_NONE,
+                            .hash = bound ? 0 : hash_of(m),
+                            .caplen = m->desc.caplen};
+    enum egress_result result = egress_assign(&d->egress, &to);
+    if (result != EGRESS_DONE)
+        return result;
     if (!bound)
-        bind_anew(m, worker);
-    stage_moved(m, worker, position);
-    return LOOP_DONE;
+        bind_again(m, to.worker);
+    stage_moved(m, &to);
+    return EGRESS_DONE;
 }
 
-/* The end of a flow, met in the lost ring: pending now where the flow went, if it went anywhere. */
-static bool pass_end_on(struct loop *loop, struct lane *from, uint32_t number) {
-    struct handle *lost = &from->handles.table[number];
-    uint64_t moved = lost->flow_id;
-    lost->flow_id = 0;
-    if (!is_bound(moved))
-        return false;
-    handles_end(handles_of(loop, moved), (uint32_t)moved, (enum fb_end_reason)lost->reason);
-    return true;
+/*
+ * The end of a flow under a handle of a lost worker: pending now where the flow went.
+ * Returns false if it went nowhere: then no process waits for it.
+ */
+static bool pass_end_on(const struct datapath *d, struct lane *from, uint32_t number) {
+    struct handle *handle = &from->handles.table[number];
+    struct forward *forward = &from->forwards.table[number];
+    bool bound = forward->state == FORWARD_BOUND;
+    if (bound)
+        handles_end(&lane_at(d, forward->worker)->handles, forward->handle,
+                    (enum fb_end_reason)handle->reason);
+    forward->state = FORWARD_NONE;
+    handle->flow_id = 0;
+    return bound;
 }
 
-static enum loop_stop move_first(struct loop *loop, struct lane *from) {
-    enum loop_stop stop = LOOP_DONE;
+static enum egress_result move_first(struct datapath *d, struct lane *from) {
+    enum egress_result result = EGRESS_DONE;
     const struct mark *mark = &from->marks[from->marks_head & from->tx.slot_mask];
     switch (lane_first(from)) {
     case LANE_PACKET: {
-        struct mover m = {.loop = loop, .from = from, .desc = *lane_first_desc(from)};
-        stop = move_packet(&m);
+        struct mover m = {.d = d, .from = from, .desc = *lane_first_desc(from)};
+        result = move_packet(&m);
         break;
     }
     case LANE_END:
-        loop->flows->ends_pending += pass_end_on(loop, from, mark->handle);
+        d->flows->ends_pending += pass_end_on(d, from, mark->handle);
         break;
     default:
         break;
     }
-    if (stop == LOOP_DONE)
+    if (result <= EGRESS_DROPPED)
         lane_take_out(from);
-    return stop;
+    return result;
 }
 
 /*
- * The ring of a lost worker is empty: what still leads to its handles, from
- * rings below it on the stack, is led on to where its flows went.
+ * The ring of a lost worker is empty: forwards that lead to its handles, of rings
+ * below it on the stack, lead to where those flows went from here.
  */
-static void forward_handles(struct loop *loop, unsigned worker) {
-    const struct handles *left = &loop->fleet->lanes[worker].handles;
-    for (unsigned i = 0; i + 1 < loop->fleet->lost_count; i++) {
-        struct handles *below = &loop->fleet->lanes[loop->fleet->lost[i]].handles;
-        for (uint32_t h = 0; h < below->fresh; h++) {
-            uint64_t moved = below->table[h].flow_id;
-            if (!is_bound(moved) || worker_of(moved) != worker)
+static void forward_handles(struct datapath *d, unsigned worker) {
+    const struct fleet *fleet = d->egress.fleet;
+    const struct forwards *left = &lane_at(d, worker)->forwards;
+    for (unsigned i = 0; i + 1 < fleet->lost_count; i++) {
+        struct lane *below = lane_at(d, fleet->lost[i]);
+        for (uint32_t h = 0; below->forwards.used && h < below->handles.fresh; h++) {
+            struct forward *forward = &below->forwards.table[h];
+            if (forward->state != FORWARD_BOUND || forward->worker != worker)
                 continue;
-            const struct handle *handle = &left->table[(uint32_t)moved];
-            below->table[h].flow_id =
-                (handle->flow_id & MOVED) != 0 ? handle->flow_id : moved_unbound(handle->next);
+            const struct forward *on = &left->table[forward->handle];
+            if (on->state != FORWARD_NONE)
+                *forward = *on;
+            else
+                forward->state = FORWARD_UNBOUND;
         }
     }
 }
 
-/* Ends that waited for room in the lost ring: those of flows that went nowhere matter to nobody. */
-static void pass_pending_on(struct loop *loop, struct lane *from) {
+/* Ends that waited for room in the lost ring: those of flows that went nowhere are dropped. */
+static void pass_pending_on(struct datapath *d, struct lane *from) {
     struct pending_end end;
     while (handles_pop_end(&from->handles, &end))
-        loop->flows->ends_pending -= !pass_end_on(loop, from, end.handle);
+        d->flows->ends_pending -= !pass_end_on(d, from, end.handle);
 }
 
-enum loop_stop loop_move(struct loop *loop) {
-    struct fleet *fleet = loop->fleet;
+enum egress_result move_burst(struct datapath *d) {
+    struct fleet *fleet = d->egress.fleet;
     assert(fleet->lost_known == fleet->lost_count);
-    unsigned worker = fleet->lost[fleet->lost_count - 1];
-    struct lane *from = &fleet->lanes[worker];
-    enum loop_stop stop = LOOP_DONE;
-    loop_begin_round(loop);
-    for (unsigned n = 0; n < LOOP_BURST && stop == LOOP_DONE; n++) {
+    struct lane *from = lost_lane(d);
+    enum egress_result result = EGRESS_DONE;
+    egress_begin_round(&d->egress);
+    for (unsigned n = 0; n < BURST_MAX && result <= EGRESS_DROPPED; n++) {
         if (lane_first(from) == LANE_EMPTY) {
-            forward_handles(loop, worker);
-            pass_pending_on(loop, from);
-            fleet_emptied(fleet, loop->now_ns);
+            forward_handles(d, fleet->lost[fleet->lost_count - 1]);
+            pass_pending_on(d, from);
+            fleet_emptied(fleet, d->egress.now_ns);
             break;
         }
-        stop = move_first(loop, from);
+        result = move_first(d, from);
     }
-    loop_publish(loop, stop != LOOP_DONE);
-    return stop;
+    egress_publish(&d->egress, result > EGRESS_DROPPED);
+    return result > EGRESS_DROPPED ? result : EGRESS_DONE;
 }
 
-void loop_move_drop(struct loop *loop, enum fb_drop_reason reason) {
-    lane_take_out(&loop->fleet->lanes[loop->fleet->lost[loop->fleet->lost_count - 1]]);
-    loop->dropped[reason]++;
+void move_drop_stopped(struct datapath *d, enum fb_drop_reason reason) {
+    lane_take_out(lost_lane(d));
+    d->egress.dropped[reason]++;
 }

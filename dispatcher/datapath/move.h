@@ -2,7 +2,7 @@
 #ifndef DISPATCHER_DATAPATH_MOVE_H
 #define DISPATCHER_DATAPATH_MOVE_H
 
-#include "dispatcher/datapath/loop.h"
+#include "dispatcher/datapath/datapath.h"
 
 /*
  * The ring of a lost worker as the input. What waits in it goes, in order, to
@@ -14,26 +14,26 @@
  * other way round is wrong, see tests/model.)
  *
  *   a flow that is alive       has lost its worker (flows_lose()); its first
- *                              packet here binds it anew
+ *                              packet here binds it again
  *   one that ended meanwhile   its end waits behind its packets, in the ring or
  *                              in the list of pending ends, under the lost
  *                              worker's handle. Its first packet here binds it
- *                              too, and the lost handle leads there until that
- *                              end has been passed on
+ *                              too, and a forward (forwards.h) leads there until
+ *                              that end has been passed on
  *
  * Frame number, sequence in flow, stamps, direction and flags stay. The gap is
- * counted anew from what the flow's workers got, so that a moved packet that is
+ * counted again from what the flow's workers got, so that a moved packet that is
  * dropped shows at the next one.
  */
 
 /*
  * Moves up to a burst from the ring on top of fleet->lost; offers its number
- * anew when it is empty. LOOP_DONE: go on while fleet->lost_count is not 0.
- * Else the packet that stands first in it has to wait, as in loop_deliver().
+ * again when it is empty. EGRESS_DONE: go on while fleet->lost_count is not 0.
+ * Else the packet that is first in it has to wait, as in datapath_run().
  */
-enum loop_stop loop_move(struct loop *loop);
+enum egress_result move_burst(struct datapath *d);
 
-/* Drops the packet at which loop_move() stopped, for a reason. */
-void loop_move_drop(struct loop *loop, enum fb_drop_reason reason);
+/* Drops the packet at which move_burst() stopped, for a reason. */
+void move_drop_stopped(struct datapath *d, enum fb_drop_reason reason);
 
 #endif

@@ -15,7 +15,7 @@ int fleet_init(struct fleet *fleet, struct fb_ctl *ctl, const struct policy *pol
     for (unsigned k = 0; k < fleet->count; k++) {
         struct lane *lane = &fleet->lanes[k];
         lane->down_region.fd = lane->up_region.fd = -1;
-        lane->handle_region.fd = lane->mark_region.fd = -1;
+        lane->handle_region.fd = lane->mark_region.fd = lane->forwards.region.fd = -1;
         lane->guard = -1;
         fleet->handles[k] = &lane->handles;
         fleet->totals[k].cpu = fleet->totals[k].numa_node = -1;

@@ -54,7 +54,7 @@ struct fleet {
     uint64_t violations[FB_VIOLATION_COUNT];
     uint64_t redelivered;
     uint64_t failovers;
-    uint64_t shunted; /* taken out of rings, their flow being shunted */
+    uint64_t bypassed; /* taken out of rings, their flow being bypassed */
     uint64_t round; /* counted by the data path, once per burst; 0: each look reads consumed anew */
     uint8_t lost[FB_MAX_WORKERS]; /* numbers whose rings are to be emptied, the last one first */
     unsigned lost_count;

@@ -63,9 +63,9 @@ static void blame_flow(struct fleet *fleet, struct lane *lane, const struct fb_d
     fleet->quarantined_flows[fleet->quarantined_flow_count++] = desc->flow_id;
     if (++lane->handles.table[desc->handle].quarantined < FLOW_QUARANTINED_MOST)
         return;
-    fb_warning("flow %" PRIu64 " had %u packets quarantined: the rest of it is shunted",
+    fb_warning("flow %" PRIu64 " had %u packets quarantined: the rest of it is bypassed",
                desc->flow_id, FLOW_QUARANTINED_MOST);
-    fleet->shunted += lane_skip_flow(lane, desc->flow_id);
+    fleet->bypassed += lane_skip_flow(lane, desc->flow_id);
 }
 
 /* Puts the packet that stands first in the ring of a worker that is gone into quarantine. */
@@ -138,6 +138,7 @@ void fleet_emptied(struct fleet *fleet, uint64_t now_ns) {
     if (fleet->lost_known > fleet->lost_count)
         fleet->lost_known = fleet->lost_count;
     assert(is_empty(lane) && lane->marks_head == lane->marks_tail);
+    forwards_reset(&lane->forwards, lane->handles.fresh);
     handles_reset(&lane->handles);
     /* What was staged before the loss was published with its burst, so nothing is between. */
     assert(lane->tx.published == lane->tx.seq);

@@ -55,6 +55,8 @@ int lane_init(struct lane *lane, struct fb_ctl *ctl, unsigned worker, enum fb_hu
         error = fb_region_private(&lane->handle_region, handles * sizeof(struct handle),
                                   FB_HUGEPAGES_NEVER, false);
     if (error == 0)
+        error = forwards_init(&lane->forwards, (uint32_t)handles);
+    if (error == 0)
         error = fb_region_private(&lane->mark_region, geometry->slots * sizeof(struct mark),
                                   FB_HUGEPAGES_NEVER, false);
     if (error != 0)
@@ -71,6 +73,7 @@ int lane_init(struct lane *lane, struct fb_ctl *ctl, unsigned worker, enum fb_hu
 void lane_fini(struct lane *lane) {
     fb_region_close(&lane->down_region);
     fb_region_close(&lane->handle_region);
+    forwards_fini(&lane->forwards);
     fb_region_close(&lane->mark_region);
 }
 

@@ -12,6 +12,7 @@
 #include "flow_balancer/report.h"
 #include "flow_balancer/ring.h"
 
+#include "dispatcher/flows/forwards.h"
 #include "dispatcher/flows/handles.h"
 
 /*
@@ -35,7 +36,8 @@ struct mark {
 struct lane {
     struct fb_tx tx;
     struct handles handles;
-    struct mark *marks; /* FIFO of as many as the ring has slots */
+    struct forwards forwards; /* of these handles, while the worker is lost */
+    struct mark *marks;       /* FIFO of as many as the ring has slots */
     uint64_t marks_head, marks_tail;
     uint64_t counters[FB_LANE_COUNT];
     uint64_t round;    /* of the fleet, in which consumed was last read */
@@ -138,7 +140,7 @@ enum lane_first {
     LANE_EMPTY,
     LANE_PACKET,
     LANE_END,  /* of a flow */
-    LANE_SKIP, /* a packet that was quarantined or shunted */
+    LANE_SKIP, /* a packet that was quarantined or bypassed */
 };
 enum lane_first lane_first(const struct lane *lane);
 

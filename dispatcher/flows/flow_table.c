@@ -126,7 +126,7 @@ uint32_t flow_table_add(struct flow_table *table, uint64_t hash, const struct fb
     table->used++;
     struct flow_entry *entry = &table->entries[flow];
     *entry = (struct flow_entry){.key = *key, .reuse = entry->reuse};
-    entry->key.word[4] |= FLOW_LIVE;
+    flow_set_bits(entry, FLOW_LIVE);
     uint32_t at = flow_table_line(table, hash);
     for (;;) {
         uint32_t *line = &table->slots[(size_t)at * LINE_SLOTS];
@@ -157,7 +157,7 @@ void flow_table_remove(struct flow_table *table, uint64_t hash, uint32_t flow) {
         at = at + 1 < table->lines ? at + 1 : 0;
     }
     struct flow_entry *entry = &table->entries[flow];
-    entry->key.word[4] &= ~(uint64_t)FLOW_LIVE;
+    flow_clear_bits(entry, FLOW_LIVE);
     if (entry->reuse == table->reuse_limit && table->retired < table->capacity / 2) {
         table->retired++;
         return;

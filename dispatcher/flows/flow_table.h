@@ -51,6 +51,45 @@ _Static_assert(sizeof(struct flow_entry) == 64, "one flow is one cache line");
 #define FLOW_QUARANTINED_SHIFT 2u
 #define FLOW_BITS ((uint64_t)0xfc)
 
+static inline bool flow_is_live(const struct flow_entry *entry) {
+    return (entry->key.word[4] & FLOW_LIVE) != 0;
+}
+
+/* Whether it was given to a worker; one that is lost by now counts, see flows_has_worker(). */
+static inline bool flow_is_bound(const struct flow_entry *entry) {
+    return (entry->key.word[4] & FLOW_BOUND) != 0;
+}
+
+static inline bool flow_is_bypassed(const struct flow_entry *entry) {
+    return (entry->key.word[4] & FLOW_BYPASSED) != 0;
+}
+
+static inline bool flow_first_swapped(const struct flow_entry *entry) {
+    return (entry->key.word[4] & FLOW_FIRST_SWAPPED) != 0;
+}
+
+static inline unsigned flow_quarantined(const struct flow_entry *entry) {
+    return (unsigned)(entry->key.word[4] & FLOW_QUARANTINED) >> FLOW_QUARANTINED_SHIFT;
+}
+
+static inline void flow_set_bits(struct flow_entry *entry, unsigned bits) {
+    entry->key.word[4] |= bits;
+}
+static inline void flow_clear_bits(struct flow_entry *entry, unsigned bits) {
+    entry->key.word[4] &= ~(uint64_t)bits;
+}
+
+static inline void flow_add_quarantined(struct flow_entry *entry) {
+    entry->key.word[4] += 1u << FLOW_QUARANTINED_SHIFT;
+}
+
+/* The key as it was decoded, without the bits of the entry: what is hashed. */
+static inline struct fb_flow_key flow_plain_key(const struct flow_entry *entry) {
+    struct fb_flow_key key = entry->key;
+    key.word[4] &= ~FLOW_BITS;
+    return key;
+}
+
 struct flow_table {
     struct flow_entry *entries;
     uint32_t *slots;

@@ -10,10 +10,6 @@
  */
 #define EVICT_CANDIDATES 8u
 
-static uint8_t flow_quarantined(const struct flow_entry *entry) {
-    return (uint8_t)((entry->key.word[4] & FLOW_QUARANTINED) >> FLOW_QUARANTINED_SHIFT);
-}
-
 static size_t links_offset(uint32_t max_flows) {
     return (flow_table_footprint(max_flows) + 63) & ~(size_t)63;
 }
@@ -63,14 +59,13 @@ static void arm(struct flows *flows, uint32_t flow, enum flow_class class) {
 /* Ends a flow that is in no wheel. */
 static void end_unarmed(struct flows *flows, uint32_t flow, enum fb_end_reason reason) {
     const struct flow_entry *entry = &flows->table.entries[flow];
-    struct fb_flow_key key = entry->key;
-    if (flows_bound(flows, entry)) {
+    const struct fb_flow_key key = flow_plain_key(entry);
+    if (flows_has_worker(flows, entry)) {
         handles_end(flows->handles[entry->worker], entry->handle, reason);
         flows->ends_pending++;
     } else {
         reason = FB_END_WORKER_LOST;
     }
-    key.word[4] &= ~FLOW_BITS;
     flow_table_remove(&flows->table, key_hash_one(&flows->hash, &key), flow);
     flows->ended[reason]++;
 }
@@ -116,7 +111,7 @@ uint32_t flows_create(struct flows *flows, uint64_t hash, const struct fb_flow_k
         evict(flows);
     uint32_t flow = flow_table_add(&flows->table, hash, key);
     struct flow_entry *entry = &flows->table.entries[flow];
-    entry->key.word[4] |= swapped ? FLOW_FIRST_SWAPPED : 0;
+    flow_set_bits(entry, swapped ? FLOW_FIRST_SWAPPED : 0);
     entry->last = flows->now;
     entry->state = flow_state_first(&flows->rules, proto, tcp_flags, payload_len);
     arm(flows, flow, class_of(flows, flow));
@@ -131,8 +126,8 @@ void flows_bind(struct flows *flows, uint32_t flow, uint8_t worker) {
     entry->worker = worker;
     entry->handle = handles_take(flows->handles[worker], flow_table_id(&flows->table, flow),
                                  &entry->generation);
-    flows->handles[worker]->table[entry->handle].quarantined = flow_quarantined(entry);
-    entry->key.word[4] |= FLOW_BOUND;
+    flows->handles[worker]->table[entry->handle].quarantined = (uint8_t)flow_quarantined(entry);
+    flow_set_bits(entry, FLOW_BOUND);
 }
 
 void flows_lose(struct flows *flows, unsigned worker, uint32_t tick) {
@@ -143,14 +138,16 @@ void flows_lose(struct flows *flows, unsigned worker, uint32_t tick) {
     struct flow_table *table = &flows->table;
     for (uint32_t flow = 0; flow < table->fresh; flow++) {
         if (table->entries[flow].worker == worker)
-            table->entries[flow].key.word[4] &= ~(uint64_t)FLOW_BOUND;
+            flow_clear_bits(&table->entries[flow], FLOW_BOUND);
     }
 }
 
 uint32_t flows_by_id(const struct flows *flows, uint64_t flow_id) {
     uint32_t flow = (uint32_t)(flow_id % flows->table.capacity);
-    bool live = (flows->table.entries[flow].key.word[4] & FLOW_LIVE) != 0;
-    return live && flow_table_id(&flows->table, flow) == flow_id ? flow : NO_FLOW;
+    return flow_is_live(&flows->table.entries[flow]) &&
+                   flow_table_id(&flows->table, flow) == flow_id
+               ? flow
+               : NO_FLOW;
 }
 
 void flows_count_quarantined(struct flows *flows, uint64_t flow_id) {
@@ -159,9 +156,9 @@ void flows_count_quarantined(struct flows *flows, uint64_t flow_id) {
         return;
     struct flow_entry *entry = &flows->table.entries[flow];
     if (flow_quarantined(entry) < FLOW_QUARANTINED_MOST)
-        entry->key.word[4] += 1u << FLOW_QUARANTINED_SHIFT;
+        flow_add_quarantined(entry);
     if (flow_quarantined(entry) == FLOW_QUARANTINED_MOST)
-        entry->key.word[4] |= FLOW_BYPASSED;
+        flow_set_bits(entry, FLOW_BYPASSED);
 }
 
 void flows_change_class(struct flows *flows, uint32_t flow, enum flow_class from,
@@ -193,7 +190,7 @@ void flows_expire(struct flows *flows) {
 bool flows_end_all(struct flows *flows, uint32_t *from, uint32_t count) {
     const struct flow_table *table = &flows->table;
     for (; *from < table->fresh && count != 0; (*from)++) {
-        if ((table->entries[*from].key.word[4] & FLOW_LIVE) == 0)
+        if (!flow_is_live(&table->entries[*from]))
             continue;
         flows_end(flows, *from, FB_END_SHUTDOWN);
         count--;

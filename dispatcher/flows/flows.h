@@ -37,7 +37,7 @@
  * a flow bound to it whose last packet is not later has no worker any more. No
  * packet has a tick between, since the clock steps on at a loss; a flow bound
  * later to the number's next process was touched later. Who looks at a binding
- * asks flows_bound(), or flows_forget_lost() before it touches the flow.
+ * asks flows_has_worker(), or flows_forget_lost() before it touches the flow.
  */
 struct flows {
     struct flow_table table;
@@ -92,7 +92,8 @@ void flows_lose(struct flows *flows, unsigned worker, uint32_t tick);
 /* The live flow with this id, or NO_FLOW. */
 uint32_t flows_by_id(const struct flows *flows, uint64_t flow_id);
 
-/* A packet of the flow, if it is alive, was quarantined: at FLOW_QUARANTINED_MOST it is shunted. */
+/* A packet of the flow, if it is alive, was quarantined: at FLOW_QUARANTINED_MOST it is bypassed.
+ */
 void flows_count_quarantined(struct flows *flows, uint64_t flow_id);
 
 /* Ends overdue flows, at most FLOW_EXPIRE_BUDGET timers a call. */
@@ -106,17 +107,22 @@ bool flows_end_all(struct flows *flows, uint32_t *from, uint32_t count);
 void flows_change_class(struct flows *flows, uint32_t flow, enum flow_class from,
                         enum flow_class to);
 
+/* It is this tick, or later if that was told already. */
+static inline void flows_set_now(struct flows *flows, uint32_t tick) {
+    flows->now = tick > flows->now ? tick : flows->now;
+}
+
 /* Whether a flow has a worker, which holds a handle of it. */
-static inline bool flows_bound(const struct flows *flows, const struct flow_entry *entry) {
-    return (entry->key.word[4] & FLOW_BOUND) != 0 && entry->last > flows->lost_ticks[entry->worker];
+static inline bool flows_has_worker(const struct flows *flows, const struct flow_entry *entry) {
+    return flow_is_bound(entry) && entry->last > flows->lost_ticks[entry->worker];
 }
 
 /* Unbinds a flow whose worker is lost. Returns true if it did. */
 static inline bool flows_forget_lost(const struct flows *flows, struct flow_entry *entry) {
     if (__builtin_expect(entry->last > flows->lost_ticks[entry->worker], 1) ||
-        (entry->key.word[4] & FLOW_BOUND) == 0)
+        !flow_is_bound(entry))
         return false;
-    entry->key.word[4] &= ~(uint64_t)FLOW_BOUND;
+    flow_clear_bits(entry, FLOW_BOUND);
     return true;
 }
 

@@ -47,7 +47,7 @@ struct held {
     uint32_t next;  /* of the datagram; of the free ones */
 
     uint32_t frames, blocks; /* of the datagram */
-    uint32_t next_released;  /* once it is let out, as what follows */
+    uint32_t next_released;  /* once it is released, as what follows */
     uint32_t swapped;
     struct fb_flow_key key;
 };
@@ -216,7 +216,7 @@ static void give_up(struct fragments *t, uint32_t d, enum fb_fragment_counter ca
     set_state(t, d, FRAGMENTS_GIVEN_UP);
 }
 
-/* Takes the first frame off those that are let out; what follows of its datagram inherits the key.
+/* Takes the first frame off those that are released; what follows of its datagram inherits the key.
  */
 static void take_released(struct fragments *t, struct fragments_out *out, uint8_t *to) {
     uint32_t h = t->released_first;
@@ -261,7 +261,7 @@ unsigned fragments_burst(struct fragments *t, struct fragments_out *out, unsigne
     return n;
 }
 
-/* Whether a frame of so many blocks would fit, were everything gone that is being let out. */
+/* Whether a frame of so many blocks would fit, were everything gone that is released. */
 static bool has_room(const struct fragments *t, uint32_t blocks) {
     return t->frames_used - t->released_frames < t->config.max_frames &&
            t->blocks_used - t->released_blocks + blocks <= t->block_count;
@@ -269,9 +269,9 @@ static bool has_room(const struct fragments *t, uint32_t blocks) {
 
 /* Gives up those that wait longest, until a burst of frames like this one has room. */
 static void make_room(struct fragments *t, uint32_t blocks) {
-    uint32_t at_once = t->config.max_frames / (2 * FRAGMENTS_LET_OUT);
-    if (at_once > FRAGMENTS_LET_OUT)
-        at_once = FRAGMENTS_LET_OUT;
+    uint32_t at_once = t->config.max_frames / (2 * FRAGMENTS_RELEASED_MOST);
+    if (at_once > FRAGMENTS_RELEASED_MOST)
+        at_once = FRAGMENTS_RELEASED_MOST;
     const struct fragments_list *waiting = &t->lists[FRAGMENTS_WAITING];
     while (waiting->first != NONE && (t->released_frames < at_once || !has_room(t, blocks)))
         give_up(t, waiting->first, FB_FRAGMENT_BY_FULL);

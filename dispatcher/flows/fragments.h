@@ -62,8 +62,8 @@
  *     (overlapping fragments: RFC 1858, RFC 3128, RFC 5722) would take one
  *     datagram to two workers, which is how an inspector is evaded. Where
  *     identifications wrap sooner and a fragment was lost, one datagram may so
- *     follow the flow of another; completing it mends it.
- *   - A first fragment lets out whatever waits for it, if some is of an older
+ *     follow the flow of another; completing it ends that.
+ *   - A first fragment releases whatever waits for it, if some is of an older
  *     datagram too: the receiver would put it together likewise.
  * Which bytes were seen is kept as up to three spans, exact for any order of
  * six fragments (8 KB at an MTU of 1,500) and for any number in ascending or
@@ -76,8 +76,8 @@
  *
  * Order. A worker sees a flow's packets in the order in which they were
  * delivered to the flow. A fragment that had to wait is delivered when it is
- * let out: those of a datagram in capture order, immediately before the first
- * fragment that let them out, which was captured after them. Packets of the
+ * released: those of a datagram in capture order, immediately before the first
+ * fragment that released them, which was captured after them. Packets of the
  * flow that came while they waited went before them. Whatever did not wait
  * keeps its capture order, and frames of one datagram always do.
  *
@@ -88,10 +88,10 @@
  *
  * Dispatcher only, one thread. Memory is taken at the start; afterwards no
  * allocation, no system call. Work per call: a constant, plus what is copied,
- * plus FRAGMENTS_EXPIRE_BUDGET or FRAGMENTS_LET_OUT datagrams, or one for each
+ * plus FRAGMENTS_EXPIRE_BUDGET or FRAGMENTS_RELEASED_MOST datagrams, or one for each
  * block that a long frame takes.
  *
- * ---- How the loop uses it ----
+ * ---- How the data path uses it ----
  *
  * The decoder says of a frame that is a fragment (FB_F_FRAGMENT) at which two
  * offsets its datagram's headers are, see fragment_read(). Where a fragment is
@@ -101,27 +101,28 @@
  * follow that flow. (A fragment within a first fragment counts as the inner
  * one's only; the rest of the outer datagram then goes by addresses.)
  *
- * A burst is filled from the source in capture order:
+ * A burst is filled from the source in capture order (datapath/ingress.c):
  *     decode
  *     no fragment        it is in the burst
  *     fragment_read, fragments_offer
  *       FRAGMENT_PASSES  it is in the burst, with the key and direction now in decoded
  *       FRAGMENT_HELD    it is not; its bytes are copied, its frame number is used up
- *       FRAGMENT_REFUSED the burst ends before it. Deliver that, let out, offer it again
- *     hash, look up, deliver, as ever
- * Let out: until fragments_burst() returns 0,
- *     decode each frame anew (not counted again) with its stored link type, set
+ *       FRAGMENT_REFUSED the burst ends before it. Deliver that and what is released,
+ *                        then offer it again
+ *     hash, look up, deliver
+ * Released fragments: until fragments_burst() returns 0,
+ *     decode each frame again (not counted again) with its stored link type, set
  *     key and direction to those given, hash, look up, deliver at the present
  *     tick; its own stamp must not go to the packet clock again. A flow that it
  *     begins is of the protocol in the key: decoded->proto is what the frame says
- * After a burst, and when idle: fragments_expire(); let out.
- * At the end of the input or at a stop: fragments_release(); let out.
+ * After a burst, and when idle: fragments_expire(), which releases some.
+ * At the end of the input or at a stop: fragments_release(), which releases all.
  *
  * A fragment is offered until it is taken and then never again: not if it waits
  * for a full ring, not if it comes back out of a lost worker's ring. Frames that
- * are let out are valid until the next fragments_burst(), so delivery may
+ * are released are valid until the next fragments_burst(), so delivery may
  * wait. Ledger: fragments_held() are `held`; they leave it with
- * fragments_burst(), and are staged, dropped or abandoned like any other.
+ * fragments_burst(), and are pending, dropped or abandoned like any other.
  */
 
 /* What the datagram of a fragment is, and where in it the fragment belongs. */
@@ -193,12 +194,12 @@ struct fragments {
     uint32_t *buckets;    /* by hash: first datagram of a chain */
     uint32_t *block_next; /* of a frame, or of the free ones */
     uint8_t *blocks;      /* max_bytes */
-    uint8_t *scratch;     /* frames that are let out */
+    uint8_t *scratch;     /* frames that are released */
     uint32_t now;         /* greatest tick given */
     uint32_t bucket_mask;
     uint32_t free_datagram, free_held, free_block;
     uint32_t frames_used, blocks_used, block_count;
-    uint32_t released_first, released_last; /* first frames of datagrams that are being let out */
+    uint32_t released_first, released_last; /* first frames of datagrams that are released */
     uint32_t released_frames, released_blocks;
     struct fragments_list lists[FRAGMENTS_STATES];
 };
@@ -214,14 +215,14 @@ void fragments_fini(struct fragments *t);
 enum fragments_result {
     FRAGMENT_PASSES,  /* deliver it, under the key that is now in decoded */
     FRAGMENT_HELD,    /* copied; it comes out of fragments_burst() */
-    FRAGMENT_REFUSED, /* not taken: let out first, then offer it again */
+    FRAGMENT_REFUSED, /* not taken: what is released comes first, then offer it again */
 };
 
 /*
  * Takes a fragment: frame is number `number` of the run, at tick now (never
  * less than before), decoded what the decoder says of it. Where it passes
  * decoded->key and ->swapped become its datagram's. It is refused as long as
- * frames are to be let out, and then only once.
+ * frames are released, and then only once.
  */
 enum fragments_result fragments_offer(struct fragments *t, const struct fragment *fragment,
                                       const struct frame *frame, uint64_t number, uint32_t now,
@@ -235,7 +236,7 @@ enum fragments_result fragments_offer(struct fragments *t, const struct fragment
 bool fragments_key_of(const struct fragments *t, const struct fragment *fragment,
                       struct fb_flow_key *key, uint8_t *swapped);
 
-/* A frame let out: as it was captured, and the flow to which it goes. */
+/* A released frame: as it was captured, and the flow to which it goes. */
 struct fragments_out {
     struct frame frame; /* new_source is false; 64-byte aligned, CAPTURE_SLACK bytes behind it */
     uint64_t number;
@@ -250,19 +251,20 @@ struct fragments_out {
  */
 unsigned fragments_burst(struct fragments *t, struct fragments_out *out, unsigned max);
 
-/* Whether frames are to be let out. */
+/* Whether frames are released and not taken. */
 static inline bool fragments_any_released(const struct fragments *t) {
     return t->released_frames != 0;
 }
 
-/* Frames in the buffer, those that are to be let out included. */
+/* Frames in the buffer, those that are released included. */
 static inline uint32_t fragments_held(const struct fragments *t) {
     return t->frames_used;
 }
 
 #define FRAGMENTS_EXPIRE_BUDGET 64u /* datagrams per call: twice what a burst can begin */
-/* Frames let out at once by a full buffer, or a 64th of it: else a flood would cut every burst. */
-#define FRAGMENTS_LET_OUT 32u
+/* Frames released together by a full buffer, or a 64th of it: else a flood would cut every burst.
+ */
+#define FRAGMENTS_RELEASED_MOST 32u
 
 /* Gives up and forgets what is overdue at tick now, a bounded number per call. */
 void fragments_expire(struct fragments *t, uint32_t now);

@@ -17,13 +17,12 @@
  * bound: a flow has it. pending: the flow has ended, and its end waits for a
  * slot of the ring, in order of ending. ending: the end is in the ring; once
  * the worker has passed it, the handle is free again, with the next
- * generation. 16 bytes a handle, touched on use only. When the worker is lost,
- * move.c keeps in flow_id, and in `next` of a bound handle, where flows went
- * that had ended before.
+ * generation. 16 bytes a handle, touched on use only. What becomes of them when
+ * the worker is lost: forwards.h.
  */
 struct handle {
-    uint64_t flow_id;
-    uint32_t next; /* in the free list or the list of pending ends */
+    uint64_t flow_id; /* 0: of a lost worker, its end has been passed on */
+    uint32_t next;    /* in the free list or the list of pending ends */
     uint16_t generation;
     uint8_t reason;      /* enum fb_end_reason, while pending */
     uint8_t quarantined; /* packets of the flow on which processes died, here and before */
@@ -31,7 +30,7 @@ struct handle {
 _Static_assert(sizeof(struct handle) == 16, "memory a flow");
 
 #define NO_HANDLE UINT32_MAX
-#define FLOW_QUARANTINED_MOST 3u /* packets of a flow: then it is shunted */
+#define FLOW_QUARANTINED_MOST 3u /* packets of a flow: then it is bypassed */
 
 struct handles {
     struct handle *table;

@@ -3,20 +3,22 @@
 
 #include <string.h>
 
-void ledger_gather(struct fb_snapshot *snapshot, const struct loop *loop,
+void ledger_gather(struct fb_snapshot *snapshot, const struct datapath *d,
                    const struct capture_stats *capture) {
-    const struct fleet *fleet = loop->fleet;
-    const struct flows *flows = loop->flows;
+    const struct ingress *in = &d->ingress;
+    const struct fleet *fleet = d->egress.fleet;
+    const struct flows *flows = d->flows;
     memset(snapshot, 0, sizeof *snapshot);
-    memcpy(snapshot->run, loop->run, sizeof snapshot->run);
-    memcpy(snapshot->decode, loop->decode, sizeof snapshot->decode);
-    memcpy(snapshot->dropped, loop->dropped, sizeof snapshot->dropped);
+    memcpy(snapshot->decode, in->decode, sizeof snapshot->decode);
+    memcpy(snapshot->dropped, d->egress.dropped, sizeof snapshot->dropped);
     memcpy(snapshot->ended, flows->ended, sizeof snapshot->ended);
     memcpy(snapshot->violations, fleet->violations, sizeof snapshot->violations);
-    if (loop->fragments != NULL) {
-        snapshot->run[FB_RUN_HELD] = fragments_held(loop->fragments);
-        memcpy(snapshot->fragments, loop->fragments->counters, sizeof snapshot->fragments);
+    if (in->fragments != NULL) {
+        snapshot->run[FB_RUN_HELD] = fragments_held(in->fragments);
+        memcpy(snapshot->fragments, in->fragments->counters, sizeof snapshot->fragments);
     }
+    snapshot->run[FB_RUN_RECEIVED] = in->received;
+    snapshot->run[FB_RUN_PENDING] = ingress_pending(in);
     snapshot->run[FB_RUN_CAPTURE_RECEIVED] = capture->received;
     snapshot->run[FB_RUN_KERNEL_DROPS] = capture->kernel_drops;
     snapshot->run[FB_RUN_INTERFACE_DROPS] = capture->interface_drops;
@@ -28,12 +30,12 @@ void ledger_gather(struct fb_snapshot *snapshot, const struct loop *loop,
     }
     snapshot->run[FB_RUN_REDELIVERED] = fleet->redelivered;
     snapshot->run[FB_RUN_FAILOVERS] = fleet->failovers;
-    snapshot->run[FB_RUN_BYPASSED] += fleet->shunted;
+    snapshot->run[FB_RUN_BYPASSED] = d->bypassed + fleet->bypassed;
     snapshot->run[FB_RUN_FLOWS_CREATED] = flows->created;
     snapshot->run[FB_RUN_FLOWS_ACTIVE] = flow_table_live(&flows->table);
     snapshot->run[FB_RUN_FLOWS_PEAK] = flows->peak;
     snapshot->run[FB_RUN_SYN_ON_LIVE_FLOW] = flows->stray_syns;
-    snapshot->run[FB_RUN_STAMPS_HELD] = loop->clock.held;
+    snapshot->run[FB_RUN_STAMPS_HELD] = in->clock.packets.held;
     for (unsigned k = 0; k < fleet->count; k++) {
         const struct lane *lane = &fleet->lanes[k];
         memcpy(snapshot->lane[k], lane->counters, sizeof snapshot->lane[k]);

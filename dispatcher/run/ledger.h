@@ -4,7 +4,7 @@
 
 #include "flow_balancer/ctl.h"
 
-#include "dispatcher/datapath/loop.h"
+#include "dispatcher/datapath/datapath.h"
 
 /*
  * The ledger: where every packet is. It only gathers what the others count,
@@ -13,7 +13,7 @@
  * computed from the rest, so it can be wrong, and then the report says so.
  * Dispatcher only.
  */
-void ledger_gather(struct fb_snapshot *snapshot, const struct loop *loop,
+void ledger_gather(struct fb_snapshot *snapshot, const struct datapath *datapath,
                    const struct capture_stats *capture);
 
 #endif

@@ -132,10 +132,10 @@ bool progress_rate(struct progress_rates *rates, uint64_t now_ns, struct progres
 
 /* False: the rates are not known yet. */
 static bool look(struct progress *p, struct progress_view *view) {
-    const struct fleet *fleet = p->loop->fleet;
+    const struct fleet *fleet = p->datapath->egress.fleet;
     capture_progress(p->capture, &view->capture);
     view->draining = p->draining;
-    view->packets = p->loop->run[FB_RUN_RECEIVED];
+    view->packets = p->datapath->ingress.received;
     for (unsigned k = 0; k < fleet->count; k++) {
         const struct lane *lane = &fleet->lanes[k];
         uint64_t waiting = lane_waiting(lane);
@@ -144,16 +144,16 @@ static bool look(struct progress *p, struct progress_view *view) {
         view->alive += alive;
         view->busy += alive && waiting != 0;
     }
-    return progress_rate(&p->rates, p->loop->now_ns, view);
+    return progress_rate(&p->rates, p->datapath->egress.now_ns, view);
 }
 
-void progress_begin(struct progress *p, struct capture *capture, const struct loop *loop) {
+void progress_begin(struct progress *p, struct capture *capture, const struct datapath *datapath) {
     struct progress_view view = {0};
     if (capture_is_live(capture))
         return;
     p->capture = capture;
-    p->loop = loop;
-    p->due_ns = loop->now_ns + DRAW_EVERY_NS;
+    p->datapath = datapath;
+    p->due_ns = datapath->egress.now_ns + DRAW_EVERY_NS;
     look(p, &view); /* the first sample */
 }
 
@@ -170,7 +170,7 @@ void progress_draw(struct progress *p, bool draining) {
     unsigned width = fb_log_status_width();
     bool begins = draining && !p->draining;
     p->draining = draining;
-    p->due_ns = p->loop->now_ns + (begins ? DRAIN_QUIET_NS : DRAW_EVERY_NS);
+    p->due_ns = p->datapath->egress.now_ns + (begins ? DRAIN_QUIET_NS : DRAW_EVERY_NS);
     if (width != 0 && !begins) {
         if (!look(p, &view))
             return;

@@ -8,7 +8,7 @@
 #include "flow_balancer/common/log.h"
 
 #include "dispatcher/capture/capture.h"
-#include "dispatcher/datapath/loop.h"
+#include "dispatcher/datapath/datapath.h"
 
 /*
  * Where a run over files stands, as the status line of a terminal:
@@ -59,17 +59,18 @@ bool progress_rate(struct progress_rates *rates, uint64_t now_ns, struct progres
 /* All 0: nothing is shown. */
 struct progress {
     struct capture *capture; /* NULL: nothing is to be shown */
-    const struct loop *loop;
+    const struct datapath *datapath;
     uint64_t due_ns; /* when the line is drawn next */
     bool draining;
     struct progress_rates rates;
 };
 
 /*
- * Reading begins. capture and loop are the caller's until progress_end(). With
+ * Reading begins. capture and data path are the caller's until progress_end(). With
  * interfaces there is no progress.
  */
-void progress_begin(struct progress *progress, struct capture *capture, const struct loop *loop);
+void progress_begin(struct progress *progress, struct capture *capture,
+                    const struct datapath *datapath);
 
 /* Takes the line away. Without a progress_begin() before it does nothing. */
 void progress_end(struct progress *progress);
@@ -77,12 +78,12 @@ void progress_end(struct progress *progress);
 /* Draws the line; of progress_update(). */
 void progress_draw(struct progress *progress, bool draining);
 
-/* Draws the line when it is time, by loop->now_ns; no system call otherwise. draining: no more is
- * read. */
+/* Draws the line when it is time, by the data path's clock; no system call otherwise. draining: no
+ * more is read. */
 static inline void progress_update(struct progress *progress, bool draining) {
     if (progress->capture == NULL)
         return;
-    if (progress->loop->now_ns >= progress->due_ns || draining != progress->draining)
+    if (progress->datapath->egress.now_ns >= progress->due_ns || draining != progress->draining)
         progress_draw(progress, draining);
 }
 

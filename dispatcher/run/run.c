@@ -32,7 +32,7 @@
 #define LAST_SLEEP_NS UINT64_C(200000)
 #define FLOWS_ENDED_AT_ONCE 1024u
 
-/* How often a signal asked to stop: once, in order; twice, now. */
+/* How often a signal asked to stop: once, cleanly; twice, immediately. */
 static volatile sig_atomic_t stop_signals;
 
 /* How often one asked to read the filter again. */
@@ -49,32 +49,34 @@ static void on_signal(int signo) {
 
 static void publish_snapshot(struct run *run) {
     struct capture_stats stats;
+    uint64_t now_ns = run->datapath.egress.now_ns;
     capture_stats(run->capture, &stats);
-    uint64_t until_ns = run->drained_ns != 0 ? run->drained_ns : run->loop.now_ns;
+    ledger_gather(&run->snapshot, &run->datapath, &stats);
     if (run->first_taken_ns != 0)
-        run->loop.run[FB_RUN_ELAPSED_NS] = until_ns - run->first_taken_ns;
-    ledger_gather(&run->snapshot, &run->loop, &stats);
+        run->snapshot.run[FB_RUN_ELAPSED_NS] =
+            (run->drained_ns != 0 ? run->drained_ns : now_ns) - run->first_taken_ns;
     fb_ctl_write_snapshot(run->ctl.ctl, &run->snapshot, run->fleet.count);
-    fb_ctl_beat(run->ctl.ctl, run->loop.now_ns);
+    fb_ctl_beat(run->ctl.ctl, now_ns);
 }
 
 static void begin_stop(struct run *run) {
+    uint64_t now_ns = run->datapath.egress.now_ns;
     capture_leave(run->capture);
     run->stop = true; /* a second time changes nothing */
     if (run->deadline_ns != UINT64_MAX)
         return;
-    run->deadline_ns = run->loop.now_ns + run->options->drain_timeout_ns;
-    run->said_ns = run->loop.now_ns; /* the first second needs no word */
+    run->deadline_ns = now_ns + run->options->drain_timeout_ns;
+    run->said_ns = now_ns; /* the first second needs no word */
     fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_STOPPING);
 }
 
 /*
- * Once is to stop in order, once more is at once. What comes within a second of
- * the first counts as the same: a service manager signals the supervisor, which
- * passes it on, and us.
+ * Once is to stop cleanly, once more is to stop immediately. What comes within a
+ * second of the first counts as the same: a service manager signals the
+ * supervisor, which passes it on, and us.
  */
 static void handle_stop_requests(struct run *run) {
-    uint64_t now = run->loop.now_ns;
+    uint64_t now = run->datapath.egress.now_ns;
     unsigned asked = (unsigned)stop_signals + run->requests.stops;
     if (asked != 0 && run->asked_ns == 0) {
         run->asked_ns = now;
@@ -97,29 +99,29 @@ static void handle_reload_requests(struct run *run) {
         run_reload(run, &filter); /* has logged how it went */
 }
 
-/* Whether nobody is alive for longer than may be, or nobody is to come. */
+/* Whether no worker is alive for longer than may be, or none is to come. */
 static bool is_deserted(const struct run *run) {
-    return run->fleet.balance.count == 0 &&
-           (run->loop.now_ns - run->alone_since_ns >= run->options->no_worker_timeout_ns ||
-            fleet_wanted(&run->fleet) == 0);
+    return run->fleet.balance.count == 0 && (run->datapath.egress.now_ns - run->alone_since_ns >=
+                                                 run->options->no_worker_timeout_ns ||
+                                             fleet_wanted(&run->fleet) == 0);
 }
 
 static void check_no_worker(struct run *run) {
     if (run->fleet.balance.count != 0)
-        run->alone_since_ns = run->loop.now_ns;
+        run->alone_since_ns = run->datapath.egress.now_ns;
     else if (is_deserted(run))
         fleet_give_up_all(&run->fleet);
 }
 
 static void upkeep(struct run *run) {
     uint64_t now = fb_now_ns();
-    loop_set_time(&run->loop, now);
+    datapath_set_time(&run->datapath, now);
     if (now - run->polled_ns >= POLL_EVERY_NS) {
         run->polled_ns = now;
         fleet_poll(&run->fleet, now);
         run->requests.stopping = run->stop;
         requests_poll(&run->requests, now);
-        loop_apply_losses(&run->loop);
+        datapath_apply_losses(&run->datapath);
         check_no_worker(run);
         handle_stop_requests(run);
         handle_reload_requests(run);
@@ -131,12 +133,11 @@ static void upkeep(struct run *run) {
     progress_update(&run->progress, run->stop);
 }
 
+/* --- waiting ---------------------------------------------------------------------------------- */
+
 /* Once a second, a line that says what is being waited for. */
-static bool time_to_say(struct run *run) {
-    if (run->loop.now_ns - run->said_ns < SAY_EVERY_NS)
-        return false;
-    run->said_ns = run->loop.now_ns;
-    return true;
+static bool is_time_to_say(const struct run *run) {
+    return run->datapath.egress.now_ns - run->said_ns >= SAY_EVERY_NS;
 }
 
 /* Waits a little longer each time: a worker on the same core must get to run. */
@@ -150,57 +151,82 @@ static void pause_a_little(unsigned waits) {
     nanosleep(&(struct timespec){.tv_nsec = (long)ns}, NULL);
 }
 
-/* --- the stages of a run ---------------------------------------------------------------------- */
-
 static bool has_process(const struct lane *lane) {
     return lane->state != FB_STATE_VACANT && lane->state != FB_STATE_DEAD;
 }
 
-/* Whether the packet at which a burst stopped is to be waited for no longer, and why. */
-static bool stop_waiting(struct run *run, enum loop_stop stop, enum fb_drop_reason *reason) {
-    bool late = run->loop.now_ns >= run->deadline_ns;
-    const struct lane *lane = &run->fleet.lanes[run->loop.stopped_worker];
-    if (stop == LOOP_RING_FULL && (run->fleet.balance.count != 0 || has_process(lane))) {
-        *reason = FB_DROP_ABANDONED;
-        uint64_t finished = lane->counters[FB_LANE_INSPECTED];
-        if (finished != run->stuck_at) {
-            run->stuck_at = finished;
-            run->said_ns = run->loop.now_ns;
-        } else if (time_to_say(run)) {
-            fb_warning("worker %u (%s) has a full ring and finishes nothing: waiting for it",
-                       run->loop.stopped_worker, fb_state_names[lane->state]);
-        }
-        return late;
-    }
-    *reason = FB_DROP_NO_WORKER;
-    if (is_deserted(run)) {
+/* Whether the packet that has to wait does so for a worker that there is, not for one to come. */
+static bool waits_for_room(const struct run *run, enum egress_result stopped) {
+    const struct lane *lane = &run->fleet.lanes[run->datapath.egress.stopped_worker];
+    return stopped == EGRESS_RING_FULL && (run->fleet.balance.count != 0 || has_process(lane));
+}
+
+/* Why the packet that has to wait is given up, or FB_DROP_NONE while it goes on waiting. */
+static enum fb_drop_reason stop_waiting(const struct run *run, enum egress_result stopped) {
+    bool late = run->datapath.egress.now_ns >= run->deadline_ns;
+    if (waits_for_room(run, stopped))
+        return late ? FB_DROP_ABANDONED : FB_DROP_NONE;
+    return late || is_deserted(run) ? FB_DROP_NO_WORKER : FB_DROP_NONE;
+}
+
+/* Says once a second that a ring stays full, unless its worker finishes something. */
+static void say_ring_is_full(struct run *run) {
+    unsigned worker = run->datapath.egress.stopped_worker;
+    const struct lane *lane = &run->fleet.lanes[worker];
+    uint64_t finished = lane->counters[FB_LANE_INSPECTED];
+    if (finished == run->stuck_at && !is_time_to_say(run))
+        return;
+    if (finished == run->stuck_at)
+        fb_warning("worker %u (%s) has a full ring and finishes nothing: waiting for it", worker,
+                   fb_state_names[lane->state]);
+    run->stuck_at = finished;
+    run->said_ns = run->datapath.egress.now_ns;
+}
+
+static void say_no_worker(struct run *run) {
+    uint64_t alone_ns = run->datapath.egress.now_ns - run->alone_since_ns;
+    if (!is_time_to_say(run) || is_deserted(run))
+        return;
+    run->said_ns = run->datapath.egress.now_ns;
+    fb_warning("no worker is alive: waiting %.0f s more",
+               (double)(run->options->no_worker_timeout_ns - alone_ns) / 1e9);
+}
+
+/*
+ * A packet has to wait. Returns why it is to be dropped instead, or FB_DROP_NONE. A
+ * run that nobody inspects for is ended.
+ */
+static enum fb_drop_reason look_at_wait(struct run *run, enum egress_result stopped) {
+    enum fb_drop_reason reason = stop_waiting(run, stopped);
+    if (waits_for_room(run, stopped)) {
+        say_ring_is_full(run);
+    } else if (is_deserted(run)) {
         run->failed = true;
         begin_stop(run);
-        return true;
+    } else {
+        say_no_worker(run);
     }
-    uint64_t alone_ns = run->loop.now_ns - run->alone_since_ns;
-    if (time_to_say(run))
-        fb_warning("no worker is alive: waiting %.0f s more",
-                   (double)(run->options->no_worker_timeout_ns - alone_ns) / 1e9);
-    return late;
+    return reason;
 }
 
 /*
  * Whatever waits in the rings of lost workers comes before anything else. No flow
- * ends meanwhile (loop_expire()), also where time goes on: some worker would get
+ * ends meanwhile (datapath_expire()), also where time goes on: some worker would get
  * its end, and then the packets of it that are still in a lost ring.
  */
 static void move_lost(struct run *run) {
     unsigned waits = 0;
     while (run->fleet.lost_count != 0) {
         unsigned rings = run->fleet.lost_count;
-        enum loop_stop stop = loop_move(&run->loop);
-        enum fb_drop_reason reason;
+        enum egress_result result = move_burst(&run->datapath);
         upkeep(run);
-        if (stop == LOOP_DONE || run->fleet.lost_count != rings) /* one more comes first */
+        if (result == EGRESS_DONE || run->fleet.lost_count != rings) { /* one more comes first */
             waits = 0;
-        else if (stop_waiting(run, stop, &reason))
-            loop_move_drop(&run->loop, reason);
+            continue;
+        }
+        enum fb_drop_reason reason = look_at_wait(run, result);
+        if (reason != FB_DROP_NONE)
+            move_drop_stopped(&run->datapath, reason);
         else
             pause_a_little(waits++);
     }
@@ -217,65 +243,57 @@ static void extend_deadline(struct run *run) {
     if (finished == run->drained_to || run->asked_ns != 0)
         return;
     run->drained_to = finished;
-    run->deadline_ns = run->loop.now_ns + run->options->drain_timeout_ns;
+    run->deadline_ns = run->datapath.egress.now_ns + run->options->drain_timeout_ns;
 }
 
+/* --- the stages of a run ---------------------------------------------------------------------- */
+
+/* Lets the data path run until all that was given, and all released fragments, are delivered. */
 static void deliver(struct run *run) {
-    enum loop_stop stop;
+    const struct burst *burst = &run->datapath.ingress.burst;
+    enum egress_result result;
     unsigned waits = 0, stopped_at = 0;
-    while ((stop = loop_deliver(&run->loop)) != LOOP_DONE) {
+    while ((result = datapath_run(&run->datapath)) != EGRESS_DONE) {
         upkeep(run);
         move_lost(run);
         if (run->stop) /* fragments that were held to the end */
             extend_deadline(run);
-        enum fb_drop_reason reason;
-        if (run->loop.live) /* of files packet time stands still meanwhile */
-            loop_expire(&run->loop);
-        if (stop_waiting(run, stop, &reason)) {
-            loop_drop_stopped(&run->loop, reason);
+        if (capture_is_live(run->capture)) /* of files packet time stands still meanwhile */
+            datapath_expire(&run->datapath);
+        enum fb_drop_reason reason = look_at_wait(run, result);
+        if (reason != FB_DROP_NONE) {
+            datapath_drop_stopped(&run->datapath, reason);
             continue;
         }
-        waits = run->loop.stopped_at == stopped_at ? waits + 1 : 0;
-        stopped_at = run->loop.stopped_at;
+        waits = burst->next == stopped_at ? waits + 1 : 0;
+        stopped_at = burst->next;
         pause_a_little(waits);
-    }
-}
-
-/* Gives all frames of a source's burst, and the fragments that they let out, to the workers. */
-static void deliver_all(struct run *run, const struct frame *frames, unsigned count) {
-    for (unsigned taken = 0; taken < count;) {
-        unsigned n = loop_take(&run->loop, frames + taken, count - taken);
-        if (n != 0)
-            deliver(run);
-        taken += n;
-        while (loop_take_released(&run->loop))
-            deliver(run);
     }
 }
 
 static void read_all(struct run *run) {
     if (!run->stop)
         fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_RUNNING);
-    progress_begin(&run->progress, run->capture, &run->loop);
+    progress_begin(&run->progress, run->capture, &run->datapath);
     for (;;) {
         const struct frame *frames;
         unsigned count;
         upkeep(run);
         move_lost(run);
-        enum capture_status status = capture_burst(run->capture, LOOP_BURST, &frames, &count);
+        enum capture_status status = capture_burst(run->capture, BURST_MAX, &frames, &count);
         if (count != 0) {
             if (run->first_taken_ns == 0)
-                run->first_taken_ns = run->loop.now_ns;
-            deliver_all(run, frames, count);
+                run->first_taken_ns = run->datapath.egress.now_ns;
+            datapath_give(&run->datapath, frames, count);
+            deliver(run);
         } else if (status == CAPTURE_END) {
             break;
         } else if (status == CAPTURE_IDLE) {
-            loop_flush(&run->loop);
-            while (loop_take_released(&run->loop))
-                deliver(run);
+            datapath_flush(&run->datapath);
+            deliver(run);
             capture_wait(run->capture, POLL_EVERY_NS / 1000);
         } else {
-            loop_wake_all(&run->loop); /* a filter may reject frames for long */
+            egress_wake_all(&run->datapath.egress); /* a filter may reject frames for long */
         }
     }
 }
@@ -289,7 +307,7 @@ static int wait_for_workers(struct run *run) {
         wanted = fleet_wanted(&run->fleet);
         if ((wanted != 0 && run->fleet.balance.count >= wanted) || run->stop)
             return 0;
-        if (wanted == 0 || run->loop.now_ns - since >= run->options->start_timeout_ns)
+        if (wanted == 0 || run->datapath.egress.now_ns - since >= run->options->start_timeout_ns)
             break;
         nanosleep(&(struct timespec){.tv_nsec = MS_NS}, NULL);
     }
@@ -312,7 +330,7 @@ static void end_flows(struct run *run) {
     while (more || run->flows.ends_pending != 0) {
         uint64_t pending = run->flows.ends_pending;
         more = flows_end_all(&run->flows, &from, FLOWS_ENDED_AT_ONCE);
-        loop_flush(&run->loop);
+        datapath_flush(&run->datapath);
         upkeep(run);
         move_lost(run);
         extend_deadline(run);
@@ -320,7 +338,7 @@ static void end_flows(struct run *run) {
             waits = 0;
             continue;
         }
-        if (run->loop.now_ns >= run->deadline_ns || !fleet_owes_ends(&run->fleet))
+        if (run->datapath.egress.now_ns >= run->deadline_ns || !fleet_owes_ends(&run->fleet))
             break;
         pause_a_little(++waits);
     }
@@ -328,47 +346,68 @@ static void end_flows(struct run *run) {
         more = flows_end_all(&run->flows, &from, UINT32_MAX);
 }
 
-static void drain(struct run *run) {
-    begin_stop(run);
-    loop_release_fragments(&run->loop);
-    while (loop_take_released(&run->loop))
-        deliver(run);
-    end_flows(run);
+/* Until every ring is empty and every end delivered, or the time for it is over. */
+static void drain_rings(struct run *run) {
     /* What moves may leave ends behind that wait for the next flush. */
     for (unsigned waits = 0; !fleet_drained(&run->fleet) || fleet_owes_ends(&run->fleet); waits++) {
-        loop_flush(&run->loop);
+        datapath_flush(&run->datapath);
         upkeep(run);
         move_lost(run);
         extend_deadline(run);
-        if (run->loop.now_ns >= run->deadline_ns)
+        uint64_t now_ns = run->datapath.egress.now_ns;
+        if (now_ns >= run->deadline_ns)
             break;
-        if (time_to_say(run))
-            fb_info("draining: %.0f s left", (double)(run->deadline_ns - run->loop.now_ns) / 1e9);
+        if (is_time_to_say(run)) {
+            run->said_ns = now_ns;
+            fb_info("draining: %.0f s left", (double)(run->deadline_ns - now_ns) / 1e9);
+        }
         pause_a_little(waits);
     }
-    run->loop.now_ns = run->drained_ns = fb_now_ns();
-    fleet_stop(&run->fleet, !fleet_drained(&run->fleet), run->loop.now_ns);
-    uint64_t leave_by = run->loop.now_ns + LEAVE_NS;
-    for (unsigned waits = 0; !fleet_gone(&run->fleet) && run->loop.now_ns < leave_by; waits++) {
+}
+
+/* The workers are told to leave, and waited for. */
+static void dismiss_workers(struct run *run) {
+    uint64_t now_ns = run->drained_ns = fb_now_ns();
+    datapath_set_time(&run->datapath, now_ns);
+    fleet_stop(&run->fleet, !fleet_drained(&run->fleet), now_ns);
+    for (unsigned waits = 0; !fleet_gone(&run->fleet); waits++) {
         pause_a_little(waits);
         run->polled_ns = 0; /* look at every turn: the run ends when the last one is gone */
         upkeep(run);
+        if (run->datapath.egress.now_ns >= now_ns + LEAVE_NS)
+            break;
     }
-    uint64_t *dropped = run->loop.dropped;
+}
+
+/* Counts what is still in a ring, and says what was not inspected. */
+static void abandon_rest(struct run *run) {
+    uint64_t *dropped = run->datapath.egress.dropped;
     dropped[FB_DROP_ABANDONED] += fleet_abandon(&run->fleet);
-    if (dropped[FB_DROP_ABANDONED] != 0)
+    if (dropped[FB_DROP_ABANDONED] != 0) {
+        run->failed = true;
         fb_error("%" PRIu64 " packets were not inspected: they waited when the time to drain was "
                  "over",
                  dropped[FB_DROP_ABANDONED]);
-    if (dropped[FB_DROP_NO_WORKER] != 0 && run->loop.block)
+    }
+    if (dropped[FB_DROP_NO_WORKER] != 0 && run->datapath.egress.block) {
+        run->failed = true;
         fb_error("%" PRIu64 " packets were not inspected: no worker was alive",
                  dropped[FB_DROP_NO_WORKER]);
-    else if (dropped[FB_DROP_ABANDONED] == 0)
-        return;
-    run->failed = true;
+    }
 }
 
-/* --- making and ending ------------------------------------------------------------------------ */
+static void drain(struct run *run) {
+    begin_stop(run);
+    datapath_release_fragments(&run->datapath);
+    deliver(run);
+    end_flows(run);
+    drain_rings(run);
+    dismiss_workers(run);
+    abandon_rest(run);
+}
+
+/* --- from the first to the last
+ * -------------------------------------------------------------------- */
 
 static void handle_signals(void) {
     struct sigaction action = {.sa_handler = on_signal};

@@ -2,7 +2,7 @@
 #ifndef DISPATCHER_RUN_RUN_PARTS_H
 #define DISPATCHER_RUN_RUN_PARTS_H
 
-#include "dispatcher/datapath/loop.h"
+#include "dispatcher/datapath/datapath.h"
 #include "dispatcher/fleet/quarantine.h"
 #include "dispatcher/run/options.h"
 #include "dispatcher/run/placement.h"
@@ -27,7 +27,7 @@ struct run {
     struct fleet fleet;
     struct flows flows;
     struct fragments fragments;
-    struct loop loop;
+    struct datapath datapath;
     struct progress progress;
     struct fb_snapshot snapshot;
     struct fb_worker_totals totals[FB_MAX_WORKERS];

@@ -134,12 +134,18 @@ int run_set_up(struct run *run) {
     run->fleet.quarantine = &run->quarantine;
     run->fleet.lossless = o->block;
     run->ctl.ctl->flow_table_page_kind = run->flows.region.page_kind;
-    uint64_t longest_ns = (uint64_t)flow_timeouts_longest_s(&o->timeouts) * 1000 * MS_NS;
-    loop_init(&run->loop, &run->fleet, &run->flows, capture_is_live(run->capture), o->block,
-              o->preload, longest_ns);
-    run->loop.live_from_ns = fb_now_ns();
-    run->loop.fragments = &run->fragments;
-    loop_set_decoding(&run->loop, &o->decode);
+    const struct datapath_config datapath = {
+        .fleet = &run->fleet,
+        .flows = &run->flows,
+        .fragments = &run->fragments,
+        .decoding = &o->decode,
+        .block = o->block,
+        .preloaded = o->preload,
+        .live = capture_is_live(run->capture),
+        .now_ns = fb_now_ns(),
+        .longest_timeout_ns = (uint64_t)flow_timeouts_longest_s(&o->timeouts) * 1000 * MS_NS,
+    };
+    datapath_init(&run->datapath, &datapath);
     run_place_check(run);
     log_pages(run);
     fb_ctl_format(&run->ctl);

@@ -162,7 +162,8 @@ enum fb_drop_reason {
 #define X(id, name, text) FB_DROP_##id,
     FB_DROP_REASONS(X)
 #undef X
-        FB_DROP_COUNT
+        FB_DROP_COUNT,
+    FB_DROP_NONE = FB_DROP_COUNT
 };
 enum fb_violation {
 #define X(id, name, text) FB_VIOLATION_##id,

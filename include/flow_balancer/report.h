@@ -16,7 +16,7 @@
  *
  * The ledger adds up if, of the dispatcher's own counts,
  *
- *   received = sum over rings(entered - moved) + shunted + sum(dropped) + held + staged
+ *   received = sum over rings(entered - removed) + bypassed + sum(dropped) + held + pending
  *   and for each ring  entered = inspected + quarantined + moved + waiting
  *
  * A packet that leaves a ring uninspected (moved to another, dropped on the

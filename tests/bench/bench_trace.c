@@ -37,7 +37,7 @@ static unsigned next_frames(struct bench_source *source, const struct frame **fr
         return 0;
     }
     while (count == 0 && status != CAPTURE_END)
-        status = capture_burst(trace->capture, LOOP_BURST, frames, &count);
+        status = capture_burst(trace->capture, BURST_MAX, frames, &count);
     if (status == CAPTURE_END && capture_failed(trace->capture))
         bench_die("the trace could not be read to its end");
     trace->at += count;
@@ -91,7 +91,7 @@ static double run_libpcap(const char *path) {
     if (pcap == NULL)
         bench_die("%s: %s", path, error);
     uint64_t frames = 0, begin = bench_now_ns();
-    while (pcap_dispatch(pcap, LOOP_BURST, count_frame, (u_char *)&frames) > 0)
+    while (pcap_dispatch(pcap, BURST_MAX, count_frame, (u_char *)&frames) > 0)
         ;
     double ns = (double)(bench_now_ns() - begin) / (double)frames;
     pcap_close(pcap);

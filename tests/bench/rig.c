@@ -151,8 +151,15 @@ struct rig *rig_open(unsigned workers, uint32_t max_flows, bool consume_too) {
                    FB_HUGEPAGES_AUTO, rig->fleet.handles) != 0)
         exit(1);
     fb_ctl_format(&rig->ctl);
-    loop_init(&rig->loop, &rig->fleet, &rig->flows, false, true, true, UINT64_C(3600) * 1000000000);
-    rig->ahead = rig->loop.ahead;
+    datapath_init(&rig->datapath, &(struct datapath_config){
+                                      .fleet = &rig->fleet,
+                                      .flows = &rig->flows,
+                                      .decoding = &(struct decode_options){.outer = false},
+                                      .block = true,
+                                      .preloaded = true,
+                                      .longest_timeout_ns = UINT64_C(3600) * 1000000000,
+                                  });
+    rig->ahead = rig->datapath.ahead;
     if (consume_too) {
         start_consumer(rig, workers);
         rig_wait_ready(rig);
@@ -176,16 +183,17 @@ void rig_close(struct rig *rig) {
 /* Yields until a consumer may have made room; the dispatcher's own work is timed apart. */
 static void wait_for_room(struct rig *rig, struct rig_time *time) {
     uint64_t begin = bench_now_ns(), now = begin;
-    enum loop_stop stop = LOOP_RING_FULL;
-    while (stop != LOOP_DONE) {
+    enum egress_result stop = EGRESS_RING_FULL;
+    while (stop != EGRESS_DONE) {
         sched_yield();
-        rig->loop.now_ns = now;
-        stop = loop_deliver(&rig->loop);
+        rig->datapath.egress.now_ns = now;
+        stop = datapath_run(&rig->datapath);
         now = bench_now_ns();
-        if (stop == LOOP_NO_WORKER)
+        if (stop == EGRESS_NO_WORKER)
             bench_die("a worker is gone");
         if (now - begin > PATIENCE_NS)
-            bench_die("the ring of worker %u has been full for 30 s", rig->loop.stopped_worker);
+            bench_die("the ring of worker %u has been full for 30 s",
+                      rig->datapath.egress.stopped_worker);
     }
     time->waited_ns += now - begin;
 }
@@ -193,8 +201,8 @@ static void wait_for_room(struct rig *rig, struct rig_time *time) {
 /* Until every ring is empty, by what the dispatcher sees. */
 static void drain(struct rig *rig, struct rig_time *time) {
     uint64_t begin = bench_now_ns(), now = begin;
-    loop_flush(&rig->loop);
-    loop_wake_all(&rig->loop);
+    datapath_flush(&rig->datapath);
+    egress_wake_all(&rig->datapath.egress);
     for (unsigned k = 0; k < rig->fleet.count;) {
         struct lane *lane = &rig->fleet.lanes[k];
         fleet_refresh(&rig->fleet, k, now);
@@ -216,10 +224,10 @@ static uint64_t deliver(struct rig *rig, struct bench_source *source, struct rig
     uint64_t done = 0, begin = 0;
     unsigned count;
     while ((count = source->next(source, &frames)) != 0) {
-        rig->loop.now_ns = bench_now_ns();
-        begin = begin == 0 ? rig->loop.now_ns : begin;
-        loop_take(&rig->loop, frames, count);
-        if (loop_deliver(&rig->loop) != LOOP_DONE)
+        rig->datapath.egress.now_ns = bench_now_ns();
+        begin = begin == 0 ? rig->datapath.egress.now_ns : begin;
+        datapath_give(&rig->datapath, frames, count);
+        if (datapath_run(&rig->datapath) != EGRESS_DONE)
             wait_for_room(rig, time);
         done += count;
     }
@@ -234,7 +242,7 @@ static void gather(struct rig *rig, struct bench_facts *facts) {
     struct fb_snapshot *snapshot = malloc(sizeof *snapshot);
     if (snapshot == NULL)
         bench_die("no memory for the ledger");
-    ledger_gather(snapshot, &rig->loop, &none);
+    ledger_gather(snapshot, &rig->datapath, &none);
     facts->delivered = rig->delivered;
     facts->received = snapshot->run[FB_RUN_RECEIVED];
     facts->flows_created = snapshot->run[FB_RUN_FLOWS_CREATED];
@@ -255,7 +263,7 @@ void rig_pass(struct rig *rig, struct bench_source *source, bool read_bytes, str
         rig->consumer->read_bytes = read_bytes;
         rig->consumer->tally = (struct bench_tally){0};
     }
-    rig->loop.ahead = source->in_memory ? rig->ahead : 0;
+    rig->datapath.ahead = source->in_memory ? rig->ahead : 0;
     rig->delivered += deliver(rig, source, time);
     if (rig->consumer != NULL)
         facts->read = rig->consumer->tally;

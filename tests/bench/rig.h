@@ -5,12 +5,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dispatcher/datapath/loop.h"
+#include "dispatcher/datapath/datapath.h"
 #include "dispatcher/flows/flows.h"
 #include "tests/bench/check.h"
 
 /*
- * The real data path (dispatcher/datapath/loop.c) over real shared memory, lossless, and
+ * The real data path (dispatcher/datapath/datapath.c) over real shared memory, lossless, and
  * at the other end of all rings one thread on another core that takes what
  * comes through fb_rx_peek() and gives it back, so that the cache lines really
  * travel. It reads every descriptor, or every descriptor and every byte.
@@ -22,7 +22,7 @@
 
 /* Where the frames of one pass come from. */
 struct bench_source {
-    /* Points *frames to the next, at most LOOP_BURST; returns how many, 0 at the end of the pass */
+    /* Points *frames to the next, at most BURST_MAX; returns how many, 0 at the end of the pass */
     unsigned (*next)(struct bench_source *source, const struct frame **frames);
     bool in_memory; /* all frames of the pass follow each other there */
 };
@@ -32,7 +32,7 @@ struct rig {
     struct fb_ctl_handle ctl;
     struct fleet fleet;
     struct flows flows;
-    struct loop loop;
+    struct datapath datapath;
     size_t ahead; /* of loop, for frames that follow each other */
     uint64_t delivered;
     struct consumer *consumer; /* NULL: real worker processes are to claim the rings */

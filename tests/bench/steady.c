@@ -104,7 +104,7 @@ static void build_all(struct steady *s, uint32_t frame_bytes, uint32_t *order) {
 static unsigned next_frames(struct bench_source *source, const struct frame **frames) {
     struct steady *s = (struct steady *)(void *)source;
     size_t left = s->count - s->at;
-    unsigned count = left < LOOP_BURST ? (unsigned)left : LOOP_BURST;
+    unsigned count = left < BURST_MAX ? (unsigned)left : BURST_MAX;
     *frames = s->frames + s->at;
     s->at = count == 0 ? 0 : s->at + count;
     return count;
@@ -113,7 +113,7 @@ static unsigned next_frames(struct bench_source *source, const struct frame **fr
 static unsigned next_flows(struct bench_source *source, const struct frame **frames) {
     struct steady *s = (struct steady *)(void *)((char *)source - offsetof(struct steady, opener));
     unsigned count = 0;
-    for (; count < LOOP_BURST && s->next_flow < s->flows; count++, s->next_flow++) {
+    for (; count < BURST_MAX && s->next_flow < s->flows; count++, s->next_flow++) {
         s->window[count] = s->frames[s->first[s->next_flow]];
         s->window[count].time_ns = START_NS + s->next_flow * NS_PER_PACKET;
         s->window[count].new_source = s->next_flow == 0;

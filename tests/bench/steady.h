@@ -28,7 +28,7 @@ struct steady {
     size_t mapped_bytes;
     uint32_t *first; /* by flow: its frame in the first round */
     size_t next_flow;
-    struct frame window[LOOP_BURST]; /* of the opener */
+    struct frame window[BURST_MAX]; /* of the opener */
 };
 
 #define STEADY_MIX 0u

@@ -200,7 +200,7 @@ static void a_packet_that_is_missing_is_refused(void **state) {
 
 static void a_packet_that_the_dispatcher_drops_is_refused(void **state) {
     (void)state;
-    it.rig->loop.block = false;
+    it.rig->datapath.egress.block = false;
     for (unsigned k = 0; k < WORKERS; k++)
         it.rig->fleet.lanes[k].tx.depth = 1;
     struct bench_facts facts = whole_pass(FLOWS);
@@ -220,7 +220,7 @@ static void fewer_flows_than_asked_are_refused(void **state) {
 /* One burst of flows. */
 static unsigned next_first_only(struct bench_source *source, const struct frame **frames) {
     (void)source;
-    return it.steady.next_flow == LOOP_BURST ? 0 : it.steady.opener.next(&it.steady.opener, frames);
+    return it.steady.next_flow == BURST_MAX ? 0 : it.steady.opener.next(&it.steady.opener, frames);
 }
 
 static void a_flow_that_has_ended_is_refused(void **state) {
@@ -230,7 +230,7 @@ static void a_flow_that_has_ended_is_refused(void **state) {
     struct bench_source source = {next_first_only, false};
     struct bench_facts facts = pass(&source, &it.steady.opened, FLOWS);
     facts.given = facts.read;
-    assert_int_equal(facts.given.packets, LOOP_BURST);
+    assert_int_equal(facts.given.packets, BURST_MAX);
     assert_refused(&facts, "flows alive: 299, but flows asked: 300");
 }
 

@@ -153,7 +153,7 @@ static inline void compare_flows(void) {
         const struct flow_entry *entry = &flows.table.entries[flow];
         assert_int_equal(entry->last, m->last);
         assert_int_equal(entry->state, m->state);
-        assert_int_equal(flows_bound(&flows, entry), m->bound);
+        assert_int_equal(flows_has_worker(&flows, entry), m->bound);
         if (m->bound)
             assert_true(entry->handle == m->handle && entry->worker == m->worker);
     }

@@ -67,7 +67,7 @@ static void step(struct fuzz_input *in) {
     else if (operation < EXPIRE)
         expire_both();
     else if (operation < BURST)
-        released_burst(1 + fuzz_below(in, LOOP_BURST));
+        released_burst(1 + fuzz_below(in, BURST_MAX));
     else if (operation < RELEASE)
         expire_both(), release_all();
     else

@@ -17,7 +17,7 @@
 #include "dispatcher/flows/fragments.h"
 
 #define MOST_SENT 200000u
-#define LOOP_BURST 32u
+#define BURST_MAX 32u
 #define UDP 17u
 
 /* A frame delivered, in the order of delivery. */
@@ -94,8 +94,8 @@ static inline void deliver(uint64_t number, const struct fb_flow_key *key, unsig
 
 /* A burst of what is let out; every frame is looked at only when all are there. */
 static inline unsigned released_burst(unsigned max) {
-    struct fragments_out out[LOOP_BURST];
-    assert_true(max <= LOOP_BURST);
+    struct fragments_out out[BURST_MAX];
+    assert_true(max <= BURST_MAX);
     unsigned n = fragments_burst(&tracker, out, max);
     assert_true(n <= max);
     for (unsigned i = 0; i < n; i++) {
@@ -111,7 +111,7 @@ static inline unsigned released_burst(unsigned max) {
 }
 
 static inline void let_out(void) {
-    while (released_burst(LOOP_BURST) != 0)
+    while (released_burst(BURST_MAX) != 0)
         ;
     assert_false(fragments_any_released(&tracker));
 }

@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-#include "dispatcher/datapath/loop.h"
+#include "dispatcher/datapath/datapath.h"
 #include "dispatcher/run/ledger.h"
 #include "tests/lib/random.h"
 
@@ -34,12 +34,12 @@ struct sent {
     uint8_t reverse, tcp_flags, delivered;
 };
 
-static struct loop loop;
+static struct datapath datapath;
 static struct flows flows;
 static struct sent sent[MOST_FRAMES + 1];
 static uint32_t sent_count;
-static uint8_t frame_bytes[LOOP_BURST][FRAME_ROOM];
-static struct frame frames[LOOP_BURST];
+static uint8_t frame_bytes[BURST_MAX][FRAME_ROOM];
+static struct frame frames[BURST_MAX];
 static unsigned frame_count; /* of the burst in the making */
 static uint64_t packet_ns;   /* time stamp of the next frame */
 
@@ -69,9 +69,15 @@ static inline void make_loop(unsigned workers, uint32_t depth, bool block, uint3
     assert_int_equal(flows_init(&flows, max_flows, &timeouts, PACKET_CLOCK_TICKS_PER_SECOND,
                                 FB_HUGEPAGES_AUTO, fleet.handles),
                      0);
-    loop_init(&loop, &fleet, &flows, false, block, false,
-              (uint64_t)flow_timeouts_longest_s(&timeouts) * SECOND);
-    loop.now_ns = now_ns;
+    datapath_init(&datapath,
+                  &(struct datapath_config){
+                      .fleet = &fleet,
+                      .flows = &flows,
+                      .decoding = &(struct decode_options){.outer = false},
+                      .block = block,
+                      .now_ns = now_ns,
+                      .longest_timeout_ns = (uint64_t)flow_timeouts_longest_s(&timeouts) * SECOND,
+                  });
     memset(sent, 0, (sent_count + 1) * sizeof *sent);
     sent_count = frame_count = 0;
     packet_ns = TIME_BASE;
@@ -155,7 +161,7 @@ static inline uint32_t header_bytes(unsigned tuple) {
  */
 static inline void add_frame(unsigned tuple, bool reverse, unsigned tcp_flags, uint32_t payload,
                              uint32_t cut) {
-    assert_true(frame_count < LOOP_BURST && sent_count < MOST_FRAMES && tuple < MOST_TUPLES);
+    assert_true(frame_count < BURST_MAX && sent_count < MOST_FRAMES && tuple < MOST_TUPLES);
     uint8_t *f = frame_bytes[frame_count];
     uint32_t headers = header_bytes(tuple), length = headers + payload, number = ++sent_count;
     write_headers(f, tuple, reverse, tcp_flags, payload);
@@ -183,7 +189,7 @@ static inline void add_udp(unsigned tuple) {
 static inline void ledger_balances(void) {
     static struct fb_snapshot snapshot;
     const struct capture_stats capture = {.received = sent_count};
-    ledger_gather(&snapshot, &loop, &capture);
+    ledger_gather(&snapshot, &datapath, &capture);
     uint64_t ended = 0;
     const uint64_t *run = snapshot.run;
     uint64_t accounted = run[FB_RUN_BYPASSED] + run[FB_RUN_HELD] + run[FB_RUN_PENDING];
@@ -199,13 +205,13 @@ static inline void ledger_balances(void) {
 }
 
 static inline void take_burst(void) {
-    loop_take(&loop, frames, frame_count);
+    datapath_give(&datapath, frames, frame_count);
     frame_count = 0;
     ledger_balances();
 }
 
-static inline enum loop_stop deliver(void) {
-    enum loop_stop stop = loop_deliver(&loop);
+static inline enum egress_result deliver(void) {
+    enum egress_result stop = datapath_run(&datapath);
     ledger_balances();
     return stop;
 }
@@ -213,7 +219,7 @@ static inline enum loop_stop deliver(void) {
 /* Sends what was added; it must all find room. */
 static inline void send_burst(void) {
     take_burst();
-    assert_int_equal(deliver(), LOOP_DONE);
+    assert_int_equal(deliver(), EGRESS_DONE);
 }
 
 #endif

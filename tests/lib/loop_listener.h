@@ -127,7 +127,7 @@ static inline void consume_all(void) {
 static inline uint64_t dropped_in_all(void) {
     uint64_t sum = 0;
     for (unsigned i = 0; i < FB_DROP_COUNT; i++)
-        sum += loop.dropped[i];
+        sum += datapath.egress.dropped[i];
     return sum;
 }
 
@@ -135,7 +135,7 @@ static inline uint64_t dropped_in_all(void) {
 static inline void finish_run(void) {
     uint32_t from = 0;
     while (flows_end_all(&flows, &from, 100) || flows.ends_pending != 0) {
-        loop_flush(&loop);
+        datapath_flush(&datapath);
         consume_all();
         ledger_balances();
     }

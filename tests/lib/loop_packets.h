@@ -50,14 +50,13 @@ static inline void make_packet_loop(unsigned workers, uint32_t depth, bool block
     make_loop(workers, depth, block, 256, NULL);
     fleet.balance.policy = policy_find(policy);
     assert_int_equal(fragments_init(&tracker, &config, FB_HUGEPAGES_NEVER), 0);
-    loop.fragments = &tracker;
-    loop_set_decoding(&loop, &(struct decode_options){.outer = false});
+    datapath.ingress.fragments = &tracker;
     got_count = got_expected = 0;
 }
 
 /* Adds a frame to the burst in the making. Returns its number. */
 static inline uint32_t give_frame(struct packet p) {
-    assert_true(frame_count < LOOP_BURST && sent_count < MOST_GIVEN);
+    assert_true(frame_count < BURST_MAX && sent_count < MOST_GIVEN);
     uint32_t number = ++sent_count;
     given[number] = p;
     frames[frame_count++] = (struct frame){.data = given[number].bytes,
@@ -125,28 +124,14 @@ static inline void listen_all(void) {
 
 /* Delivers the burst that is taken; whose ring is full reads. */
 static inline void deliver_on(void) {
-    while (deliver() != LOOP_DONE)
-        listen(loop.stopped_worker, 1);
-}
-
-static inline void let_out(void) {
-    while (loop_take_released(&loop)) {
-        ledger_balances();
-        deliver_on();
-    }
+    while (deliver() != EGRESS_DONE)
+        listen(datapath.egress.stopped_worker, 1);
 }
 
 /* Sends what was given as the dispatcher does. The workers then have read it all. */
 static inline void send_given(void) {
-    for (unsigned taken = 0; taken < frame_count;) {
-        unsigned n = loop_take(&loop, frames + taken, frame_count - taken);
-        ledger_balances();
-        if (n != 0)
-            deliver_on();
-        taken += n;
-        let_out();
-    }
-    frame_count = 0;
+    take_burst();
+    deliver_on();
     listen_all();
 }
 
@@ -173,18 +158,18 @@ static inline void pass_seconds(uint64_t seconds) {
 static inline uint64_t dropped_packets(void) {
     uint64_t sum = 0;
     for (unsigned i = 0; i < FB_DROP_COUNT; i++)
-        sum += loop.dropped[i];
+        sum += datapath.egress.dropped[i];
     return sum;
 }
 
 /* The end of the input: what is held comes out, every flow ends, each frame is in one place. */
 static inline void finish_packets(void) {
     uint32_t from = 0;
-    loop_release_fragments(&loop);
+    datapath_release_fragments(&datapath);
     ledger_balances();
-    let_out();
+    deliver_on();
     while (flows_end_all(&flows, &from, 100) || flows.ends_pending != 0) {
-        loop_flush(&loop);
+        datapath_flush(&datapath);
         listen_all();
         ledger_balances();
     }
@@ -209,11 +194,11 @@ static inline void lose_worker(unsigned k) {
     poll_fleet();
     revocation_passes();
     assert_int_equal(state_of(k), FB_STATE_MOVING);
-    loop_apply_losses(&loop);
+    datapath_apply_losses(&datapath);
     now_ns += SECOND;
-    loop_set_time(&loop, now_ns);
+    datapath_set_time(&datapath, now_ns);
     while (fleet.lost_count != 0)
-        assert_int_equal(loop_move(&loop), LOOP_DONE);
+        assert_int_equal(move_burst(&datapath), EGRESS_DONE);
     ledger_balances();
 }
 

@@ -82,12 +82,12 @@ static inline void observe(void) {
         n->losses += moving && !n->moving;
         n->moving = moving;
     }
-    loop_apply_losses(&loop);
+    datapath_apply_losses(&datapath);
     ledger_balances();
 }
 
 static inline void look(void) {
-    loop_set_time(&loop, now_ns);
+    datapath_set_time(&datapath, now_ns);
     poll_fleet();
     observe();
 }
@@ -107,17 +107,17 @@ static inline void wait_for_failover(void) {
     pass_revocation();
 }
 
-static inline enum loop_stop move_burst(void) {
-    enum loop_stop stop = loop_move(&loop);
+static inline enum egress_result move_some(void) {
+    enum egress_result stop = move_burst(&datapath);
     observe();
     return stop;
 }
 
 /* Moves until no ring is lost any more, or until a packet has to wait. */
-static inline enum loop_stop move_all(void) {
-    enum loop_stop stop = LOOP_DONE;
-    while (fleet.lost_count != 0 && stop == LOOP_DONE)
-        stop = move_burst();
+static inline enum egress_result move_all(void) {
+    enum egress_result stop = EGRESS_DONE;
+    while (fleet.lost_count != 0 && stop == EGRESS_DONE)
+        stop = move_some();
     return stop;
 }
 
@@ -254,12 +254,12 @@ static inline void die_at(unsigned k, uint32_t n) {
 static inline void finish_moves(void) {
     uint32_t from = 0;
     while (flows_end_all(&flows, &from, 100) || flows.ends_pending != 0) {
-        loop_flush(&loop);
+        datapath_flush(&datapath);
         work_all();
         observe();
     }
     work_all();
-    loop_flush(&loop);
+    datapath_flush(&datapath);
     ledger_balances();
     uint64_t inspected = 0, quarantined = 0, delivered = 0;
     for (unsigned k = 0; k < fleet.count; k++) {
@@ -276,8 +276,8 @@ static inline void finish_moves(void) {
     assert_int_equal(delivered, told.packets);
     assert_int_equal(inspected, told.packets);
     assert_int_equal(flow_table_live(&flows.table), 0);
-    assert_int_equal(told.packets + quarantined + dropped_in_all() + loop.run[FB_RUN_BYPASSED] +
-                         fleet.shunted,
+    assert_int_equal(told.packets + quarantined + dropped_in_all() + datapath.bypassed +
+                         fleet.bypassed,
                      sent_count);
 }
 

@@ -95,12 +95,12 @@ static void expect_tcpdump_reads_it(struct test *t) {
 }
 
 static void expect_counts(const json_t *report, json_int_t received, json_int_t quarantined,
-                          json_int_t shunted) {
+                          json_int_t bypassed) {
     expect_balanced(report);
     expect_number(report, "ledger.received", received);
     expect_number(report, "ledger.quarantined", quarantined);
-    expect_number(report, "ledger.shunted", shunted);
-    expect_number(report, "ledger.inspected", received - quarantined - shunted);
+    expect_number(report, "ledger.shunted", bypassed);
+    expect_number(report, "ledger.inspected", received - quarantined - bypassed);
 }
 
 /* ---- one packet */
@@ -174,7 +174,7 @@ static void with_failover_at_once_poison_kills_one_process_and_no_other_worker(v
 
 /* ---- several */
 
-static void a_flow_of_poison_costs_three_packets_and_is_shunted(void **state) {
+static void a_flow_of_poison_costs_three_packets_and_is_bypassed(void **state) {
     enum { POISONED = 40 };
     struct test *t = *state;
     struct feed feed;
@@ -188,7 +188,7 @@ static void a_flow_of_poison_costs_three_packets_and_is_shunted(void **state) {
     let_workers_fail(t);
     struct process *run = process_start(t, RUN "-r t.pcap --ring-depth 64");
     process_expect(t, run, EXIT_DONE);
-    expect_said(t, run, "had 3 packets quarantined: the rest of it is shunted");
+    expect_said(t, run, "had 3 packets quarantined: the rest of it is bypassed");
     const json_t *report = report_of(t, "out.json");
     expect_counts(report, (json_int_t)feed.frames, 3, POISONED - 3);
     assert_int_equal(sum_of_workers(report, "restarts"), 2 * 3);
@@ -212,7 +212,7 @@ int main(void) {
         PROCESS_TEST(poison_kills_two_processes_and_lies_in_the_file_as_captured),
         PROCESS_TEST(without_a_file_poison_is_counted_and_not_kept),
         PROCESS_TEST(with_failover_at_once_poison_kills_one_process_and_no_other_worker),
-        PROCESS_TEST(a_flow_of_poison_costs_three_packets_and_is_shunted),
+        PROCESS_TEST(a_flow_of_poison_costs_three_packets_and_is_bypassed),
         PROCESS_TEST(each_link_type_has_a_quarantine_file_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,7 @@ static void lose_worker(unsigned k) {
 
 static void send_udp(unsigned tuple, unsigned packets) {
     while (packets != 0) {
-        for (; packets != 0 && frame_count < LOOP_BURST; packets--)
+        for (; packets != 0 && frame_count < BURST_MAX; packets--)
             add_udp(tuple);
         send_burst();
     }
@@ -22,7 +22,7 @@ static void send_udp(unsigned tuple, unsigned packets) {
 static void let_time_pass(unsigned tuple) {
     packet_ns += 3601 * SECOND;
     send_udp(tuple, 1);
-    loop_flush(&loop);
+    datapath_flush(&datapath);
 }
 
 /* ---- flows that are alive */
@@ -37,7 +37,7 @@ static void two_flows_move_and_go_on(void) {
     come(1);
     lose_worker(0);
     assert_int_equal(fleet.lost_count, 1);
-    assert_int_equal(move_all(), LOOP_DONE);
+    assert_int_equal(move_all(), EGRESS_DONE);
     assert_int_equal(state_of(0), FB_STATE_LOST);
     for (unsigned n = 0; n < 12; n++)
         add_frame(n % 2 == 0 ? 0 : 300, n % 3 == 1, ACK, 20 + n, n % 4);
@@ -67,7 +67,7 @@ static void where_the_packet_clock_stands_still_they_move_alike(void **state) {
     (void)state;
     for (uint32_t left = 0; left < 3; left++) {
         make_moves_loop(2, 64, true, 64, NULL);
-        flows.now = loop.clock.now_ticks = PACKET_CLOCK_LAST_TICK - left;
+        flows.now = datapath.ingress.clock.packets.now_ticks = PACKET_CLOCK_LAST_TICK - left;
         two_flows_move_and_go_on();
     }
 }
@@ -75,8 +75,8 @@ static void where_the_packet_clock_stands_still_they_move_alike(void **state) {
 static void by_the_clock_of_a_live_capture_they_move_alike(void **state) {
     (void)state;
     make_moves_loop(2, 64, true, 64, NULL);
-    loop.live = true;
-    loop.live_from_ns = now_ns;
+    datapath.ingress.clock.is_live = true;
+    datapath.ingress.clock.live_from_ns = now_ns;
     two_flows_move_and_go_on();
 }
 
@@ -84,8 +84,8 @@ static void several_losses_within_one_tick_are_told_apart(void **state) {
     (void)state;
     make_moves_loop(3, 64, true, 64, NULL);
     fleet.timing.failover_ns = 0;
-    loop.live = true;
-    loop.live_from_ns = now_ns;
+    datapath.ingress.clock.is_live = true;
+    datapath.ingress.clock.live_from_ns = now_ns;
     come(0);
     send_udp(0, 4);
     come(1);
@@ -95,7 +95,7 @@ static void several_losses_within_one_tick_are_told_apart(void **state) {
         work(k, 1);
         die(k);
         look();
-        assert_int_equal(move_all(), LOOP_DONE);
+        assert_int_equal(move_all(), EGRESS_DONE);
         send_udp(0, 1);
         come(k);
     }
@@ -114,7 +114,7 @@ static void an_idle_flow_binds_anew_with_its_next_packet(void **state) {
     work(0, 4);
     come(1);
     lose_worker(0);
-    assert_int_equal(move_all(), LOOP_DONE);
+    assert_int_equal(move_all(), EGRESS_DONE);
     leave(1);
     come(0); /* the next process of that number, and nobody else: still no binding holds */
     send_udp(0, 1);
@@ -139,7 +139,7 @@ static void a_number_that_was_emptied_starts_afresh(void **state) {
     lose_worker(0);
     struct fb_claim early;
     assert_int_equal(fb_claim_take(&early, &seen, 0), FB_CLAIM_NOT_YET);
-    assert_int_equal(move_all(), LOOP_DONE);
+    assert_int_equal(move_all(), EGRESS_DONE);
     come(0);
     assert_int_equal(fb_rx_peek(&hands[0].rx), 0);
     assert_int_equal(lane_of(0)->handles.fresh, 0);
@@ -162,14 +162,14 @@ static void in_block_mode_a_full_ring_is_waited_for(void **state) {
     send_udp(1, 5);
     lose_worker(0);
     for (unsigned n = 0; n < 5; n++) {
-        assert_int_equal(move_all(), LOOP_RING_FULL);
-        assert_int_equal(loop.stopped_worker, 1);
+        assert_int_equal(move_all(), EGRESS_RING_FULL);
+        assert_int_equal(datapath.egress.stopped_worker, 1);
         assert_int_equal(lane_waiting(lane_of(0)), 5 - n);
-        assert_int_equal(move_all(), LOOP_RING_FULL); /* no progress */
+        assert_int_equal(move_all(), EGRESS_RING_FULL); /* no progress */
         assert_int_equal(lane_waiting(lane_of(0)), 5 - n);
         assert_int_equal(work(1, 1), 1);
     }
-    assert_int_equal(move_all(), LOOP_DONE);
+    assert_int_equal(move_all(), EGRESS_DONE);
     finish_moves();
     assert_int_equal(told.packets, 13);
     assert_int_equal(told.gaps, 0);
@@ -183,8 +183,8 @@ static void in_drop_mode_what_finds_no_room_is_counted_and_shows_as_a_gap(void *
     come(1);
     send_udp(1, 5);
     lose_worker(0);
-    assert_int_equal(move_all(), LOOP_DONE);
-    assert_int_equal(loop.dropped[FB_DROP_RING_FULL], 3 + 5);
+    assert_int_equal(move_all(), EGRESS_DONE);
+    assert_int_equal(datapath.egress.dropped[FB_DROP_RING_FULL], 3 + 5);
     assert_int_equal(lane_of(0)->counters[FB_LANE_DROPPED], 3);
     assert_int_equal(lane_of(1)->counters[FB_LANE_DROPPED], 5);
     work(1, 8);
@@ -209,8 +209,8 @@ static void a_start_that_is_dropped_on_its_way_passes_to_the_next_packet(void **
         come(1);
         send_udp(1, 8 - ended); /* full, but for one */
         lose_worker(0);
-        assert_int_equal(move_all(), LOOP_DONE);
-        assert_int_equal(loop.dropped[FB_DROP_RING_FULL], 8);
+        assert_int_equal(move_all(), EGRESS_DONE);
+        assert_int_equal(datapath.egress.dropped[FB_DROP_RING_FULL], 8);
         work_all();
         assert_int_equal(told.starts, 1 + ended);
         send_udp(0, 1);
@@ -234,16 +234,16 @@ static void where_nobody_is_alive_block_mode_waits_and_drop_mode_counts(void **s
         pass_revocation();
         assert_int_equal(state_of(0), FB_STATE_MOVING);
         if (block != 0) {
-            assert_int_equal(move_all(), LOOP_NO_WORKER);
-            assert_int_equal(move_all(), LOOP_NO_WORKER);
+            assert_int_equal(move_all(), EGRESS_NO_WORKER);
+            assert_int_equal(move_all(), EGRESS_NO_WORKER);
             assert_int_equal(lane_waiting(lane_of(0)), 6);
-            loop_move_drop(&loop, FB_DROP_NO_WORKER);
+            move_drop_stopped(&datapath, FB_DROP_NO_WORKER);
             observe();
             assert_int_equal(lane_waiting(lane_of(0)), 5);
             come(1);
         }
-        assert_int_equal(move_all(), LOOP_DONE);
-        assert_int_equal(loop.dropped[FB_DROP_NO_WORKER], block != 0 ? 1 : 6);
+        assert_int_equal(move_all(), EGRESS_DONE);
+        assert_int_equal(datapath.egress.dropped[FB_DROP_NO_WORKER], block != 0 ? 1 : 6);
         if (block == 0)
             come(1);
         send_udp(0, 1);
@@ -263,7 +263,7 @@ static void ended_flows_move_with_their_ends(unsigned depth, unsigned idle) {
     for (unsigned n = 0; n < idle; n++) {
         send_udp(100 + n, 1);
         work(0, 1);
-        loop_flush(&loop);
+        datapath_flush(&datapath);
     }
     for (unsigned n = 0; n < 6; n++)
         send_udp(n, 1);
@@ -274,7 +274,7 @@ static void ended_flows_move_with_their_ends(unsigned depth, unsigned idle) {
     let_time_pass(50); /* to worker 1 */
     assert_int_equal(flows.ended[FB_END_TIMED_OUT], idle + 6);
     wait_for_failover();
-    while (move_all() != LOOP_DONE)
+    while (move_all() != EGRESS_DONE)
         assert_int_equal(work(1, 1), 1);
     assert_int_equal(flows.ends_pending, lane_of(1)->handles.pending);
     finish_moves();
@@ -306,8 +306,8 @@ static void nested_losses(bool ended, unsigned finished) {
     if (ended)
         let_time_pass(8); /* one more in ring 1 */
     lose_worker(0);
-    assert_int_equal(move_all(), LOOP_RING_FULL);
-    assert_int_equal(loop.stopped_worker, 1);
+    assert_int_equal(move_all(), EGRESS_RING_FULL);
+    assert_int_equal(datapath.egress.stopped_worker, 1);
     assert_int_equal(lane_waiting(lane_of(0)), ended ? 5 : 3); /* there is an end in ring 1 */
     assert_int_equal(work(1, finished), finished);
     come(2);
@@ -315,9 +315,9 @@ static void nested_losses(bool ended, unsigned finished) {
     assert_int_equal(fleet.lost_count, 2);
     assert_int_equal(fleet.lost[1], 1); /* the last one lost is emptied first */
     uint64_t below = lane_waiting(lane_of(0));
-    assert_int_equal(move_burst(), LOOP_DONE);
+    assert_int_equal(move_some(), EGRESS_DONE);
     assert_int_equal(lane_waiting(lane_of(0)), below);
-    while (move_all() != LOOP_DONE)
+    while (move_all() != EGRESS_DONE)
         assert_int_equal(work(2, 1), 1);
     assert_int_equal(state_of(0), FB_STATE_LOST);
     assert_int_equal(state_of(1), FB_STATE_LOST);
@@ -352,7 +352,7 @@ static void a_suspect_of_a_lost_worker_is_quarantined_and_not_moved(void **state
         if (at_once == 0)
             wait_for_failover();
         assert_int_equal(lane_of(0)->counters[FB_LANE_QUARANTINED], 1);
-        assert_int_equal(move_all(), LOOP_DONE);
+        assert_int_equal(move_all(), EGRESS_DONE);
         work(1, 16);
         assert_int_equal(told.packets, 7);
         assert_int_equal(told.redelivered, 0);
@@ -361,7 +361,7 @@ static void a_suspect_of_a_lost_worker_is_quarantined_and_not_moved(void **state
     }
 }
 
-static void a_flow_that_kills_three_times_is_shunted(void **state) {
+static void a_flow_that_kills_three_times_is_bypassed(void **state) {
     (void)state;
     make_moves_loop(1, 32, true, 64, NULL);
     fleet.timing.failover_ns = NEVER;
@@ -380,12 +380,12 @@ static void a_flow_that_kills_three_times_is_shunted(void **state) {
         come(0);
         assert_int_equal(lane_of(0)->counters[FB_LANE_QUARANTINED], (deaths + 1) / 2);
     }
-    assert_int_equal(fleet.shunted, 5);
+    assert_int_equal(fleet.bypassed, 5);
     work(0, 32);
     assert_int_equal(told.packets, 2); /* of the other flow */
     send_udp(0, 7);
     send_udp(1, 1);
-    assert_int_equal(loop.run[FB_RUN_BYPASSED], 7);
+    assert_int_equal(datapath.bypassed, 7);
     assert_int_equal(flows.created, 2);
     finish_moves();
     assert_int_equal(told.packets, 3);
@@ -393,7 +393,7 @@ static void a_flow_that_kills_three_times_is_shunted(void **state) {
 }
 
 /* One packet at a time, each in the hands of another worker: the count goes with the flow. */
-static void a_flow_that_kills_one_worker_after_another_is_shunted_too(void **state) {
+static void a_flow_that_kills_one_worker_after_another_is_bypassed_too(void **state) {
     (void)state;
     for (unsigned more = 0; more < 2; more++) { /* packets behind the one that kills */
         make_moves_loop(2, 32, true, 64, NULL);
@@ -404,19 +404,19 @@ static void a_flow_that_kills_one_worker_after_another_is_shunted_too(void **sta
             unsigned k = flows.table.entries[0].worker;
             die_at(k, 0);
             look();
-            assert_int_equal(move_all(), LOOP_DONE);
+            assert_int_equal(move_all(), EGRESS_DONE);
             come(k);
             if (killed < 2)
                 work_all();
         }
-        assert_int_equal(loop.run[FB_RUN_BYPASSED] + fleet.shunted, more);
+        assert_int_equal(datapath.bypassed + fleet.bypassed, more);
         send_udp(0, 5);
-        assert_int_equal(loop.run[FB_RUN_BYPASSED] + fleet.shunted, 5 + more);
+        assert_int_equal(datapath.bypassed + fleet.bypassed, 5 + more);
         finish_moves();
     }
 }
 
-static void what_is_in_a_lost_ring_of_a_shunted_flow_is_counted_so(void **state) {
+static void what_is_in_a_lost_ring_of_a_bypassed_flow_is_counted_so(void **state) {
     (void)state;
     make_moves_loop(2, 32, true, 64, NULL);
     come(0);
@@ -425,8 +425,8 @@ static void what_is_in_a_lost_ring_of_a_shunted_flow_is_counted_so(void **state)
     flows.table.entries[0].key.word[4] |= FLOW_BYPASSED;
     come(1);
     lose_worker(0);
-    assert_int_equal(move_all(), LOOP_DONE);
-    assert_int_equal(loop.run[FB_RUN_BYPASSED], 4);
+    assert_int_equal(move_all(), EGRESS_DONE);
+    assert_int_equal(datapath.bypassed, 4);
     finish_moves();
     assert_int_equal(told.packets, 1);
 }
@@ -448,9 +448,9 @@ static void a_scribbled_descriptor_is_a_violation_and_goes_to_nobody(void **stat
     descs[4].flow_id = 6;     /* of this one */
     descs[5].l4_off = 500;
     lose_worker(0);
-    assert_int_equal(move_all(), LOOP_DONE);
+    assert_int_equal(move_all(), EGRESS_DONE);
     assert_int_equal(fleet.violations[FB_VIOLATION_DOWN_SIDE], 6);
-    assert_int_equal(loop.dropped[FB_DROP_ABANDONED], 6);
+    assert_int_equal(datapath.egress.dropped[FB_DROP_ABANDONED], 6);
     send_udp(20, 1);
     work_all();
     assert_int_equal(told.packets, 4);
@@ -475,9 +475,9 @@ static void a_scribbled_suspect_blames_no_flow(void **state) {
     }
     assert_int_equal(lane_of(0)->counters[FB_LANE_QUARANTINED], 3);
     assert_int_equal(fleet.violations[FB_VIOLATION_DOWN_SIDE], 3);
-    assert_int_equal(fleet.shunted, 0);
+    assert_int_equal(fleet.bypassed, 0);
     send_udp(1, 1);
-    assert_int_equal(loop.run[FB_RUN_BYPASSED], 0);
+    assert_int_equal(datapath.bypassed, 0);
 }
 
 int main(void) {
@@ -495,9 +495,9 @@ int main(void) {
         cmocka_unit_test(flows_that_have_ended_move_with_their_ends),
         cmocka_unit_test(a_loss_within_a_loss_keeps_the_order),
         cmocka_unit_test(a_suspect_of_a_lost_worker_is_quarantined_and_not_moved),
-        cmocka_unit_test(a_flow_that_kills_three_times_is_shunted),
-        cmocka_unit_test(a_flow_that_kills_one_worker_after_another_is_shunted_too),
-        cmocka_unit_test(what_is_in_a_lost_ring_of_a_shunted_flow_is_counted_so),
+        cmocka_unit_test(a_flow_that_kills_three_times_is_bypassed),
+        cmocka_unit_test(a_flow_that_kills_one_worker_after_another_is_bypassed_too),
+        cmocka_unit_test(what_is_in_a_lost_ring_of_a_bypassed_flow_is_counted_so),
         cmocka_unit_test(a_scribbled_descriptor_is_a_violation_and_goes_to_nobody),
         cmocka_unit_test(a_scribbled_suspect_blames_no_flow),
     };

@@ -132,20 +132,20 @@ static void something_happens(void) {
 static void move_lost(void) {
     for (unsigned turns = 0; fleet.lost_count != 0; turns++) {
         assert_true(turns < 100000);
-        enum loop_stop stop = move_burst();
-        assert_true(stop == LOOP_DONE || loop.block);
-        if (stop == LOOP_NO_WORKER && nobody_can_come()) /* given up, one and all */
-            loop_move_drop(&loop, FB_DROP_NO_WORKER);
+        enum egress_result stop = move_some();
+        assert_true(stop == EGRESS_DONE || datapath.egress.block);
+        if (stop == EGRESS_NO_WORKER && nobody_can_come()) /* given up, one and all */
+            move_drop_stopped(&datapath, FB_DROP_NO_WORKER);
         something_happens();
     }
 }
 
 static void send_some(const struct run *run) {
-    for (unsigned n = 1 + random_below(LOOP_BURST); n != 0; n--)
+    for (unsigned n = 1 + random_below(BURST_MAX); n != 0; n--)
         random_frame(run);
     take_burst();
-    for (unsigned turns = 0; deliver() != LOOP_DONE; turns++) {
-        assert_true(loop.block && turns < 100000);
+    for (unsigned turns = 0; deliver() != EGRESS_DONE; turns++) {
+        assert_true(datapath.egress.block && turns < 100000);
         something_happens();
         move_lost();
     }
@@ -161,7 +161,7 @@ static void random_run(const struct run *run, uint32_t packets) {
             something_happens();
         move_lost();
         if (once_in(16))
-            loop_flush(&loop);
+            datapath_flush(&datapath);
     }
     /* All come back, and what is left is finished. */
     for (unsigned left = 1, turns = 0; left != 0; turns++) {
@@ -179,8 +179,8 @@ static void random_run(const struct run *run, uint32_t packets) {
     }
     finish_moves();
     if (run->block)
-        assert_int_equal(dropped_in_all(), loop.dropped[FB_DROP_NO_WORKER]);
-    dropped_alone += run->block ? loop.dropped[FB_DROP_NO_WORKER] : 0;
+        assert_int_equal(dropped_in_all(), datapath.egress.dropped[FB_DROP_NO_WORKER]);
+    dropped_alone += run->block ? datapath.egress.dropped[FB_DROP_NO_WORKER] : 0;
 }
 
 static void random_runs(const struct run *runs, size_t count, uint32_t packets) {

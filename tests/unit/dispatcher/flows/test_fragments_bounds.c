@@ -76,10 +76,10 @@ static void a_large_buffer_makes_room_for_a_burst_at_once(void **state) {
         assert_true(later(id, 16));
     assert_int_equal(delivered_count, 0);
     assert_true(later(config.max_frames, 16));
-    assert_int_equal(delivered_count, FRAGMENTS_LET_OUT);
-    for (uint32_t i = 1; i < FRAGMENTS_LET_OUT; i++)
+    assert_int_equal(delivered_count, FRAGMENTS_RELEASED_MOST);
+    for (uint32_t i = 1; i < FRAGMENTS_RELEASED_MOST; i++)
         assert_true(later(config.max_frames + i, 16));
-    assert_int_equal(delivered_count, FRAGMENTS_LET_OUT);
+    assert_int_equal(delivered_count, FRAGMENTS_RELEASED_MOST);
     assert_int_equal(fragments_held(&tracker), config.max_frames);
 }
 
@@ -99,7 +99,7 @@ static void frames_are_let_out_in_bursts_no_larger_than_asked(void **state) {
     assert_true(later(3, 16));
     assert_true(later(4, 16));
     fragments_release(&tracker);
-    assert_int_equal(released_burst(LOOP_BURST), 2);
+    assert_int_equal(released_burst(BURST_MAX), 2);
     expect("4 5", 0);
     assert_int_equal(counter(FB_FRAGMENT_BY_END), 5);
 }
@@ -128,9 +128,9 @@ static void frames_too_long_for_one_burst_come_in_several(void **state) {
     for (unsigned i = 0; i < 5; i++)
         assert_true(offer(&f, key_with(0, UDP), 0, lengths[i]));
     fragments_release(&tracker);
-    assert_int_equal(released_burst(LOOP_BURST), 1);
-    assert_int_equal(released_burst(LOOP_BURST), 2);
-    assert_int_equal(released_burst(LOOP_BURST), 2);
+    assert_int_equal(released_burst(BURST_MAX), 1);
+    assert_int_equal(released_burst(BURST_MAX), 2);
+    assert_int_equal(released_burst(BURST_MAX), 2);
     expect("1 2 3 4 5", 0);
 }
 

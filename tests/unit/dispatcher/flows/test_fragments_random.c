@@ -84,7 +84,7 @@ static void step(const struct run *run) {
     if (random_below(8) == 0) {
         expire_both();
         if (random_below(2) == 0)
-            released_burst(1 + random_below(LOOP_BURST));
+            released_burst(1 + random_below(BURST_MAX));
     }
 }
 

@@ -19,12 +19,12 @@ static void without_a_worker_block_mode_stops_and_nothing_is_lost(void **state) 
         add_udp(n);
     take_burst();
     for (unsigned n = 0; n < 3; n++) {
-        assert_int_equal(deliver(), LOOP_NO_WORKER);
-        assert_int_equal(loop.run[FB_RUN_PENDING], 5);
+        assert_int_equal(deliver(), EGRESS_NO_WORKER);
+        assert_int_equal(ingress_pending(&datapath.ingress), 5);
         assert_int_equal(flows.created, 0);
     }
     start(1);
-    assert_int_equal(deliver(), LOOP_DONE);
+    assert_int_equal(deliver(), EGRESS_DONE);
     consume_all();
     assert_int_equal(heard.packets, 5);
     finish_run();
@@ -37,7 +37,7 @@ static void without_a_worker_drop_mode_counts_and_the_next_packet_carries_the_ga
     for (unsigned n = 0; n < 5; n++)
         add_udp(n / 3); /* three of flow 0, two of flow 1 */
     send_burst();
-    assert_int_equal(loop.dropped[FB_DROP_NO_WORKER], 5);
+    assert_int_equal(datapath.egress.dropped[FB_DROP_NO_WORKER], 5);
     assert_int_equal(flows.created, 2);
     start(0);
     add_udp(0);
@@ -84,22 +84,23 @@ static void a_full_ring_stops_block_mode_and_loses_and_doubles_nothing(void **st
         make_heard_loop(1, depths[d], true, 64, NULL);
         start(0);
         for (unsigned burst = 0; burst < 4; burst++) {
-            for (unsigned n = 0; n < LOOP_BURST; n++)
+            for (unsigned n = 0; n < BURST_MAX; n++)
                 add_udp(n % 5);
             take_burst();
             unsigned stops = 0;
-            while (deliver() == LOOP_RING_FULL) {
-                assert_int_equal(loop.stopped_worker, 0);
+            while (deliver() == EGRESS_RING_FULL) {
+                assert_int_equal(datapath.egress.stopped_worker, 0);
                 assert_int_equal(lane_waiting(lane_of(0)), depths[d]);
-                assert_int_equal(loop.run[FB_RUN_PENDING], LOOP_BURST - loop.stopped_at);
-                unsigned at = loop.stopped_at;
-                assert_int_equal(deliver(), LOOP_RING_FULL); /* nobody has read: no progress */
-                assert_int_equal(loop.stopped_at, at);
+                assert_int_equal(ingress_pending(&datapath.ingress),
+                                 BURST_MAX - datapath.ingress.burst.next);
+                unsigned at = datapath.ingress.burst.next;
+                assert_int_equal(deliver(), EGRESS_RING_FULL); /* nobody has read: no progress */
+                assert_int_equal(datapath.ingress.burst.next, at);
                 assert_int_equal(consume(0, 1 + stops++ % depths[d]) != 0, true);
             }
         }
         finish_run();
-        assert_int_equal(heard.packets, 4 * LOOP_BURST);
+        assert_int_equal(heard.packets, 4 * BURST_MAX);
         assert_int_equal(heard.starts, 5);
         assert_int_equal(heard.gap_packets, 0);
     }
@@ -111,10 +112,10 @@ static void a_ring_full_of_bytes_stops_block_mode_too(void **state) {
     start(0);
     unsigned stops = 0;
     for (unsigned burst = 0; burst < 20; burst++) {
-        for (unsigned n = 0; n < LOOP_BURST; n++)
+        for (unsigned n = 0; n < BURST_MAX; n++)
             add_frame(n % 7, false, 0, 300 + 37 * n, 0);
         take_burst();
-        while (deliver() == LOOP_RING_FULL) {
+        while (deliver() == EGRESS_RING_FULL) {
             assert_true(lane_waiting(lane_of(0)) < 200); /* 64 KB */
             consume(0, 5);
             stops++;
@@ -122,7 +123,7 @@ static void a_ring_full_of_bytes_stops_block_mode_too(void **state) {
     }
     assert_true(stops > 10);
     finish_run();
-    assert_int_equal(heard.packets, 20 * LOOP_BURST);
+    assert_int_equal(heard.packets, 20 * BURST_MAX);
 }
 
 static void a_full_ring_in_drop_mode_counts_and_the_next_packet_carries_the_gap(void **state) {
@@ -136,7 +137,7 @@ static void a_full_ring_in_drop_mode_counts_and_the_next_packet_carries_the_gap(
             add_udp(0);
         add_udp(1);
         send_burst();
-        assert_int_equal(loop.dropped[FB_DROP_RING_FULL], 4);
+        assert_int_equal(datapath.egress.dropped[FB_DROP_RING_FULL], 4);
         assert_int_equal(lane_of(0)->counters[FB_LANE_DROPPED], 4);
         consume_all();
         assert_int_equal(heard.packets, depth);
@@ -179,20 +180,20 @@ static void a_packet_dropped_at_the_end_is_counted_and_stepped_over(void **state
     for (unsigned n = 0; n < 6; n++)
         add_udp(0);
     take_burst();
-    assert_int_equal(deliver(), LOOP_RING_FULL);
+    assert_int_equal(deliver(), EGRESS_RING_FULL);
     for (unsigned n = 1; n <= 4; n++) {
-        assert_int_equal(loop.run[FB_RUN_PENDING], 5 - n);
-        loop_drop_stopped(&loop, FB_DROP_ABANDONED);
+        assert_int_equal(ingress_pending(&datapath.ingress), 5 - n);
+        datapath_drop_stopped(&datapath, FB_DROP_ABANDONED);
         ledger_balances();
-        assert_int_equal(loop.dropped[FB_DROP_ABANDONED], n);
-        assert_int_equal(deliver(), n < 4 ? LOOP_RING_FULL : LOOP_DONE);
+        assert_int_equal(datapath.egress.dropped[FB_DROP_ABANDONED], n);
+        assert_int_equal(deliver(), n < 4 ? EGRESS_RING_FULL : EGRESS_DONE);
     }
     add_udp(0);
     take_burst();
     consume_all();
-    assert_int_equal(deliver(), LOOP_DONE);
+    assert_int_equal(deliver(), EGRESS_DONE);
     assert_int_equal(heard.packets, 2);
-    assert_int_equal(loop.frame, 7); /* frame numbers count what was dropped */
+    assert_int_equal(datapath.ingress.frame, 7); /* frame numbers count what was dropped */
 }
 
 static void both_directions_of_a_flow_go_to_one_worker(void **state) {
@@ -230,8 +231,8 @@ static void new_flows_of_one_burst_are_spread(void **state) {
     make_heard_loop(4, 64, true, 256, NULL);
     start_all();
     for (unsigned burst = 1; burst <= 4; burst++) {
-        for (unsigned n = 0; n < LOOP_BURST; n++)
-            add_udp((burst - 1) * LOOP_BURST + n);
+        for (unsigned n = 0; n < BURST_MAX; n++)
+            add_udp((burst - 1) * BURST_MAX + n);
         send_burst();
         for (unsigned k = 0; k < 4; k++) {
             assert_int_equal(lane_waiting(lane_of(k)), 8 * burst);
@@ -253,7 +254,7 @@ static void who_gets_a_new_flow_was_looked_at_in_the_same_burst(void **state) {
     make_heard_loop(20, 64, true, 1024, NULL);
     start_all();
     random_begin(12);
-    loop_flush(&loop);
+    datapath_flush(&datapath);
     uint64_t given[20] = {0};
     for (unsigned burst = 0; burst < 500; burst++) {
         add_udp(burst % 256);
@@ -275,13 +276,13 @@ static void a_burst_is_published_once_and_whole(void **state) {
     (void)state;
     make_heard_loop(2, 64, true, 64, NULL);
     start_all();
-    for (unsigned n = 0; n < LOOP_BURST; n++)
+    for (unsigned n = 0; n < BURST_MAX; n++)
         add_udp(n);
     send_burst();
     for (unsigned k = 0; k < 2; k++) {
         assert_int_equal(lane_of(k)->tx.publishes, 1);
-        assert_int_equal(lane_of(k)->tx.published, LOOP_BURST / 2);
-        assert_int_equal(lane_of(k)->counters[FB_LANE_MAX_WAITING], LOOP_BURST / 2);
+        assert_int_equal(lane_of(k)->tx.published, BURST_MAX / 2);
+        assert_int_equal(lane_of(k)->counters[FB_LANE_MAX_WAITING], BURST_MAX / 2);
     }
 }
 
@@ -309,7 +310,7 @@ static void a_flow_end_comes_after_the_flows_last_packet(void **state) {
     packet_ns += 11 * SECOND;
     add_udp(0);
     send_burst();
-    loop_flush(&loop);
+    datapath_flush(&datapath);
     assert_int_equal(consume(0, 4), 4);
     assert_int_equal(heard.packets, 4);
     assert_int_equal(consume(0, 2), 2);
@@ -363,7 +364,7 @@ static void a_full_table_evicts_and_the_worker_hears_of_it(void **state) {
     for (unsigned n = 0; n < 30; n++)
         add_udp(n);
     send_burst();
-    loop_flush(&loop);
+    datapath_flush(&datapath);
     consume_all();
     assert_int_equal(heard.ends[FB_END_EVICTED], 26);
     assert_int_equal(flows.peak, 4);
@@ -377,7 +378,7 @@ static void a_flow_is_what_the_options_say(void **state) {
     for (unsigned told = 0; told < 2; told++) {
         make_heard_loop(1, 8, false, 64, NULL);
         if (told)
-            loop_set_decoding(&loop, &by_vlan);
+            ingress_set_decoding(&datapath.ingress, &by_vlan, &flows.hash);
         for (unsigned n = 0; n < 4; n++) {
             add_udp(1);
             uint8_t *f = frame_bytes[n];
@@ -388,10 +389,11 @@ static void a_flow_is_what_the_options_say(void **state) {
             frames[n].wirelen += 4;
         }
         send_burst();
-        assert_int_equal(loop.decode[FB_DECODE_OK], 4);
+        assert_int_equal(datapath.ingress.decode[FB_DECODE_OK], 4);
         assert_int_equal(flows.created, told ? 2 : 1);
     }
-    assert_memory_equal(loop.decoding.secret, flows.hash.secret, sizeof flows.hash.secret);
+    assert_memory_equal(datapath.ingress.decoding.secret, flows.hash.secret,
+                        sizeof flows.hash.secret);
 }
 
 int main(void) {

@@ -82,7 +82,7 @@ static void every_error_goes_with_what_it_quotes_against_its_direction(void **st
         assert_true(follows(2, 1, 1) && follows(3, 1, 0) && same_flow(1, 4));
         assert_int_equal(got_of(4)->dir, 1);
         assert_int_equal(got_of(4)->flags & FB_F_ICMP_ERROR, 0);
-        assert_int_equal(loop.decode[FB_DECODE_ICMP_ERROR], 2);
+        assert_int_equal(datapath.ingress.decode[FB_DECODE_ICMP_ERROR], 2);
         finish_packets();
     }
 }
@@ -96,7 +96,7 @@ static void an_icmp_message_that_is_no_error_goes_alone(void **state) {
         give_ip(error_of(types[i / 4][i % 4], 0, udp_packet(i / 4, 1000), QUOTE_ROOM));
         send_given();
         assert_true(goes_alone(2));
-        assert_int_equal(loop.decode[FB_DECODE_ICMP_ERROR], 0);
+        assert_int_equal(datapath.ingress.decode[FB_DECODE_ICMP_ERROR], 0);
         finish_packets();
     }
 }
@@ -169,7 +169,7 @@ static void a_flow_evicted_earlier_in_the_burst_is_not_found(void **state) {
     one_worker();
     for (unsigned n = 0; n < 256; n++) {
         give_ip(udp_packet(false, 1000 + n));
-        if (frame_count == LOOP_BURST)
+        if (frame_count == BURST_MAX)
             send_given();
     }
     give_ip(unreachable(udp_packet(true, 5))); /* a new flow: evicts that of port 1000 */
@@ -259,16 +259,15 @@ static void an_error_waits(uint32_t depth) {
     for (unsigned n = 0; n < depth; n++)
         give_ip(udp_packet(false, 1000));
     give_ip(unreachable(udp_packet(false, 1000)));
-    assert_int_equal(loop_take(&loop, frames, frame_count), frame_count);
-    assert_int_equal(deliver(), LOOP_RING_FULL);
-    assert_int_equal(loop.stopped_at, depth);
-    frame_count = 0;
+    take_burst();
+    assert_int_equal(deliver(), EGRESS_RING_FULL);
+    assert_int_equal(datapath.ingress.burst.next, depth);
 }
 
 static void an_error_that_waited_for_room_goes_with_the_flow(void **state) {
     (void)state;
     an_error_waits(4);
-    assert_int_equal(deliver(), LOOP_RING_FULL);
+    assert_int_equal(deliver(), EGRESS_RING_FULL);
     deliver_on();
     listen_all();
     assert_true(follows(5, 1, 1));
@@ -301,7 +300,7 @@ static void an_error_waits_and_is_dropped_for_its_flow(void **state) {
         give_ip(udp_packet(false, 1000));
     give_ip(unreachable(udp_packet(false, 1000)));
     send_given();
-    assert_int_equal(loop.dropped[FB_DROP_RING_FULL], 1);
+    assert_int_equal(datapath.egress.dropped[FB_DROP_RING_FULL], 1);
     give_ip(udp_answer(false, 1000));
     send_given();
     assert_true(same_flow(1, 6) && got_of(6)->gap == 1);
@@ -362,7 +361,7 @@ static void a_quote_of_a_tunnel_is_opened_as_the_tunnel_was(void **state) {
 static void by_outermost_header_a_quote_is_of_that_too(void **state) {
     (void)state;
     one_worker();
-    loop_set_decoding(&loop, &(struct decode_options){.outer = true});
+    ingress_set_decoding(&datapath.ingress, &(struct decode_options){.outer = true}, &flows.hash);
     struct packet tunnel = vxlan(ethernet(udp_packet(false, 1000)));
     give_ip(tunnel);
     give_ip(udp_packet(false, 1000));
@@ -376,7 +375,8 @@ static void by_outermost_header_a_quote_is_of_that_too(void **state) {
 static void a_quote_is_of_the_vlan_of_its_error(void **state) {
     (void)state;
     one_worker();
-    loop_set_decoding(&loop, &(struct decode_options){.key_vlan = true, .secret = {1, 2}});
+    ingress_set_decoding(&datapath.ingress,
+                         &(struct decode_options){.key_vlan = true, .secret = {1, 2}}, &flows.hash);
     give_frame(vlan(5, udp_packet(false, 1000)));
     give_frame(vlan(6, unreachable(udp_packet(false, 1000))));
     give_frame(vlan(5, unreachable(udp_packet(false, 1000))));
@@ -451,7 +451,7 @@ static void hostile_errors_are_delivered_like_all_else(void **state) {
         if (random_below(2) == 0)
             p.bytes[28 + random_below(p.n - 28)] = (uint8_t)random_word();
         give_ip(p);
-        if (frame_count == LOOP_BURST)
+        if (frame_count == BURST_MAX)
             send_given();
     }
     send_given();

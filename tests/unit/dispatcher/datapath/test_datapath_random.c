@@ -38,10 +38,10 @@ static void random_frame(void) {
 
 static void deliver_while_workers_read(void) {
     unsigned at = 0, waits = 0;
-    while (deliver() != LOOP_DONE) {
-        assert_true(loop.block);
-        waits = loop.stopped_at == at ? waits + 1 : 0;
-        at = loop.stopped_at;
+    while (deliver() != EGRESS_DONE) {
+        assert_true(datapath.egress.block);
+        waits = datapath.ingress.burst.next == at ? waits + 1 : 0;
+        at = datapath.ingress.burst.next;
         assert_true(waits < 10000);
         unsigned k = random_below(fleet.count);
         if (hands[k].holds)
@@ -69,7 +69,7 @@ static void random_run(const struct run *run, uint32_t packets) {
     read_along = run->read_along;
     start_all();
     while (sent_count < packets) {
-        unsigned n = 1 + random_below(LOOP_BURST);
+        unsigned n = 1 + random_below(BURST_MAX);
         while (n-- != 0)
             random_frame();
         take_burst();
@@ -78,7 +78,7 @@ static void random_run(const struct run *run, uint32_t packets) {
             if (random_below(3) == 0)
                 consume(k, random_below(2 * run->depth));
         if (random_below(16) == 0)
-            loop_flush(&loop);
+            datapath_flush(&datapath);
         if (run->deaths && random_below(256) == 0)
             replace_a_worker(random_below(run->workers));
     }
@@ -88,7 +88,7 @@ static void random_run(const struct run *run, uint32_t packets) {
     if (run->block)
         assert_int_equal(heard.packets, sent_count);
     else
-        assert_int_equal(heard.packets + loop.dropped[FB_DROP_RING_FULL], sent_count);
+        assert_int_equal(heard.packets + datapath.egress.dropped[FB_DROP_RING_FULL], sent_count);
 }
 
 static void block_mode_delivers_every_packet_once_and_in_order(void **state) {
@@ -118,7 +118,7 @@ static void drop_mode_accounts_for_every_packet(void **state) {
     uint64_t lost = 0;
     for (unsigned i = 0; i < sizeof runs / sizeof *runs; i++) {
         random_run(&runs[i], i == 0 ? PACKETS : PACKETS / 4);
-        lost += loop.dropped[FB_DROP_RING_FULL];
+        lost += datapath.egress.dropped[FB_DROP_RING_FULL];
     }
     assert_true(lost > PACKETS / 4);
 }
@@ -143,8 +143,8 @@ static void a_flood_of_flows_never_runs_out_of_handles(void **state) {
             fleet.balance.policy = &slow;
             start(0);
             for (unsigned burst = 0; burst < 100; burst++) {
-                for (unsigned n = 0; n < LOOP_BURST; n++)
-                    add_udp((burst * LOOP_BURST + n) % 256);
+                for (unsigned n = 0; n < BURST_MAX; n++)
+                    add_udp((burst * BURST_MAX + n) % 256);
                 take_burst();
                 deliver_while_workers_read();
             }

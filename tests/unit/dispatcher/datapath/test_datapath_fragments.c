@@ -152,7 +152,7 @@ static void a_refused_frame_is_decoded_counted_and_timed_once(void **state) {
     one_worker();
     struct packet d = datagram(false, 1000);
     for (unsigned i = 0; i < 2 * PACKET_CLOCK_CONFIRMATIONS; i++) {
-        if (frame_count == LOOP_BURST)
+        if (frame_count == BURST_MAX)
             send_given();
         give_ip(whole(false, 1000));
     }
@@ -162,32 +162,33 @@ static void a_refused_frame_is_decoded_counted_and_timed_once(void **state) {
     pass_seconds(2 * 86400);
     give_ip(part(d, 7, 0));
     packet_ns -= 2 * 86400 * SECOND;
-    assert_int_equal(loop_take(&loop, frames, frame_count), 2);
-    assert_true(loop.refused);
-    assert_int_equal(loop.run[FB_RUN_RECEIVED], sent_count - 1);
-    assert_int_equal(loop.decode[FB_DECODE_FRAGMENT_FIRST], 0);
-    assert_int_equal(loop.clock.held, 1);
+    take_burst();
+    assert_true(ingress_take(&datapath.ingress));
+    ingress_decode(&datapath.ingress);
+    assert_int_equal(datapath.ingress.burst.count, 2);
+    assert_true(datapath.ingress.clock.is_told);
+    assert_int_equal(datapath.ingress.received, sent_count - 1);
+    assert_int_equal(datapath.ingress.decode[FB_DECODE_FRAGMENT_FIRST], 0);
+    assert_int_equal(datapath.ingress.clock.packets.held, 1);
+    ingress_hash(&datapath.ingress, &flows.hash);
     deliver_on();
-    frames[0] = frames[2];
-    frame_count = 1;
-    let_out();
-    send_given();
-    assert_int_equal(loop.decode[FB_DECODE_FRAGMENT_FIRST], 1);
-    assert_int_equal(loop.decode[FB_DECODE_FRAGMENT_LATER], 2);
-    assert_int_equal(loop.clock.held, 1);
-    assert_int_equal(loop.clock.jump_confirmations, 0);
-    assert_int_equal(loop.frame, sent_count);
+    listen_all();
+    assert_int_equal(datapath.ingress.decode[FB_DECODE_FRAGMENT_FIRST], 1);
+    assert_int_equal(datapath.ingress.decode[FB_DECODE_FRAGMENT_LATER], 2);
+    assert_int_equal(datapath.ingress.clock.packets.held, 1);
+    assert_int_equal(datapath.ingress.clock.packets.jump_confirmations, 0);
+    assert_int_equal(datapath.ingress.frame, sent_count);
     assert_true(same_flow(1, sent_count) && same_flow(1, sent_count - 1));
     finish_packets();
 }
 
 /* In pieces of 8 bytes: as many as a burst has frames, and the first one. */
 static struct packet long_datagram(void) {
-    return ip4(UDP, A, B, udp(1000, 53, data(8 * LOOP_BURST)));
+    return ip4(UDP, A, B, udp(1000, 53, data(8 * BURST_MAX)));
 }
 
 static void hold_a_burst_of(struct packet d) {
-    for (uint32_t i = 1; i <= LOOP_BURST; i++)
+    for (uint32_t i = 1; i <= BURST_MAX; i++)
         give_ip(fragment(d, 7, 8 * i, 8 * i + 8));
 }
 
@@ -198,12 +199,12 @@ static void a_burst_may_be_held_as_a_whole(void **state) {
     hold_a_burst_of(d);
     send_given();
     assert_int_equal(got_count, 0);
-    assert_int_equal(fragments_held(&tracker), LOOP_BURST);
-    assert_int_equal(loop.frame, LOOP_BURST);
+    assert_int_equal(fragments_held(&tracker), BURST_MAX);
+    assert_int_equal(datapath.ingress.frame, BURST_MAX);
     give_ip(fragment(d, 7, 0, 8));
     send_given();
-    assert_int_equal(got_count, LOOP_BURST + 1);
-    for (uint32_t n = 1; n <= LOOP_BURST + 1; n++)
+    assert_int_equal(got_count, BURST_MAX + 1);
+    for (uint32_t n = 1; n <= BURST_MAX + 1; n++)
         assert_int_equal(got[n - 1].frame, n);
     finish_packets();
 }
@@ -216,18 +217,15 @@ static void what_is_let_out_waits_for_a_full_ring(void **state) {
     hold_a_burst_of(d);
     send_given();
     give_ip(fragment(d, 7, 0, 8));
-    assert_int_equal(loop_take(&loop, frames, 1), 0);
-    assert_true(loop_take_released(&loop));
-    ledger_balances();
-    assert_int_equal(loop.run[FB_RUN_PENDING], LOOP_BURST);
-    for (unsigned read = 0; read < LOOP_BURST - 4; read++) {
-        assert_int_equal(deliver(), LOOP_RING_FULL);
-        assert_int_equal(loop.run[FB_RUN_PENDING], LOOP_BURST - 4 - read);
+    take_burst();
+    for (unsigned read = 0; read < BURST_MAX - 4; read++) {
+        assert_int_equal(deliver(), EGRESS_RING_FULL);
+        assert_int_equal(ingress_pending(&datapath.ingress), BURST_MAX - 4 - read);
         listen(0, 1);
     }
-    assert_int_equal(deliver(), LOOP_DONE);
-    send_given();
-    for (uint32_t n = 1; n <= LOOP_BURST + 1; n++)
+    deliver_on();
+    listen_all();
+    for (uint32_t n = 1; n <= BURST_MAX + 1; n++)
         assert_int_equal(got[n - 1].frame, n);
     finish_packets();
 }
@@ -242,10 +240,10 @@ static void what_is_let_out_into_a_full_ring_is_dropped_in_drop_mode(void **stat
     give_ip(fragment(d, 7, 0, 8));
     send_given();
     expect_order("1 2 3 4");
-    assert_int_equal(loop.dropped[FB_DROP_RING_FULL], LOOP_BURST - 4 + 1);
+    assert_int_equal(datapath.egress.dropped[FB_DROP_RING_FULL], BURST_MAX - 4 + 1);
     give_ip(whole(false, 1000));
     send_given();
-    assert_int_equal(got_of(sent_count)->gap, LOOP_BURST - 4 + 1);
+    assert_int_equal(got_of(sent_count)->gap, BURST_MAX - 4 + 1);
     assert_true(same_flow(1, sent_count));
     finish_packets();
 }
@@ -320,16 +318,15 @@ static void a_worker_lost_while_fragments_are_let_out_leaves_their_order(void **
     hold_a_burst_of(d);
     send_given();
     give_ip(fragment(d, 7, 0, 8));
-    assert_int_equal(loop_take(&loop, frames, 1), 0);
-    assert_true(loop_take_released(&loop));
-    assert_int_equal(deliver(), LOOP_RING_FULL);
-    unsigned first = loop.stopped_worker;
+    take_burst();
+    assert_int_equal(deliver(), EGRESS_RING_FULL);
+    unsigned first = datapath.egress.stopped_worker;
     lose_worker(first);
-    assert_int_equal(deliver(), LOOP_RING_FULL);
-    assert_int_not_equal(loop.stopped_worker, first);
+    assert_int_equal(deliver(), EGRESS_RING_FULL);
+    assert_int_not_equal(datapath.egress.stopped_worker, first);
     deliver_on();
-    send_given();
-    for (uint32_t n = 1; n <= LOOP_BURST + 1; n++)
+    listen_all();
+    for (uint32_t n = 1; n <= BURST_MAX + 1; n++)
         assert_true(got[n - 1].frame == n && got[n - 1].worker != first);
     finish_packets();
 }
@@ -339,19 +336,18 @@ static void a_worker_lost_while_fragments_are_let_out_leaves_their_order(void **
 static void a_burst_that_waited_is_of_the_time_at_which_it_goes_on(void **state) {
     (void)state;
     make_packet_loop(3, 4, true, "backlog");
-    loop.live = true;
-    loop.live_from_ns = now_ns - SECOND;
-    loop_set_time(&loop, now_ns);
+    datapath.ingress.clock.is_live = true;
+    datapath.ingress.clock.live_from_ns = now_ns - SECOND;
+    datapath_set_time(&datapath, now_ns);
     start_all();
     give_ip(whole(false, 1000));
     for (unsigned n = 0; n < 5; n++)
         give_ip(whole(false, 2000));
     give_ip(whole(false, 1000));
-    assert_int_equal(loop_take(&loop, frames, frame_count), 7);
-    assert_int_equal(deliver(), LOOP_RING_FULL);
-    assert_int_equal(loop.stopped_worker, 1);
+    take_burst();
+    assert_int_equal(deliver(), EGRESS_RING_FULL);
+    assert_int_equal(datapath.egress.stopped_worker, 1);
     lose_worker(0); /* which has packet 1 still */
-    frame_count = 0;
     deliver_on();
     listen_all();
     assert_true(same_flow(1, 7));
@@ -369,10 +365,13 @@ static void a_frame_refused_before_a_loss_is_of_the_time_after_it(void **state) 
     give_ip(part(d, 7, 1));
     send_given();
     give_ip(part(d, 7, 0));
-    assert_int_equal(loop_take(&loop, frames, 1), 0);
+    take_burst();
+    assert_true(ingress_take(&datapath.ingress));
+    ingress_decode(&datapath.ingress);
+    assert_int_equal(datapath.ingress.burst.count, 0);
     lose_worker(got_of(1)->worker);
-    let_out();
-    send_given();
+    deliver_on();
+    listen_all();
     expect_order("1 2 3");
     give_ip(part(d, 7, 2));
     send_given();
@@ -387,7 +386,8 @@ static void one_id_in_two_vlans_is_two_datagrams_where_vlans_are_in_keys(void **
     struct packet d = datagram(false, 1000);
     for (unsigned keyed = 0; keyed < 2; keyed++) {
         one_worker();
-        loop_set_decoding(&loop, &(struct decode_options){.key_vlan = keyed});
+        ingress_set_decoding(&datapath.ingress, &(struct decode_options){.key_vlan = keyed},
+                             &flows.hash);
         give_frame(vlan(5, part(d, 7, 1)));
         give_frame(vlan(6, part(d, 7, 0)));
         send_given();
@@ -466,7 +466,7 @@ static void a_fragmented_tunnel_goes_with_the_flow_inside(void **state) {
 static void without_a_tracker_later_fragments_go_by_addresses(void **state) {
     (void)state;
     one_worker();
-    loop.fragments = NULL;
+    datapath.ingress.fragments = NULL;
     for (unsigned i = 3; i-- != 0;)
         give_ip(part(datagram(false, 1000), 7, i));
     send_given();
@@ -493,7 +493,7 @@ static void every_datagram_stays_whole_in_any_order(void **state) {
         for (unsigned i = 0; i < DATAGRAMS * PIECES; i++) {
             unsigned n = cards[i] / PIECES, which = cards[i] % PIECES;
             frame_of[n][which] = give_ip(part(datagram(n % 2, 1000 + n / 4), n, which));
-            if (frame_count == LOOP_BURST || random_below(8) == 0)
+            if (frame_count == BURST_MAX || random_below(8) == 0)
                 send_given();
         }
         send_given();

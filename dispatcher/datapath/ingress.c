@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/datapath/ingress.h"
+
+#include <assert.h>
+#include <string.h>
+
+void ingress_set_decoding(struct ingress *in, const struct decode_options *options,
+                          const struct key_hash *hash) {
+    in->decoding = *options;
+    memcpy(in->decoding.secret, hash->secret, sizeof in->decoding.secret);
+}
+
+void ingress_give(struct ingress *in, const struct frame *frames, unsigned count) {
+    assert(in->given_count == 0);
+    in->given = frames;
+    in->given_count = count;
+}
+
+bool ingress_take(struct ingress *in) {
+    struct burst *burst = &in->burst;
+    assert(burst->count == 0);
+    burst->next = 0;
+    burst->held = 0;
+    burst->released = in->fragments != NULL && fragments_any_released(in->fragments);
+    if (burst->released) {
+        burst->frames = in->out_frames;
+        burst->count = fragments_burst(in->fragments, in->out, BURST_MAX);
+    } else {
+        burst->frames = in->given;
+        burst->count = in->given_count < BURST_MAX ? in->given_count : BURST_MAX;
+    }
+    return burst->count != 0;
+}
+
+/* The index of a link type; the source has refused types that are not known, or too many. */
+static uint8_t link_index_of(struct ingress *in, int dlt) {
+    for (unsigned i = 0; i < in->link_count; i++) {
+        if (in->link_dlts[i] == dlt)
+            return (uint8_t)i;
+    }
+    assert(in->link_count < FB_MAX_LINKS);
+    unsigned i = in->link_count++;
+    in->link_dlts[i] = dlt;
+    link_layer_of(dlt, &in->links[i]);
+    fb_ctl_add_link_type(in->ctl, i, dlt);
+    return (uint8_t)i;
+}
+
+void ingress_decode_again(struct ingress *in, unsigned i) {
+    const struct frame *frame = &in->burst.frames[i];
+    in->burst.links[i] = link_index_of(in, frame->dlt);
+    decode(frame->data, frame->caplen, in->links[in->burst.links[i]], &in->decoding,
+           &in->burst.decoded[i]);
+}
+
+/* What the tracker knew of fragments that it held: their key, and when they were captured. */
+static void decode_released(struct ingress *in) {
+    struct burst *burst = &in->burst;
+    for (unsigned i = 0; i < burst->count; i++) {
+        in->out_frames[i] = in->out[i].frame;
+        ingress_decode_again(in, i);
+        burst->decoded[i].key = in->out[i].key;
+        burst->decoded[i].swapped = in->out[i].swapped;
+        burst->ticks[i] = flow_clock_now(&in->clock);
+        burst->numbers[i] = in->out[i].number;
+    }
+}
+
+/* Asks the tracker where a fragment goes. Returns false if it is not to be taken yet. */
+static bool offer_fragment(struct ingress *in, unsigned i) {
+    struct burst *burst = &in->burst;
+    const struct frame *frame = &burst->frames[i];
+    struct decoded *decoded = &burst->decoded[i];
+    struct fragment fragment;
+    if (in->fragments == NULL ||
+        !fragment_read(frame->data, frame->caplen, decoded->fragment_off,
+                       decoded->fragment_extension_off, decoded->fragment_scope, &fragment))
+        return true;
+    switch (fragments_offer(in->fragments, &fragment, frame, burst->numbers[i], burst->ticks[i],
+                            decoded)) {
+    case FRAGMENT_REFUSED:
+        flow_clock_tell_no_more(&in->clock);
+        return false;
+    case FRAGMENT_HELD:
+        burst->held |= 1u << i;
+        break;
+    default:
+        break;
+    }
+    return true;
+}
+
+/* Returns how many of the frames given are taken. */
+static unsigned decode_given(struct ingress *in) {
+    struct burst *burst = &in->burst;
+    for (unsigned i = 0; i < burst->count; i++) {
+        ingress_decode_again(in, i);
+        burst->ticks[i] = flow_clock_tell(&in->clock, &burst->frames[i]);
+        burst->numbers[i] = in->frame + i + 1;
+        if (__builtin_expect((burst->decoded[i].flags & FB_F_FRAGMENT) != 0, 0) &&
+            !offer_fragment(in, i))
+            return i;
+        in->decode[burst->decoded[i].reason]++;
+    }
+    return burst->count;
+}
+
+void ingress_decode(struct ingress *in) {
+    struct burst *burst = &in->burst;
+    if (__builtin_expect(burst->released, 0)) {
+        decode_released(in);
+        return;
+    }
+    burst->count = decode_given(in);
+    in->given += burst->count;
+    in->given_count -= burst->count;
+    in->received += burst->count;
+}
+
+void ingress_hash(struct ingress *in, const struct key_hash *hash) {
+    struct burst *burst = &in->burst;
+    key_hash_burst(hash, &burst->decoded[0].key, sizeof burst->decoded[0], burst->count,
+                   burst->hashes);
+}
+
+void ingress_finish(struct ingress *in) {
+    if (!in->burst.released)
+        in->frame += in->burst.count;
+    in->burst.count = in->burst.next = 0;
+    in->burst.held = 0;
+}
