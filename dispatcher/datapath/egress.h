@@ -117,7 +117,7 @@ static inline void egress_count_flow(struct egress *egress, unsigned worker) {
 
 /*
  * Publishes what was staged, once per worker touched, and wakes those that sleep
- * long enough; wake_all: whoever sleeps and has new data.
+ * long enough; wake_all: every worker that sleeps and has new data.
  */
 void egress_publish(struct egress *egress, bool wake_all);
 

@@ -5,7 +5,7 @@
 #include "dispatcher/datapath/datapath.h"
 
 /*
- * The ring of a lost worker as the input. What waits in it goes, in order, to
+ * The ring of a lost worker as the input. What waits in it goes, in its order, to
  * living workers, before anything more is taken from the capture: so a flow's
  * packets keep their order. Dispatcher only, one thread.
  *

@@ -7,7 +7,7 @@
 #define DECAY_EVERY_NS UINT64_C(100000000)
 /* The time per packet is a mean over about so many of its samples, each an update's packets. */
 #define COST_SAMPLES 64.0
-/* Above every load that a policy gives but the highest: over its share, but better than nobody. */
+/* Above every load that a policy gives but the highest: over its share, but better than none. */
 #define OVER_SHARE (UINT64_C(1) << 63)
 
 void balance_init(struct balance *balance, const struct policy *policy, double max_share) {

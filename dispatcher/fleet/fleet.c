@@ -5,13 +5,15 @@
 
 #include "dispatcher/fleet/fleet_life.h"
 
-int fleet_init(struct fleet *fleet, struct fb_ctl *ctl, const struct policy *policy,
-               double max_share, enum fb_hugepages hugepages, const struct fleet_timing *timing) {
+int fleet_init(struct fleet *fleet, const struct fleet_config *config) {
+    struct fb_ctl *ctl = config->ctl;
     memset(fleet, 0, sizeof *fleet);
     fleet->ctl = ctl;
     fleet->count = ctl->geometry.max_workers;
-    fleet->timing = *timing;
-    balance_init(&fleet->balance, policy, max_share);
+    fleet->timing = config->timing;
+    fleet->lossless = config->lossless;
+    fleet->quarantine = config->quarantine;
+    balance_init(&fleet->balance, config->policy, config->max_share);
     for (unsigned k = 0; k < fleet->count; k++) {
         struct lane *lane = &fleet->lanes[k];
         lane->down_region.fd = lane->up_region.fd = -1;
@@ -24,7 +26,7 @@ int fleet_init(struct fleet *fleet, struct fb_ctl *ctl, const struct policy *pol
         struct lane *lane = &fleet->lanes[k];
         int node = fb_ctl_numa_node(ctl, k);
         balance_set_far(&fleet->balance, k, node >= 0 && node != ctl->numa_node);
-        int error = lane_init(lane, ctl, k, hugepages);
+        int error = lane_init(lane, ctl, k, config->hugepages);
         if (error == 0)
             error = lane_offer(lane, ctl, k);
         if (error != 0)
@@ -131,7 +133,7 @@ uint64_t fleet_abandon(struct fleet *fleet) {
         uint64_t waiting = lane_waiting(lane);
         lane->counters[FB_LANE_REMOVED] += waiting;
         abandoned += waiting;
-        /* The ring is given up as it stands: nothing in it waits any more. */
+        /* The ring is given up as it is: nothing in it waits any more. */
         lane->tx.consumed = lane->tx.seq;
         lane->marks_head = lane->marks_tail;
         lane_withdraw(lane, &fleet->totals[k]);

@@ -14,6 +14,18 @@
 #include "dispatcher/fleet/quarantine.h"
 
 /*
+ * The room of the workers: their numbers, their lives, and who gets a new flow.
+ *
+ *   fleet.c, fleet_life.c   all numbers; what happens to one that comes, dies, hangs
+ *   lane.c                  one number: its ring, its handles, its part of the ledger
+ *   balance.c, worker_heap.c, policy.c
+ *                           the load of each, and the least loaded
+ *   quarantine.c            packets that kill
+ *
+ * It may use shared memory and the handles of flows; it knows no flow, no frame and
+ * no capture source, and never waits. A further policy is a function and a line in
+ * policy.c.
+ *
  * The fleet: all worker numbers, their life (life.h has the drawing), and the
  * balance between those that may get new flows. Dispatcher only, one thread.
  *
@@ -21,19 +33,19 @@
  * any time. What the worker writes there is looked at here and nowhere else,
  * but for `consumed` on the data path:
  *
- *   its worker status      claimed, ready, left in order
+ *   its worker status      claimed, ready, left cleanly
  *   its lock      free: the process is gone
  *   its cursor    while it lives, whether it moves; once, when it is gone: what
  *                 is finished, what is suspect
  *
- * A dead worker's ring keeps filling; a new up side is offered at once, at the
+ * A dead worker's ring keeps filling; a new up side is offered immediately, at the
  * resume point. A revoked one is given REVOKE_WAIT_NS to look at the epoch
- * before its cursor is judged. The packet under inspection is marked before the
+ * before its cursor is read. The packet under inspection is marked before the
  * next offer; at the second death it is quarantined.
  *
- * A number that nobody claims in time (while others are ready), that its supervisor gives up, or
- * whose worker left at its drain deadline, is lost: it goes on the stack `lost`, and move.c empties
- * the rings there, the last one lost first.
+ * A number that no process claims in time (while others are ready), that its supervisor gives up,
+ * or whose worker left at its drain deadline, is lost: it goes on the stack `lost`, and move.c
+ * empties the rings there, the last one lost first.
  */
 struct fleet_timing {
     uint64_t failover_ns;      /* UINT64_MAX: never lost for want of a claim */
@@ -55,14 +67,15 @@ struct fleet {
     uint64_t redelivered;
     uint64_t failovers;
     uint64_t bypassed; /* taken out of rings, their flow being bypassed */
-    uint64_t round; /* counted by the data path, once per burst; 0: each look reads consumed anew */
+    uint64_t
+        round; /* counted by the data path, once per burst; 0: each look reads consumed again */
     uint8_t lost[FB_MAX_WORKERS]; /* numbers whose rings are to be emptied, the last one first */
     unsigned lost_count;
     unsigned lost_known; /* of these, the flows know */
     uint64_t
         quarantined_flows[FB_MAX_WORKERS]; /* ids of the flows of packets that were quarantined */
     unsigned quarantined_flow_count; /* of these, the flows do not know; one a worker at most */
-    bool lossless; /* packets wait for room and for workers: the caller's, after fleet_init() */
+    bool lossless;                   /* packets wait for room and for workers */
     bool stopping;
     bool ending; /* no number is offered again, whatever waits */
 };
@@ -71,12 +84,21 @@ struct fleet {
     UINT64_C(10000000) /* an order of magnitude above a scheduler's time slice                     \
                         */
 
+struct fleet_config {
+    struct fb_ctl *ctl; /* the caller's, its geometry filled in; outlives the fleet */
+    const struct policy *policy;
+    double max_share; /* of the new flows for one worker; 0: no bound */
+    enum fb_hugepages hugepages;
+    struct fleet_timing timing;
+    bool lossless;                 /* packets wait for room and for workers */
+    struct quarantine *quarantine; /* the caller's; NULL: packets that kill are not kept */
+};
+
 /*
- * Makes the down and up sides of all numbers and offers them. ctl is the
- * caller's, its geometry filled in. Returns 0, or -errno after one logged line.
+ * Makes the down and up sides of all numbers and offers them. Returns 0, or -errno
+ * after one logged line.
  */
-int fleet_init(struct fleet *fleet, struct fb_ctl *ctl, const struct policy *policy,
-               double max_share, enum fb_hugepages hugepages, const struct fleet_timing *timing);
+int fleet_init(struct fleet *fleet, const struct fleet_config *config);
 void fleet_fini(struct fleet *fleet);
 
 /* Looks after claims, deaths and deadlines. Every few milliseconds. */
@@ -120,7 +142,7 @@ const char *fleet_add(struct fleet *fleet, unsigned *worker);
 const char *fleet_drain(struct fleet *fleet, unsigned worker, uint64_t now_ns);
 const char *fleet_restart(struct fleet *fleet, unsigned worker, uint64_t now_ns);
 
-/* The ring on top of the stack `lost`, its packets taken out, is empty: offers the number anew. */
+/* The ring on top of the stack `lost`, its packets taken out, is empty: offers the number again. */
 void fleet_emptied(struct fleet *fleet, uint64_t now_ns);
 
 /*

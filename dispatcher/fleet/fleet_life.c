@@ -58,8 +58,8 @@ void fleet_violated(struct fleet *fleet, unsigned worker, enum fb_violation viol
 
 /* --- a packet that kills ---------------------------------------------------------------------- */
 
-/* One packet more of this flow has killed: at the third the flow goes to nobody any more. */
-static void blame_flow(struct fleet *fleet, struct lane *lane, const struct fb_desc *desc) {
+/* One packet more of this flow has killed: at the third the flow goes to no worker any more. */
+static void count_quarantined(struct fleet *fleet, struct lane *lane, const struct fb_desc *desc) {
     fleet->quarantined_flows[fleet->quarantined_flow_count++] = desc->flow_id;
     if (++lane->handles.table[desc->handle].quarantined < FLOW_QUARANTINED_MOST)
         return;
@@ -68,7 +68,7 @@ static void blame_flow(struct fleet *fleet, struct lane *lane, const struct fb_d
     fleet->bypassed += lane_skip_flow(lane, desc->flow_id);
 }
 
-/* Puts the packet that stands first in the ring of a worker that is gone into quarantine. */
+/* Puts the packet that is first in the ring of a worker that is gone into quarantine. */
 static void quarantine_first(struct fleet *fleet, unsigned worker) {
     struct lane *lane = &fleet->lanes[worker];
     const struct fb_desc desc = *lane_first_desc(lane);
@@ -95,7 +95,7 @@ static void quarantine_first(struct fleet *fleet, unsigned worker) {
                desc.frame, desc.flow_id, desc.caplen, worker,
                kept ? "" : " and not kept; --quarantine FILE.pcap keeps such packets");
     lane_quarantine_first(lane);
-    blame_flow(fleet, lane, &desc);
+    count_quarantined(fleet, lane, &desc);
 }
 
 /* A process died on the descriptor at the resume point: once is redelivered, twice is enough. */
@@ -116,7 +116,7 @@ static int offer(struct fleet *fleet, unsigned worker) {
     return lane_offer(lane, fleet->ctl, worker);
 }
 
-/* Nobody is to come for the number, which is judged: its packets and flows go to the others. */
+/* No process is to come for the number: its packets and flows go to the others. */
 static void lose(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     lane->losing = false;
@@ -151,15 +151,18 @@ void fleet_emptied(struct fleet *fleet, uint64_t now_ns) {
 }
 
 /*
- * In a lossless run, while nobody could take them, packets and flows are best
+ * In a lossless run, while no worker could take them, packets and flows are best
  * off where they are: the next process to come may claim the number.
  */
-static bool nobody_could_take(const struct fleet *fleet) {
+static bool is_without_takers(const struct fleet *fleet) {
     return fleet->lossless && fleet->balance.count == 0;
 }
 
-/* Judges what a dead worker left, and offers its number again where that has a use. */
-static void settle(struct fleet *fleet, unsigned worker, bool in_order, uint64_t now_ns) {
+/*
+ * Takes stock of what a dead worker left, and offers its number again where that has a
+ * use. left: the process went by itself and cleanly.
+ */
+static void resolve_dead(struct fleet *fleet, unsigned worker, bool left, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     struct fb_resume_point resume_point = {.suspect = false};
     if (lane->up_region.base != NULL) {
@@ -181,11 +184,11 @@ static void settle(struct fleet *fleet, unsigned worker, bool in_order, uint64_t
     }
     if (resume_point.suspect)
         quarantine_or_mark(fleet, worker);
-    /* Who left in command, or never came, and owes nothing to any flow: nobody has to claim it. */
+    /* It left cleanly, or never came, and owes nothing to any flow: no process has to claim it. */
     bool owes = waits || lane->handles.bound != 0 || lane->handles.pending != 0;
-    bool is_free = !owes && (in_order || lane->claims == 0 || lane->draining || lane->given_up);
-    bool at_once = fleet->timing.failover_ns == 0 && !nobody_could_take(fleet);
-    if (!is_free && (lane->losing || lane->draining || lane->given_up || at_once)) {
+    bool is_free = !owes && (left || lane->claims == 0 || lane->draining || lane->given_up);
+    bool immediately = fleet->timing.failover_ns == 0 && !is_without_takers(fleet);
+    if (!is_free && (lane->losing || lane->draining || lane->given_up || immediately)) {
         lose(fleet, worker, now_ns);
         return;
     }
@@ -198,30 +201,31 @@ static void settle(struct fleet *fleet, unsigned worker, bool in_order, uint64_t
 }
 
 /*
- * Takes the offer of a number back for good. Somebody may have claimed it since
- * its worker status was looked at, and be in a packet: so it is revoked and judged as
- * any other before its ring is touched.
+ * Takes the offer of a number back for good. A process may have claimed it since its
+ * worker status was looked at, and be in a packet: so it is revoked as any other
+ * before its ring is touched.
  */
 static void begin_to_lose(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     fleet->lanes[worker].losing = true;
     fleet_revoke(fleet, worker, now_ns);
 }
 
-/* Whether nobody claimed the number in time. */
+/* Whether no process claimed the number in time, or none is to come. */
 static bool is_overdue(const struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     const struct lane *lane = &fleet->lanes[worker];
-    if (lane->given_up)
-        return true;
-    if (now_ns - lane->unclaimed_since_ns < fleet->timing.failover_ns || nobody_could_take(fleet))
-        return false;
-    fb_warning("worker %u was not started again within %.1f s", worker,
-               seconds(fleet->timing.failover_ns));
-    return true;
+    return lane->given_up || (now_ns - lane->unclaimed_since_ns >= fleet->timing.failover_ns &&
+                              !is_without_takers(fleet));
+}
+
+static void say_overdue(const struct fleet *fleet, unsigned worker) {
+    if (!fleet->lanes[worker].given_up)
+        fb_warning("worker %u was not started again within %.1f s", worker,
+                   seconds(fleet->timing.failover_ns));
 }
 
 /* --- looking after each state ----------------------------------------------------------------- */
 
-/* For display only, so what makes no sense is nobody. */
+/* For display only, so what makes no sense is no process. */
 static int64_t plausible_pid(const struct fb_up *up) {
     int64_t pid = fb_up_pid(up);
     return pid > 1 && pid <= PID_MOST ? pid : 0;
@@ -238,7 +242,7 @@ static void poll_offered(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
     }
     uint32_t status = fb_up_worker_status(up_of(lane));
     if (fb_guard_faulted(lane->guard)) {
-        /* Whoever truncated it, nobody can claim it any more. */
+        /* Whatever truncated it, no process can claim it any more. */
         fleet_violated(fleet, worker, FB_VIOLATION_FAULT, now_ns);
     } else if (status != FB_STATUS_VACANT) {
         fb_ctl_set_pid(fleet->ctl, worker, plausible_pid(up_of(lane)));
@@ -247,14 +251,15 @@ static void poll_offered(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
         lane->given_up = false;
         fleet_step(fleet, worker, FB_EVENT_CLAIM, now_ns);
     } else if (lane->state == FB_STATE_VACANT && is_overdue(fleet, worker, now_ns)) {
+        say_overdue(fleet, worker);
         begin_to_lose(fleet, worker, now_ns);
     }
 }
 
 /* The process is gone by itself. */
-static void reap(struct fleet *fleet, unsigned worker, bool in_order, uint64_t now_ns) {
+static void reap(struct fleet *fleet, unsigned worker, bool left, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
-    if (!in_order)
+    if (!left)
         fb_warning("worker %u (pid %" PRId64 ") died; its flows wait for its next process", worker,
                    fb_ctl_pid(fleet->ctl, worker));
     else if (!fleet->stopping)
@@ -262,7 +267,7 @@ static void reap(struct fleet *fleet, unsigned worker, bool in_order, uint64_t n
     balance_leave(&fleet->balance, worker);
     lane->revoked_pid = 0;
     fleet_step(fleet, worker, FB_EVENT_GONE, now_ns);
-    settle(fleet, worker, in_order, now_ns);
+    resolve_dead(fleet, worker, left, now_ns);
 }
 
 static void become_ready(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
@@ -277,14 +282,17 @@ static void become_ready(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
         balance_join(&fleet->balance, worker);
 }
 
-/* Whether packets wait and none was finished or begun for --hang. */
-static bool hangs(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
-    struct lane *lane = &fleet->lanes[worker];
+/* Takes down when the cursor last moved, or nothing waited. */
+static void note_progress(struct lane *lane, uint64_t now_ns) {
     uint64_t cursor = fb_up_cursor(up_of(lane));
-    if (cursor != lane->cursor || is_empty(lane)) {
-        lane->cursor = cursor;
-        lane->cursor_since_ns = now_ns;
-    }
+    if (cursor == lane->cursor && !is_empty(lane))
+        return;
+    lane->cursor = cursor;
+    lane->cursor_since_ns = now_ns;
+}
+
+/* Whether packets wait and none was finished or begun for --hang. */
+static bool is_hung(const struct fleet *fleet, const struct lane *lane, uint64_t now_ns) {
     return now_ns - lane->cursor_since_ns >= fleet->timing.hang_ns;
 }
 
@@ -324,14 +332,15 @@ static void poll_alive(struct fleet *fleet, unsigned worker, uint32_t status, ui
     fleet_refresh(fleet, worker, now_ns);
     if (lane->state == FB_STATE_DEAD) /* by what was just read */
         return;
-    if (hangs(fleet, worker, now_ns)) {
+    note_progress(lane, now_ns);
+    if (is_hung(fleet, lane, now_ns)) {
         lane->counters[FB_LANE_HANGS]++;
         fb_warning("worker %u (pid %" PRId64 ") hangs: packets wait and it finished nothing for "
-                   "%.1f s; it is revoked, and whoever started it has to kill it",
+                   "%.1f s; it is revoked, and what started it has to kill it",
                    worker, fb_ctl_pid(fleet->ctl, worker), seconds(fleet->timing.hang_ns));
         fleet_revoke(fleet, worker, now_ns);
     } else if (now_ns >= lane->leave_by_ns) {
-        fb_warning("worker %u (pid %" PRId64 ") was ordered to leave and did not: it is revoked",
+        fb_warning("worker %u (pid %" PRId64 ") was told to leave and did not: it is revoked",
                    worker, fb_ctl_pid(fleet->ctl, worker));
         fleet_revoke(fleet, worker, now_ns);
     } else if (lane->state == FB_STATE_DRAINING) {
@@ -363,12 +372,13 @@ static void poll_dead(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
         return;
     }
     if (lane->up_region.base == NULL && is_overdue(fleet, worker, now_ns)) {
+        say_overdue(fleet, worker);
         lose(fleet, worker, now_ns);
         return;
     }
     uint64_t wait = lane->up_region.base != NULL ? REVOKE_WAIT_NS : OFFER_AGAIN_NS;
     if (now_ns - lane->state_since_ns >= wait)
-        settle(fleet, worker, false, now_ns);
+        resolve_dead(fleet, worker, false, now_ns);
 }
 
 void fleet_poll(struct fleet *fleet, uint64_t now_ns) {
@@ -454,7 +464,7 @@ const char *fleet_drain(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
             return "no other worker is ready to take its flows";
         begin_to_lose(fleet, worker, now_ns);
         break;
-    default: /* it is leaving already, or dead and about to be judged */
+    default: /* it is leaving already, or dead and about to be resolved */
         break;
     }
     lane->draining = true;

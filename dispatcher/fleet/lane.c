@@ -86,7 +86,7 @@ int lane_offer(struct lane *lane, struct fb_ctl *ctl, unsigned worker) {
         return error;
     }
     lane->epoch++;
-    /* Before it is touched: whoever may write to it has had its name. */
+    /* Before it is touched: what may write to it has had its name. */
     lane->guard = fb_guard_add(region->base, region->size);
     fb_up_format(region->base, ctl->header.instance, worker, lane->epoch, lane->tx.consumed);
     mprotect(region->base, region->size, PROT_READ);
@@ -156,7 +156,7 @@ bool lane_mark_suspect(struct lane *lane) {
 void lane_quarantine_first(struct lane *lane) {
     lane_first_desc(lane)->flags = FB_F_SKIP;
     lane->counters[FB_LANE_QUARANTINED]++;
-    /* It stands before all other marks. There is room: a mark a slot, and this slot has none. */
+    /* It comes before all other marks. There is room: a mark a slot, and this slot has none. */
     lane->marks[--lane->marks_head & lane->tx.slot_mask] =
         (struct mark){.seq = lane->tx.consumed, .handle = NO_HANDLE};
 }

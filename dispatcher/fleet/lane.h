@@ -18,7 +18,7 @@
 /*
  * A lane is one worker number as the dispatcher holds it: the ring's producer
  * end, the handles of the flows bound to it, its part of the ledger, and where
- * its life stands. Private memory, one thread.
+ * it is in its life. Private memory, one thread.
  *
  * The ledger counts packets, the ring counts descriptors; what is in a ring
  * and is no packet (a flow end, a skip) is remembered as a mark. So
@@ -42,14 +42,14 @@ struct lane {
     uint64_t counters[FB_LANE_COUNT];
     uint64_t round;    /* of the fleet, in which consumed was last read */
     bool touched;      /* staged to in this burst */
-    bool wake_pending; /* has news for a sleeper that was not woken yet */
+    bool wake_pending; /* has new data for a sleeper that was not woken yet */
 
     /* Life: see fleet.h. */
     enum fb_state state;
     bool revoked;
     bool waited;   /* the wait after a revocation has begun, by a clock that is fresh */
     bool wanted;   /* there is to be a process: what a supervisor goes by */
-    bool given_up; /* nobody will start its next process */
+    bool given_up; /* no process of it will be started */
     bool draining; /* its flows are not to wait for its next process */
     bool losing;   /* nor for a first one */
     uint64_t epoch;
@@ -135,7 +135,7 @@ int lane_offer(struct lane *lane, struct fb_ctl *ctl, unsigned worker);
  */
 void lane_withdraw(struct lane *lane, struct fb_worker_totals *totals);
 
-/* What stands first in the ring, at consumed. */
+/* What is first in the ring, at consumed. */
 enum lane_first {
     LANE_EMPTY,
     LANE_PACKET,
@@ -156,7 +156,7 @@ static inline struct fb_desc *lane_first_desc(const struct lane *lane) {
 bool lane_desc_plausible(const struct lane *lane, const struct fb_desc *desc);
 
 /*
- * Takes what stands first out of the ring of a worker that is gone: a packet
+ * Takes what is first out of the ring of a worker that is gone: a packet
  * counts as moved. The handle of a flow end is not given back.
  */
 void lane_take_out(struct lane *lane);

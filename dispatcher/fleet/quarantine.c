@@ -77,7 +77,7 @@ static pcap_dumper_t *open_file(const char *name, const struct quarantined *pack
     return file;
 }
 
-/* Takes back what was written of a packet, or nobody could read what is appended after it. */
+/* Takes back what was written of a packet, or nothing could read what is appended after it. */
 static void cut_back(const char *name, long whole) {
     if (truncate(name, whole) != 0)
         fb_error("cannot cut the quarantine file %s back to %ld bytes: %s", name, whole,

@@ -77,7 +77,7 @@ void flow_timeouts_init(struct flow_timeouts *t);
 /*
  * Applies CLASS=SECONDS|never[,...] to *t; `all` sets every class, later items
  * win. Returns 0, or -EINVAL with *t unchanged and one line in error: what was
- * wrong, with which value, and the mend.
+ * wrong, with which value, and the fix.
  */
 int flow_timeouts_parse(struct flow_timeouts *t, const char *text, char *error, size_t error_size);
 

@@ -12,8 +12,8 @@
  * What time it is for the flows, in ticks from 1 that only go forward. There are
  * two kinds:
  *
- *   file   the packets' own stamps, as packet_clock.h believes them; time stands
- *          still while no frame is taken
+ *   file   the packets' own stamps, as packet_clock.h believes them; time does
+ *          not pass while no frame is taken
  *   live   CLOCK_MONOTONIC; a frame's stamp says nothing
  *
  * Dispatcher only, one thread. Nothing here can fail.
@@ -65,7 +65,7 @@ static inline void flow_clock_set(struct flow_clock *c, uint64_t time_ns) {
 
 /*
  * Ends the present tick, so that what is touched from now on has a later one.
- * Returns the tick that ended, or 0 if the clock stands still: then what comes may
+ * Returns the tick that ended, or 0 if the clock has stopped: then what comes may
  * have the same.
  */
 static inline uint32_t flow_clock_end_tick(struct flow_clock *c) {

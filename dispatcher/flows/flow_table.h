@@ -144,7 +144,7 @@ uint32_t flow_table_find(const struct flow_table *table, uint64_t hash,
 uint32_t flow_table_add(struct flow_table *table, uint64_t hash, const struct fb_flow_key *key);
 
 /*
- * Removes a flow; hash is its key's. The entry is free at once, unless it has
+ * Removes a flow; hash is its key's. The entry is free immediately, unless it has
  * served so many flows that its next id would not be below 2^53: then it is
  * retired. (At 5 million flows a second through one entry that takes a quarter
  * of an hour, so it must be thought of.) Half of the table is never retired;

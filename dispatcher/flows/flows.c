@@ -14,27 +14,26 @@ static size_t links_offset(uint32_t max_flows) {
     return (flow_table_footprint(max_flows) + 63) & ~(size_t)63;
 }
 
-int flows_init(struct flows *flows, uint32_t max_flows, const struct flow_timeouts *timeouts,
-               uint32_t ticks_per_second, enum fb_hugepages hugepages,
-               struct handles *const *handles) {
+int flows_init(struct flows *flows, const struct flows_config *config) {
+    uint32_t max_flows = config->max_flows;
     memset(flows, 0, sizeof *flows);
-    flows->handles = handles;
+    flows->handles = config->handles;
     flows->now = 1;
     int error = key_hash_init(&flows->hash);
     if (error != 0)
         return error;
     size_t size = links_offset(max_flows) + (size_t)max_flows * sizeof(struct timer_link);
-    error = fb_region_private(&flows->region, size, hugepages, true);
+    error = fb_region_private(&flows->region, size, config->hugepages, true);
     if (error != 0)
         return error;
     flow_table_init(&flows->table, flows->region.base, max_flows);
     flows->links =
         (struct timer_link *)(void *)((char *)flows->region.base + links_offset(max_flows));
-    flow_rules_init(&flows->rules, timeouts, ticks_per_second);
+    flow_rules_init(&flows->rules, config->timeouts, config->ticks_per_second);
     for (unsigned class = 0; class < FLOW_CLASS_COUNT; class ++) {
         uint32_t timeout = flows->rules.timeout_ticks[class];
         flows->pace_ticks[class] =
-            timeout == FLOW_TIMEOUT_NEVER ? NEVER_PACE_S * ticks_per_second : timeout;
+            timeout == FLOW_TIMEOUT_NEVER ? NEVER_PACE_S * config->ticks_per_second : timeout;
         timer_wheel_init(&flows->wheels[class], flows->links, flows->pace_ticks[class], flows->now);
     }
     return 0;
@@ -75,7 +74,7 @@ void flows_end(struct flows *flows, uint32_t flow, enum fb_end_reason reason) {
     end_unarmed(flows, flow, reason);
 }
 
-/* Of the first few in a wheel, set anew by their last packets, the one that is idle longest. */
+/* Of the first few in a wheel, set again by their last packets, the one that is idle longest. */
 static uint32_t oldest_of_class(struct flows *flows, enum flow_class class) {
     struct timer_wheel *wheel = &flows->wheels[class];
     uint32_t oldest = NO_FLOW, first = NO_FLOW;

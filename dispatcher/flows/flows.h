@@ -16,6 +16,22 @@
 #include "dispatcher/flows/timer_wheel.h"
 
 /*
+ * The room of the flows: which flow a packet belongs to, and for how long.
+ *
+ *   flows.c                     the flows that are alive
+ *   flow_table.c, key_hash.c    from a key to its flow
+ *   flow_class.c                protocol states and timeouts
+ *   timer_wheel.c               when a flow is due
+ *   flow_clock.h, packet_clock.c
+ *                               what time it is
+ *   handles.c, forwards.c       the small numbers under which a worker knows its flows;
+ *                               where flows of a lost worker went
+ *   fragments.c, fragments_read.c
+ *                               IP fragments: which datagram each belongs to
+ *
+ * Private memory of the dispatcher. It knows frames and keys, but no worker beyond its
+ * number, no ring, and nothing shared.
+ *
  * The flows that are alive: table, timers, protocol state and ends in one.
  * Dispatcher only, one thread.
  *
@@ -50,7 +66,7 @@ struct flows {
     uint32_t lost_ticks[FB_MAX_WORKERS]; /* see flows_lose() */
     uint32_t now;                        /* tick */
     unsigned expire_first;               /* class that leads the next expiry */
-    uint64_t ends_pending;               /* at all workers; whoever stages them takes them off */
+    uint64_t ends_pending;               /* at all workers; staging takes them off */
     uint64_t created;
     uint64_t ended[FB_END_COUNT];
     uint64_t peak;
@@ -60,17 +76,20 @@ struct flows {
 
 #define FLOW_EXPIRE_BUDGET 64u /* due timers looked at per burst: twice what a burst can start */
 
-/*
- * Makes room for max_flows flows. handles: an array by worker number that the
- * caller keeps. Returns 0, or -errno after one logged line.
- */
-int flows_init(struct flows *flows, uint32_t max_flows, const struct flow_timeouts *timeouts,
-               uint32_t ticks_per_second, enum fb_hugepages hugepages,
-               struct handles *const *handles);
+struct flows_config {
+    uint32_t max_flows;
+    const struct flow_timeouts *timeouts; /* read by flows_init() only */
+    uint32_t ticks_per_second;
+    enum fb_hugepages hugepages;
+    struct handles *const *handles; /* by worker number; the caller's, outlive the flows */
+};
+
+/* Makes room for the flows. Returns 0, or -errno after one logged line. */
+int flows_init(struct flows *flows, const struct flows_config *config);
 void flows_fini(struct flows *flows);
 
 /*
- * Ends a flow for a reason. Its entry is free at once; the end is pending at
+ * Ends a flow for a reason. Its entry is free immediately; the end is pending at
  * its worker, or counted as worker_lost if it was never bound.
  */
 void flows_end(struct flows *flows, uint32_t flow, enum fb_end_reason reason);

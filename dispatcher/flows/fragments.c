@@ -191,7 +191,7 @@ static void hold(struct fragments *t, struct datagram *g, const struct frame *fr
         t->counters[FB_FRAGMENT_PEAK] = t->frames_used;
 }
 
-/* Lets out what a datagram holds, under its key: the whole list at once, however long. */
+/* Releases what a datagram holds, under its key: the whole list in one step, however long. */
 static void release(struct fragments *t, struct datagram *g, enum fb_fragment_counter cause) {
     uint32_t h = g->first_held;
     if (h == NONE)

@@ -32,7 +32,7 @@
  *            out                  +----> GIVEN_UP       DONE
  *
  *   WAITING   holds what came; key by addresses and protocol, of what came first
- *   KNOWN     every fragment goes at once under the key of the first
+ *   KNOWN     every fragment goes immediately under the key of the first
  *   DONE      the same, complete: kept for duplicates
  *   GIVEN_UP  what was held has gone by addresses and protocol, so all that
  *             still comes goes likewise, the first fragment too: a datagram
@@ -43,7 +43,7 @@
  * and again has us hold them for ever). In the other states it is forgotten
  * timeout_ticks after its last fragment. When there are too many, the one
  * longest in its list is forgotten: of DONE, else GIVEN_UP, else KNOWN, else
- * WAITING, the cheapest to lose first. So later fragments that nobody asked
+ * WAITING, the cheapest to lose first. So later fragments that nothing asked
  * for, however many, push out no datagram whose first has come, as long as the
  * table has room for those and max_frames more.
  *
@@ -149,8 +149,8 @@ bool fragment_read(const uint8_t *bytes, uint32_t caplen, uint32_t ip_off, uint3
                    uint64_t scope, struct fragment *out);
 
 struct fragments_config {
-    uint32_t max_datagrams; /* tracked at once, 1 to FRAGMENTS_MAX */
-    uint32_t max_frames;    /* held at once, 1 to FRAGMENTS_MAX */
+    uint32_t max_datagrams; /* tracked at the same time, 1 to FRAGMENTS_MAX */
+    uint32_t max_frames;    /* held at the same time, 1 to FRAGMENTS_MAX */
     uint64_t max_bytes;     /* of buffer, CAPTURE_FRAME_MAX to 4 GB; frames take whole blocks */
     uint32_t timeout_ticks; /* at least 1 */
     uint32_t reuse_ticks;

@@ -10,8 +10,8 @@
 /*
  * Keyed hash of flow keys: SipHash-1-3 over the 40 bytes of a key (J.-P.
  * Aumasson and D. J. Bernstein, "SipHash: a fast short-input PRF", 2012), with
- * a random key per run, so that nobody outside can choose flows that collide.
- * Eight keys are hashed at once, one per vector lane; the plain function gives
+ * a random key per run, so that no outsider can choose flows that collide.
+ * Eight keys are hashed together, one per vector lane; the plain function gives
  * the same values. Dispatcher only; what it returns is not stored anywhere
  * outside the run.
  */

@@ -50,7 +50,7 @@ static void begin_at(struct packet_clock *c, uint64_t stamp_ns) {
     c->first_ns = stamp_ns;
     c->first_confirmations = 0;
     c->file_begins = false;
-    /* A stamp that is not before the clock is judged as any other, and a jump held goes on. */
+    /* A stamp that is not before the clock is treated as any other, and a jump held goes on. */
     if (!c->started || stamp_ns < c->greatest_ns)
         rebase(c, stamp_ns);
 }
@@ -64,7 +64,7 @@ static void start_over_at(struct packet_clock *c, uint64_t stamp_ns) {
     c->started_over = c->greatest_ns < left_ns;
 }
 
-static void judge_first(struct packet_clock *c, uint64_t stamp_ns) {
+static void check_first(struct packet_clock *c, uint64_t stamp_ns) {
     if (stamp_ns < c->first_ns && c->first_ns - stamp_ns >= c->limit_ns)
         start_over_at(c, stamp_ns);
     else if (confirms(c, stamp_ns, c->first_ns))
@@ -95,7 +95,7 @@ static void believe_jump(struct packet_clock *c) {
     }
 }
 
-static void judge_jump(struct packet_clock *c, uint64_t stamp_ns) {
+static void check_jump(struct packet_clock *c, uint64_t stamp_ns) {
     if (!confirms(c, stamp_ns, c->jump_ns))
         c->holding = false;
     else if (++c->jump_confirmations == PACKET_CLOCK_CONFIRMATIONS)
@@ -121,15 +121,15 @@ void packet_clock_next_file(struct packet_clock *c) {
     c->quick_until_ns = 0;
 }
 
-uint32_t packet_clock_judge(struct packet_clock *c, uint64_t stamp_ns) {
+uint32_t packet_clock_check(struct packet_clock *c, uint64_t stamp_ns) {
     if (stamp_ns > LAST_STAMP_NS)
         stamp_ns = LAST_STAMP_NS;
     if (c->file_begins)
         begin_at(c, stamp_ns);
     else if (!first_is_confirmed(c))
-        judge_first(c, stamp_ns);
+        check_first(c, stamp_ns);
     if (c->holding)
-        judge_jump(c, stamp_ns);
+        check_jump(c, stamp_ns);
     if (stamp_ns > c->greatest_ns) {
         if (stamp_ns - c->greatest_ns < c->limit_ns)
             move_to(c, stamp_ns);

@@ -13,7 +13,7 @@
  *    timeout, is held: one bad stamp must not expire every flow. It is believed
  *    when 32 frames in a row after it lie at or after it less that timeout. The
  *    clock then goes forward, by that limit at most: it expires everything, and
- *    further would tell nobody more.
+ *    further would change nothing more.
  *  - A file's first stamp is held likewise. Until 32 frames have confirmed it, a
  *    frame that lies before it by that much makes the clock start over from that
  *    frame, without a tick going back. If the frames then return to where the
@@ -26,8 +26,7 @@
 #define PACKET_CLOCK_TICKS_PER_SECOND 32u /* 31 ms: idle times are whole seconds */
 #define PACKET_CLOCK_NS_PER_TICK (UINT64_C(1000000000) / PACKET_CLOCK_TICKS_PER_SECOND)
 #define PACKET_CLOCK_CONFIRMATIONS 32u
-#define PACKET_CLOCK_LAST_TICK                                                                     \
-    (UINT32_MAX - 1) /* four years of packet time; it stands still then */
+#define PACKET_CLOCK_LAST_TICK (UINT32_MAX - 1) /* four years of packet time; it stops then */
 
 struct packet_clock {
     /* What every packet reads. */
@@ -35,7 +34,7 @@ struct packet_clock {
     uint64_t greatest_ns;    /* the clock, as a stamp of the present file */
     uint32_t now_ticks;
 
-    uint32_t held;        /* stamps that were not believed at once */
+    uint32_t held;        /* stamps that were not believed immediately */
     uint64_t boundary_ns; /* where the next tick begins: at most a tick after greatest_ns */
     uint64_t longest_ns;  /* the longest finite timeout */
     uint64_t limit_ns;    /* a jump of this much is held */
@@ -51,26 +50,26 @@ struct packet_clock {
     bool file_begins;
 };
 
-/* Makes a clock that stands at tick 1. longest_timeout_ns: 0 if no timeout is finite. */
+/* Makes a clock at tick 1. longest_timeout_ns: 0 if no timeout is finite. */
 void packet_clock_init(struct packet_clock *c, uint64_t longest_timeout_ns);
 
 /* The next stamp is the first of a further file, or of a further loop. */
 void packet_clock_next_file(struct packet_clock *c);
 
 /* What packet_clock_advance() does with a stamp that may change the tick. Not for other callers. */
-uint32_t packet_clock_judge(struct packet_clock *c, uint64_t stamp_ns);
+uint32_t packet_clock_check(struct packet_clock *c, uint64_t stamp_ns);
 
 /* Takes one frame's stamp, in nanoseconds. Returns the present tick. Once per frame, in order. */
 static inline uint32_t packet_clock_advance(struct packet_clock *c, uint64_t stamp_ns) {
     if (stamp_ns >= c->quick_until_ns)
-        return packet_clock_judge(c, stamp_ns);
+        return packet_clock_check(c, stamp_ns);
     c->greatest_ns = stamp_ns > c->greatest_ns ? stamp_ns : c->greatest_ns;
     return c->now_ticks;
 }
 
 /*
  * Lets one tick pass between the packets so far and those to come. Returns
- * false, and none passes, where the clock stands still.
+ * false, and none passes, where the clock has stopped.
  */
 bool packet_clock_step(struct packet_clock *c);
 

@@ -29,7 +29,7 @@
 #define TIMER_WHEEL_MAX_IDS 0x80000000u /* ids are below this */
 
 /*
- * Where one id stands. prev of the first and next of the last in a list are
+ * Where one id is. prev of the first and next of the last in a list are
  * TIMER_WHEEL_MAX_IDS plus the list's index, so that either can be removed
  * without knowing its due tick. Meaningless while the id is in no wheel.
  */

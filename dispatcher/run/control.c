@@ -29,7 +29,8 @@ static int make_address(struct sockaddr_un *address, const char *name) {
     return -ENAMETOOLONG;
 }
 
-/* A socket may go: the lock says that nobody listens there. Anything else is not ours to remove. */
+/* A socket may go: the lock says that no process listens there. Anything else is not ours to
+ * remove. */
 static int remove_stale(const char *path) {
     struct stat st;
     if (lstat(path, &st) != 0)

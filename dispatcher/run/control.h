@@ -17,7 +17,7 @@
  * uid and root are heard. Nothing here waits: a client that does not read its
  * replies is dropped. Dispatcher only, one thread.
  */
-#define CONTROL_CLIENTS 16u         /* at once; one more is told so and dropped */
+#define CONTROL_CLIENTS 16u         /* at the same time; one more is told so and dropped */
 #define CONTROL_REQUEST_BYTES 4096u /* longest request */
 
 /*

@@ -141,7 +141,7 @@ void placement_plan(struct placement *placement, const struct fb_topology *topol
     }
 }
 
-/* What stands in device/numa_node, or `up` folders above that; false if there is no such file. */
+/* What is in device/numa_node, or `up` folders above that; false if there is no such file. */
 static bool read_node(const char *net, const char *interface, unsigned up, int *node) {
     char path[PATH_MAX];
     int n = snprintf(path, sizeof path, "%s/%s/device%.*s/numa_node", net, interface, (int)up * 3,

@@ -20,7 +20,7 @@ enum placement_mode {
 
 struct placement_request {
     enum placement_mode mode;
-    unsigned count;                /* PLACEMENT_LIST: nodes of the workers by number, then anew */
+    unsigned count; /* PLACEMENT_LIST: nodes of the workers by number, then from the first again */
     int16_t nodes[FB_MAX_WORKERS]; /* as given: they need not be there */
 };
 

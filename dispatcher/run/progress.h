@@ -11,7 +11,7 @@
 #include "dispatcher/datapath/datapath.h"
 
 /*
- * Where a run over files stands, as the status line of a terminal:
+ * How far a run over files is, as the status line of a terminal:
  *
  *       41 %  3,214,000 packets  1.2 M/s  0:07 left  4 of 4 workers busy
  *
@@ -51,7 +51,7 @@ struct progress_rates {
 
 /*
  * Takes what *view counts at now_ns as a sample and sets its rates. False at the
- * first sample: no rate yet. Delivery begins anew, since the bytes of preloading
+ * first sample: no rate yet. Delivery begins again, since the bytes of preloading
  * are others.
  */
 bool progress_rate(struct progress_rates *rates, uint64_t now_ns, struct progress_view *view);

@@ -86,9 +86,11 @@ static json_t *answer(void *arg, const char *name, const json_t *request) {
     return NULL;
 }
 
-int requests_open(struct requests *requests, const char *name, struct fleet *fleet) {
-    requests->fleet = fleet;
-    return control_open(&requests->control, name, answer, requests);
+int requests_open(struct requests *requests, const struct requests_config *config) {
+    requests->fleet = config->fleet;
+    requests->reload = config->reload;
+    requests->reload_arg = config->reload_arg;
+    return control_open(&requests->control, config->name, answer, requests);
 }
 
 void requests_poll(struct requests *requests, uint64_t now_ns) {

@@ -17,7 +17,7 @@
  *                         at --drain-timeout, and they move then
  *   restart   worker: K   its process leaves after its burst, and its flows wait for
  *                         the next one
- *   give-up   worker: K   nobody will start it again: its flows move
+ *   give-up   worker: K   no process of it will be started: its flows move
  *   reload                reads the filter again; tells it
  *   stop      now: true   ends the run, or ends it without draining
  *
@@ -29,7 +29,6 @@ struct requests {
     struct fleet *fleet;
     uint64_t now_ns;
 
-    /* Set by the caller. Sets *filter (NULL: every frame) and returns NULL, or why not. */
     const char *(*reload)(void *arg, const char **filter);
     void *reload_arg;
     unsigned stops; /* how often a stop was asked for */
@@ -37,8 +36,16 @@ struct requests {
     bool stopping;  /* the run is ending; set by the caller */
 };
 
-/* Listens for instance name. Returns 0, or -errno after one logged line. */
-int requests_open(struct requests *requests, const char *name, struct fleet *fleet);
+struct requests_config {
+    const char *name;    /* of the instance */
+    struct fleet *fleet; /* the caller's; outlives the requests */
+    /* Sets *filter (NULL: every frame) and returns NULL, or why not. */
+    const char *(*reload)(void *arg, const char **filter);
+    void *reload_arg;
+};
+
+/* Listens for the instance. Returns 0, or -errno after one logged line. */
+int requests_open(struct requests *requests, const struct requests_config *config);
 
 /* Answers what has come; does not wait. */
 void requests_poll(struct requests *requests, uint64_t now_ns);

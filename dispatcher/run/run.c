@@ -194,7 +194,7 @@ static void say_no_worker(struct run *run) {
 
 /*
  * A packet has to wait. Returns why it is to be dropped instead, or FB_DROP_NONE. A
- * run that nobody inspects for is ended.
+ * run without workers to come is ended.
  */
 static enum fb_drop_reason look_at_wait(struct run *run, enum egress_result stopped) {
     enum fb_drop_reason reason = stop_waiting(run, stopped);
@@ -233,7 +233,7 @@ static void move_lost(struct run *run) {
 }
 
 /*
- * At the end of the input nobody is in a hurry: the time to drain counts from
+ * At the end of the input there is no hurry: the time to drain counts from
  * the last packet that any worker finished. It does not once a stop was asked.
  */
 static void extend_deadline(struct run *run) {
@@ -258,7 +258,7 @@ static void deliver(struct run *run) {
         move_lost(run);
         if (run->stop) /* fragments that were held to the end */
             extend_deadline(run);
-        if (capture_is_live(run->capture)) /* of files packet time stands still meanwhile */
+        if (capture_is_live(run->capture)) /* of files packet time does not pass meanwhile */
             datapath_expire(&run->datapath);
         enum fb_drop_reason reason = look_at_wait(run, result);
         if (reason != FB_DROP_NONE) {
@@ -322,7 +322,7 @@ static int wait_for_workers(struct run *run) {
     return 0;
 }
 
-/* Ends every flow, so that each worker frees its state in order. */
+/* Ends every flow, so that each worker frees its state. */
 static void end_flows(struct run *run) {
     uint32_t from = 0;
     unsigned waits = 0;

@@ -5,10 +5,22 @@
 #include "dispatcher/run/options.h"
 
 /*
+ * The room of a run: everything between the command line and the exit status. It
+ * may use all rooms below it; none of them knows this one.
+ *
+ *   options*.c                  the command line and --config, checked
+ *   run.c                       the run: waits, reads, drains, reports
+ *   run_setup.c, geometry.c     before it: sources, ctl, rings, flows
+ *   run_place.c, placement.c    which NUMA node and processors it is on
+ *   requests.c, control.c       what can be asked of it meanwhile, and the socket for it
+ *   ledger.c, progress.c        where every packet is; how far a file is read
+ *
+ * This is where waiting happens: the data path returns when it cannot go on.
+ *
  * One run of the dispatcher, from the lock to the report:
  *
  *   open sources, make ctl and the rings -> wait for the workers -> bursts
- *     -> end the flows, drain the rings -> order the workers to leave -> report
+ *     -> end the flows, drain the rings -> tell the workers to leave -> report
  *
  * Returns the exit status: 0; 1 after a run-time error, a source that broke
  * off, a worker that was given up, or a ledger that is not balanced. Whatever

@@ -77,7 +77,7 @@ static int check_list(const struct options *o, const struct fb_topology *topolog
         return o->numa.mode == PLACEMENT_LIST ? check_allowed(o) : 0;
     if (fb_numa_version() == NULL)
         fb_error("--numa: this build has no libnuma: leave it out, or install libnuma-dev and "
-                 "build anew");
+                 "build again");
     else if (topology->count == 0)
         fb_error("--numa: the kernel, or the container, has no NUMA: leave it out");
     else
@@ -95,7 +95,7 @@ static void go_home(struct run *run, const struct fb_topology *topology) {
     if (error == 0 && !run->options->cpu_given)
         error = fb_cpus_run_on(&fb_topology_find(topology, plan->home)->cpus);
     if (error == 0) {
-        /* It has been touched: where huge pages are always on, 2 MB of it at once. */
+        /* It has been touched: where huge pages are always on, 2 MB of it together. */
         (void)fb_numa_bring(run, sizeof *run, plan->home);
         return;
     }
@@ -178,18 +178,18 @@ static uint64_t huge_pages_of(int node, char *path, size_t size) {
 }
 
 static void warn(int node, const struct tally *tally) {
-    char what[64], path[128], mend[256];
+    char what[64], path[128], fix[256];
     snprintf(what, sizeof what, "%u ring%s%s", tally->rings, tally->rings == 1 ? "" : "s",
              tally->table ? " and the flow table" : "");
     uint64_t have = huge_pages_of(node, path, sizeof path);
     if (tally->huge != 0)
-        snprintf(mend, sizeof mend, "give it huge pages: 'echo %" PRIu64 " > %s'",
-                 have + tally->huge, path);
+        snprintf(fix, sizeof fix, "give it huge pages: 'echo %" PRIu64 " > %s'", have + tally->huge,
+                 path);
     else
-        snprintf(mend, sizeof mend,
+        snprintf(fix, sizeof fix,
                  "free memory there (" NODES "/node%d/meminfo), or choose with --numa LIST", node);
     fb_warning("%s not whole on NUMA node %d: %s", tally->rings != 0 ? what : "the flow table",
-               node, mend);
+               node, fix);
 }
 
 static void log_nodes(const struct run *run) {

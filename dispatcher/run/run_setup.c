@@ -94,6 +94,71 @@ static int check_report(const char *path) {
     return -error;
 }
 
+static int make_fleet(struct run *run) {
+    const struct options *o = run->options;
+    const struct fleet_config config = {
+        .ctl = run->ctl.ctl,
+        .policy = o->policy,
+        .max_share = o->max_share,
+        .hugepages = o->hugepages,
+        .timing = {.failover_ns = o->failover_ns,
+                   .start_timeout_ns = o->start_timeout_ns,
+                   .hang_ns = o->hang_ns,
+                   .drain_ns = o->drain_timeout_ns},
+        .lossless = o->block,
+        .quarantine = &run->quarantine,
+    };
+    return fleet_init(&run->fleet, &config);
+}
+
+static int make_flows(struct run *run) {
+    const struct options *o = run->options;
+    const struct flows_config config = {
+        .max_flows = o->max_flows,
+        .timeouts = &o->timeouts,
+        .ticks_per_second = PACKET_CLOCK_TICKS_PER_SECOND,
+        .hugepages = o->hugepages,
+        .handles = run->fleet.handles,
+    };
+    return flows_init(&run->flows, &config);
+}
+
+static void make_datapath(struct run *run) {
+    const struct options *o = run->options;
+    const struct datapath_config config = {
+        .fleet = &run->fleet,
+        .flows = &run->flows,
+        .fragments = &run->fragments,
+        .decoding = &o->decode,
+        .block = o->block,
+        .preloaded = o->preload,
+        .live = capture_is_live(run->capture),
+        .now_ns = fb_now_ns(),
+        .longest_timeout_ns = (uint64_t)flow_timeouts_longest_s(&o->timeouts) * 1000 * MS_NS,
+    };
+    datapath_init(&run->datapath, &config);
+}
+
+static int open_requests(struct run *run) {
+    const struct requests_config config = {
+        .name = run->options->name, .fleet = &run->fleet, .reload = run_reload, .reload_arg = run};
+    return requests_open(&run->requests, &config);
+}
+
+/* What a run is made of, once ctl has its geometry. */
+static int make_parts(struct run *run) {
+    int error = make_fleet(run);
+    if (error == 0)
+        error = make_flows(run);
+    if (error == 0)
+        error = fragments_init(&run->fragments, &run->options->fragments, run->options->hugepages);
+    if (error == 0)
+        error = open_requests(run);
+    if (error == 0)
+        make_datapath(run);
+    return error;
+}
+
 int run_set_up(struct run *run) {
     const struct options *o = run->options;
     run->ctl.region.fd = -1;
@@ -115,37 +180,10 @@ int run_set_up(struct run *run) {
         return error;
     geometry_fill(run->ctl.ctl, o);
     run_place_workers(run);
-    const struct fleet_timing timing = {.failover_ns = o->failover_ns,
-                                        .start_timeout_ns = o->start_timeout_ns,
-                                        .hang_ns = o->hang_ns,
-                                        .drain_ns = o->drain_timeout_ns};
-    error = fleet_init(&run->fleet, run->ctl.ctl, o->policy, o->max_share, o->hugepages, &timing);
-    if (error == 0)
-        error = flows_init(&run->flows, o->max_flows, &o->timeouts, PACKET_CLOCK_TICKS_PER_SECOND,
-                           o->hugepages, run->fleet.handles);
-    if (error == 0)
-        error = fragments_init(&run->fragments, &o->fragments, o->hugepages);
-    if (error == 0)
-        error = requests_open(&run->requests, o->name, &run->fleet);
+    error = make_parts(run);
     if (error != 0)
         return error;
-    run->requests.reload = run_reload;
-    run->requests.reload_arg = run;
-    run->fleet.quarantine = &run->quarantine;
-    run->fleet.lossless = o->block;
     run->ctl.ctl->flow_table_page_kind = run->flows.region.page_kind;
-    const struct datapath_config datapath = {
-        .fleet = &run->fleet,
-        .flows = &run->flows,
-        .fragments = &run->fragments,
-        .decoding = &o->decode,
-        .block = o->block,
-        .preloaded = o->preload,
-        .live = capture_is_live(run->capture),
-        .now_ns = fb_now_ns(),
-        .longest_timeout_ns = (uint64_t)flow_timeouts_longest_s(&o->timeouts) * 1000 * MS_NS,
-    };
-    datapath_init(&run->datapath, &datapath);
     run_place_check(run);
     log_pages(run);
     fb_ctl_format(&run->ctl);

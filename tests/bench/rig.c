@@ -145,10 +145,17 @@ struct rig *rig_open(unsigned workers, uint32_t max_flows, bool consume_too) {
                                                   .worker_burst = WORKER_BURST,
                                                   .arena_bytes = RIG_ARENA,
                                                   .max_flows = max_flows};
-    if (fleet_init(&rig->fleet, rig->ctl.ctl, policy_find(POLICY_DEFAULT), 0, FB_HUGEPAGES_AUTO,
-                   &timing) != 0 ||
-        flows_init(&rig->flows, max_flows, &timeouts, PACKET_CLOCK_TICKS_PER_SECOND,
-                   FB_HUGEPAGES_AUTO, rig->fleet.handles) != 0)
+    if (fleet_init(&rig->fleet, &(struct fleet_config){.ctl = rig->ctl.ctl,
+                                                       .policy = policy_find(POLICY_DEFAULT),
+                                                       .hugepages = FB_HUGEPAGES_AUTO,
+                                                       .timing = timing,
+                                                       .lossless = true}) != 0 ||
+        flows_init(&rig->flows,
+                   &(struct flows_config){.max_flows = max_flows,
+                                          .timeouts = &timeouts,
+                                          .ticks_per_second = PACKET_CLOCK_TICKS_PER_SECOND,
+                                          .hugepages = FB_HUGEPAGES_AUTO,
+                                          .handles = rig->fleet.handles}) != 0)
         exit(1);
     fb_ctl_format(&rig->ctl);
     datapath_init(&rig->datapath, &(struct datapath_config){

@@ -45,7 +45,12 @@ static void begin(struct fuzz_input *in) {
     memset(handle_tables, 0, sizeof handle_tables);
     for (unsigned k = 0; k < WORKERS; k++)
         handles_init(&handles[k], handle_tables[k], HANDLES);
-    assert_int_equal(flows_init(&flows, max_flows, &timeouts, 1, FB_HUGEPAGES_NEVER, by_worker), 0);
+    assert_int_equal(flows_init(&flows, &(struct flows_config){.max_flows = max_flows,
+                                                               .timeouts = &timeouts,
+                                                               .ticks_per_second = 1,
+                                                               .hugepages = FB_HUGEPAGES_NEVER,
+                                                               .handles = by_worker}),
+                     0);
     flows.hash.secret[0] = 1; /* the same every time, so that what fails can be repeated */
     flows.hash.secret[1] = 2;
     memset(model, 0, sizeof model);

@@ -89,8 +89,11 @@ static inline void make_fleet(unsigned workers, uint32_t depth, const char *poli
                                         .hang_ns = hang_of_fleet,
                                         .drain_ns = 30 * SECOND};
     fleet_is_there = true;
-    assert_int_equal(
-        fleet_init(&fleet, ctl.ctl, policy_find(policy), 0, FB_HUGEPAGES_NEVER, &timing), 0);
+    assert_int_equal(fleet_init(&fleet, &(struct fleet_config){.ctl = ctl.ctl,
+                                                               .policy = policy_find(policy),
+                                                               .hugepages = FB_HUGEPAGES_NEVER,
+                                                               .timing = timing}),
+                     0);
     fleet.lossless = true;
     fb_ctl_format(&ctl);
     assert_int_equal(fb_ctl_join(&seen, name), FB_JOINED);

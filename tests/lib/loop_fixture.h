@@ -66,9 +66,13 @@ static inline void make_loop(unsigned workers, uint32_t depth, bool block, uint3
     flow_timeouts_init(&timeouts);
     if (timeout_text != NULL)
         assert_int_equal(flow_timeouts_parse(&timeouts, timeout_text, error, sizeof error), 0);
-    assert_int_equal(flows_init(&flows, max_flows, &timeouts, PACKET_CLOCK_TICKS_PER_SECOND,
-                                FB_HUGEPAGES_AUTO, fleet.handles),
-                     0);
+    assert_int_equal(
+        flows_init(&flows, &(struct flows_config){.max_flows = max_flows,
+                                                  .timeouts = &timeouts,
+                                                  .ticks_per_second = PACKET_CLOCK_TICKS_PER_SECOND,
+                                                  .hugepages = FB_HUGEPAGES_AUTO,
+                                                  .handles = fleet.handles}),
+        0);
     datapath_init(&datapath,
                   &(struct datapath_config){
                       .fleet = &fleet,

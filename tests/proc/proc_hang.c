@@ -72,7 +72,7 @@ static void begin_and_stop_one(struct test *t, struct play *play, const char *op
     process_signal(play->workers[1], SIGSTOP);
     snprintf(said, sizeof said, "worker 1 (pid %d) hangs", (int)play->workers[1]->pid);
     UNTIL(t, strstr(process_errors(t, play->dispatcher), said) != NULL);
-    expect_said(t, play->dispatcher, "whoever started it has to kill it");
+    expect_said(t, play->dispatcher, "what started it has to kill it");
 }
 
 /* Wakes it when its number is another's, or its flows are. */

@@ -41,7 +41,12 @@ static void make_flows(uint32_t max_flows, const char *timeout_text) {
     memset(handle_table, 0, sizeof handle_table);
     for (unsigned k = 0; k < WORKERS; k++)
         handles_init(&handles[k], handle_table[k], MOST_FLOWS);
-    assert_int_equal(flows_init(&flows, max_flows, &timeouts, 1, FB_HUGEPAGES_AUTO, by_worker), 0);
+    assert_int_equal(flows_init(&flows, &(struct flows_config){.max_flows = max_flows,
+                                                               .timeouts = &timeouts,
+                                                               .ticks_per_second = 1,
+                                                               .hugepages = FB_HUGEPAGES_AUTO,
+                                                               .handles = by_worker}),
+                     0);
 }
 
 static int free_flows(void **state) {

@@ -33,7 +33,9 @@ static void make_requests(unsigned workers, unsigned max_workers) {
     make_fleet(max_workers, 16, "backlog", SECOND);
     for (unsigned k = workers; k < max_workers; k++)
         lane_of(k)->wanted = false;
-    assert_int_equal(requests_open(&requests, ctl.ctl->name, &fleet), 0);
+    assert_int_equal(
+        requests_open(&requests, &(struct requests_config){.name = ctl.ctl->name, .fleet = &fleet}),
+        0);
     const struct sockaddr_un address = requests.control.address;
     client = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(client, (const struct sockaddr *)&address, sizeof address), 0);
