@@ -48,6 +48,7 @@ DISP_LIB := $(BUILD)/libfb_dispatcher.a
 WORK_LIB := $(BUILD)/libfb_worker.a
 PROGRAMS := $(BUILD)/flow-dispatcher $(BUILD)/flow-worker $(BUILD)/flow-stat
 TOOLS    := $(BUILD)/tracegen
+MAN_PAGES := $(wildcard scripts/man/*.[1-8]) $(patsubst scripts/man/%.in,$(BUILD)/man/%,$(wildcard scripts/man/*.in))
 # A worker that fails as it is told, for tests; never installed.
 FAULT_WORKER := $(BUILD)/flow-worker-fault
 FAULT_OBJ    := $(call obj,$(wildcard tests/tools/fault_*.c))
@@ -75,7 +76,7 @@ help:
 	@echo '  lint        include graph, ordering labels, file sizes, white space, shell and Python'
 	@echo '  format      let clang-format decide the white space'
 	@echo '  coverage    line coverage of the unit tests'
-	@echo '  install     programs and scripts under $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
+	@echo '  install     programs, scripts and manual pages under $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
 	@echo '  clean       remove $(BUILD)/'
 	@echo
 	@echo 'Variables: CC, CFLAGS, BUILD, PREFIX, DESTDIR. What a bare machine lacks: scripts/install-deps'
@@ -210,10 +211,15 @@ lint:
 format:
 	@find include shm dispatcher worker tests -name '*.[ch]' -exec clang-format -i {} +
 
-install: build
+install: build $(MAN_PAGES)
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 0755 $(PROGRAMS) scripts/flow-balancer $(DESTDIR)$(PREFIX)/bin
 	install -m 0755 scripts/preflight $(DESTDIR)$(PREFIX)/bin/flow-preflight
+	for page in $(MAN_PAGES); do install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} $$page; done
+
+$(BUILD)/man/%: scripts/man/%.in
+	@mkdir -p $(@D)
+	cp $< $@
 
 clean:
 	rm -rf $(BUILD)
