@@ -207,6 +207,7 @@ bench-10m: build
 
 lint:
 	@scripts/lint
+	@scripts/man/check
 
 format:
 	@find include shm dispatcher worker tests -name '*.[ch]' -exec clang-format -i {} +
