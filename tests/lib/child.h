@@ -148,28 +148,36 @@ static inline void private_shm(const char *options) {
     EXPECT(mount("tmpfs", FB_SHM_DIR, "tmpfs", 0, options) == 0);
 }
 
-/* What is written to standard error between the two calls, in memory. */
+/* What is written to standard error, or to another descriptor, between two calls, in memory. */
 struct caught {
     int file, saved;
-    char text[4096];
+    char text[65536];
 };
 
-static inline void catch_begin(struct caught *c) {
-    fflush(stderr);
-    c->file = memfd_create("stderr", MFD_CLOEXEC);
-    c->saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-    if (c->file < 0 || c->saved < 0 || dup2(c->file, STDERR_FILENO) < 0)
+static inline void catch_begin_of(int fd, struct caught *c) {
+    fflush(NULL);
+    c->file = memfd_create("caught", MFD_CLOEXEC);
+    c->saved = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (c->file < 0 || c->saved < 0 || dup2(c->file, fd) < 0)
         abort();
 }
 
-static inline const char *catch_end(struct caught *c) {
-    fflush(stderr);
-    dup2(c->saved, STDERR_FILENO);
+static inline const char *catch_end_of(int fd, struct caught *c) {
+    fflush(NULL);
+    dup2(c->saved, fd);
     close(c->saved);
     ssize_t n = pread(c->file, c->text, sizeof c->text - 1, 0);
     c->text[n > 0 ? n : 0] = '\0';
     close(c->file);
     return c->text;
+}
+
+static inline void catch_begin(struct caught *c) {
+    catch_begin_of(STDERR_FILENO, c);
+}
+
+static inline const char *catch_end(struct caught *c) {
+    return catch_end_of(STDERR_FILENO, c);
 }
 
 static inline unsigned lines_of(const char *text) {
