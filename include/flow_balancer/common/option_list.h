@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FLOW_BALANCER_COMMON_OPTION_LIST_H
+#define FLOW_BALANCER_COMMON_OPTION_LIST_H
+
+/*
+ * Every option of every program, once. From this list come the tables for popt,
+ * --help, the keys of a --config file, the defaults, the option lists of the
+ * man pages, the shell completion, and what --list-options tells supervisors. A
+ * new option is a line here and what takes its value: a rule beside the struct
+ * that its program keeps its options in (dispatcher/run/options.c,
+ * worker/options.c, shm/flow_stat.c), or the supervisor's own parser.
+ *
+ * X(ID, long name, letter or 0, argument, default, readers, where, help)
+ *
+ * argument: what stands for the value in help texts; NULL: a flag. Alternatives
+ *   are parted by '|'; one in lower case is that word itself: "SIZE|auto".
+ * default: FB_DEFAULT(text) is given to the reader as if it were the first
+ *   value on the command line; FB_DEFAULT_IS(words) only says what happens.
+ * readers: a mask of enum fb_reader. Two lines may share a long name where what
+ *   they say differs, if no reader has both.
+ * where: FB_ANYWHERE, or FB_COMMAND_LINE if it cannot stand in a --config file.
+ * help: says what the option does, beginning with a verb; no full stop.
+ */
+#define FB_DEFAULT(text) text, true, " (default: " text ")"
+#define FB_DEFAULT_IS(words) words, false, " (default: " words ")"
+#define FB_NO_DEFAULT NULL, false, ""
+
+#define FB_OPTION_LIST(X)                                                                          \
+    /* What is captured. */                                                                        \
+    X(READ, "read", 'r', "FILE", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                        \
+      "Read packets from a pcap or pcapng file (- is standard input); may be repeated")            \
+    X(INTERFACE, "interface", 'i', "IFACE", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,             \
+      "Capture from an interface; may be repeated")                                                \
+    X(BPF, "bpf", 0, "EXPR", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                            \
+      "Take only frames that match this pcap filter expression")                                   \
+    X(FILTER_FILE, "filter-file", 'F', "FILE", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,          \
+      "Read the filter expression from a file")                                                    \
+    X(SNAPSHOT_LENGTH, "snapshot-length", 's', "BYTES", FB_DEFAULT("262144"), FB_DISPATCHER,       \
+      FB_ANYWHERE, "Capture at most this many bytes of each frame; 0 stands for the default")      \
+    X(BUFFER_SIZE, "buffer-size", 'B', "KIB", FB_DEFAULT("32768"), FB_DISPATCHER, FB_ANYWHERE,     \
+      "Set the size of the kernel's capture buffer of each interface")                             \
+    X(NO_PROMISCUOUS_MODE, "no-promiscuous-mode", 'p', NULL, FB_NO_DEFAULT, FB_DISPATCHER,         \
+      FB_ANYWHERE, "Do not put the interfaces into promiscuous mode")                              \
+    X(DIRECTION, "direction", 'Q', "in|out|inout", FB_DEFAULT("inout"), FB_DISPATCHER,             \
+      FB_ANYWHERE, "Capture incoming frames, outgoing frames, or both")                            \
+    X(IMMEDIATE, "immediate", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                  \
+      "Take each frame from an interface as it arrives, not in blocks of some milliseconds")       \
+    X(TSTAMP_TYPE, "tstamp-type", 'j', "TYPE", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,          \
+      "Choose what stamps the frames of an interface: host, host_lowprec, host_hiprec, "           \
+      "host_hiprec_unsynced, adapter or adapter_unsynced")                                         \
+    X(MERGE_WINDOW, "merge-window", 0, "US", FB_DEFAULT("0"), FB_DISPATCHER, FB_ANYWHERE,          \
+      "Sort the frames of several interfaces by time stamp, holding each for at most this many "   \
+      "microseconds; 0 takes them as they are read, in turn")                                      \
+    X(FANOUT, "fanout", 0, "GROUP[:MODE]", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,              \
+      "Share the interfaces with the other dispatchers of this group, 0 to 65535; each further "   \
+      "interface is in the next group; MODE is cbpf, by addresses (default), or a mode of the "    \
+      "kernel: hash, which separates the fragments of a flow, cpu, or qm")                         \
+    X(PRELOAD, "preload", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                      \
+      "Load the files into memory first, for measurements")                                        \
+    X(LOOP, "loop", 0, "N", FB_DEFAULT("1"), FB_DISPATCHER, FB_ANYWHERE,                           \
+      "Read all files this many times")                                                            \
+    X(SPEED, "speed", 0, "X|max", FB_DEFAULT("max"), FB_DISPATCHER, FB_ANYWHERE,                   \
+      "Pace the packets of files by their time stamps: 1 is as captured, 2 twice as fast; max "    \
+      "never waits")                                                                               \
+    /* The instance and its workers. */                                                            \
+    X(NAME, "name", 'n', "NAME", FB_DEFAULT("flow-balancer"), FB_DISPATCHER | FB_WORKER | FB_STAT, \
+      FB_ANYWHERE, "Set the name of the instance")                                                 \
+    X(SCRIPT_NAME, "name", 'n', "NAME", FB_DEFAULT_IS("flow-balancer; for run: run-PID"),          \
+      FB_RUN | FB_STOP | FB_ASK, FB_ANYWHERE, "Set the name of the instance")                      \
+    X(WORKERS, "workers", 'w', "N", FB_DEFAULT("8"), FB_DISPATCHER | FB_RUN, FB_ANYWHERE,          \
+      "Use this many workers, and begin to read when they are ready")                              \
+    X(MAX_WORKERS, "max-workers", 0, "N", FB_DEFAULT_IS("as many as --workers"), FB_DISPATCHER,    \
+      FB_ANYWHERE, "Allow this many worker numbers, 1 to 256, so that workers can be added")       \
+    X(POLICY, "policy", 0, "NAME", FB_DEFAULT("backlog-share"), FB_DISPATCHER, FB_ANYWHERE,        \
+      "Choose the worker of a new flow by this policy: backlog-share, backlog, cost, hash or "     \
+      "round-robin")                                                                               \
+    X(MAX_SHARE, "max-share", 0, "F", FB_DEFAULT_IS("no limit"), FB_DISPATCHER, FB_ANYWHERE,       \
+      "Give a worker at most this share of the new flows, such as 0.5")                            \
+    X(ON_FULL, "on-full", 0, "block|drop", FB_DEFAULT_IS("block for files, drop for interfaces"),  \
+      FB_DISPATCHER, FB_ANYWHERE, "Wait for room when a ring is full, or drop the packet")         \
+    X(REPORT, "report", 0, "FILE", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                      \
+      "Write the report as JSON to a file (- is standard output)")                                 \
+    X(RING_DEPTH, "ring-depth", 0, "N", FB_DEFAULT("10000"), FB_DISPATCHER, FB_ANYWHERE,           \
+      "Set the number of packets that a ring can hold")                                            \
+    X(RING_BYTES, "ring-bytes", 0, "SIZE|auto", FB_DEFAULT("auto"), FB_DISPATCHER, FB_ANYWHERE,    \
+      "Set the bytes of packets that a ring can hold, rounded up to a power of two; auto is 16M, " \
+      "less where memory is short")                                                                \
+    X(HUGEPAGES, "hugepages", 0, "auto|require|never", FB_DEFAULT("auto"), FB_DISPATCHER,          \
+      FB_ANYWHERE,                                                                                 \
+      "Use huge pages for rings and flow table if there are any (auto), fail without (require), "  \
+      "or use none (never)")                                                                       \
+    X(WORKER, "worker", 'k', "K", FB_DEFAULT_IS("the first that is free"), FB_WORKER, FB_ANYWHERE, \
+      "Take this worker number")                                                                   \
+    X(INSPECTOR, "inspector", 0, "NAME[:ARGS]", FB_DEFAULT("count"), FB_WORKER | FB_RUN,           \
+      FB_ANYWHERE, "Choose what workers do with packets; flow-worker --help lists the inspectors") \
+    X(WAIT, "wait", 0, "park|spin", FB_DEFAULT("park"), FB_WORKER | FB_RUN, FB_ANYWHERE,           \
+      "Sleep while the ring is empty (park), or poll it (spin), which takes a whole CPU but has "  \
+      "less delay")                                                                                \
+    X(NUMA, "numa", 0, "auto|off|LIST", FB_DEFAULT("auto"), FB_DISPATCHER, FB_ANYWHERE,            \
+      "Choose the NUMA nodes of the workers, by number: auto fills that of the dispatcher first; " \
+      "a list is such as 0,0,1-3")                                                                 \
+    X(NUMA_NODE, "numa-node", 0, "N|off", FB_DEFAULT_IS("the node that the dispatcher chose"),     \
+      FB_WORKER, FB_ANYWHERE, "Run on this NUMA node and take memory there, or anywhere")          \
+    X(CPU, "cpu", 0, "LIST", FB_NO_DEFAULT, FB_DISPATCHER | FB_WORKER, FB_ANYWHERE,                \
+      "Run on these CPUs only, such as 2 or 0,4-6")                                                \
+    X(WORKER_CPU, "worker-cpu", 0, "LIST", FB_DEFAULT_IS("those of the worker's NUMA node"),       \
+      FB_RUN, FB_ANYWHERE,                                                                         \
+      "Run each worker on one CPU of the list, by worker number, and begin again at the first "    \
+      "when there are more workers than CPUs; a list is such as 2-5 or 1,3,5; --cpu is for the "   \
+      "dispatcher")                                                                                \
+    /* Flows. */                                                                                   \
+    X(TIMEOUT, "timeout", 0, "CLASS=SECONDS,...",                                                  \
+      FB_DEFAULT_IS("tcp-opening=30, tcp-established=3600, tcp-closing=10, udp-oneway=30, "        \
+                    "udp-twoway=180, other=60"),                                                   \
+      FB_DISPATCHER, FB_ANYWHERE,                                                                  \
+      "End a flow of the class after this many idle seconds, or never; class all is every class")  \
+    X(MAX_FLOWS, "max-flows", 0, "N", FB_DEFAULT("1000000"), FB_DISPATCHER, FB_ANYWHERE,           \
+      "Set the number of flows that can be alive at once")                                         \
+    X(TUNNEL, "tunnel", 0, "inner|outer", FB_DEFAULT("inner"), FB_DISPATCHER, FB_ANYWHERE,         \
+      "Tell flows apart by their innermost or their outermost IP header")                          \
+    X(KEY_VLAN, "key-vlan", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                    \
+      "Take equal addresses in two VLANs for two flows")                                           \
+    X(KEY_TUNNEL, "key-tunnel", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                \
+      "Take equal addresses in two tunnels for two flows, by VNI, TEID, GRE key or session; "      \
+      "where each side has an id of its own, so are the two directions")                           \
+    X(FRAGMENT_TIMEOUT, "fragment-timeout", 0, "S", FB_DEFAULT("30"), FB_DISPATCHER, FB_ANYWHERE,  \
+      "Hold an IP fragment for at most this many seconds until the first of its datagram comes")   \
+    X(FRAGMENT_FRAMES, "fragment-frames", 0, "N", FB_DEFAULT("4096"), FB_DISPATCHER, FB_ANYWHERE,  \
+      "Hold at most this many fragments at once")                                                  \
+    X(FRAGMENT_BYTES, "fragment-bytes", 0, "SIZE", FB_DEFAULT("4M"), FB_DISPATCHER, FB_ANYWHERE,   \
+      "Hold at most this many bytes of fragments at once")                                         \
+    /* Failures and time limits. */                                                                \
+    X(FAILOVER, "failover", 0, "MS|never", FB_DEFAULT("1000"), FB_DISPATCHER, FB_ANYWHERE,         \
+      "Let the flows of a dead worker wait this many milliseconds for its next process before "    \
+      "other workers take them; 0 does not wait")                                                  \
+    X(HANG, "hang", 0, "S|never", FB_DEFAULT("5"), FB_DISPATCHER, FB_ANYWHERE,                     \
+      "Revoke a worker that has packets waiting and finishes none for this many seconds")          \
+    X(QUARANTINE, "quarantine", 0, "FILE.pcap", FB_DEFAULT_IS("they are only counted"),            \
+      FB_DISPATCHER, FB_ANYWHERE, "Append packets on which two processes died to a file")          \
+    X(START_TIMEOUT, "start-timeout", 0, "S", FB_DEFAULT("30"), FB_DISPATCHER, FB_ANYWHERE,        \
+      "Wait at most this many seconds for the workers to become ready")                            \
+    X(NO_WORKER_TIMEOUT, "no-worker-timeout", 0, "S", FB_DEFAULT("30"), FB_DISPATCHER,             \
+      FB_ANYWHERE, "Wait at most this many seconds while no worker is alive")                      \
+    X(DRAIN_TIMEOUT, "drain-timeout", 0, "S", FB_DEFAULT("30"), FB_DISPATCHER, FB_ANYWHERE,        \
+      "Wait at most this many seconds for the rings to drain at the end, and for the flows of a "  \
+      "drained worker to end")                                                                     \
+    X(ORPHAN_TIMEOUT, "orphan-timeout", 0, "S", FB_DEFAULT("30"), FB_WORKER, FB_ANYWHERE,          \
+      "Wait at most this many seconds for a dispatcher of the instance")                           \
+    X(SCRIPT_ORPHAN_TIMEOUT, "orphan-timeout", 0, "S", FB_DEFAULT("1"), FB_RUN, FB_ANYWHERE,       \
+      "Let workers wait at most this many seconds for another dispatcher when theirs is gone")     \
+    X(STOP_TIMEOUT, "timeout", 0, "S", FB_DEFAULT("40"), FB_STOP, FB_COMMAND_LINE,                 \
+      "Fail if the instance still runs this many seconds after stop")                              \
+    /* What is printed, and what the call is. */                                                   \
+    X(JSON, "json", 0, NULL, FB_NO_DEFAULT, FB_STAT, FB_ANYWHERE, "Print the report as JSON")      \
+    X(LOG_LEVEL, "log-level", 0, "error|warning|info|debug", FB_DEFAULT("info"),                   \
+      FB_DISPATCHER | FB_WORKER | FB_RUN, FB_ANYWHERE, "Log messages up to this level")            \
+    X(CONFIG, "config", 0, "FILE", FB_NO_DEFAULT,                                                  \
+      FB_DISPATCHER | FB_WORKER | FB_STAT | FB_RUN | FB_STOP | FB_ASK, FB_COMMAND_LINE,            \
+      "Read options from a file with lines such as 'workers = 4', or 'preload = yes' for a flag; " \
+      "the command line wins")                                                                     \
+    X(LIST_INTERFACES, "list-interfaces", 'D', NULL, FB_NO_DEFAULT, FB_DISPATCHER,                 \
+      FB_COMMAND_LINE, "Print the interfaces and exit")                                            \
+    X(CHECK, "check", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_COMMAND_LINE,                      \
+      "Check the options, print them as JSON and exit")                                            \
+    X(WORKER_CHECK, "check", 0, NULL, FB_NO_DEFAULT, FB_WORKER, FB_COMMAND_LINE,                   \
+      "Check the options, open and close the inspector, and exit")                                 \
+    X(CLEAN, "clean", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_COMMAND_LINE,                      \
+      "Remove what a killed dispatcher of this name left in shared memory, and exit")              \
+    X(PARENT, "parent", 0, "PID", FB_NO_DEFAULT, FB_DISPATCHER | FB_WORKER, FB_COMMAND_LINE,       \
+      "Shut down cleanly when this process, the parent, is gone; for supervisors")                 \
+    X(LIST_OPTIONS, "list-options", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_COMMAND_LINE,        \
+      "Print the options of all programs, one a line, tab-separated, and exit; for supervisors")   \
+    X(HELP, "help", 'h', NULL, FB_NO_DEFAULT, FB_ALL, FB_COMMAND_LINE,                             \
+      "Print a help text and exit")                                                                \
+    X(VERSION, "version", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER | FB_WORKER | FB_STAT | FB_ALONE,  \
+      FB_COMMAND_LINE, "Print the version and exit")
+
+/*
+ * The commands of flow-balancer, for the shell completion.
+ * X(name, argument or NULL, its reader, whose options it passes on or 0, help)
+ */
+#define FB_COMMAND_LIST(X)                                                                         \
+    X("run", NULL, FB_RUN, FB_DISPATCHER, "Run in the foreground and print the report")            \
+    X("start", NULL, FB_RUN, FB_DISPATCHER, "Run in the background")                               \
+    X("stop", NULL, FB_STOP, 0, "Drain a running instance and end it")                             \
+    X("status", NULL, FB_ASK, FB_STAT, "Print the report of a running instance")                   \
+    X("add", NULL, FB_ASK, 0, "Start one more worker")                                             \
+    X("drain", "K", FB_ASK, 0, "Give a worker no new flows, and let it leave")                     \
+    X("restart", "K|all", FB_ASK, 0, "Replace the process of a worker, or those of all")           \
+    X("reload", NULL, FB_ASK, 0, "Read the filter again")
+
+#endif
