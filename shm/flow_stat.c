@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <inttypes.h>
-#include <popt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
-#include "flow_balancer/common/config.h"
+#include "flow_balancer/common/command_line.h"
 #include "flow_balancer/common/log.h"
+#include "flow_balancer/common/option_rule.h"
 #include "flow_balancer/ctl.h"
 #include "flow_balancer/guard.h"
 #include "flow_balancer/report.h"
@@ -27,76 +26,39 @@ struct view {
 };
 
 struct options {
-    char *name; /* or NULL */
+    const char *name;
     bool json;
-    bool version;
+    struct fb_command_line line; /* owns the texts that the members above point to */
 };
 
-enum option_code { OPT_NAME = 1, OPT_JSON, OPT_CONFIG, OPT_VERSION, OPT_COUNT };
+static const struct fb_option_rule rules[FB_OPTIONS] = {
+    [FB_OPT_NAME] = FB_RULE_NAME(struct options, name),
+    [FB_OPT_JSON] = FB_RULE_FLAG(struct options, json),
+};
 
-static const struct poptOption table[] = {
-    {"name", 'n', POPT_ARG_STRING, NULL, OPT_NAME, "instance name (default flow-balancer)", "NAME"},
-    {"json", '\0', POPT_ARG_NONE, NULL, OPT_JSON,
-     "print the report as JSON, schema " FB_REPORT_SCHEMA, NULL},
-    {"config", '\0', POPT_ARG_STRING, NULL, OPT_CONFIG,
-     "options as lines 'name = NAME'; the command line wins", "FILE"},
-    {"version", '\0', POPT_ARG_NONE, NULL, OPT_VERSION, "print the version and end", NULL},
-    POPT_AUTOHELP POPT_TABLEEND};
-
-static bool set_name(struct options *options, char *name) {
-    free(options->name);
-    options->name = name;
-    if (name != NULL && fb_name_valid(name))
-        return true;
-    fb_error("--name '%s': use 1 to %u letters, digits, '_' or '-'", name != NULL ? name : "",
-             FB_NAME_MAX);
-    return false;
+/* A fb_command_line_take. */
+static bool take(void *arg, enum fb_option option, char *text, bool on, enum fb_origin origin) {
+    (void)origin;
+    return fb_option_take(rules, arg, option, text, on);
 }
 
-/* A fb_config_take. */
-static bool take(void *arg, int code, const char *value, bool on) {
-    struct options *options = arg;
-    if (code == OPT_NAME)
-        return set_name(options, strdup(value));
-    options->json = on;
-    return true;
+static void print_more_help(void) {
+    puts("\nExit status: 0 the report was printed, 1 the instance is not running or the report\n"
+         "cannot be read or written, 2 wrong usage.");
 }
 
-static bool read_config(struct options *options, poptContext context) {
-    bool given[OPT_COUNT] = {false};
-    char *path = fb_config_scan(context, OPT_CONFIG, given);
-    bool wanted = path != NULL && !given[OPT_VERSION];
-    bool ok = !wanted || fb_config_read(path, FB_PROGRAM_STAT, table, take, options);
-    free(path);
-    return ok;
+static void print_version(void) {
+    puts("flow-stat " FB_VERSION);
 }
 
-/* Returns false after one logged line if the command line or the file is wrong. */
-static bool parse_options(poptContext context, struct options *options) {
-    if (!read_config(options, context))
-        return false;
-    int code;
-    while ((code = poptGetNextOpt(context)) > 0) {
-        char *text = poptGetOptArg(context);
-        if (code == OPT_NAME && !set_name(options, text))
-            return false;
-        if (code == OPT_CONFIG) /* has been read */
-            free(text);
-        options->json = options->json || code == OPT_JSON;
-        options->version = options->version || code == OPT_VERSION;
-    }
-    if (code < -1) {
-        fb_error("%s: %s: see --help", poptBadOption(context, POPT_BADOPTION_NOALIAS),
-                 poptStrerror(code));
-        return false;
-    }
-    const char *extra = poptGetArg(context);
-    if (extra != NULL) {
-        fb_error("unexpected argument '%s': see --help", extra);
-        return false;
-    }
-    return true;
-}
+static const struct fb_program program = {
+    .reader = FB_STAT,
+    .file_readers = FB_STAT,
+    .name = "flow-stat",
+    .stray = "see --help",
+    .print_more_help = print_more_help,
+    .print_version = print_version,
+};
 
 /* Takes what the up side of worker k says, or leaves totals at nothing if there is none. */
 static void read_up_side(const struct fb_ctl *ctl, unsigned k, struct fb_worker_totals *totals) {
@@ -203,15 +165,18 @@ static int run(const char *name, bool json) {
 int main(int argc, char **argv) {
     fb_log_init("flow-stat", FB_LOG_INFO);
     struct options options = {0};
-    poptContext context = poptGetContext("flow-stat", argc, (const char **)argv, table, 0);
     int status = EXIT_SUCCESS;
-    if (!parse_options(context, &options))
+    switch (
+        fb_command_line_read(&options.line, &program, argc, (const char **)argv, take, &options)) {
+    case FB_COMMAND_LINE_TAKEN:
+        status = run(options.name, options.json);
+        break;
+    case FB_COMMAND_LINE_PRINTED:
+        break;
+    default:
         status = EXIT_USAGE;
-    else if (options.version)
-        puts("flow-stat " FB_VERSION);
-    else
-        status = run(options.name != NULL ? options.name : "flow-balancer", options.json);
-    free(options.name);
-    poptFreeContext(context);
+        break;
+    }
+    fb_command_line_free(&options.line);
     return status;
 }

@@ -182,7 +182,7 @@ static bool apply(struct options *o, enum option_code code, char *text) {
     return ok;
 }
 
-/* A fb_config_take; the text is kept to the end, as those of the command line. */
+/* A fb_config_take_code; the text is kept to the end, as those of the command line. */
 static bool take(void *arg, int code, const char *value, bool on) {
     (void)on; /* no flag of the worker stands in a file */
     char *text = strdup(value);
@@ -193,7 +193,7 @@ static bool read_config(struct options *o, poptContext context) {
     bool given[OPT_COUNT] = {false};
     char *path = fb_config_scan(context, OPT_CONFIG, given);
     bool wanted = path != NULL && !given[OPT_HELP] && !given[OPT_VERSION];
-    bool ok = !wanted || fb_config_read(path, FB_PROGRAM_WORKER, table, take, o);
+    bool ok = !wanted || fb_config_read_codes(path, FB_WORKER, table, take, o);
     free(path);
     return ok;
 }

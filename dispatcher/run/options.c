@@ -433,7 +433,7 @@ static bool replaced(const struct parsing *p, int code) {
     return false;
 }
 
-/* A fb_config_take: one line of the file, before the command line is applied. */
+/* A fb_config_take_code: one line of the file, before the command line is applied. */
 static bool take(void *arg, int code, const char *value, bool on) {
     struct parsing *p = arg;
     struct options *o = p->options;
@@ -476,7 +476,7 @@ static bool read_config(struct parsing *p, poptContext context) {
         return path == NULL;
     if (!p->given[OPT_BPF] && !p->given[OPT_FILTER_FILE])
         p->options->filter_config = path;
-    return !wanted || fb_config_read(path, FB_PROGRAM_DISPATCHER, options_table(), take, p);
+    return !wanted || fb_config_read_codes(path, FB_DISPATCHER, options_table(), take, p);
 }
 
 static enum options_result parse(struct options *o, poptContext context, json_t *json) {

@@ -70,7 +70,7 @@ struct rereading {
     int code; /* the key that it is from, 0: none yet */
 };
 
-/* A fb_config_take. The later line of a key wins, as it does at the start. */
+/* A fb_config_take_code. The later line of a key wins, as it does at the start. */
 static bool take(void *arg, int code, const char *value, bool on) {
     struct rereading *r = arg;
     (void)on;
@@ -89,8 +89,8 @@ int options_reread_filter(const struct options *options, char **filter) {
     struct rereading r = {.filter = NULL};
     if (options->filter_config != NULL) {
         if (can_be_reread("--config", options->filter_config) &&
-            fb_config_read(options->filter_config, FB_PROGRAM_DISPATCHER, options_table(), take,
-                           &r)) {
+            fb_config_read_codes(options->filter_config, FB_DISPATCHER, options_table(), take,
+                                 &r)) {
             *filter = r.filter;
             return 0;
         }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "flow_balancer/common/config.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <ini.h>
 #include <stdio.h>
@@ -9,20 +8,7 @@
 #include <string.h>
 
 #include "flow_balancer/common/log.h"
-#include "flow_balancer/common/option_names.h"
 #include "flow_balancer/common/parse.h"
-
-#define ENTRY(name) name,
-static const char *const command_line_only[] = {FB_COMMAND_LINE_ONLY(ENTRY) NULL};
-static const char *const dispatcher_keys[] = {FB_DISPATCHER_KEYS(ENTRY) NULL};
-static const char *const worker_keys[] = {FB_WORKER_KEYS(ENTRY) NULL};
-static const char *const stat_keys[] = {FB_STAT_KEYS(ENTRY) NULL};
-
-static const char *const *const keys_of[FB_PROGRAMS] = {
-    [FB_PROGRAM_DISPATCHER] = dispatcher_keys,
-    [FB_PROGRAM_WORKER] = worker_keys,
-    [FB_PROGRAM_STAT] = stat_keys,
-};
 
 /* A file while it is read. */
 struct reading {
@@ -32,33 +18,17 @@ struct reading {
     const char *path;
     unsigned line;
     bool refused; /* and logged: nothing is read on */
-    enum fb_program program;
-    const struct poptOption *table;
+    unsigned readers;
     fb_config_take take;
     void *arg;
 };
 
-static bool is_in(const char *const *names, const char *name) {
-    while (*names != NULL && strcmp(*names, name) != 0)
-        names++;
-    return *names != NULL;
-}
-
-bool fb_config_key(enum fb_program program, const char *key) {
-    return is_in(keys_of[program], key);
-}
-
-static bool take_value(const struct reading *r, const char *key, const char *value) {
-    const struct poptOption *option = r->table;
-    while (option->longName != NULL && strcmp(option->longName, key) != 0)
-        option++;
-    assert(option->longName != NULL);
+static bool take_value(const struct reading *r, enum fb_option option, const char *value) {
+    const struct fb_option_line *line = fb_option_line(option);
     bool on = true;
-    if (option->argInfo != POPT_ARG_NONE)
-        return r->take(r->arg, option->val, value, on);
-    char name[64];
-    snprintf(name, sizeof name, "--%s", key);
-    return fb_parse_flag(name, value, &on) && r->take(r->arg, option->val, NULL, on);
+    if (line->argument != NULL)
+        return r->take(r->arg, option, value, on);
+    return fb_parse_flag(line->spelled, value, &on) && r->take(r->arg, option, NULL, on);
 }
 
 static bool take_line(const struct reading *r, const char *section, const char *key,
@@ -69,13 +39,12 @@ static bool take_line(const struct reading *r, const char *section, const char *
                  key, section);
         return false;
     }
-    if (fb_config_key(r->program, key))
-        return take_value(r, key, value);
-    for (unsigned i = 0; i < FB_PROGRAMS; i++) {
-        if (fb_config_key((enum fb_program)i, key))
-            return true;
-    }
-    if (is_in(command_line_only, key))
+    enum fb_option option = fb_option_find_key(r->readers, key);
+    if (option != FB_OPT_NONE)
+        return take_value(r, option, value);
+    if (fb_option_find_key(FB_ALL, key) != FB_OPT_NONE)
+        return true;
+    if (fb_option_find(FB_ALL, key) != FB_OPT_NONE)
         fb_error("'%s' is for the command line only: leave it out", key);
     else
         fb_error("'%s' is an option of no program: give a long name without dashes, as in --help",
@@ -120,9 +89,8 @@ static char *read_line(char *text, int room, void *stream) {
     return NULL;
 }
 
-bool fb_config_read(const char *path, enum fb_program program, const struct poptOption *table,
-                    fb_config_take take, void *arg) {
-    struct reading r = {.path = path, .program = program, .table = table, .take = take, .arg = arg};
+bool fb_config_read(const char *path, unsigned readers, fb_config_take take, void *arg) {
+    struct reading r = {.path = path, .readers = readers, .take = take, .arg = arg};
     r.file = fopen(path, "re");
     if (r.file == NULL) {
         fb_error("--config '%s': cannot read the file: %s", path, strerror(errno));
@@ -142,6 +110,26 @@ bool fb_config_read(const char *path, enum fb_program program, const struct popt
     else if (first_wrong < 0)
         fb_error("--config '%s': no memory to read the file", path);
     return error == 0 && first_wrong == 0;
+}
+
+struct coded {
+    const struct poptOption *table;
+    fb_config_take_code take;
+    void *arg;
+};
+
+static bool take_code(void *arg, enum fb_option option, const char *value, bool on) {
+    const struct coded *coded = arg;
+    const struct poptOption *entry = coded->table;
+    while (strcmp(entry->longName, fb_option_line(option)->name) != 0)
+        entry++;
+    return coded->take(coded->arg, entry->val, value, on);
+}
+
+bool fb_config_read_codes(const char *path, enum fb_reader reader, const struct poptOption *table,
+                          fb_config_take_code take, void *arg) {
+    struct coded coded = {.table = table, .take = take, .arg = arg};
+    return fb_config_read(path, reader, take_code, &coded);
 }
 
 char *fb_config_scan(poptContext context, int config_code, bool *given) {

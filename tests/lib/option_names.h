@@ -10,12 +10,12 @@
 
 /* A popt table and the list of the program's names in option_names.h agree; the list ends with
  * NULL. */
-static inline void expect_agreement(const struct poptOption *table, enum fb_program program,
+static inline void expect_agreement(const struct poptOption *table, enum fb_reader reader,
                                     const char *const *keys) {
 #define NAME(name) name,
     static const char *const only[] = {FB_COMMAND_LINE_ONLY(NAME) NULL};
     for (const struct poptOption *option = table; option->longName != NULL; option++) {
-        unsigned found = fb_config_key(program, option->longName) ? 1 : 0;
+        unsigned found = fb_option_find_key(reader, option->longName) != FB_OPT_NONE ? 1 : 0;
         for (unsigned i = 0; only[i] != NULL; i++)
             found += strcmp(option->longName, only[i]) == 0;
         if (found != 1)

@@ -102,9 +102,8 @@ static const struct option_row worker_options[] = {
 };
 
 static const struct option_row stat_options[] = {
-    {"name", NAME, NULL, NULL},    {"json", FLAG, NULL, NULL}, {"config", NAME, NULL, NULL},
-    {"version", FLAG, NULL, NULL}, {"help", FLAG, NULL, NULL}, {"usage", FLAG, NULL, NULL},
-    {NULL, FLAG, NULL, NULL},
+    {"name", NAME, NULL, NULL}, {"json", FLAG, NULL, NULL},    {"config", NAME, NULL, NULL},
+    {"help", FLAG, NULL, NULL}, {"version", FLAG, NULL, NULL}, {NULL, FLAG, NULL, NULL},
 };
 
 static const struct program {
@@ -379,6 +378,7 @@ static const struct wrong {
     {{WORKER, "--numa-node", "1023"}, 1, "--numa-node '1023'", "leave"},
     {{WORKER, "--config", "worker.conf"}, 2, "worker.conf:1: --wait 'long'", "give one of park"},
     {{WORKER, "more"}, 2, "'more'", "see --help"},
+    {{"flow-stat", "-n", "--json"}, 2, "--name '--json': its value is missing", "give NAME"},
     {{"flow-stat", "more"}, 2, "'more'", "see --help"},
     {{"flow-stat", "-n", "proc-test-none"}, 1, "'proc-test-none' is not running", "start"},
     {{"flow-balancer", "run", "-r", "t.pcap", "-w", ""}, 2, "''", "give a whole number"},

@@ -5,33 +5,34 @@
 #include <popt.h>
 #include <stdbool.h>
 
+#include "flow_balancer/common/option.h"
+
 /*
  * --config FILE: options as lines 'key = value' (or 'key: value'), where key is
  * the long name of an option. One file serves all programs. Lines that begin
  * with '#' or ';' are comments, and so is what follows a blank and ';' behind a
  * value. There are no sections, no quotes and no continued lines.
  */
-enum fb_program { FB_PROGRAM_DISPATCHER, FB_PROGRAM_WORKER, FB_PROGRAM_STAT, FB_PROGRAMS };
-
-/* Whether key may stand in a file, for that program. */
-bool fb_config_key(enum fb_program program, const char *key);
 
 /*
- * Takes one line of a program's own. code is the val of the option's table
- * entry. value lives until the return; of a flag it is NULL, and on says what
- * was given. Returns false after one logged line if the value is wrong.
+ * Takes one line. value lives until the return; of a flag it is NULL, and on says
+ * what was given. Returns false after one logged line if the value is wrong.
  */
-typedef bool (*fb_config_take)(void *arg, int code, const char *value, bool on);
+typedef bool (*fb_config_take)(void *arg, enum fb_option option, const char *value, bool on);
 
 /*
- * Reads the file and hands the lines of the program to take, in their order. In
+ * Reads the file and hands the lines of these readers to take, in their order. In
  * each line that is logged meanwhile, file and line number stand first. Returns
  * false after one logged line, without reading on, if the file cannot be read,
  * a line is no 'key = value' or too long, no program has the key, a value is
  * wrong, or a section begins. What was taken before stays taken.
  */
-bool fb_config_read(const char *path, enum fb_program program, const struct poptOption *table,
-                    fb_config_take take, void *arg);
+bool fb_config_read(const char *path, unsigned readers, fb_config_take take, void *arg);
+
+/* The same for a program that has a popt table and codes of its own, by the names in it. */
+typedef bool (*fb_config_take_code)(void *arg, int code, const char *value, bool on);
+bool fb_config_read_codes(const char *path, enum fb_reader reader, const struct poptOption *table,
+                          fb_config_take_code take, void *arg);
 
 /*
  * Goes over a command line before it is parsed, and leaves it as if untouched:

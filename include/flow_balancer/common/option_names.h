@@ -4,8 +4,7 @@
 
 /*
  * The long names of the options of each program. Those of FB_*_KEYS may stand
- * in a --config file, which all three programs read: each takes its own and
- * passes over the others'. A new option goes into the popt table of its program
+ * in a --config file, which all programs read. A new option goes into the popt table of its program
  * and into its list here; tests hold the two against each other.
  */
 #define FB_DISPATCHER_KEYS(X)                                                                      \
@@ -61,10 +60,6 @@
     X("numa-node")                                                                                 \
     X("orphan-timeout")                                                                            \
     X("log-level")
-
-#define FB_STAT_KEYS(X)                                                                            \
-    X("name")                                                                                      \
-    X("json")
 
 /* What says how this one call is to be, or which process it belongs to: never in a file. */
 #define FB_COMMAND_LINE_ONLY(X)                                                                    \

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/flow_stat.c: its command line, and its --config file. */
 #include "tests/lib/child.h"
 
-#include "tests/lib/option_names.h"
+#include "tests/lib/help_options.h"
 
-/* The program itself, for its static option table and what reads it. */
+/* The program itself, for what reads its options. */
 int flow_stat_main(int argc, char **argv);
 #define main flow_stat_main
 #include "shm/flow_stat.c"
@@ -24,63 +25,77 @@ static int remove_file(void **state) {
     return unlink(path);
 }
 
-static void the_table_and_the_list_of_keys_agree(void **state) {
-    (void)state;
-    static const char *const keys[] = {FB_STAT_KEYS(NAME) NULL};
-    expect_agreement(table, FB_PROGRAM_STAT, keys);
-}
-
-/* The name, which the caller frees, or NULL if the options are refused; *json as parsed. */
-static char *name_of(const char *const *args, bool *json) {
+/* How the reading ends; the caller frees options->line. */
+static enum fb_command_line_end parse_line(struct options *o, const char *const *args) {
     const char *argv[16] = {"flow-stat"};
     int argc = 1;
     for (; args[argc - 1] != NULL; argc++)
         argv[argc] = args[argc - 1];
-    poptContext context = poptGetContext("flow-stat", argc, argv, table, 0);
-    struct options options = {0};
-    bool ok = parse_options(context, &options);
-    poptFreeContext(context);
-    *json = options.json;
-    if (!ok) {
-        free(options.name);
-        return NULL;
-    }
-    return options.name;
+    *o = (struct options){.json = false};
+    return fb_command_line_read(&o->line, &program, argc, argv, take, o);
 }
 
-#define NAME_OF(json, ...) name_of((const char *const[]){__VA_ARGS__, NULL}, json)
+#define PARSE(o, ...) parse_line(o, (const char *const[]){__VA_ARGS__, NULL})
+
+static void expect_refusal(const char *line, const char *const *args) {
+    struct options o;
+    catch_begin(&caught);
+    enum fb_command_line_end end = parse_line(&o, args);
+    expect_one_line(catch_end(&caught), line);
+    assert_int_equal(end, FB_COMMAND_LINE_WRONG);
+    fb_command_line_free(&o.line);
+}
+
+#define REFUSED(line, ...) expect_refusal(line, (const char *const[]){__VA_ARGS__, NULL})
 
 static void wrong_options_are_refused(void **state) {
     (void)state;
-    bool json;
-    catch_begin(&caught);
-    char *name = NAME_OF(&json, "-n", "x", "--config", "/nonexistent");
-    expect_one_line(catch_end(&caught), "'/nonexistent'");
-    assert_null(name);
-    catch_begin(&caught);
-    name = NAME_OF(&json, "--config", path, "-n", "a b");
-    expect_one_line(catch_end(&caught), "'a b'");
-    assert_null(name);
+    REFUSED("'/nonexistent'", "-n", "x", "--config", "/nonexistent");
+    REFUSED("--name 'a b'", "--config", path, "-n", "a b");
+    REFUSED("--name '--json': its value is missing", "-n", "--json");
+    REFUSED("'more': not an option: see --help", "more");
+}
+
+static void help_lists_the_options(void **state) {
+    (void)state;
+    struct options o;
+    struct caught output;
+    catch_begin_of(STDOUT_FILENO, &output);
+    enum fb_command_line_end end = PARSE(&o, "--help");
+    expect_help_lists(catch_end_of(STDOUT_FILENO, &output), FB_STAT);
+    assert_int_equal(end, FB_COMMAND_LINE_PRINTED);
+    fb_command_line_free(&o.line);
 }
 
 static void the_command_line_wins_over_the_file(void **state) {
     (void)state;
-    bool json;
-    char *name = NAME_OF(&json, "--config", path);
-    assert_string_equal(name, "sensor");
-    assert_true(json);
-    free(name);
-    name = NAME_OF(&json, "-n", "other", "--config", path);
-    assert_string_equal(name, "other");
-    free(name);
+    struct options o;
+    assert_int_equal(PARSE(&o, "--config", path), FB_COMMAND_LINE_TAKEN);
+    assert_string_equal(o.name, "sensor");
+    assert_true(o.json);
+    fb_command_line_free(&o.line);
+    assert_int_equal(PARSE(&o, "-n", "other", "--config", path), FB_COMMAND_LINE_TAKEN);
+    assert_string_equal(o.name, "other");
+    fb_command_line_free(&o.line);
+}
+
+static void without_options_it_is_the_default_instance_as_text(void **state) {
+    (void)state;
+    struct options o;
+    static const char *const nothing[] = {NULL};
+    assert_int_equal(parse_line(&o, nothing), FB_COMMAND_LINE_TAKEN);
+    assert_string_equal(o.name, "flow-balancer");
+    assert_false(o.json);
+    fb_command_line_free(&o.line);
 }
 
 int main(void) {
     fb_log_init("test_config_stat", FB_LOG_ERROR);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_table_and_the_list_of_keys_agree),
         cmocka_unit_test(wrong_options_are_refused),
+        cmocka_unit_test(help_lists_the_options),
         cmocka_unit_test(the_command_line_wins_over_the_file),
+        cmocka_unit_test(without_options_it_is_the_default_instance_as_text),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }

@@ -28,7 +28,7 @@ static int remove_file(void **state) {
 static void the_table_and_the_list_of_keys_agree(void **state) {
     (void)state;
     static const char *const keys[] = {FB_WORKER_KEYS(NAME) NULL};
-    expect_agreement(table, FB_PROGRAM_WORKER, keys);
+    expect_agreement(table, FB_WORKER, keys);
 }
 
 static int parse_line(struct options *o, const char *const *args) {

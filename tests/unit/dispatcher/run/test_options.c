@@ -255,7 +255,7 @@ static void options_are_noted_as_given(void **state) {
 static void the_table_and_the_list_of_keys_agree(void **state) {
     (void)state;
     static const char *const keys[] = {FB_DISPATCHER_KEYS(NAME) NULL};
-    expect_agreement(options_table(), FB_PROGRAM_DISPATCHER, keys);
+    expect_agreement(options_table(), FB_DISPATCHER, keys);
 }
 
 static void what_a_flow_is_can_be_chosen(void **state) {

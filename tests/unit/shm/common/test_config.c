@@ -1,24 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/common/config.c: the reading of a --config file, as the dispatcher does it. */
 #include "tests/lib/child.h"
 
 #include "flow_balancer/common/config.h"
 #include "flow_balancer/common/log.h"
-#include "flow_balancer/common/option_names.h"
-
-/* The reading of a --config file, for a program with a few of the dispatcher's options. */
-enum { CODE_READ = 1, CODE_WORKERS, CODE_BPF, CODE_PRELOAD, CODE_CONFIG };
-
-static const struct poptOption some[] = {
-    {"read", 'r', POPT_ARG_STRING, NULL, CODE_READ, NULL, NULL},
-    {"workers", 'w', POPT_ARG_STRING, NULL, CODE_WORKERS, NULL, NULL},
-    {"bpf", '\0', POPT_ARG_STRING, NULL, CODE_BPF, NULL, NULL},
-    {"preload", '\0', POPT_ARG_NONE, NULL, CODE_PRELOAD, NULL, NULL},
-    {"config", '\0', POPT_ARG_STRING, NULL, CODE_CONFIG, NULL, NULL},
-    POPT_TABLEEND,
-};
+#include "flow_balancer/common/option.h"
 
 static char path[] = "/tmp/test_config.XXXXXX";
-static char taken[4096]; /* "code=value;" of each line taken */
+static char taken[8192]; /* "key=value;" of each line taken */
 static struct caught caught;
 
 static int make_file(void **state) {
@@ -33,10 +22,10 @@ static int remove_file(void **state) {
 }
 
 /* The callback; refuses the value "wrong" as an option's parser does. */
-static bool note(void *arg, int code, const char *value, bool on) {
+static bool note(void *arg, enum fb_option option, const char *value, bool on) {
     (void)arg;
     size_t used = strlen(taken);
-    snprintf(taken + used, sizeof taken - used, "%d=%s;", code,
+    snprintf(taken + used, sizeof taken - used, "%s=%s;", fb_option_line(option)->name,
              value != NULL ? value
              : on          ? "(on)"
                            : "(off)");
@@ -53,7 +42,7 @@ static bool read_bytes(const char *text, size_t length) {
     assert_int_equal(fclose(file), 0);
     taken[0] = '\0';
     catch_begin(&caught);
-    bool ok = fb_config_read(path, FB_PROGRAM_DISPATCHER, some, note, NULL);
+    bool ok = fb_config_read(path, FB_DISPATCHER, note, NULL);
     catch_end(&caught);
     return ok;
 }
@@ -82,7 +71,7 @@ static void a_file_that_cannot_be_read_is_refused(void **state) {
         char named[64];
         snprintf(named, sizeof named, "--config '%s': ", paths[i]);
         catch_begin(&caught);
-        bool ok = fb_config_read(paths[i], FB_PROGRAM_DISPATCHER, some, note, NULL);
+        bool ok = fb_config_read(paths[i], FB_DISPATCHER, note, NULL);
         expect_one_line(catch_end(&caught), named);
         assert_false(ok);
     }
@@ -100,16 +89,38 @@ static void a_key_that_no_program_has_is_refused_with_its_line(void **state) {
     expect_refusal("worker s = 4\n", 1, "'worker s'");
 }
 
-static void what_belongs_to_one_call_is_refused_in_a_file(void **state) {
+/* What says how this one call is to be, or which process it belongs to. */
+static bool is_of_one_call(const char *name) {
+    static const char *const names[] = {"config", "list-interfaces", "check", "clean",
+                                        "parent", "list-options",    "help",  "version"};
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Every option of the list, with a value that note() takes. */
+static void a_file_takes_every_option_but_those_of_one_call(void **state) {
     (void)state;
-#define REFUSED(name) expect_refusal("workers = 1\n" name " = yes\n", 2, "'" name "'");
-    FB_COMMAND_LINE_ONLY(REFUSED)
+    for (enum fb_option i = FB_OPT_NONE + 1; i < FB_OPTIONS; i++) {
+        const struct fb_option_line *line = fb_option_line(i);
+        char text[128], named[128];
+        snprintf(text, sizeof text, "workers = 1\n%s = yes\n", line->name);
+        snprintf(named, sizeof named, "workers=1;%s=%s;", line->name,
+                 line->argument != NULL ? "yes" : "(on)");
+        bool ours = fb_option_find_key(FB_DISPATCHER, line->name) != FB_OPT_NONE;
+        if (is_of_one_call(line->name))
+            expect_refusal(text, 2, "is for the command line only");
+        else
+            expect_taken(text, ours ? named : "workers=1;");
+    }
 }
 
 static void a_wrong_value_is_refused_with_its_line_and_ends_the_reading(void **state) {
     (void)state;
     expect_refusal("workers = 4\n\nworkers = wrong\nwokers = 3\nworkers = 5\n", 3, "'wrong'");
-    assert_string_equal(taken, "2=4;2=wrong;");
+    assert_string_equal(taken, "workers=4;workers=wrong;");
     static const char *const flags[] = {"", "1", "YES", "yess", "no no", "null"};
     for (unsigned i = 0; i < sizeof flags / sizeof *flags; i++) {
         char text[64], words[64];
@@ -131,7 +142,7 @@ static void a_section_is_refused_at_its_first_key(void **state) {
     (void)state;
     expect_refusal("read = a\n[dispatcher]\nworkers = 4\n", 3, "[dispatcher]");
     expect_refusal("[stranger]\nstrange = 4\n", 2, "[stranger]");
-    expect_taken("read = a\n[dispatcher]\n", "1=a;");
+    expect_taken("read = a\n[dispatcher]\n", "read=a;");
 }
 
 /* The library would take what does not fit for a line of its own. */
@@ -143,14 +154,14 @@ static void a_line_that_is_too_long_is_refused_and_one_that_just_fits_is_taken(v
         snprintf(text, sizeof text, "read = a\nbpf = %0*d\nread = b\n", filter, 7);
         if (length > 198) {
             expect_refusal(text, 2, "filter-file");
-            assert_string_equal(taken, "1=a;");
+            assert_string_equal(taken, "read=a;");
         } else {
             assert_true(read_bytes(text, strlen(text)));
-            assert_int_equal(strlen(taken), strlen("1=a;3=;1=b;") + (size_t)filter);
+            assert_int_equal(strlen(taken), strlen("read=a;bpf=;read=b;") + (size_t)filter);
         }
     }
     snprintf(text, sizeof text, "#%0600d\n ; %0300d\nread = b\n", 0, 0);
-    expect_taken(text, "1=b;");
+    expect_taken(text, "read=b;");
 }
 
 static void a_nul_byte_is_refused_with_its_line(void **state) {
@@ -158,7 +169,7 @@ static void a_nul_byte_is_refused_with_its_line(void **state) {
     static const char text[] = "read = a\nread = b\0c\nread = d\n";
     assert_false(read_bytes(text, sizeof text - 1));
     expect_one_line(caught.text, ":2: ");
-    assert_string_equal(taken, "1=a;");
+    assert_string_equal(taken, "read=a;");
     static const char last[] = "read = a\0";
     assert_false(read_bytes(last, sizeof last - 1));
     expect_one_line(caught.text, ":1: ");
@@ -181,57 +192,35 @@ static void random_bytes_are_taken_or_refused_with_at_most_one_line(void **state
 
 static void keys_of_other_programs_are_passed_over(void **state) {
     (void)state;
-    expect_taken("inspector = wrong\nread = a\njson = perhaps\nwait = never\n", "1=a;");
+    expect_taken("inspector = wrong\nread = a\njson = perhaps\nworker-cpu = x\n", "read=a;");
 }
 
 static void lines_are_taken_in_their_order(void **state) {
     (void)state;
     expect_taken("", "");
-    expect_taken("workers = 3\nread = a\nworkers = 4\nread = b\n", "2=3;1=a;2=4;1=b;");
-    expect_taken("preload = yes\npreload=no\npreload: true\npreload =false\npreload= on\n"
-                 "preload\t=\toff",
-                 "4=(on);4=(off);4=(on);4=(off);4=(on);4=(off);");
+    expect_taken("workers = 3\nread = a\nworkers = 4\nread = b\n",
+                 "workers=3;read=a;workers=4;read=b;");
+    expect_taken(
+        "preload = yes\npreload=no\npreload: true\npreload =false\npreload= on\n"
+        "preload\t=\toff",
+        "preload=(on);preload=(off);preload=(on);preload=(off);preload=(on);preload=(off);");
 }
 
 static void white_space_comments_and_marks_are_as_users_write_them(void **state) {
     (void)state;
-    expect_taken("\xef\xbb\xbfread = a\r\n  workers = 3\t\r\n\r\n", "1=a;2=3;");
-    expect_taken("  # indented\nread = a b;c #d ; comment\nread = x=y:z\n", "1=a b;c #d;1=x=y:z;");
-    expect_taken("read =\nread = \"q\"\n", "1=;1=\"q\";");
+    expect_taken("\xef\xbb\xbfread = a\r\n  workers = 3\t\r\n\r\n", "read=a;workers=3;");
+    expect_taken("  # indented\nread = a b;c #d ; comment\nread = x=y:z\n",
+                 "read=a b;c #d;read=x=y:z;");
+    expect_taken("read =\nread = \"q\"\n", "read=;read=\"q\";");
 }
 
 static void the_place_is_gone_after_the_reading(void **state) {
     (void)state;
     expect_refusal("wokers = 3\n", 1, "'wokers'");
-    expect_taken("workers = 3\n", "2=3;");
+    expect_taken("workers = 3\n", "workers=3;");
     catch_begin(&caught);
     fb_error("plain");
     assert_string_equal(catch_end(&caught), "test_config: error: plain\n");
-}
-
-static void a_scan_marks_what_is_given_and_leaves_the_command_line_as_it_was(void **state) {
-    (void)state;
-    const char *argv[] = {"program", "--config=a", "-w", "3", "--config", "b", "rest", NULL};
-    bool given[CODE_CONFIG + 1] = {false};
-    poptContext context = poptGetContext("program", 7, argv, some, 0);
-    char *found = fb_config_scan(context, CODE_CONFIG, given);
-    assert_string_equal(found, "b");
-    free(found);
-    assert_true(given[CODE_WORKERS] && given[CODE_CONFIG]);
-    assert_false(given[CODE_READ] || given[CODE_BPF] || given[CODE_PRELOAD]);
-    static const struct {
-        int code;
-        const char *text;
-    } expected[] = {{CODE_CONFIG, "a"}, {CODE_WORKERS, "3"}, {CODE_CONFIG, "b"}};
-    for (unsigned i = 0; i < 3; i++) {
-        assert_int_equal(poptGetNextOpt(context), expected[i].code);
-        char *text = poptGetOptArg(context);
-        assert_string_equal(text, expected[i].text);
-        free(text);
-    }
-    assert_int_equal(poptGetNextOpt(context), -1);
-    assert_string_equal(poptGetArg(context), "rest");
-    poptFreeContext(context);
 }
 
 int main(void) {
@@ -239,7 +228,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_that_cannot_be_read_is_refused),
         cmocka_unit_test(a_key_that_no_program_has_is_refused_with_its_line),
-        cmocka_unit_test(what_belongs_to_one_call_is_refused_in_a_file),
+        cmocka_unit_test(a_file_takes_every_option_but_those_of_one_call),
         cmocka_unit_test(a_wrong_value_is_refused_with_its_line_and_ends_the_reading),
         cmocka_unit_test(a_line_without_a_value_is_refused_with_its_line),
         cmocka_unit_test(a_section_is_refused_at_its_first_key),
@@ -250,7 +239,6 @@ int main(void) {
         cmocka_unit_test(lines_are_taken_in_their_order),
         cmocka_unit_test(white_space_comments_and_marks_are_as_users_write_them),
         cmocka_unit_test(the_place_is_gone_after_the_reading),
-        cmocka_unit_test(a_scan_marks_what_is_given_and_leaves_the_command_line_as_it_was),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
 }
