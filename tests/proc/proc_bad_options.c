@@ -378,6 +378,7 @@ static const struct wrong {
     {{WORKER, "--numa-node", "1023"}, 1, "--numa-node '1023'", "leave"},
     {{WORKER, "--config", "worker.conf"}, 2, "worker.conf:1: --wait 'long'", "give one of park"},
     {{WORKER, "more"}, 2, "'more'", "see --help"},
+    {{WORKER, "--wait", "--cpu", "0"}, 2, "--wait '--cpu': its value is", "give park|spin"},
     {{"flow-stat", "-n", "--json"}, 2, "--name '--json': its value is missing", "give NAME"},
     {{"flow-stat", "more"}, 2, "'more'", "see --help"},
     {{"flow-stat", "-n", "proc-test-none"}, 1, "'proc-test-none' is not running", "start"},

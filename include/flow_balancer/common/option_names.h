@@ -51,16 +51,6 @@
     X("speed")                                                                                     \
     X("log-level")
 
-#define FB_WORKER_KEYS(X)                                                                          \
-    X("name")                                                                                      \
-    X("worker")                                                                                    \
-    X("inspector")                                                                                 \
-    X("wait")                                                                                      \
-    X("cpu")                                                                                       \
-    X("numa-node")                                                                                 \
-    X("orphan-timeout")                                                                            \
-    X("log-level")
-
 /* What says how this one call is to be, or which process it belongs to: never in a file. */
 #define FB_COMMAND_LINE_ONLY(X)                                                                    \
     X("config")                                                                                    \

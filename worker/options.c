@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "worker/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "flow_balancer/common/cpus.h"
+#include "flow_balancer/common/numa.h"
+#include "flow_balancer/common/option_rule.h"
+#include "flow_balancer/common/parse.h"
+#include "flow_balancer/names.h"
+
+#include "worker/inspectors/inspectors.h"
+
+#define INSPECTORS_NAMED 32 /* in a message, at most */
+
+/* NAME[:ARGS] */
+static bool set_inspector(void *options, const struct fb_option_value *v) {
+    struct worker_options *o = options;
+    char *colon = strchr(v->text, ':');
+    if (colon != NULL)
+        *colon = '\0';
+    o->ops = inspector_find(v->text);
+    o->inspector_args = colon == NULL ? NULL : colon + 1;
+    if (o->ops != NULL)
+        return true;
+    const char *names[INSPECTORS_NAMED + 1] = {NULL};
+    for (unsigned i = 0; i < INSPECTORS_NAMED && inspector_at(i) != NULL; i++)
+        names[i] = inspector_at(i)->name;
+    unsigned ignored;
+    return fb_parse_word(v->name, v->text, names, &ignored);
+}
+
+static bool set_wait(void *options, const struct fb_option_value *v) {
+    struct worker_options *o = options;
+    unsigned index = 0;
+    bool ok = fb_option_choice(v, &index);
+    o->spin = index == 1;
+    return ok;
+}
+
+static bool set_cpu(void *options, const struct fb_option_value *v) {
+    struct worker_options *o = options;
+    o->place.cpus_given = true;
+    return fb_cpus_parse(v->name, v->text, &o->place.cpus);
+}
+
+static bool set_numa_node(void *options, const struct fb_option_value *v) {
+    struct worker_options *o = options;
+    uint64_t node;
+    o->place.node = PLACE_OFF;
+    if (strcmp(v->text, "off") == 0)
+        return true;
+    if (!fb_parse_count(v->name, v->text, 0, FB_NODE_NUMBERS - 1, &node))
+        return false;
+    o->place.node = (int)node;
+    return true;
+}
+
+#define OWNER struct worker_options
+
+static const struct fb_option_rule rules[FB_OPTIONS] = {
+    [FB_OPT_NAME] = FB_RULE_NAME(OWNER, name),
+    [FB_OPT_WORKER] = FB_RULE_COUNT(OWNER, worker, 0, FB_MAX_WORKERS - 1),
+    [FB_OPT_INSPECTOR] = FB_RULE_CALL(set_inspector),
+    [FB_OPT_WAIT] = FB_RULE_CALL(set_wait),
+    [FB_OPT_CPU] = FB_RULE_CALL(set_cpu),
+    [FB_OPT_NUMA_NODE] = FB_RULE_CALL(set_numa_node),
+    [FB_OPT_ORPHAN_TIMEOUT] = FB_RULE_SECONDS(OWNER, orphan_ns),
+    [FB_OPT_LOG_LEVEL] = FB_RULE_LOG_LEVEL(OWNER, log_level),
+    [FB_OPT_WORKER_CHECK] = FB_RULE_FLAG(OWNER, check),
+    [FB_OPT_PARENT] = FB_RULE_COUNT64(OWNER, parent, 1, INT32_MAX),
+};
+
+/* A fb_command_line_take. */
+static bool take(void *arg, enum fb_option option, char *text, bool on, enum fb_origin origin) {
+    (void)origin;
+    return fb_option_take(rules, arg, option, text, on);
+}
+
+static void print_more_help(void) {
+    puts("\nInspectors:");
+    for (unsigned i = 0; inspector_at(i) != NULL; i++)
+        printf("  %-8s %s\n", inspector_at(i)->name, inspector_at(i)->help);
+    puts("\nExit status: 0 shut down cleanly, 1 failed, 2 wrong usage, 3 revoked by the "
+         "dispatcher,\n"
+         "75 nothing to claim (try again).");
+}
+
+static void print_version(void) {
+    fb_numa_print_version("flow-worker");
+}
+
+static const struct fb_program program = {
+    .reader = FB_WORKER,
+    .file_readers = FB_WORKER,
+    .name = "flow-worker",
+    .stray = "see --help",
+    .print_more_help = print_more_help,
+    .print_version = print_version,
+};
+
+enum fb_command_line_end worker_options_parse(struct worker_options *options, int argc,
+                                              const char **argv) {
+    *options = (struct worker_options){.worker = WORKER_ANY, .place.node = PLACE_PLAN};
+    return fb_command_line_read(&options->line, &program, argc, argv, take, options);
+}
+
+void worker_options_free(struct worker_options *options) {
+    fb_command_line_free(&options->line);
+}

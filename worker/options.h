@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef WORKER_OPTIONS_H
+#define WORKER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow_balancer/common/command_line.h"
+#include "flow_balancer/common/log.h"
+#include "flow_balancer/inspector.h"
+
+#include "worker/place.h"
+
+#define WORKER_ANY UINT32_MAX
+
+/* What the command line and the file of --config ask for, checked. */
+struct worker_options {
+    const char *name;
+    uint32_t worker; /* or WORKER_ANY: the first that is free */
+    const struct fb_inspector_ops *ops;
+    char *inspector_args; /* or NULL */
+    bool spin;
+    struct place place;
+    uint64_t orphan_ns;
+    uint64_t parent; /* pid to follow, 0: none */
+    bool check;
+    enum fb_log_level log_level;
+    struct fb_command_line line; /* owns the texts that the members above point to */
+};
+
+/* Parses and checks the command line, and the file of --config if it names one. */
+enum fb_command_line_end worker_options_parse(struct worker_options *options, int argc,
+                                              const char **argv);
+
+void worker_options_free(struct worker_options *options);
+
+#endif
