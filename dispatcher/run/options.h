@@ -2,10 +2,10 @@
 #ifndef DISPATCHER_RUN_OPTIONS_H
 #define DISPATCHER_RUN_OPTIONS_H
 
-#include <popt.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "flow_balancer/common/command_line.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/names.h"
 #include "flow_balancer/region.h"
@@ -60,10 +60,9 @@ struct options {
     uint64_t loops;
     double speed; /* 0: as fast as possible */
     enum fb_log_level log_level;
-    uint64_t parent; /* pid to follow, 0: none */
-    char *json;      /* the options as given, as JSON text, for the report */
-    char **texts;
-    unsigned text_count; /* values as given, which the members above point into */
+    uint64_t parent;             /* pid to follow, 0: none */
+    char *json;                  /* the options as given, as JSON text, for the report */
+    struct fb_command_line line; /* as given; owns the texts that the members above point to */
 };
 
 enum options_result {
@@ -96,9 +95,6 @@ bool options_set_filter(char **filter, char *text);
  * -ENOENT if there is no such file.
  */
 int options_reread_filter(const struct options *options, char **filter);
-
-/* The popt table of the options, for the life of the process. */
-const struct poptOption *options_table(void);
 
 void options_free(struct options *options);
 

@@ -9,7 +9,6 @@
 #include "flow_balancer/common/log.h"
 
 #include "dispatcher/run/options.h"
-#include "dispatcher/run/options_table.h"
 
 char *options_read_filter(const char *path) {
     FILE *file = fopen(path, "re");
@@ -67,30 +66,29 @@ static char *reread_filter_file(const char *path) {
 /* What a file says of the filter. */
 struct rereading {
     char *filter;
-    int code; /* the key that it is from, 0: none yet */
+    enum fb_option key; /* that it is from, FB_OPT_NONE: none yet */
 };
 
-/* A fb_config_take_code. The later line of a key wins, as it does at the start. */
-static bool take(void *arg, int code, const char *value, bool on) {
+/* A fb_config_take. The later line of a key wins, as it does at the start. */
+static bool take_filter(void *arg, enum fb_option key, const char *value, bool on) {
     struct rereading *r = arg;
     (void)on;
-    if (code != OPT_BPF && code != OPT_FILTER_FILE)
+    if (key != FB_OPT_BPF && key != FB_OPT_FILTER_FILE)
         return true;
-    if (code == r->code) {
+    if (key == r->key) {
         free(r->filter);
         r->filter = NULL;
     }
-    r->code = code;
+    r->key = key;
     return options_set_filter(&r->filter,
-                              code == OPT_BPF ? strdup(value) : reread_filter_file(value));
+                              key == FB_OPT_BPF ? strdup(value) : reread_filter_file(value));
 }
 
 int options_reread_filter(const struct options *options, char **filter) {
     struct rereading r = {.filter = NULL};
     if (options->filter_config != NULL) {
         if (can_be_reread("--config", options->filter_config) &&
-            fb_config_read_codes(options->filter_config, FB_DISPATCHER, options_table(), take,
-                                 &r)) {
+            fb_config_read(options->filter_config, FB_DISPATCHER, take_filter, &r)) {
             *filter = r.filter;
             return 0;
         }

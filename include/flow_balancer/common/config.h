@@ -2,7 +2,6 @@
 #ifndef FLOW_BALANCER_COMMON_CONFIG_H
 #define FLOW_BALANCER_COMMON_CONFIG_H
 
-#include <popt.h>
 #include <stdbool.h>
 
 #include "flow_balancer/common/option.h"
@@ -28,18 +27,5 @@ typedef bool (*fb_config_take)(void *arg, enum fb_option option, const char *val
  * wrong, or a section begins. What was taken before stays taken.
  */
 bool fb_config_read(const char *path, unsigned readers, fb_config_take take, void *arg);
-
-/* The same for a program that has a popt table and codes of its own, by the names in it. */
-typedef bool (*fb_config_take_code)(void *arg, int code, const char *value, bool on);
-bool fb_config_read_codes(const char *path, enum fb_reader reader, const struct poptOption *table,
-                          fb_config_take_code take, void *arg);
-
-/*
- * Goes over a command line before it is parsed, and leaves it as if untouched:
- * marks given[code] for the val of each option in it, up to the first wrong one.
- * Returns the value of the last option with config_code, which the caller
- * frees, or NULL if there is none.
- */
-char *fb_config_scan(poptContext context, int config_code, bool *given);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* dispatcher/run/options.c: the command line of flow-dispatcher. */
+/* dispatcher/run/options.c, options_rules.c: the command line of flow-dispatcher. */
 #include "tests/lib/options_fixture.h"
 
 #include <jansson.h>
 
-#include "tests/lib/option_names.h"
+#include "dispatcher/flows/packet_clock.h"
+#include "dispatcher/run/options_rules.h"
+#include "tests/lib/help_options.h"
 
 #define SECOND UINT64_C(1000000000)
 #define MS UINT64_C(1000000)
@@ -26,6 +28,24 @@ static void what_is_no_option_is_refused(void **state) {
     expect_refusal_with(&f, "-w");
     assert_int_equal(PARSE("-r", "x", "--preload=3"), OPTIONS_WRONG);
     expect_refusal_with(&f, "--preload");
+}
+
+/* Not the word behind, which popt would take for a value, or leave over. */
+static void an_option_without_its_value_is_blamed_by_its_own_name(void **state) {
+    (void)state;
+    assert_int_equal(PARSE("-r", "x", "-w"), OPTIONS_WRONG);
+    expect_refusal_with(&f, "error: -w: missing argument");
+    assert_int_equal(PARSE("-w", "8", "-r"), OPTIONS_WRONG);
+    expect_refusal_with(&f, "error: -r: missing argument");
+    assert_int_equal(PARSE("-r", "-w", "8"), OPTIONS_WRONG);
+    expect_refusal_with(&f, "error: --read '-w': its value is missing, -w is an option: give FILE");
+    assert_int_equal(PARSE("-r", "x", "--report", "--preload"), OPTIONS_WRONG);
+    expect_refusal_with(&f, "error: --report '--preload': its value is missing");
+    assert_int_equal(PARSE("--config", "-r", "x"), OPTIONS_WRONG);
+    expect_refusal_with(&f, "error: --config '-r': its value is missing");
+    /* What only looks like one is a value: of flow-worker, or a file that is there. */
+    assert_int_equal(PARSE("-r", "-k", "-r", "-", "-r", "./-w", "-r", "-w8"), OPTIONS_RUN);
+    assert_int_equal(f.options.file_count, 4);
 }
 
 static void what_does_not_go_together_is_refused(void **state) {
@@ -130,6 +150,26 @@ static void the_defaults_are_those_of_the_manual(void **state) {
     assert_string_equal(f.options.direction, "inout");
     assert_int_equal(f.options.log_level, FB_LOG_INFO);
     assert_memory_equal(&f.options.timeouts, &timeouts, sizeof timeouts);
+    struct fragments_config fragments = fragments_default_config(PACKET_CLOCK_TICKS_PER_SECOND);
+    assert_memory_equal(&f.options.fragments, &fragments, sizeof fragments);
+    assert_string_equal(f.options.policy->name, POLICY_DEFAULT);
+    assert_string_equal(f.options.json, "{\"read\":\"x.pcap\"}");
+}
+
+/* Where help only says what the default is, giving it changes nothing. */
+static void the_timeouts_that_help_shows_are_those_in_force(void **state) {
+    (void)state;
+    char text[256];
+    unsigned length = 0;
+    for (const char *c = fb_option_line(FB_OPT_TIMEOUT)->default_text; *c != '\0'; c++) {
+        if (*c != ' ')
+            text[length++] = *c;
+    }
+    text[length] = '\0';
+    struct flow_timeouts timeouts;
+    flow_timeouts_init(&timeouts);
+    assert_int_equal(PARSE("-r", "x.pcap", "--timeout", "all=1", "--timeout", text), OPTIONS_RUN);
+    assert_memory_equal(&f.options.timeouts, &timeouts, sizeof timeouts);
 }
 
 /* Silently ignored it would look as if two files had been put in order. */
@@ -226,12 +266,14 @@ static void files_block_and_interfaces_drop_unless_told_otherwise(void **state) 
 static void help_version_list_and_clean_need_no_source(void **state) {
     (void)state;
     assert_int_equal(PARSE("--help"), OPTIONS_DONE);
-    assert_non_null(strstr(f.output.text, "--drain-timeout"));
+    expect_help_lists(f.output.text, FB_DISPATCHER);
     assert_string_equal(f.errors.text, "");
     assert_int_equal(PARSE("-h", "--nonsense"), OPTIONS_DONE);
     assert_int_equal(PARSE("--version"), OPTIONS_DONE);
     assert_ptr_equal(strstr(f.output.text, "flow-dispatcher " FB_VERSION "\nnuma: "),
                      f.output.text);
+    assert_int_equal(PARSE("--list-options"), OPTIONS_DONE);
+    assert_non_null(strstr(f.output.text, "\nworkers\tw\tN\t8\tdispatcher,script\tyes\t"));
     assert_int_equal(PARSE("-D"), OPTIONS_INTERFACES);
     assert_int_equal(PARSE("--clean", "-n", "old"), OPTIONS_CLEAN);
     assert_string_equal(f.options.name, "old");
@@ -252,10 +294,15 @@ static void options_are_noted_as_given(void **state) {
     json_decref(json);
 }
 
-static void the_table_and_the_list_of_keys_agree(void **state) {
+static void every_option_that_a_file_may_have_has_a_rule(void **state) {
     (void)state;
-    static const char *const keys[] = {FB_DISPATCHER_KEYS(NAME) NULL};
-    expect_agreement(options_table(), FB_DISPATCHER, keys);
+    for (enum fb_option i = FB_OPT_NONE + 1; i < FB_OPTIONS; i++) {
+        const struct fb_option_line *line = fb_option_line(i);
+        if ((line->readers & FB_DISPATCHER) == 0)
+            assert_null(options_rules[i].take);
+        else if (line->where == FB_ANYWHERE && options_rules[i].take == NULL)
+            fail_msg("--%s has no rule in options_rules.c", line->name);
+    }
 }
 
 static void what_a_flow_is_can_be_chosen(void **state) {
@@ -342,6 +389,18 @@ static void the_command_line_wins_over_the_file(void **state) {
     assert_int_equal(FILE_AND("workers = 3\n", "--check"), OPTIONS_WRONG); /* nothing to read */
 }
 
+/* The supervisor reads no file itself: what is its own there comes with --check. */
+static void a_check_also_tells_what_the_file_has_for_the_supervisor(void **state) {
+    (void)state;
+    static const char text[] = "read = a\nworker-cpu = 1\nworker-cpu = 2-5\ninspector = count\n"
+                               "orphan-timeout = 7\njson = yes\nworker = 3\n";
+    assert_int_equal(FILE_AND(text, "--check"), OPTIONS_CHECK);
+    assert_string_equal(f.options.json, "{\"read\":\"a\",\"worker-cpu\":\"2-5\",\"inspector\":"
+                                        "\"count\",\"orphan-timeout\":\"7\"}");
+    assert_int_equal(FILE_AND(text, NULL), OPTIONS_RUN);
+    assert_string_equal(f.options.json, "{\"read\":\"a\"}");
+}
+
 static int forget_options(void **state) {
     (void)state;
     options_free(&f.options);
@@ -351,13 +410,16 @@ static int forget_options(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_no_option_is_refused),
+        cmocka_unit_test(an_option_without_its_value_is_blamed_by_its_own_name),
         cmocka_unit_test(what_does_not_go_together_is_refused),
         cmocka_unit_test(more_sources_than_there_is_room_for_are_refused),
         cmocka_unit_test(a_filter_file_that_cannot_be_read_is_refused),
-        cmocka_unit_test(the_table_and_the_list_of_keys_agree),
+        cmocka_unit_test(every_option_that_a_file_may_have_has_a_rule),
         cmocka_unit_test(later_lines_win_and_sources_add_up),
         cmocka_unit_test(the_command_line_wins_over_the_file),
         cmocka_unit_test(the_defaults_are_those_of_the_manual),
+        cmocka_unit_test(the_timeouts_that_help_shows_are_those_in_force),
+        cmocka_unit_test(a_check_also_tells_what_the_file_has_for_the_supervisor),
         cmocka_unit_test(what_is_given_is_what_is_meant),
         cmocka_unit_test(files_are_not_merged),
         cmocka_unit_test(an_interface_is_given_once_and_32_at_most),

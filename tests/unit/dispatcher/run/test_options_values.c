@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* dispatcher/run/options.c: what each option of flow-dispatcher takes, and what it refuses.
+/* dispatcher/run/options_rules.c: what each option of flow-dispatcher takes, and what it refuses.
  */
 #include "tests/lib/options_fixture.h"
 
