@@ -22,7 +22,7 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 
 # A folder, with those in it, is a library plus the main file named here.
 sources    = $(wildcard $(1)/*.c $(1)/*/*.c)
-SHM_SRC    := $(filter-out shm/flow_stat.c,$(call sources,shm))
+SHM_SRC    := $(filter-out shm/flow_stat.c shm/common/option_doc.c,$(call sources,shm))
 DISP_SRC   := $(filter-out dispatcher/main.c,$(call sources,dispatcher))
 WORK_SRC   := $(filter-out worker/main.c,$(call sources,worker))
 
@@ -48,7 +48,11 @@ DISP_LIB := $(BUILD)/libfb_dispatcher.a
 WORK_LIB := $(BUILD)/libfb_worker.a
 PROGRAMS := $(BUILD)/flow-dispatcher $(BUILD)/flow-worker $(BUILD)/flow-stat
 TOOLS    := $(BUILD)/tracegen
-MAN_PAGES := $(wildcard scripts/man/*.[1-8]) $(patsubst scripts/man/%.in,$(BUILD)/man/%,$(wildcard scripts/man/*.in))
+# Man pages and completion: where options are listed, a page or script is made from NAME.in.
+DOC        := $(BUILD)/option-doc
+MADE_PAGES := $(patsubst scripts/man/%.in,$(BUILD)/man/%,$(wildcard scripts/man/*.in))
+MAN_PAGES  := $(wildcard scripts/man/*.[1-8]) $(MADE_PAGES)
+COMPLETION := $(BUILD)/completion/flow-balancer.bash $(BUILD)/completion/_flow-balancer
 # A worker that fails as it is told, for tests; never installed.
 FAULT_WORKER := $(BUILD)/flow-worker-fault
 FAULT_OBJ    := $(call obj,$(wildcard tests/tools/fault_*.c))
@@ -60,7 +64,7 @@ FAULT_OBJ    := $(call obj,$(wildcard tests/tools/fault_*.c))
 help:
 	@echo 'flow-balancer $(VERSION): make TARGET'
 	@echo
-	@echo '  build       flow-dispatcher, flow-worker, flow-stat and the trace generator, in $(BUILD)/'
+	@echo '  build       flow-dispatcher, flow-worker, flow-stat, the trace generator, man pages and completion, in $(BUILD)/'
 	@echo '  check       unit tests (seconds)'
 	@echo '  check-proc  tests with real processes, signals and kill -9; the captures where they are'
 	@echo '  check-san   unit tests under AddressSanitizer and UndefinedBehaviorSanitizer (clang)'
@@ -76,12 +80,12 @@ help:
 	@echo '  lint        include graph, ordering labels, file sizes, white space, shell and Python'
 	@echo '  format      let clang-format decide the white space'
 	@echo '  coverage    line coverage of the unit tests'
-	@echo '  install     programs, scripts and manual pages under $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
+	@echo '  install     programs, scripts, manual pages and completion under $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
 	@echo '  clean       remove $(BUILD)/'
 	@echo
 	@echo 'Variables: CC, CFLAGS, BUILD, PREFIX, DESTDIR. What a bare machine lacks: scripts/install-deps'
 
-build: $(PROGRAMS) $(TOOLS)
+build: $(PROGRAMS) $(TOOLS) $(MADE_PAGES) $(COMPLETION)
 
 tests: $(TESTS) $(PROC_TESTS) $(FAULT_WORKER) $(BENCHES)
 
@@ -104,13 +108,31 @@ $(BUILD)/flow-stat: $(call obj,shm/flow_stat.c) $(SHM_LIB)
 $(BUILD)/tracegen: $(call obj,$(wildcard tests/tools/tracegen*.c))
 # Its own list of inspectors comes first: that of the library is then not linked.
 $(FAULT_WORKER): $(call obj,worker/main.c) $(FAULT_OBJ) $(WORK_LIB) $(SHM_LIB)
-$(PROGRAMS) $(TOOLS) $(FAULT_WORKER):
+$(DOC): $(call obj,shm/common/option_doc.c) $(SHM_LIB)
+$(PROGRAMS) $(TOOLS) $(FAULT_WORKER) $(DOC):
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lm
+
+# put_options FORMAT: the file with the output of option-doc in the place of its line @OPTIONS@.
+define put_options
+	@mkdir -p $(@D)
+	$(DOC) $(1) >$@.options
+	sed -e '/@OPTIONS.*@/{r $@.options' -e 'd}' $< >$@.part
+	@rm $@.options
+	@mv $@.part $@
+endef
+
+$(BUILD)/man/%: scripts/man/%.in $(DOC)
+	$(call put_options,mdoc $$(sed -n 's/.*@OPTIONS \(.*\)@.*/\1/p' $<))
+$(BUILD)/completion/flow-balancer.bash: scripts/completion/flow-balancer.bash.in $(DOC)
+	$(call put_options,bash)
+$(BUILD)/completion/_flow-balancer: scripts/completion/_flow-balancer.in $(DOC)
+	$(call put_options,zsh)
 
 # What the process tests share.
 $(PROC_TESTS): $(call obj,$(wildcard tests/lib/*.c))
 $(BUILD)/tests/proc_chaos: $(call obj,$(wildcard tests/chaos/chaos_*.c))
 $(BUILD)/tests/test_fault_inspector: $(FAULT_OBJ)
+$(BUILD)/tests/test_option_doc: $(DOC) $(COMPLETION) $(MADE_PAGES)
 # The simulation of balancing, for its tests and its bench.
 $(BUILD)/tests/test_balance_sim $(BUILD)/tests/test_balance_trace $(BUILD)/bench/bench_balance: $(call obj,$(wildcard tests/sim/balance_*.c) tests/tools/tracegen_random.c)
 
@@ -212,15 +234,19 @@ lint:
 format:
 	@find include shm dispatcher worker tests -name '*.[ch]' -exec clang-format -i {} +
 
-install: build $(MAN_PAGES)
+SHARE_DIR := $(DESTDIR)$(PREFIX)/share
+BASH_DIR  := $(SHARE_DIR)/bash-completion/completions
+ZSH_DIR   := $(SHARE_DIR)/zsh/site-functions
+install: build
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 0755 $(PROGRAMS) scripts/flow-balancer $(DESTDIR)$(PREFIX)/bin
 	install -m 0755 scripts/preflight $(DESTDIR)$(PREFIX)/bin/flow-preflight
-	for page in $(MAN_PAGES); do install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} $$page; done
-
-$(BUILD)/man/%: scripts/man/%.in
-	@mkdir -p $(@D)
-	cp $< $@
+	for page in $(MAN_PAGES); do \
+	    install -D -m 0644 -t $(SHARE_DIR)/man/man$${page##*.} $$page || exit 1; done
+	install -d $(BASH_DIR) $(ZSH_DIR)
+	install -m 0644 $(BUILD)/completion/flow-balancer.bash $(BASH_DIR)/flow-balancer
+	for program in $(notdir $(PROGRAMS)); do ln -sf flow-balancer $(BASH_DIR)/$$program || exit 1; done
+	install -m 0644 $(BUILD)/completion/_flow-balancer $(ZSH_DIR)
 
 clean:
 	rm -rf $(BUILD)
