@@ -2,11 +2,11 @@
 #ifndef DISPATCHER_CAPTURE_CAPTURE_H
 #define DISPATCHER_CAPTURE_CAPTURE_H
 
-#include "dispatcher/capture/capture_fanout.h"
-
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dispatcher/capture/capture_fanout.h"
+#include "dispatcher/capture/frame.h"
 #include "flow_balancer/counters.h"
 #include "flow_balancer/names.h"
 
@@ -31,23 +31,7 @@
  * The capture goes on with those that are left and ends with the last one; it
  * has failed (capture_failed()) as soon as one is gone.
  */
-#define CAPTURE_BURST_MAX 128u    /* most frames of one burst */
-#define CAPTURE_FRAME_MAX 262144u /* no frame is longer: libpcap's greatest snapshot length */
-#define CAPTURE_SLACK 64u         /* bytes after a frame that may be read: one vector load */
-
-/*
- * One captured frame. The bytes are valid until the next capture_burst(), those
- * of preloaded frames until capture_close(), and stand at ascending addresses
- * without gaps beyond 63 bytes within a burst, or the whole trace if preloaded.
- */
-struct frame {
-    const uint8_t *data; /* 64-byte aligned; preloaded: 16 */
-    uint64_t time_ns;    /* since 1970, as captured; a stamp before 1970 is 0 */
-    uint32_t caplen;     /* 0 to CAPTURE_FRAME_MAX */
-    uint32_t wirelen;    /* at least caplen */
-    int32_t dlt;         /* link type, a DLT_ value */
-    bool new_source;     /* first frame of a file or of a loop: the time may start over */
-};
+#define CAPTURE_BURST_MAX 128u /* most frames of one burst */
 
 enum capture_direction { CAPTURE_INOUT, CAPTURE_IN, CAPTURE_OUT };
 

@@ -9,7 +9,7 @@
 #include "flow_balancer/counters.h"
 #include "flow_balancer/region.h"
 
-#include "dispatcher/capture/capture.h"
+#include "dispatcher/capture/frame.h"
 #include "dispatcher/decode/decode.h"
 #include "dispatcher/flows/key_hash.h"
 

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DISPATCHER_CAPTURE_FRAME_H
+#define DISPATCHER_CAPTURE_FRAME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * One captured frame, and the limits that everybody who handles frames relies
+ * on. Whoever only handles frames includes this and nothing else of capture.
+ */
+#define CAPTURE_FRAME_MAX 262144u /* no frame is longer: libpcap's greatest snapshot length */
+#define CAPTURE_SLACK 64u         /* bytes after a frame that may be read: one vector load */
+
+/*
+ * The bytes are valid until the next capture_burst(), those of preloaded frames
+ * until capture_close(). Within a burst, or within the whole trace if preloaded,
+ * they lie at ascending addresses without gaps of more than 63 bytes.
+ */
+struct frame {
+    const uint8_t *data; /* 64-byte aligned; preloaded: 16 */
+    uint64_t time_ns;    /* since 1970, as captured; a stamp before 1970 is 0 */
+    uint32_t caplen;     /* 0 to CAPTURE_FRAME_MAX */
+    uint32_t wirelen;    /* at least caplen */
+    int32_t dlt;         /* link type, a DLT_ value */
+    bool new_source;     /* first frame of a file or of a loop: the time may start over */
+};
+
+#endif
