@@ -2,14 +2,13 @@
 #include "dispatcher/capture/capture.h"
 
 #include "dispatcher/capture/capture_source.h"
+#include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#define NS_PER_S UINT64_C(1000000000)
 
 /* Two of the longest frames and small ones beside them. Small frames use its start only. */
 #define BURST_BYTES (CAPTURE_BURST_MAX * 2048u + 2u * CAPTURE_SINK_ROOM)
@@ -35,72 +34,17 @@ struct capture {
     struct frame burst[CAPTURE_BURST_MAX];
 };
 
-/* No stamp overflows: a hostile one is cut, and packet time stays a plain number. */
-static uint64_t stamp_ns(const struct timeval *stamp, uint32_t unit_ns) {
-    const uint64_t most_s = UINT64_MAX / NS_PER_S - 5;
-    uint64_t s, ns;
-    if (stamp->tv_sec < 0)
-        return 0;
-    s = (uint64_t)stamp->tv_sec;
-    ns = stamp->tv_usec < 0 ? 0 : (uint64_t)stamp->tv_usec * unit_ns;
-    s = s > most_s ? most_s : s;
-    ns = ns > UINT32_MAX ? UINT32_MAX : ns;
-    return s * NS_PER_S + ns;
-}
-
-void capture_keep(u_char *user, const struct pcap_pkthdr *header, const u_char *data) {
-    struct capture_sink *sink = (struct capture_sink *)(void *)user;
-    struct frame *frame = &sink->frames[sink->count];
-    uint32_t caplen = header->caplen;
-
-    sink->seen++;
-    if (sink->filter != NULL && pcap_offline_filter(sink->filter, header, data) == 0)
-        return;
-
-    caplen = caplen > sink->snaplen ? sink->snaplen : caplen;
-    frame->data = sink->next;
-    frame->time_ns = stamp_ns(&header->ts, sink->stamp_unit_ns);
-    frame->caplen = caplen;
-    frame->wirelen = header->len > header->caplen ? header->len : header->caplen;
-    frame->dlt = sink->dlt;
-    frame->new_source = sink->new_source;
-    memcpy(sink->next, data, caplen);
-
-    sink->new_source = false;
-    sink->count++;
-    sink->next += (caplen + sink->align_mask) & ~sink->align_mask;
-    if (!capture_sink_has_room(sink))
-        pcap_breakloop(sink->pcap);
-}
-
-int capture_check_link(const struct capture_config *config, pcap_t *pcap, const char *name) {
-    int dlt = pcap_datalink(pcap);
-    const char *link = pcap_datalink_val_to_name(dlt);
-
-    const char *problem =
-        config->link_problem == NULL ? NULL : config->link_problem(config->link_context, dlt);
-    if (problem == NULL)
-        return 0;
-    fb_error("%s has link type %d (%s), %s", capture_shown_name(name), dlt,
-             link == NULL ? "unnamed" : link, problem);
-    return -EPROTONOSUPPORT;
-}
-
-int capture_compile(const struct capture_config *config, pcap_t *pcap, const char *name,
-                    struct bpf_program *program) {
-    if (config->filter == NULL)
-        return 0;
-    if (pcap_compile(pcap, program, config->filter, 1, PCAP_NETMASK_UNKNOWN) == 0)
-        return 0;
-    fb_error("filter \"%s\" does not fit %s: %s: see pcap-filter(7)", config->filter,
-             capture_shown_name(name), pcap_geterr(pcap));
-    return -EINVAL;
-}
-
+/* The first that takes it. */
 static const struct capture_source *choose_source(const struct capture_config *config) {
-    if (config->interface_count > 0)
-        return &capture_live_source;
-    return config->preload ? &capture_memory_source : &capture_file_source;
+#define SOURCE_ADDRESS(source) &(source),
+    static const struct capture_source *const sources[] = {CAPTURE_SOURCES(SOURCE_ADDRESS)};
+#undef SOURCE_ADDRESS
+
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        if (sources[i]->takes(config))
+            return sources[i];
+    }
+    return NULL;
 }
 
 /* Two handles on one interface would give every frame twice. */
@@ -179,12 +123,6 @@ int capture_open(struct capture **capture, const struct capture_config *config) 
     return 0;
 }
 
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 /*
  * When a frame is to be released. A further file or loop follows the last frame
  * at once: how long ago the files were captured is nothing to wait for. Asking
@@ -203,7 +141,7 @@ static uint64_t due_ns(struct capture *c, const struct frame *frame) {
 }
 
 static size_t count_due(struct capture *c, size_t most) {
-    uint64_t now = now_ns(), due;
+    uint64_t now = fb_now_ns(), due;
     size_t count;
 
     if (c->last_due_ns == 0)
@@ -217,7 +155,7 @@ static size_t count_due(struct capture *c, size_t most) {
     return count;
 }
 
-static enum capture_status refill(struct capture *c, unsigned max) {
+static enum capture_status read_source(struct capture *c, unsigned max) {
     enum capture_status status;
 
     c->sink.frames = c->burst;
@@ -240,7 +178,7 @@ enum capture_status capture_burst(struct capture *c, unsigned max, const struct 
         return CAPTURE_END;
     max = max > CAPTURE_BURST_MAX ? CAPTURE_BURST_MAX : max;
     if (c->pending == 0) {
-        status = refill(c, max);
+        status = read_source(c, max);
         if (c->pending == 0)
             return status;
     }
@@ -259,19 +197,19 @@ enum capture_status capture_burst(struct capture *c, unsigned max, const struct 
 }
 
 static void sleep_ns(uint64_t ns) {
-    struct timespec span = {.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
+    struct timespec span = fb_timespec(ns);
     nanosleep(&span, NULL); /* cut short by a signal: so is the caller's wait */
 }
 
 void capture_wait(struct capture *c, unsigned timeout_us) {
-    uint64_t most_ns = (uint64_t)timeout_us * 1000, due, now;
+    uint64_t most_ns = timeout_us * FB_NS_PER_US, due, now;
 
     if (c->pending == 0) {
         c->source->wait(c->state, timeout_us);
         return;
     }
     due = due_ns(c, c->frames);
-    now = now_ns();
+    now = fb_now_ns();
     if (due > now)
         sleep_ns(due - now < most_ns ? due - now : most_ns);
 }
@@ -318,10 +256,6 @@ int capture_set_filter(struct capture *c, const char *filter) {
     const char *before = c->config.filter;
     int err;
 
-    if (c->source->set_filter == NULL) {
-        fb_error("frames are preloaded and are not filtered again: leave out --preload");
-        return -ENOTSUP;
-    }
     c->config.filter = filter;
     err = c->source->set_filter(c->state);
     if (err < 0)

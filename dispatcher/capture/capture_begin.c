@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "dispatcher/capture/capture_source.h"
+#include "dispatcher/capture/capture_begin.h"
 #include "flow_balancer/common/log.h"
 
 #include <string.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/capture/capture_begin.h"
+#include "dispatcher/capture/capture_pipe.h"
 #include "dispatcher/capture/capture_source.h"
 #include "flow_balancer/common/log.h"
 
@@ -156,6 +158,10 @@ static void measure(struct capture_file *f, unsigned file) {
     struct stat st;
     if (is_regular(f->config->files[file], &st))
         f->file_bytes[file] = (uint64_t)st.st_size;
+}
+
+static bool file_takes(const struct capture_config *config) {
+    return config->file_count > 0;
 }
 
 static int file_open(void **state, const struct capture_config *config) {
@@ -340,6 +346,7 @@ static int file_set_filter(void *state) {
 }
 
 const struct capture_source capture_file_source = {
+    .takes = file_takes,
     .open = file_open,
     .read = file_read,
     .wait = file_wait,

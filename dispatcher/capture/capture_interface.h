@@ -2,7 +2,9 @@
 #ifndef DISPATCHER_CAPTURE_CAPTURE_INTERFACE_H
 #define DISPATCHER_CAPTURE_CAPTURE_INTERFACE_H
 
-#include "dispatcher/capture/capture_source.h"
+#include <pcap/pcap.h>
+
+#include "dispatcher/capture/capture.h"
 
 /* One interface of capture_live.c: what it has given, and how it is. */
 struct capture_interface {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "dispatcher/capture/capture_source.h"
+#include "dispatcher/capture/capture.h"
 #include "flow_balancer/common/log.h"
 
 #include <errno.h>
+#include <pcap/pcap.h>
+#include <stdio.h>
 
 static void print_flags(bpf_u_int32 flags) {
     static const struct {

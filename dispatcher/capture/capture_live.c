@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/capture/capture_interface.h"
 #include "dispatcher/capture/capture_merge.h"
+#include "dispatcher/capture/capture_source.h"
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
 
@@ -296,6 +297,10 @@ static void say_immediate(const struct capture_config *config) {
                    kib, kib / (IMMEDIATE_SNAPLEN / 1024));
 }
 
+static bool live_takes(const struct capture_config *config) {
+    return config->interface_count > 0;
+}
+
 static int live_open(void **state, const struct capture_config *config) {
     struct capture_live *l =
         calloc(1, sizeof *l + config->interface_count * sizeof(struct capture_interface));
@@ -448,13 +453,12 @@ static uint64_t until_due_us(const struct capture_live *l, uint64_t timeout_us) 
 static void live_wait(void *state, unsigned timeout_us) {
     struct capture_live *l = state;
     uint64_t us = shortest_timeout_us(l, timeout_us);
+    struct timespec timeout;
 
     if (l->merge != NULL)
         us = until_due_us(l, us);
-    ppoll(l->fds, l->count,
-          &(struct timespec){.tv_sec = (time_t)(us / 1000000),
-                             .tv_nsec = (long)(us % 1000000) * 1000},
-          NULL);
+    timeout = fb_timespec(us * FB_NS_PER_US);
+    ppoll(l->fds, l->count, &timeout, NULL);
 }
 
 static void live_leave(void *state) {
@@ -513,6 +517,7 @@ static int live_set_filter(void *state) {
 
 const struct capture_source capture_live_source = {
     .live = true,
+    .takes = live_takes,
     .open = live_open,
     .read = live_read,
     .wait = live_wait,

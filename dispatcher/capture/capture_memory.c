@@ -182,6 +182,16 @@ static void memory_close(void *state) {
     free(m);
 }
 
+static int memory_set_filter(void *state) {
+    (void)state;
+    fb_error("frames are preloaded and are not filtered again: leave out --preload");
+    return -ENOTSUP;
+}
+
+static bool memory_takes(const struct capture_config *config) {
+    return config->file_count > 0 && config->preload;
+}
+
 static int memory_open(void **state, const struct capture_config *config) {
     struct capture_memory *m = calloc(1, sizeof *m);
     int err;
@@ -212,10 +222,12 @@ static int memory_open(void **state, const struct capture_config *config) {
 }
 
 const struct capture_source capture_memory_source = {
+    .takes = memory_takes,
     .open = memory_open,
     .read = memory_read,
     .wait = memory_wait,
     .failed = memory_failed,
+    .set_filter = memory_set_filter,
     .position = memory_position,
     .close = memory_close,
 };

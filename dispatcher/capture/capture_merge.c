@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/capture/capture_merge.h"
-#include "dispatcher/capture/capture_source.h"
+#include "dispatcher/capture/capture_sink.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "dispatcher/capture/capture_source.h"
+#include "dispatcher/capture/capture_pipe.h"
+#include "flow_balancer/common/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -223,7 +224,6 @@ bool capture_pipe_ended(const struct capture_pipe *p) {
 
 void capture_pipe_wait(const struct capture_pipe *p, unsigned timeout_us) {
     struct pollfd ready = {.fd = p->fd, .events = POLLIN};
-    struct timespec timeout = {.tv_sec = timeout_us / 1000000,
-                               .tv_nsec = (long)(timeout_us % 1000000) * 1000};
+    struct timespec timeout = fb_timespec(timeout_us * FB_NS_PER_US);
     ppoll(&ready, 1, &timeout, NULL);
 }

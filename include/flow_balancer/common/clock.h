@@ -5,11 +5,20 @@
 #include <stdint.h>
 #include <time.h>
 
+#define FB_NS_PER_S UINT64_C(1000000000)
+#define FB_NS_PER_US UINT64_C(1000)
+
 /* CLOCK_MONOTONIC in nanoseconds: comparable between the processes of one machine. About 25 ns. */
 static inline uint64_t fb_now_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+    return (uint64_t)t.tv_sec * FB_NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+/* A span of time as the kernel takes it. */
+static inline struct timespec fb_timespec(uint64_t ns) {
+    return (struct timespec){.tv_sec = (time_t)(ns / FB_NS_PER_S),
+                             .tv_nsec = (long)(ns % FB_NS_PER_S)};
 }
 
 #endif

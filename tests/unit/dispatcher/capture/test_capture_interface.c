@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What libpcap says of an interface: its counters, which wrap, and the unit of its stamps. */
+/*
+ * dispatcher/capture/capture_interface.c: the counters that libpcap has of an
+ * interface, which wrap and start over. Its states are those of test_capture_live.c.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,29 +77,11 @@ static void drops_of_an_interface_that_begins_anew_are_no_drops(void **state) {
     assert_int_equal(interface.stats.state, FB_INTERFACE_IS_GONE);
 }
 
-/* Some kinds of device have no nanoseconds. */
-static void stamps_in_microseconds_count_as_such(void **state) {
-    static uint8_t bytes[2 * CAPTURE_SINK_ROOM];
-    struct frame frame;
-    struct capture_sink sink = {.frames = &frame,
-                                .next = bytes,
-                                .end = bytes + sizeof bytes,
-                                .snaplen = 64,
-                                .stamp_unit_ns = 1000};
-    const struct pcap_pkthdr header = {.ts = {.tv_sec = 5, .tv_usec = 999999}, .caplen = 4};
-    (void)state;
-
-    capture_keep((u_char *)&sink, &header, (const u_char *)"live");
-    assert_int_equal(sink.count, 1);
-    assert_int_equal(frame.time_ns, UINT64_C(5999999000));
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(counters_go_on_where_those_of_32_bits_wrap, begin, end),
         cmocka_unit_test_setup_teardown(drops_of_an_interface_that_begins_anew_are_no_drops, begin,
                                         end),
-        cmocka_unit_test(stamps_in_microseconds_count_as_such),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

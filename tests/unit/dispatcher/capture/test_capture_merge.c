@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "dispatcher/capture/capture_merge.h"
-#include "dispatcher/capture/capture_source.h"
+#include "dispatcher/capture/capture_sink.h"
 
 #define INPUTS_MAX 4u
 #define FRAMES_MAX 4096u

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/capture/capture_sink.h"
+
+#include <errno.h>
+
+#include "dispatcher/capture/capture_begin.h"
+#include "flow_balancer/common/clock.h"
+#include "flow_balancer/common/log.h"
+
+/* No stamp overflows: a hostile one is cut, and packet time stays a plain number. */
+static uint64_t stamp_ns(const struct timeval *stamp, uint32_t unit_ns) {
+    const uint64_t most_s = UINT64_MAX / FB_NS_PER_S - 5;
+    uint64_t s, ns;
+    if (stamp->tv_sec < 0)
+        return 0;
+    s = (uint64_t)stamp->tv_sec;
+    ns = stamp->tv_usec < 0 ? 0 : (uint64_t)stamp->tv_usec * unit_ns;
+    s = s > most_s ? most_s : s;
+    ns = ns > UINT32_MAX ? UINT32_MAX : ns;
+    return s * FB_NS_PER_S + ns;
+}
+
+void capture_keep(u_char *user, const struct pcap_pkthdr *header, const u_char *data) {
+    struct capture_sink *sink = (struct capture_sink *)(void *)user;
+    uint32_t wirelen = header->len > header->caplen ? header->len : header->caplen;
+
+    sink->seen++;
+    if (sink->filter != NULL && pcap_offline_filter(sink->filter, header, data) == 0)
+        return;
+    capture_sink_put(sink, data, header->caplen, wirelen,
+                     stamp_ns(&header->ts, sink->stamp_unit_ns));
+    if (!capture_sink_has_room(sink))
+        pcap_breakloop(sink->pcap);
+}
+
+int capture_check_link(const struct capture_config *config, pcap_t *pcap, const char *name) {
+    int dlt = pcap_datalink(pcap);
+    const char *link = pcap_datalink_val_to_name(dlt);
+
+    const char *problem =
+        config->link_problem == NULL ? NULL : config->link_problem(config->link_context, dlt);
+    if (problem == NULL)
+        return 0;
+    fb_error("%s has link type %d (%s), %s", capture_shown_name(name), dlt,
+             link == NULL ? "unnamed" : link, problem);
+    return -EPROTONOSUPPORT;
+}
+
+int capture_compile(const struct capture_config *config, pcap_t *pcap, const char *name,
+                    struct bpf_program *program) {
+    if (config->filter == NULL)
+        return 0;
+    if (pcap_compile(pcap, program, config->filter, 1, PCAP_NETMASK_UNKNOWN) == 0)
+        return 0;
+    fb_error("filter \"%s\" does not fit %s: %s: see pcap-filter(7)", config->filter,
+             capture_shown_name(name), pcap_geterr(pcap));
+    return -EINVAL;
+}
