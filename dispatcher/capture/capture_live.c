@@ -4,9 +4,10 @@
 #include "dispatcher/capture/capture_source.h"
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
+#include "flow_balancer/common/memory.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <inttypes.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -272,19 +273,14 @@ static int open_merge(struct capture_live *l) {
  * asks for less and says nothing. Asked for more than is free it may end others.
  */
 static int check_memory(const struct capture_config *config) {
-    FILE *file = fopen("/proc/meminfo", "re");
-    unsigned long long wanted, available = ULLONG_MAX;
-    char line[128];
+    uint64_t wanted = ((uint64_t)buffer_kib(config) << 10) * config->interface_count;
+    uint64_t available = fb_memory_available();
 
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        sscanf(line, "MemAvailable: %llu kB", &available);
-    if (file != NULL)
-        fclose(file);
-    wanted = (unsigned long long)buffer_kib(config) * config->interface_count;
     if (wanted <= available)
         return 0;
-    fb_error("-B %d for %u interfaces is %llu MB, and %llu MB of memory are available: give less",
-             buffer_kib(config), config->interface_count, wanted >> 10, available >> 10);
+    fb_error("-B %d for %u interfaces is %" PRIu64 " MB, and %" PRIu64
+             " MB of memory are available: give less",
+             buffer_kib(config), config->interface_count, wanted >> 20, available >> 20);
     return -ENOMEM;
 }
 

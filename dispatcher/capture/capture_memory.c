@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/capture/capture_source.h"
 #include "flow_balancer/common/log.h"
+#include "flow_balancer/common/memory.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -59,24 +60,9 @@ static void stretch_close(struct stretch *s) {
         munmap(s->base, s->reserved);
 }
 
-/* Bytes that the kernel could give without swapping; 0 if it does not say. */
-static uint64_t memory_available(void) {
-    unsigned long long kib = 0;
-    char line[128];
-    FILE *info = fopen("/proc/meminfo", "re");
-
-    if (info == NULL)
-        return 0;
-    while (kib == 0 && fgets(line, sizeof line, info) != NULL)
-        (void)sscanf(line, "MemAvailable: %llu", &kib);
-    fclose(info);
-    return kib * 1024;
-}
-
 /* Asked before each chunk: memory that is promised but not there ends in the OOM killer's hands. */
 static bool memory_is_short(const struct stretch *s) {
-    uint64_t available = memory_available();
-    return available != 0 && available < CHUNK_BYTES + s->reserved / KEPT_FREE_SHARE;
+    return fb_memory_available() < CHUNK_BYTES + s->reserved / KEPT_FREE_SHARE;
 }
 
 /* Makes room for that many more bytes, less than a chunk. Returns 0 or -ENOMEM. */
