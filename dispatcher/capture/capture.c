@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-/* Two of the longest frames and small ones beside them. Small frames use its start only. */
+/* Two of the longest frames and a burst of small ones. Small frames use only its start. */
 #define BURST_BYTES (CAPTURE_BURST_MAX * 2048u + 2u * CAPTURE_SINK_ROOM)
 
 struct capture {
@@ -18,11 +18,11 @@ struct capture {
     const struct capture_source *source;
     void *state;
 
-    /* Frames that were read and not yet taken. */
+    /* Frames that were read but not yet taken. */
     struct frame *frames;
     size_t pending;
     uint64_t taken;
-    bool left;
+    bool left; /* capture_leave() was called */
 
     /* Pace: the frame of stamp base_packet_ns was due at base_ns. */
     uint64_t base_packet_ns;
@@ -124,9 +124,9 @@ int capture_open(struct capture **capture, const struct capture_config *config) 
 }
 
 /*
- * When a frame is to be released. A further file or loop follows the last frame
- * at once: how long ago the files were captured is nothing to wait for. Asking
- * again before the frame is taken gives the same answer.
+ * When a frame is to be delivered. The first frame of a further file or loop is due
+ * together with the last frame before it: the time between two captures is not
+ * waited for. Asking again before the frame is taken gives the same answer.
  */
 static uint64_t due_ns(struct capture *c, const struct frame *frame) {
     double ahead_ns = 0;
@@ -198,7 +198,7 @@ enum capture_status capture_burst(struct capture *c, unsigned max, const struct 
 
 static void sleep_ns(uint64_t ns) {
     struct timespec span = fb_timespec(ns);
-    nanosleep(&span, NULL); /* cut short by a signal: so is the caller's wait */
+    nanosleep(&span, NULL); /* a signal ends it early, and with it the caller's wait */
 }
 
 void capture_wait(struct capture *c, unsigned timeout_us) {
@@ -231,7 +231,7 @@ void capture_progress(struct capture *c, struct capture_progress *progress) {
     progress->preloading = position.preloading;
     loops = position.preloading ? 1 : c->config.loops;
     if (__builtin_mul_overflow(loops, position.loop_bytes, &total))
-        return; /* without an end that anybody would see */
+        return; /* so many loops never end: there is no progress to report */
     done = position.preloading ? 0 : (loops - position.loops_left) * position.loop_bytes;
     done += position.at;
     progress->total_bytes = total;

@@ -2,6 +2,42 @@
 #ifndef DISPATCHER_CAPTURE_CAPTURE_H
 #define DISPATCHER_CAPTURE_CAPTURE_H
 
+/*
+ * ---- dispatcher/capture/: where frames come from
+ *
+ * Reads capture files (pcap, pcapng, pipes, standard input), files loaded into
+ * memory first, or interfaces, and hands their frames out in bursts: bytes, time
+ * stamp, lengths and link type, as libpcap gives them. Applies the capture filter,
+ * the snapshot length, loops and pace, orders the frames of several interfaces by
+ * time, and counts what the kernel dropped.
+ *
+ * May touch: files, packet sockets, interface state, libpcap, and memory of its
+ * own. It is the only folder that reads with libpcap.
+ * Must not know: what is in a frame (decode/), flows, workers, shared memory. It
+ * asks its caller about link types through a callback.
+ * Never waits but in capture_wait(), so that packets that the caller has not yet
+ * published never wait for a slow pipe. Capture has one thread, the dispatcher's.
+ *
+ * Doors: frame.h (struct frame and its limits), capture.h (the capture),
+ * capture_fanout.h (the modes of --fanout). In reading order:
+ *
+ *   capture.h .c           open, burst, wait, pace, stats; chooses a source
+ *   capture_source.h       the operations of a source, and the list of all sources
+ *   capture_sink.h .c      where sources put frames; filter and link type
+ *   capture_file.c         source: files, one after another
+ *   capture_begin.h .c       what is said of a file that libpcap cannot open
+ *   capture_pipe.h .c        a pipe that is read without waiting
+ *   capture_memory.c       source: files in memory (--preload)
+ *   capture_live.c         source: interfaces
+ *   capture_interface.h .c   one of them: its counters and state
+ *   capture_merge.h .c       several in the order of their time stamps
+ *   capture_fanout.h .c      one shared with other dispatchers
+ *   capture_list.c         the interfaces that there are (-D)
+ *
+ * To add a source: a file with a struct capture_source, and a line in
+ * CAPTURE_SOURCES (capture_source.h).
+ */
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -11,20 +47,17 @@
 #include "flow_balancer/names.h"
 
 /*
- * Where frames come from: capture files one after another (pcap, pcapng, pipes,
- * standard input), files loaded into memory first, or interfaces. The caller
- * takes bursts; nothing here ever waits but capture_wait(), so that what the
- * caller has staged never stands behind a slow pipe.
+ * The caller takes bursts:
  *
  *     open -> burst MORE  -> (work) -> burst ...
  *                 | IDLE  -> publish, housekeeping, capture_wait -> burst ...
  *                 | END   -> capture_failed? -> close
  *
- * Dispatcher only, one thread. One line is logged for whatever goes wrong.
+ * Dispatcher only, one thread. Every error is logged once, in one line.
  *
  * The life of an interface:
  *
- *     up <-> down     switched off, or without a link: its handle stays
+ *     up <-> down     switched off, or without a link: its handle stays open
  *      |      |
  *      +------+--> gone     removed, moved to another namespace, or broken
  *
@@ -47,19 +80,19 @@ struct capture_config {
     /* Files only. */
     bool preload;   /* load all files into memory, then deliver from there */
     uint64_t loops; /* how often all files are delivered, at least 1 */
-    double speed;   /* 1: as captured, 2: twice as fast; 0: at once */
+    double speed;   /* 1: as captured, 2: twice as fast; 0: without pauses */
 
     /* Interfaces only. */
     bool promiscuous;
     int buffer_kib;          /* kernel buffer of each interface, 0: 32 MB */
-    bool immediate;          /* each frame at once, not by blocks */
+    bool immediate;          /* each frame as it comes, not a block at a time */
     const char *tstamp_type; /* as pcap-tstamp(7) names them; NULL: what the interface does */
     enum capture_direction direction;
     uint64_t merge_window_ns;     /* several are ordered by their stamps; 0: as they are read */
     struct capture_fanout fanout; /* shared with other dispatchers */
 
-    /* Asked of every file and interface that is opened: NULL, or why its link type cannot be read
-     * ("which is not known: ..."), which is an error. NULL: every one is taken. */
+    /* Called for every file and interface that is opened: returns NULL, or why its link type cannot
+     * be read ("which is not known: ..."), which is an error. NULL: every link type is taken. */
     const char *(*link_problem)(void *context, int dlt);
     void *link_context;
 };
@@ -70,15 +103,16 @@ struct capture_interface_stats {
 };
 
 /*
- * Of the whole run, interfaces that are gone included. Of an interface, received
- * are the frames that passed the filter: those delivered, those dropped for want
- * of room in the kernel's buffer, those that wait in it, and those that libpcap
- * passes over (by -Q, and outgoing ones of lo). Of files, those delivered.
+ * Since the start, interfaces that are gone included. For files, received counts
+ * the frames delivered. For an interface it counts the frames that passed the
+ * filter: those delivered, those dropped because the kernel's buffer was full,
+ * those still in it, and those that libpcap skips (because of -Q, and outgoing
+ * frames of lo).
  */
 struct capture_stats {
     uint64_t received;
-    uint64_t kernel_drops;    /* no room in the kernel's buffer */
-    uint64_t interface_drops; /* no room in the interface */
+    uint64_t kernel_drops;    /* the kernel's buffer was full */
+    uint64_t interface_drops; /* the interface itself had no room */
     uint64_t merged_late;     /* frames that came too late to be ordered */
     unsigned interface_count;
     struct capture_interface_stats interfaces[FB_MAX_INTERFACES]; /* in the order of the config */
@@ -92,9 +126,9 @@ struct capture_progress {
 };
 
 enum capture_status {
-    CAPTURE_MORE, /* go on at once; the burst may be empty all the same */
-    CAPTURE_IDLE, /* nothing now: preloading, or a live or paced source has to wait */
-    CAPTURE_END   /* nothing ever again */
+    CAPTURE_MORE, /* take the next burst; this one may be empty nevertheless */
+    CAPTURE_IDLE, /* nothing yet: preloading, or a live or paced source has to wait */
+    CAPTURE_END   /* no more frames will come */
 };
 
 struct capture;
@@ -111,7 +145,7 @@ int capture_open(struct capture **capture, const struct capture_config *config);
 /*
  * Takes up to max (1 to CAPTURE_BURST_MAX, more is cut) frames. *frames is set
  * to the first of *count, valid until the next call. *count is 0 unless the
- * status is CAPTURE_MORE. Makes no system call but those that reading takes.
+ * status is CAPTURE_MORE. Makes no system calls except to read.
  */
 enum capture_status capture_burst(struct capture *capture, unsigned max,
                                   const struct frame **frames, unsigned *count);
@@ -121,22 +155,21 @@ void capture_wait(struct capture *capture, unsigned timeout_us);
 
 /*
  * Fills *stats. To be called several times a second when capturing live: it also
- * looks whether interfaces are there and up, and logs a line when one goes down or
- * comes up again and, every ten seconds at most, when the kernel dropped frames of
- * it. (The kernel's counters are 32 bits wide: in 100 seconds they may wrap.)
+ * checks whether interfaces are there and up, and logs a line when one goes down or
+ * comes up again and, at most every ten seconds, when the kernel dropped frames of
+ * it. (The kernel's counters are 32 bits wide and may wrap within 100 seconds.)
  */
 void capture_stats(struct capture *capture, struct capture_stats *stats);
 
-/* Fills *progress. Takes two system calls: for a few times a second. */
+/* Fills *progress. Makes two system calls: meant for a few times a second. */
 void capture_progress(struct capture *capture, struct capture_progress *progress);
 
 /*
- * Takes in no more: gives up interfaces at once, so that what they shared goes to
- * the other dispatchers and nothing is kept for this capture from now on. What
- * stands in the kernel's buffers is lost, and stats stay as they are. Frames of
- * interfaces that wait for the merge window still come from capture_burst(), then
- * CAPTURE_END; of files that comes next. The last burst stays valid. A second
- * time does nothing.
+ * Takes in no more frames. Interfaces are closed immediately, so that with --fanout
+ * their traffic goes to the other dispatchers; frames still in the kernel's buffers
+ * are lost, and the stats no longer change. capture_burst() still gives the frames
+ * that wait for the merge window, then CAPTURE_END; for files it gives CAPTURE_END
+ * next. The last burst stays valid. Calling it again has no effect.
  */
 void capture_leave(struct capture *capture);
 
@@ -147,12 +180,13 @@ bool capture_failed(const struct capture *capture);
 bool capture_is_live(const struct capture *capture);
 
 /*
- * Frames read from now on pass this filter; NULL: all do. It stays the caller's, to
- * the next call or the end. Returns 0, or -errno after one logged line if it does
- * not compile for every interface, or for the file that is being read and each
- * regular file to come, or the frames are preloaded; then the one before stays in
- * force everywhere. On an interface the change itself takes some microseconds, in
- * which no frame is seen.
+ * Replaces the filter for all frames read from now on; NULL: every frame passes. The
+ * text is the caller's and must last until the next call or capture_close().
+ * Returns 0, or -errno after one logged line, with the filter before in force
+ * everywhere: if the frames are preloaded, or if the filter does not compile for
+ * every interface, or for the file that is being read and every regular file to
+ * come. On an interface the change takes some microseconds, in which no frame is
+ * captured.
  */
 int capture_set_filter(struct capture *capture, const char *filter);
 

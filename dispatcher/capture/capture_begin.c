@@ -5,8 +5,8 @@
 #include <string.h>
 
 /*
- * What to say of bytes that libpcap does not begin with. It counts wrongly in
- * a file header that breaks off, and does not know what is compressed.
+ * What to say of a file that libpcap refuses to open. Its own message counts wrongly
+ * when the file header breaks off, and does not recognise compressed files.
  */
 static const struct packed {
     const char *magic, *what, *unpack;
@@ -48,8 +48,7 @@ void capture_say_no_begin(const char *name, const uint8_t *bytes, size_t count,
                  shown);
     else if (count < CAPTURE_BEGIN_BYTES && strncmp(reason, "truncated", 9) == 0)
         fb_error("cannot read %s: truncated dump file: its header breaks off after %zu bytes: give "
-                 "a whole "
-                 "pcap or pcapng file",
+                 "a whole pcap or pcapng file",
                  shown, count);
     else
         fb_error("cannot read %s: %s: give a pcap or pcapng file", shown, reason);

@@ -27,22 +27,20 @@ static const uint32_t types[FANOUT_MODES] = {
 
 /* ---- the program of mode cbpf
  *
- * Runs in the kernel for each frame and returns a hash of its two addresses,
- * the same in both directions: those of the first IP header, behind tags, PPPoE
- * and MPLS; without one, the MAC pair of an Ethernet frame, or 0. A fragment has
- * the addresses of its datagram, so that nothing else must be looked at.
+ * Runs in the kernel for each frame and returns a hash of its two addresses, the same
+ * in both directions: those of the first IP header behind tags, PPPoE and MPLS; where
+ * there is none, the MAC pair of an Ethernet frame, else 0. A fragment has the
+ * addresses of its datagram, so nothing else is needed to keep fragments together.
  *
- * The bytes of a received frame begin with its network header; an outer tag has
- * been taken off before, by the card or the kernel. Those of a frame that is
- * being sent begin with its link header, tags and all. Its network header, which
- * SKF_NET_OFF means, is behind the tags or not, as it was made. A load past the
- * end makes the kernel return 0.
+ * The bytes of a received frame begin with its network header; the card or the kernel
+ * has removed an outer tag before. Those of a frame that is being sent begin with its
+ * link header, and its tags are there. Its network header (SKF_NET_OFF) may or may not
+ * be behind the tags, depending on who made the frame. A load past the end makes the
+ * kernel return 0.
  */
 #define PROGRAM_MOST 256
 #define TAGS_MOST 3u
 #define LABELS_MOST 4u
-#define ETHERTYPE_QINQ_9100 0x9100u /* before 802.1ad, by usage */
-#define ETHERTYPE_QINQ_9200 0x9200u
 #define ETH_HEADER 14u
 #define VERSION_SHIFT 4u
 
@@ -51,11 +49,11 @@ static const uint32_t types[FANOUT_MODES] = {
 #define MIX_SECOND 0xc2b2ae35u
 #define SCATTER 0x9e3779b1u
 
-/* What the program remembers. */
+/* The program's memory. */
 enum cell {
-    TYPE, /* of what comes next, as an ethertype */
+    TYPE, /* ethertype of what comes next */
     BASE, /* where that begins */
-    FOLD, /* of the words of an address */
+    FOLD, /* XOR of the words of an address so far */
     HASH, /* of the first address */
     TEMP,
 };
@@ -90,13 +88,13 @@ static void put_advance(struct program *p, uint32_t bytes) {
     put(p, BPF_ST, BASE);
 }
 
-/* A = what stands at BASE and `at`; size is BPF_B, BPF_H or BPF_W. */
+/* A = what is at BASE + `at`; size is BPF_B, BPF_H or BPF_W. */
 static void put_peek(struct program *p, unsigned size, uint32_t at) {
     put(p, BPF_LDX | BPF_MEM, BASE);
     put(p, BPF_LD | size | BPF_IND, at);
 }
 
-/* What follows, up to land(), is for an A that is one of these values. */
+/* What follows, up to land(), is executed if A is one of these values. */
 static unsigned put_if_any(struct program *p, const uint32_t *values, unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         put(p, BPF_JMP | BPF_JEQ | BPF_K, values[i]);
@@ -125,7 +123,7 @@ static void put_multiply(struct program *p, uint32_t by) {
     put(p, BPF_ALU | BPF_MUL | BPF_K, by);
 }
 
-/* A = hash of the address that is so many words long. */
+/* A = hash of an address of that many words. */
 static void put_address(struct program *p, uint32_t at, unsigned words) {
     for (unsigned i = 0; i < words; i++) {
         if (i != 0)
@@ -142,10 +140,10 @@ static void put_address(struct program *p, uint32_t at, unsigned words) {
 }
 
 /*
- * Returns the hash of two addresses. Each is scattered before they are added:
- * source ^ destination alone is one value for all pairs of 10.0.0.i and 10.1.0.i,
- * and such is the traffic of many a laboratory. All bits of the sum are mixed
- * into the lowest, which decide where there are 2 or 4 members.
+ * Returns the hash of two addresses. Each is scattered before they are added: source ^
+ * destination alone is one value for all pairs of 10.0.0.i and 10.1.0.i, as they occur
+ * in laboratories. All bits of the sum are mixed into the lowest ones, which decide
+ * when there are 2 or 4 members.
  */
 static void put_hash(struct program *p, uint32_t one, uint32_t other, unsigned words) {
     put_address(p, one, words);
@@ -167,7 +165,7 @@ static unsigned put_if_ethernet(struct program *p) {
     return PUT_IF(p, ARPHRD_ETHER, ARPHRD_LOOPBACK);
 }
 
-/* TYPE and BASE of what comes first. */
+/* Sets TYPE and BASE for the first header. */
 static void put_begin(struct program *p) {
     unsigned sent, ethernet;
     put_set(p, BASE, 0);
@@ -187,14 +185,14 @@ static void put_begin(struct program *p) {
 static void put_tag(struct program *p) {
     unsigned tag;
     put_load(p, TYPE);
-    tag = PUT_IF(p, ETH_P_8021Q, ETH_P_8021AD, ETHERTYPE_QINQ_9100, ETHERTYPE_QINQ_9200);
+    tag = PUT_IF(p, ETH_P_8021Q, ETH_P_8021AD, ETH_P_QINQ1, ETH_P_QINQ2);
     put_peek(p, BPF_H, 2);
     put(p, BPF_ST, TYPE);
     put_advance(p, 4);
     land(p, tag);
 }
 
-/* Whatever is inside goes by its version from here on: IP, or none. */
+/* From here on the version nibble decides whether it is IP. */
 static void put_pppoe(struct program *p) {
     unsigned session;
     put_load(p, TYPE);
@@ -246,9 +244,9 @@ static void put_mac_pair(struct program *p) {
 }
 
 /*
- * Nobody outside is to know which addresses go to one member. The members must
- * agree, and one that comes back is to find its flows again: the number that the
- * kernel gave this boot is the same for all of them. (0 where /proc does not say.)
+ * The seed keeps others from choosing addresses that all go to one member. All members
+ * must have the same, and one that was restarted must get its flows again, so it is
+ * made from the kernel's id of this boot. (0 where /proc does not have it.)
  */
 static uint32_t read_seed(void) {
     unsigned seed = 0;
@@ -294,7 +292,7 @@ static int set_program(int fd) {
     return setsockopt(fd, SOL_PACKET, PACKET_FANOUT_DATA, &data, sizeof data) < 0 ? -errno : 0;
 }
 
-static const char *mend_of(int error) {
+static const char *advice_on(int error) {
     switch (error) {
     case -EINVAL:
         return "a group of this number has another interface or mode, or the kernel does not know "
@@ -315,11 +313,11 @@ int capture_fanout_join(int fd, const struct capture_fanout *fanout, unsigned nu
     int error = take_all_protocols(fd);
     if (error == 0 && setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &value, sizeof value) < 0)
         error = -errno;
-    /* The first member is the only one until it has set this; the others set it once more. */
+    /* The first member sets this before there is another; the others set the same again. */
     if (error == 0 && fanout->mode == FANOUT_CBPF)
         error = set_program(fd);
     if (error < 0)
         fb_error("--fanout '%u:%s': %s cannot join this group: %s: %s", group,
-                 capture_fanout_modes[fanout->mode], name, strerror(-error), mend_of(error));
+                 capture_fanout_modes[fanout->mode], name, strerror(-error), advice_on(error));
     return error;
 }

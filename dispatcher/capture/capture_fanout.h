@@ -7,20 +7,20 @@
 
 /*
  * Several dispatchers share an interface: each joins a group of the kernel
- * (PACKET_FANOUT), which gives every frame to one member. A group is known by
- * its number within the network namespace and belongs to one interface and one
- * mode, so that of several interfaces each has a group of its own.
+ * (PACKET_FANOUT), which gives every frame to one member. A group has a number within
+ * the network namespace and belongs to one interface and one mode, so each of several
+ * interfaces has a group of its own.
  *
- * The kernel takes the remainder of what a mode says by the number of members.
- * So flows move when that number changes, and when a member leaves the last one
- * takes its place. There is no PACKET_FANOUT_FLAG_ROLLOVER: it gives frames to
- * another member while one is full, which tears flows apart just when there is
- * much to do; nor does the kernel reassemble datagrams before it chooses
- * (PACKET_FANOUT_FLAG_DEFRAG): workers are to see the fragments as they came.
+ * The kernel takes the value that the mode computes modulo the number of members. So
+ * flows move when that number changes, and when a member leaves, the last one takes
+ * its place. Two flags of the kernel are not used. PACKET_FANOUT_FLAG_ROLLOVER gives
+ * frames to another member while one is full: that splits flows exactly when the load
+ * is high. PACKET_FANOUT_FLAG_DEFRAG reassembles datagrams: workers are to see the
+ * fragments as they were on the wire.
  */
 enum capture_fanout_mode {
     FANOUT_CBPF, /* by the two addresses: both directions and all fragments together */
-    FANOUT_HASH, /* by the kernel's flow hash: tears fragments from their flow */
+    FANOUT_HASH, /* by the kernel's flow hash: separates fragments from their flow */
     FANOUT_CPU,  /* by the CPU that the frame came in on */
     FANOUT_QM,   /* by the card's queue */
     FANOUT_MODES
@@ -38,18 +38,18 @@ struct capture_fanout {
 };
 
 /*
- * A socket must not take frames before it is in its group: other members have
- * them too. So it is made with this protocol, in host byte order, of which no
- * frame ever is (a number of the kernel's own, below all ethertypes), and
- * capture_fanout_join() gives it all protocols right before it joins.
+ * A socket must not receive frames before it is in its group: other members have them
+ * too. So it is made with this protocol, in host byte order, which no frame ever has
+ * (one of the kernel's own numbers, below all ethertypes), and capture_fanout_join()
+ * switches it to all protocols immediately before it joins.
  */
 #define FANOUT_PROTOCOL_NONE 0x0018 /* ETH_P_ECONET */
 
 /*
- * Has a packet socket, bound to its interface, take all protocols and join the
- * group of interface number `number`; name is the interface's, for messages.
- * Returns 0, or -errno after one logged line. The kernel takes the socket out
- * of the group when it is closed.
+ * Makes a packet socket that is bound to its interface receive all protocols and join
+ * the group of interface number `number`; name is the interface's, for messages.
+ * Returns 0, or -errno after one logged line. The kernel removes the socket from the
+ * group when it is closed.
  */
 int capture_fanout_join(int fd, const struct capture_fanout *fanout, unsigned number,
                         const char *name);

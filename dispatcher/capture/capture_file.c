@@ -11,15 +11,18 @@
 #include <unistd.h>
 
 /*
- * stdio's own 4 KB cost 285 ns a frame of 650 bytes on average, 32 KB 160, 256 KB
- * 150, 1 MB 140; frames of 60 bytes 72, 65, 56 and 47 (medians of 3 runs of 3).
- * Half of a level-2 cache of 512 KB: the rest of the data path lives there too.
+ * Nanoseconds a frame, medians of 3 runs of 3:
+ *
+ *     buffer                      4 KB (stdio's own)   32 KB   256 KB   1 MB
+ *     frames of 650 bytes, mean          285            160      150     140
+ *     frames of 60 bytes                  72             65       56      47
+ *
+ * Half of a level-2 cache of 512 KB: the rest of the data path needs the other half.
  */
 #define STREAM_BYTES (256u << 10)
 
 /*
- * Capture files, one open at a time. The names are walked through as often as
- * there are loops.
+ * Capture files, one open at a time, from the first to the last, once per loop.
  *
  *     closed -> opening -> reading -> closed (next name) ... -> end
  *                  |          +-- breaks off: logged, failed --^
@@ -44,17 +47,20 @@ static const char *present_name(const struct capture_file *f) {
     return f->config->files[f->next];
 }
 
-/* Regular files go through plain stdio; all else may have to be waited for. */
-static bool is_regular(const char *name, struct stat *st) {
-    int err = strcmp(name, "-") == 0 ? fstat(STDIN_FILENO, st) : stat(name, st);
-    return err == 0 && S_ISREG(st->st_mode);
+static int stat_name(const char *name, struct stat *st) {
+    return strcmp(name, "-") == 0 ? fstat(STDIN_FILENO, st) : stat(name, st);
+}
+
+/* Regular files are read with plain stdio; anything else may make the reader wait. */
+static bool is_regular(const char *name) {
+    struct stat st;
+    return stat_name(name, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 static int open_stream(struct capture_file *f, const char *name) {
-    struct stat st;
     int err;
 
-    if (!is_regular(name, &st)) {
+    if (!is_regular(name)) {
         f->pipe = capture_pipe_open(name, &f->stream);
     } else {
         f->stream = strcmp(name, "-") == 0 ? fdopen(dup(STDIN_FILENO), "r") : fopen(name, "re");
@@ -80,7 +86,7 @@ static void close_present(struct capture_file *f) {
     f->pipe = NULL;
 }
 
-/* Says why the stream that began at `start` cannot be read. */
+/* Logs why the stream that began at `start` cannot be read. */
 static void say_no_begin(struct capture_file *f, const char *name, off_t start,
                          const char *reason) {
     uint8_t head[CAPTURE_BEGIN_BYTES];
@@ -119,7 +125,7 @@ static int open_header(struct capture_file *f, const char *name) {
     return err < 0 ? err : capture_compile(f->config, f->pcap, name, &f->program);
 }
 
-/* What can be said about a name without taking from a pipe, before a frame is read. */
+/* Checks all that can be checked before a frame is read, without taking bytes out of a pipe. */
 static int check_name(struct capture_file *f, const char *name) {
     struct stat st = {.st_mode = S_IFIFO};
     int err = 0;
@@ -156,7 +162,7 @@ static void file_close(void *state) {
 
 static void measure(struct capture_file *f, unsigned file) {
     struct stat st;
-    if (is_regular(f->config->files[file], &st))
+    if (stat_name(f->config->files[file], &st) == 0 && S_ISREG(st.st_mode))
         f->file_bytes[file] = (uint64_t)st.st_size;
 }
 
@@ -192,7 +198,7 @@ static void go_to_next(struct capture_file *f) {
     f->next++;
 }
 
-/* Nothing was read in a whole loop: nothing would be in the next. */
+/* If a whole loop gave no frame, neither would the next. */
 static bool next_loop(struct capture_file *f) {
     if (f->loops_left <= 1 || f->loop_frames == 0)
         return false;
@@ -202,7 +208,7 @@ static bool next_loop(struct capture_file *f) {
     return true;
 }
 
-/* CAPTURE_MORE: the file is open, or was skipped with an error, which is asked again. */
+/* CAPTURE_MORE: the file is open; or it was skipped with an error, and the next call goes on. */
 static enum capture_status open_present(struct capture_file *f, struct capture_sink *sink) {
     int err = 0;
 
@@ -229,16 +235,16 @@ static enum capture_status open_present(struct capture_file *f, struct capture_s
 }
 
 /*
- * The filter is applied by capture_keep(), not by pcap_setfilter(): pcap_dispatch()
- * counts frames that pass, and with a filter that passes few it would not return.
+ * capture_keep() applies the filter, not libpcap: pcap_dispatch() counts the frames
+ * that pass, so that with a filter that passes few it would read on and on.
  */
 static int dispatch(struct capture_file *f, struct capture_sink *sink, unsigned max) {
     sink->pcap = f->pcap;
     sink->filter = f->config->filter == NULL ? NULL : &f->program;
     sink->dlt = pcap_datalink(f->pcap);
-    sink->stamp_unit_ns = 1; /* so it was opened */
+    sink->stamp_unit_ns = 1; /* as open_header() asked for */
     if (f->pipe != NULL)
-        clearerr(f->stream); /* its end may have been that of the whole records only */
+        clearerr(f->stream); /* its end may only mean that no whole record has come */
     return pcap_dispatch(f->pcap, (int)max, capture_keep, (u_char *)sink);
 }
 
@@ -253,7 +259,7 @@ static enum capture_status file_read(void *state, struct capture_sink *sink, uns
             return status;
     }
     n = dispatch(f, sink, max);
-    f->loop_frames += sink->count; /* of these alone: what a filter drops is dropped again */
+    f->loop_frames += sink->count; /* without those that the filter drops: it would again */
     if (n > 0 || n == PCAP_ERROR_BREAK)
         return CAPTURE_MORE;
     if (n == 0 && f->pipe != NULL && !capture_pipe_ended(f->pipe))
@@ -279,14 +285,14 @@ static bool file_failed(const void *state) {
     return f->failed;
 }
 
-/* The file that is open may still grow; of the others it is seen when their turn comes. */
+/* The open file may still be written to. Growth of the others shows when their turn comes. */
 static void see_growth(struct capture_file *f) {
     struct stat st;
     if (fstat(fileno(f->stream), &st) == 0 && (uint64_t)st.st_size > f->file_bytes[f->next])
         f->file_bytes[f->next] = (uint64_t)st.st_size;
 }
 
-/* Frames that were read and not taken are less than a burst, and count as taken. */
+/* Frames that were read and not yet taken are fewer than a burst, and count as taken. */
 static void file_position(void *state, const struct frame *next,
                           struct capture_position *position) {
     struct capture_file *f = state;
@@ -310,12 +316,12 @@ static void file_position(void *state, const struct frame *next,
     position->loops_left = f->loops_left;
 }
 
-/* Whether the filter fits a file that is read later. What else is wrong with it is said then. */
+/* Returns 0 if the filter fits a file that is read later, or if that file cannot be opened now:
+ * that is reported when its turn comes. */
 static int check_filter(const struct capture_file *f, const char *name) {
     char reason[PCAP_ERRBUF_SIZE];
     struct bpf_program program = {0};
-    struct stat st;
-    pcap_t *pcap = is_regular(name, &st) ? pcap_open_offline(name, reason) : NULL;
+    pcap_t *pcap = is_regular(name) ? pcap_open_offline(name, reason) : NULL;
     int err;
 
     if (pcap == NULL)
@@ -326,7 +332,8 @@ static int check_filter(const struct capture_file *f, const char *name) {
     return err;
 }
 
-/* A file that refused it when its turn comes would be lost whole. A pipe is not opened twice. */
+/* The filter is tried on all regular files to come: one that refused it when its turn came would be
+ * skipped. A pipe cannot be opened twice. */
 static int file_set_filter(void *state) {
     struct capture_file *f = state;
     struct bpf_program program = {0};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/capture/capture_interface.h"
+#include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
 
 #include <errno.h>
@@ -9,13 +10,13 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#define SAY_DROPS_EVERY_NS (10 * UINT64_C(1000000000))
+#define LOG_DROPS_EVERY_NS (10 * FB_NS_PER_S)
 
 void capture_interface_begin(struct capture_interface *interface) {
     struct sockaddr_ll bound = {.sll_family = AF_UNSPEC};
     socklen_t length = sizeof bound;
 
-    /* What is no network interface (USB, Bluetooth) is none of ours to look at: always up. */
+    /* Devices that are no network interfaces (USB, Bluetooth) have no state: they count as up. */
     if (getsockname(pcap_fileno(interface->pcap), (struct sockaddr *)&bound, &length) == 0 &&
         bound.sll_family == AF_PACKET)
         interface->index = bound.sll_ifindex;
@@ -23,11 +24,11 @@ void capture_interface_begin(struct capture_interface *interface) {
 }
 
 /*
- * The drops that libpcap has are the driver's, less those of when it looked first.
- * They go back when the driver begins anew, and when it cannot be asked by that
- * name any more, because the interface is gone or was renamed: nothing was dropped.
+ * libpcap reports the driver's counter less its value at the start of the capture. It
+ * goes back when the driver starts counting again, and when libpcap can no longer read
+ * it by name, because the interface is gone or was renamed: nothing was dropped then.
  */
-static uint32_t more_interface_drops(const struct pcap_stat *now, const struct pcap_stat *last) {
+static uint32_t new_interface_drops(const struct pcap_stat *now, const struct pcap_stat *last) {
     uint32_t more = now->ps_ifdrop - last->ps_ifdrop;
     return more > INT32_MAX ? 0 : more;
 }
@@ -40,14 +41,14 @@ void capture_interface_count(struct capture_interface *interface) {
         return;
     counters[FB_INTERFACE_RECEIVED] += now.ps_recv - interface->last.ps_recv; /* modulo 2^32 */
     counters[FB_INTERFACE_KERNEL_DROPS] += now.ps_drop - interface->last.ps_drop;
-    counters[FB_INTERFACE_INTERFACE_DROPS] += more_interface_drops(&now, &interface->last);
+    counters[FB_INTERFACE_INTERFACE_DROPS] += new_interface_drops(&now, &interface->last);
     interface->last = now;
 }
 
 /*
- * Its flags, by number: it may have been renamed. Asked on its own socket, whose
- * network namespace is the right one. Returns false if the kernel does not say:
- * mostly it is gone then.
+ * Reads its flags, by number because it may have been renamed, and through its own
+ * socket, whose network namespace is the right one. Returns false if the kernel does
+ * not know them: in most cases the interface is gone then.
  */
 static bool read_flags(struct capture_interface *interface, int *flags) {
     struct ifreq request = {.ifr_ifindex = interface->index};
@@ -61,7 +62,7 @@ static bool read_flags(struct capture_interface *interface, int *flags) {
     return true;
 }
 
-/* Of one that is being shut down the kernel says for some milliseconds that it has no link. */
+/* While an interface is shut down the kernel reports for some milliseconds that it has no link. */
 static void watch_state(struct capture_interface *interface) {
     enum fb_interface_state *state = &interface->stats.state;
     int flags;
@@ -71,36 +72,39 @@ static void watch_state(struct capture_interface *interface) {
     bool up = (flags & IFF_UP) != 0, link = up && (flags & IFF_RUNNING) != 0;
     if (link && *state == FB_INTERFACE_IS_DOWN) {
         fb_info("interface %s is up again", interface->name);
-    } else if (!up && (*state == FB_INTERFACE_IS_UP || interface->said_no_link)) {
-        fb_warning("interface %s is down: it is waited for: `ip link set %s up`", interface->name,
-                   interface->name);
+    } else if (!up && (*state == FB_INTERFACE_IS_UP || interface->no_link_logged)) {
+        fb_warning("interface %s is down: the capture waits for it: `ip link set %s up`",
+                   interface->name, interface->name);
     } else if (up && !link && *state == FB_INTERFACE_IS_UP) {
-        fb_warning("interface %s has no link: it is waited for: see to its cable or other end",
-                   interface->name);
-        interface->said_no_link = true;
+        fb_warning(
+            "interface %s has no link: the capture waits for it: check its cable and the other end",
+            interface->name);
+        interface->no_link_logged = true;
     }
-    interface->said_no_link = interface->said_no_link && up && !link;
+    interface->no_link_logged = interface->no_link_logged && up && !link;
     *state = link ? FB_INTERFACE_IS_UP : FB_INTERFACE_IS_DOWN;
 }
 
-static void say_drops(struct capture_interface *interface, uint64_t now_ns) {
+static void log_drops(struct capture_interface *interface, uint64_t now_ns) {
     uint64_t drops = interface->stats.counters[FB_INTERFACE_KERNEL_DROPS];
-    uint64_t more = drops - interface->said_drops;
+    uint64_t more = drops - interface->drops_logged;
 
-    if (more == 0 || (interface->said_ns != 0 && now_ns - interface->said_ns < SAY_DROPS_EVERY_NS))
+    if (more == 0 || (interface->drops_logged_ns != 0 &&
+                      now_ns - interface->drops_logged_ns < LOG_DROPS_EVERY_NS))
         return;
-    fb_warning("the kernel dropped %llu frames of %s, %llu in all, for want of buffer space: give "
-               "more with -B, or the dispatcher less to do with --bpf or a faster core",
-               (unsigned long long)more, interface->name, (unsigned long long)drops);
-    interface->said_drops = drops;
-    interface->said_ns = now_ns;
+    fb_warning(
+        "the kernel dropped %llu frames of %s, %llu in all, because its buffer was full: give "
+        "more with -B, or the dispatcher less to do with --bpf or a faster core",
+        (unsigned long long)more, interface->name, (unsigned long long)drops);
+    interface->drops_logged = drops;
+    interface->drops_logged_ns = now_ns;
 }
 
 void capture_interface_watch(struct capture_interface *interface, uint64_t now_ns) {
     if (interface->pcap == NULL)
         return;
     watch_state(interface);
-    say_drops(interface, now_ns);
+    log_drops(interface, now_ns);
 }
 
 void capture_interface_leave(struct capture_interface *interface) {

@@ -18,13 +18,13 @@
 
 /*
  * The kernel's buffer where -B is not given. libpcap's default of 2 MB is a handful
- * of blocks, which a dispatcher that has lost its core for 10 ms finds full.
+ * of blocks: full before a dispatcher that lost its core for 10 ms runs again.
  */
 #define BUFFER_KIB (32 << 10)
 
 /*
- * With --immediate that buffer consists of slots that take the longest frame that
- * may come: 64 KB with its headers where segments are joined before capture.
+ * With --immediate that buffer consists of slots for the longest possible frame: 64 KB
+ * and its headers, where segments are joined before they are captured.
  */
 #define IMMEDIATE_SNAPLEN (65536 + 256)
 
@@ -32,17 +32,17 @@ static int buffer_kib(const struct capture_config *config) {
     return config->buffer_kib > 0 ? config->buffer_kib : BUFFER_KIB;
 }
 
-/* What --merge-window may hold of each interface: 10 ms of 3 million frames or of 13 Gbit a second.
- * Memory is touched only as far as it is needed. */
+/* How much --merge-window can hold of each interface: 10 ms at 3 million frames or 13 Gbit a
+ * second. Memory is touched only as far as it is needed. */
 #define MERGE_FRAMES 32768u
 #define MERGE_BYTES ((size_t)16 << 20)
 
 /*
- * Interfaces, read in turn, each burst starting with another one, so that a
- * flood on one leaves the others their share. libpcap gives nothing from one
- * that is down, and goes on when it is up again; any error is final for that
- * interface, and the capture ends with the last one. With --merge-window they
- * are read into queues, and leave in the order of their time stamps.
+ * Interfaces, read in turn. Each burst starts with the next one, so that a flood on
+ * one leaves the others their share. libpcap gives nothing from an interface that is
+ * down, and goes on when it is up again; any error is final for that interface, and
+ * the capture ends with the last one. With --merge-window frames are read into queues
+ * and leave them in the order of their time stamps.
  */
 struct capture_live {
     const struct capture_config *config;
@@ -55,20 +55,20 @@ struct capture_live {
     struct capture_interface interfaces[];
 };
 
-/* Stamps of the adapter are switched on there. */
-static bool wants_adapter(const struct capture_config *config) {
+/* Whether stamps are to come from the network card, where they must be switched on. */
+static bool wants_adapter_stamps(const struct capture_config *config) {
     return config->tstamp_type != NULL && strncmp(config->tstamp_type, "adapter", 7) == 0;
 }
 
 static void log_activate_error(const struct capture_config *config, const char *name, pcap_t *pcap,
                                int code) {
-    const char *needed = wants_adapter(config) ? "cap_net_raw,cap_net_admin" : "cap_net_raw";
+    const char *needed = wants_adapter_stamps(config) ? "cap_net_raw,cap_net_admin" : "cap_net_raw";
     char program[256];
     ssize_t n;
 
     switch (code) {
     case PCAP_ERROR_NO_SUCH_DEVICE:
-        fb_error("there is no interface %s: -D lists those that are", name);
+        fb_error("there is no interface %s: -D lists the interfaces", name);
         return;
     case PCAP_ERROR_PERM_DENIED:
     case PCAP_ERROR_PROMISC_PERM_DENIED:
@@ -82,7 +82,7 @@ static void log_activate_error(const struct capture_config *config, const char *
         fb_error("interface %s is down: `ip link set %s up`", name, name);
         return;
     default:
-        fb_error("cannot capture on %s: %s: %s: mend it, or choose another (-D lists them)", name,
+        fb_error("cannot capture on %s: %s: %s: fix that, or choose another (-D lists them)", name,
                  pcap_statustostr(code), pcap_geterr(pcap));
     }
 }
@@ -104,7 +104,7 @@ static void configure(const struct capture_config *config, pcap_t *pcap, const c
         pcap_set_protocol_linux(pcap, FANOUT_PROTOCOL_NONE);
 }
 
-/* The names of the types, with commas; host, which is always there, if there is no choice. */
+/* The names of the types, separated by commas; of none, "host", which always works. */
 static void list_tstamp_types(const int *types, int count, char *list, size_t room) {
     size_t used = 0;
 
@@ -116,7 +116,7 @@ static void list_tstamp_types(const int *types, int count, char *list, size_t ro
     }
 }
 
-/* An interface that does not exist is no matter here: activation says so. `any` has host only. */
+/* If the interface does not exist, activation will say so. `any` has the type host only. */
 static int choose_tstamp_type(const struct capture_config *config, pcap_t *pcap, const char *name) {
     int type, count, *types = NULL;
     char list[256];
@@ -152,12 +152,12 @@ static int choose_direction(const struct capture_config *config, pcap_t *pcap, c
 }
 
 /*
- * While it changes a filter libpcap reads from the socket, and fails if the kernel
- * has an error waiting there, as it has once when an interface goes down. The
- * second time there is none.
+ * libpcap reads from the socket while it changes a filter, and fails if the kernel
+ * has an error to report there, as it does once when an interface goes down. The
+ * second attempt meets none.
  */
-static int install(pcap_t *pcap, struct bpf_program *program, const struct capture_config *config,
-                   const char *name) {
+static int set_filter(pcap_t *pcap, struct bpf_program *program,
+                      const struct capture_config *config, const char *name) {
     if (pcap_setfilter(pcap, program) == 0 || pcap_setfilter(pcap, program) == 0)
         return 0;
     fb_error("filter \"%s\" is refused by %s: %s: give another", config->filter, name,
@@ -174,7 +174,7 @@ static int install_filter(const struct capture_config *config, pcap_t *pcap, con
     err = capture_compile(config, pcap, name, &program);
     if (err < 0)
         return err;
-    err = install(pcap, &program, config, name);
+    err = set_filter(pcap, &program, config, name);
     pcap_freecode(&program);
     return err;
 }
@@ -255,7 +255,7 @@ static void live_close(void *state) {
     free(l);
 }
 
-/* One interface alone is in order. */
+/* A single interface needs no ordering. */
 static int open_merge(struct capture_live *l) {
     const struct capture_config *config = l->config;
 
@@ -269,8 +269,8 @@ static int open_merge(struct capture_live *l) {
 }
 
 /*
- * The kernel takes what it can get, and where that is less than asked for libpcap
- * asks for less and says nothing. Asked for more than is free it may end others.
+ * If the kernel cannot give the buffer, libpcap silently asks for a smaller one. If it
+ * can, but only by taking the last free memory, it may kill other processes.
  */
 static int check_memory(const struct capture_config *config) {
     uint64_t wanted = ((uint64_t)buffer_kib(config) << 10) * config->interface_count;
@@ -323,7 +323,7 @@ static int live_open(void **state, const struct capture_config *config) {
     return 0;
 }
 
-/* Its handle is closed. */
+/* Of an interface whose handle was closed. */
 static void stop_reading(struct capture_live *l, unsigned at) {
     l->alive--;
     l->fds[at].fd = -1; /* poll() passes over it */
@@ -337,11 +337,11 @@ static void give_up(struct capture_live *l, unsigned at, const char *reason) {
     l->failed = true;
     if (l->alive > 1)
         fb_error("reading from interface %s failed: %s: going on without it, with %u of %u: start "
-                 "anew once it is back (-D lists those that are)",
+                 "again once it is back (-D lists the interfaces)",
                  i->name, reason, l->alive - 1, l->count);
     else
         fb_error("reading from interface %s failed: %s: no interface is left, so the run ends: "
-                 "start anew once it is back (-D lists those that are)",
+                 "start again once it is back (-D lists the interfaces)",
                  i->name, reason);
     capture_interface_end(i);
     stop_reading(l, at);
@@ -358,12 +358,12 @@ static void read_interface(struct capture_live *l, unsigned at, struct capture_s
     n = pcap_dispatch(i->pcap, (int)max, capture_keep, (u_char *)sink);
     if (n < 0 && n != PCAP_ERROR_BREAK)
         give_up(l, at, pcap_geterr(i->pcap));
-    else if (n == 0 && i->vanished) /* libpcap did not get to see it go: install() did */
-        give_up(l, at, "it is not there any more");
+    else if (n == 0 && i->vanished) /* libpcap has not noticed: set_filter() took its error */
+        give_up(l, at, "it no longer exists");
 }
 
-/* Reads into the queues of all interfaces, or of those only whose queue lacks a frame. Returns
- * whether anything came. */
+/* Reads into the queues of all interfaces, or with `lacking` only into those that are empty.
+ * Returns whether frames came. */
 static bool fill_queues(struct capture_live *l, const struct capture_sink *all, bool lacking) {
     bool more = false;
 
@@ -384,7 +384,8 @@ static bool fill_queues(struct capture_live *l, const struct capture_sink *all, 
     return more;
 }
 
-/* What the queues can give is taken first: what the kernel holds costs no memory of ours. */
+/* The queues are read only as far as needed: frames that wait in the kernel use none of our memory.
+ */
 static enum capture_status read_merged(struct capture_live *l, struct capture_sink *sink,
                                        unsigned max) {
     bool more = fill_queues(l, sink, true);
@@ -420,8 +421,8 @@ static enum capture_status live_read(void *state, struct capture_sink *sink, uns
     return l->alive > 0 ? CAPTURE_IDLE : CAPTURE_END;
 }
 
-/* Some kinds of device (none of the usual ones) must be read every so often whatever poll() says.
- */
+/* Some kinds of device (none of the usual ones) must be read at intervals, even if poll() sees no
+ * data. */
 static uint64_t shortest_timeout_us(const struct capture_live *l, uint64_t timeout_us) {
     for (unsigned i = 0; i < l->count; i++) {
         const struct timeval *required = NULL;
@@ -436,7 +437,7 @@ static uint64_t shortest_timeout_us(const struct capture_live *l, uint64_t timeo
     return timeout_us;
 }
 
-/* What is held leaves in time. */
+/* Ends the wait when a frame that is held becomes due. */
 static uint64_t until_due_us(const struct capture_live *l, uint64_t timeout_us) {
     uint64_t due_ns = capture_merge_due_ns(l->merge), now_ns = fb_now_ns(), us;
 
@@ -491,7 +492,7 @@ static void live_stats(void *state, struct capture_stats *stats) {
     }
 }
 
-/* All are compiled before the first is installed: a filter that one refuses is in force on none. */
+/* All are compiled before the first is set: a filter that one interface refuses is set on none. */
 static int live_set_filter(void *state) {
     struct capture_live *l = state;
     struct capture_config config = *l->config;
@@ -505,7 +506,7 @@ static int live_set_filter(void *state) {
                                   &programs[i]);
     for (unsigned i = 0; i < l->count && err == 0; i++)
         if (l->interfaces[i].pcap != NULL)
-            err = install(l->interfaces[i].pcap, &programs[i], &config, l->interfaces[i].name);
+            err = set_filter(l->interfaces[i].pcap, &programs[i], &config, l->interfaces[i].name);
     for (unsigned i = 0; i < l->count; i++)
         pcap_freecode(&programs[i]);
     return err;

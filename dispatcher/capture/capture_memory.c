@@ -9,17 +9,17 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define CHUNK_BYTES ((size_t)64 << 20) /* memory is taken in steps of this: 32 hugepages */
-#define SLICE_FRAMES 4096u             /* read between two looks at the clock: below 1 ms */
+#define CHUNK_BYTES ((size_t)64 << 20) /* memory is taken in units of this: 32 hugepages */
+#define SLICE_FRAMES 4096u             /* loaded per call of memory_read(): less than 1 ms */
 #define KEPT_FREE_SHARE 32u            /* one part in so many of all memory is left to others */
 
 /*
- * All files in memory, delivered from there. Two stretches of address space,
- * each as long as all memory and filled from its start: the frames' bytes, one
- * frame behind the other so that a reader can prefetch far ahead, and their
- * struct frame, of which bursts are windows: delivery copies nothing.
+ * All files in memory, delivered from there. Two ranges of address space, each as
+ * long as all memory and filled from its start: the frames' bytes, one frame behind
+ * the other so that a reader can prefetch far ahead, and their struct frame. A burst
+ * is a window on the latter: delivery copies nothing.
  */
-struct stretch {
+struct range {
     uint8_t *base;
     size_t used;
     size_t committed; /* bytes that may be written: a multiple of CHUNK_BYTES */
@@ -29,15 +29,15 @@ struct stretch {
 struct capture_memory {
     struct capture_config config; /* the files', with one loop */
     void *files;
-    struct stretch bytes;
-    struct stretch frames;
+    struct range bytes;
+    struct range frames;
     struct capture_sink sink;
     uint64_t loops_left;
     bool loading;
     bool failed;
 };
 
-static int stretch_open(struct stretch *s) {
+static int range_open(struct range *s) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t memory = (size_t)sysconf(_SC_PHYS_PAGES) * page;
 
@@ -50,23 +50,24 @@ static int stretch_open(struct stretch *s) {
                  s->reserved >> 20, strerror(errno));
         return -ENOMEM;
     }
-    madvise(s->base, s->reserved, MADV_HUGEPAGE); /* refused: slower, not wrong */
+    madvise(s->base, s->reserved, MADV_HUGEPAGE); /* if refused, it is slower but not wrong */
     madvise(s->base, s->reserved, MADV_DONTFORK); /* a fork would split the hugepages */
     return 0;
 }
 
-static void stretch_close(struct stretch *s) {
+static void range_close(struct range *s) {
     if (s->base != NULL)
         munmap(s->base, s->reserved);
 }
 
-/* Asked before each chunk: memory that is promised but not there ends in the OOM killer's hands. */
-static bool memory_is_short(const struct stretch *s) {
+/* Checked before each chunk: the kernel promises more than it has, and kills processes when they
+ * use it. */
+static bool memory_is_short(const struct range *s) {
     return fb_memory_available() < CHUNK_BYTES + s->reserved / KEPT_FREE_SHARE;
 }
 
 /* Makes room for that many more bytes, less than a chunk. Returns 0 or -ENOMEM. */
-static int stretch_grow(struct stretch *s, size_t more) {
+static int range_grow(struct range *s, size_t more) {
     if (s->committed - s->used >= more)
         return 0;
     if (s->committed == s->reserved || memory_is_short(s))
@@ -90,7 +91,7 @@ static void end_loading(struct capture_memory *m) {
             (m->bytes.used + m->frames.used) >> 20);
 }
 
-/* Half a trace would be measured as if it were a whole one: nothing is delivered. */
+/* Nothing is delivered: a measurement would take part of the trace for all of it. */
 static void give_up_loading(struct capture_memory *m) {
     fb_error("no memory for more than %zu preloaded frames, %zu MB: give fewer files, a smaller -s "
              "SNAPLEN, or leave out --preload",
@@ -103,8 +104,8 @@ static void give_up_loading(struct capture_memory *m) {
 static enum capture_status load_slice(struct capture_memory *m) {
     enum capture_status status;
 
-    if (stretch_grow(&m->bytes, CAPTURE_SINK_ROOM) < 0 ||
-        stretch_grow(&m->frames, SLICE_FRAMES * sizeof(struct frame)) < 0) {
+    if (range_grow(&m->bytes, CAPTURE_SINK_ROOM) < 0 ||
+        range_grow(&m->frames, SLICE_FRAMES * sizeof(struct frame)) < 0) {
         give_up_loading(m);
         return CAPTURE_END;
     }
@@ -123,7 +124,7 @@ static enum capture_status load_slice(struct capture_memory *m) {
 static enum capture_status memory_read(void *state, struct capture_sink *sink, unsigned max) {
     struct capture_memory *m = state;
 
-    (void)max; /* the window is the whole trace; capture_burst() cuts it */
+    (void)max; /* all frames at the same time; capture_burst() cuts them into bursts */
     if (m->loading)
         return load_slice(m);
     if (m->loops_left == 0 || frame_count(m) == 0)
@@ -163,8 +164,8 @@ static void memory_close(void *state) {
     struct capture_memory *m = state;
     if (m->files != NULL)
         capture_file_source.close(m->files);
-    stretch_close(&m->bytes);
-    stretch_close(&m->frames);
+    range_close(&m->bytes);
+    range_close(&m->frames);
     free(m);
 }
 
@@ -194,9 +195,9 @@ static int memory_open(void **state, const struct capture_config *config) {
         .snaplen = (uint32_t)config->snaplen,
         .align_mask = 15, /* dense enough to prefetch, aligned enough to copy */
     };
-    err = stretch_open(&m->bytes);
+    err = range_open(&m->bytes);
     if (err == 0)
-        err = stretch_open(&m->frames);
+        err = range_open(&m->frames);
     if (err == 0)
         err = capture_file_source.open(&m->files, &m->config);
     if (err < 0) {

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/capture/capture_merge.h"
 #include "dispatcher/capture/capture_sink.h"
+#include "flow_balancer/common/clock.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
-/* A stamp that lies so far back is of a clock that was set, and not late. */
-#define CLOCK_SET_NS (10 * UINT64_C(1000000000))
+/* If a stamp lies this far back, the clock was set back: the frame is not late. */
+#define CLOCK_SET_NS (10 * FB_NS_PER_S)
 
-/* Frames put so long after the window of another one are not before it, whatever their stamps. */
-#define LEFT_BEHIND_NS UINT64_C(1000000000)
+/* A frame put so long after the window of another has passed does not go before it, whatever their
+ * stamps. */
+#define LEFT_BEHIND_NS FB_NS_PER_S
 
 /*
- * The frames from freed to put stand in slots[n % size]; those from freed to
- * taken are the caller's still. Their bytes stand in the arena in the same
- * order, from the first one's up to `write`, and go on at its start when the
- * longest frame would not fit at the end.
+ * Frame number n, from freed to put, is in slots[n % size]; those from freed to taken
+ * are still the caller's. Their bytes are in the arena in the same order, from the
+ * first one's up to `write`, and continue at its start when the longest frame would
+ * not fit at the end.
  */
 struct queue {
     uint64_t freed, taken, put;
@@ -87,7 +89,7 @@ static bool find_bytes(const struct capture_merge *m, struct queue *q, size_t *e
     }
     first = (size_t)(q->slots[q->freed % m->size].data - q->arena);
     last = (size_t)(q->slots[(q->put - 1) % m->size].data - q->arena);
-    if (q->write >= first && last >= first) { /* frames may be empty: equal is not round */
+    if (q->write >= first && last >= first) { /* equal, if frames are empty, is not a wrap */
         if (m->bytes - q->write >= CAPTURE_SINK_ROOM)
             return true;
         if (first < CAPTURE_SINK_ROOM)
@@ -141,14 +143,14 @@ static uint64_t front_put_ns(const struct capture_merge *m, const struct queue *
     return q->put_ns[q->taken % m->size];
 }
 
-/* How long the frame in front has been held is for all to hear: what is before it must go first. */
+/* Once the frame at one head is due, frames leave whose stamps are before its own. */
 static bool is_due(const struct capture_merge *m, const struct queue *q, uint64_t now_ns) {
     return q->full || now_ns - front_put_ns(m, q) >= m->window_ns;
 }
 
 /*
- * Where the stamps are of two clocks, or of one that was set back, an input that
- * always has a frame with an earlier one would keep the others waiting for ever.
+ * If stamps come from two clocks, or from one that was set back, an input whose frames
+ * always have the earlier stamps would keep the others waiting for ever.
  */
 static bool is_left_behind(const struct capture_merge *m, const struct queue *oldest,
                            const struct queue *least) {
@@ -156,7 +158,7 @@ static bool is_left_behind(const struct capture_merge *m, const struct queue *ol
     return after_ns > m->window_ns && after_ns - m->window_ns > LEFT_BEHIND_NS;
 }
 
-/* The queue whose frame is to leave now; NULL: none. */
+/* The queue whose first frame is to leave now; NULL: none. */
 static struct queue *choose(struct capture_merge *m, uint64_t now_ns) {
     struct queue *least = NULL, *oldest = NULL;
     bool due = false, lacking = false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/capture/capture_pipe.h"
+#include "dispatcher/capture/frame.h"
 #include "flow_balancer/common/clock.h"
 
 #include <errno.h>
@@ -10,19 +11,19 @@
 #include <unistd.h>
 
 /*
- * libpcap reads a pipe with blocking stdio and cannot be interrupted within a
- * record without losing it. So it never starts on one that is not all there:
- * the bytes are collected here, units (file header, records, blocks) recognised
- * by their length fields, and the stream ends, for the time being, behind the
- * last whole one. Until libpcap has opened it, it may begin again from byte 0.
+ * libpcap reads a pipe with blocking stdio and loses a record if it is interrupted
+ * within it. So it is given whole units only (file header, records, blocks): the
+ * bytes are collected here, units are recognised by their length fields, and the
+ * stream ends, for the time being, behind the last whole one. Until libpcap has
+ * opened the stream, it may start again from byte 0.
  *
  *     buffer: | given to libpcap | whole units   | part of a unit | free |
  *             0                 pos           released           filled  size
  *
- * Lengths are input like everything else: with one that cannot be, all bytes
- * are released, and libpcap finds and names the fault.
+ * Lengths are untrusted input: if one is impossible, all bytes are released, and
+ * libpcap finds and names the fault.
  */
-#define FIRST_BYTES (1u << 20)         /* four of the longest frames */
+#define FIRST_BYTES (4 * CAPTURE_FRAME_MAX)
 #define UNIT_MOST ((16u << 20) + 4096) /* libpcap refuses longer pcapng blocks */
 
 /* The block type that pcapng begins with, the same in either byte order. */
@@ -33,7 +34,7 @@ struct capture_pipe {
     int error; /* errno of a read that failed */
     bool ended;
     bool big_endian;
-    bool opening; /* until capture_pipe_start(): everything is kept, libpcap may begin again */
+    bool opening; /* until capture_pipe_start(): everything is kept, libpcap may start again */
     bool pcapng;
     size_t record_header; /* bytes, of pcap */
     enum { CAPTURED_FIRST, CAPTURED_SECOND, CAPTURED_LESSER } lengths;
@@ -48,7 +49,7 @@ static uint32_t load32(const struct capture_pipe *p, size_t at) {
     return (uint32_t)b[3] << 24 | (uint32_t)b[2] << 16 | (uint32_t)b[1] << 8 | b[0];
 }
 
-/* The file header: 24 bytes, with a magic number of either order and four kinds. */
+/* The file header: 24 bytes; its magic number says the byte order and the length of records. */
 static size_t pcap_header_length(struct capture_pipe *p) {
     p->big_endian = p->buffer[0] == 0xa1;
     p->record_header = load32(p, 0) == 0xa1b2cd34 ? 24 : 16;
@@ -65,9 +66,9 @@ static size_t pcap_header_length(struct capture_pipe *p) {
 }
 
 /*
- * pcap: seconds, fraction, captured length, wire length. Before version 2.3, and
- * in 543.0 of one system, the two lengths change places; in 2.3 writers differ,
- * and libpcap takes the lesser. 0: the length has not come yet.
+ * pcap: seconds, fraction, captured length, wire length. Before version 2.3, and in
+ * version 543.0 of one system, the two lengths are exchanged; in 2.3 some writers
+ * exchange them, and libpcap takes the lesser. Returns 0 if the length has not come yet.
  */
 static size_t pcap_record_length(const struct capture_pipe *p, size_t at) {
     if (p->filled - at < p->record_header)
@@ -78,7 +79,7 @@ static size_t pcap_record_length(const struct capture_pipe *p, size_t at) {
     return p->record_header + (takes_second ? second : first);
 }
 
-/* pcapng: type, length; a section header has its byte order behind them. 0 as above. */
+/* pcapng: type, length; in a section header its byte order follows. Returns 0 as above. */
 static size_t pcapng_block_length(struct capture_pipe *p, size_t at) {
     size_t length;
 
@@ -138,8 +139,9 @@ static bool make_room(struct capture_pipe *p) {
     return true;
 }
 
-/* Takes what has come. Standard input is shared with others and stays blocking: hence poll(). */
-static void refill(struct capture_pipe *p) {
+/* Reads what has come. Standard input is shared with other processes and stays blocking: hence
+ * poll(). */
+static void read_available(struct capture_pipe *p) {
     struct pollfd ready = {.fd = p->fd, .events = POLLIN};
     ssize_t n;
 
@@ -164,7 +166,7 @@ static ssize_t pipe_read(void *cookie, char *to, size_t size) {
     size_t n;
 
     if (p->pos == p->released)
-        refill(p);
+        read_available(p);
     n = p->released - p->pos;
     n = n > size ? size : n;
     if (n == 0 && p->error != 0) {

@@ -130,7 +130,7 @@ static void an_interface_that_goes_down_goes_on_when_it_is_up(void **state) {
     UNTIL(t, is_running(t) && interface_is(t, 1, "up"));
     set_up_interface("tap0", false);
     UNTIL(t, interface_is(t, 1, "down") &&
-                 has_said(t, run, "warning: interface tap0 is down: it is waited for"));
+                 has_said(t, run, "warning: interface tap0 is down: the capture waits for it"));
     set_up_interface("tap0", true);
     UNTIL(t, interface_is(t, 1, "up"));
     UNTIL(t, passes(t, 4444));
@@ -152,9 +152,9 @@ static void an_interface_without_link_that_is_shut_down_says_what_to_mend_each_t
     struct process *run = process_start(t, RUN "-i tap3 --bpf udp");
     UNTIL(t, is_running(t) && interface_is(t, 0, "up"));
     assert_int_equal(ioctl(tap, TUNSETCARRIER, &(int){0}), 0);
-    UNTIL(t, has_said(t, run, "warning: interface tap3 has no link: it is waited for"));
+    UNTIL(t, has_said(t, run, "warning: interface tap3 has no link: the capture waits for it"));
     set_up_interface("tap3", false);
-    UNTIL(t, has_said(t, run, "warning: interface tap3 is down: it is waited for"));
+    UNTIL(t, has_said(t, run, "warning: interface tap3 is down: the capture waits for it"));
     assert_int_equal(ioctl(tap, TUNSETCARRIER, &(int){1}), 0);
     set_up_interface("tap3", true);
     UNTIL(t, has_said(t, run, "info: interface tap3 is up again"));

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatcher/capture/capture_live.c, the states of dispatcher/capture/capture_interface.c,
+ * and dispatcher/capture/capture_list.c: interfaces in a network namespace of its own.
+ * Skipped where that is not permitted.
+ */
 #include "tests/lib/capture_fixture.h"
 
 #include <arpa/inet.h>
@@ -10,8 +15,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-
-/* In a network namespace of its own, or skipped where that is not permitted. */
 
 static struct taken taken;
 static struct capture *capture;
@@ -250,8 +253,8 @@ static void interface_that_goes_down_is_waited_for(void **state) {
     assert_int_equal(take(capture, &taken, 20), CAPTURE_IDLE);
     assert_int_equal(state_of(0), FB_INTERFACE_IS_DOWN);
     assert_int_equal(state_of(0), FB_INTERFACE_IS_DOWN); /* and is said once */
-    assert_string_equal(log_end(), "flow-balancer: warning: interface lo is down: it is waited "
-                                   "for: `ip link set lo up`\n");
+    assert_string_equal(log_end(), "flow-balancer: warning: interface lo is down: the capture "
+                                   "waits for it: `ip link set lo up`\n");
     assert_false(capture_failed(capture));
     set_up("lo", true);
     log_begin();
@@ -294,7 +297,7 @@ static void interface_that_is_gone_ends_and_the_others_go_on(void **state) {
     close(tap);
     assert_int_equal(take(capture, &taken, 50), CAPTURE_IDLE);
     assert_non_null(strstr(log_end(), "interface gone0 failed: The interface disappeared: going "
-                                      "on without it, with 1 of 2: start anew once it is back"));
+                                      "on without it, with 1 of 2: start again once it is back"));
     assert_true(capture_failed(capture));
     assert_int_equal(state_of(0), FB_INTERFACE_IS_GONE);
     assert_int_equal(state_of(1), FB_INTERFACE_IS_UP);
@@ -322,7 +325,7 @@ static void last_interface_that_is_gone_ends_the_capture(void **state) {
     log_begin();
     assert_int_equal(take(capture, &taken, 5000), CAPTURE_END);
     assert_non_null(
-        strstr(log_end(), "no interface is left, so the run ends: start anew once it is back"));
+        strstr(log_end(), "no interface is left, so the run ends: start again once it is back"));
     assert_true(capture_failed(capture));
     capture_close(capture);
 }
@@ -347,8 +350,8 @@ static void filter_changes_while_an_interface_goes_down_or_away(void **state) {
     state_of(0);
     status = take(capture, &taken, 50);
     assert_non_null(strstr(log_end(),
-                           "interface gone2 failed: it is not there any more: no "
-                           "interface is left, so the run ends: start anew once it is back"));
+                           "interface gone2 failed: it no longer exists: no "
+                           "interface is left, so the run ends: start again once it is back"));
     assert_int_equal(errors[0], 0);
     assert_int_equal(errors[1], 0);
     assert_int_equal(status, CAPTURE_END);
