@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatcher/capture/capture.c with its sources of files,
+ * dispatcher/capture/capture_file.c and dispatcher/capture/capture_memory.c: what is
+ * read, filtered, cut, looped and paced, how far it is, and what is refused.
+ */
 #include "tests/lib/capture_fixture.h"
 
 #include <errno.h>

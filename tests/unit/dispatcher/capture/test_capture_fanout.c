@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatcher/capture/capture_fanout.c: captures that share an interface, a tap in a
+ * network namespace of our own. The kernel runs the program that is tested. Each frame
+ * passes twice: when it is sent, with all its tags, and when it is received, with the
+ * first tag removed. Skipped where no namespace or no tap can be made.
+ */
 #include "tests/lib/capture_fixture.h"
 #include "tests/lib/fanout_frames.h"
 
@@ -12,12 +18,6 @@
 #include <sys/socket.h>
 #include <time.h>
 
-/*
- * Captures that share an interface, a tap in a network namespace of our own. The
- * kernel runs the program that is tested. Each frame passes twice: once it is
- * sent, with all its tags, and once it is received, with the first tag taken
- * off. Skipped where no namespace or no tap is to be had.
- */
 #define MEMBERS_MOST 4u
 #define FRAMES_MOST 2048u
 #define GROUP 40u

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatcher/capture/capture_merge.c: frames of several inputs, put and taken at times
+ * of the test's own clock.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

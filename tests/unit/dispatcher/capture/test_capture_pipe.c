@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatcher/capture/capture_pipe.c, read through the capture. The writer is this same
+ * process: what it has not yet written cannot come, and a read that waited for it would
+ * never return.
+ */
 #include "tests/lib/capture_fixture.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 
-/*
- * The writer is this same process: what it has not written yet cannot come, and
- * a read that waited for it would never return.
- */
 static struct taken taken;
 static struct capture *capture;
 
