@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/decode/decode_layers.h"
-#include "dispatcher/decode/decode_ports.h"
 
 /* ---- the key ---- */
 
@@ -115,63 +114,18 @@ static void report(const struct cursor *c, struct decoded *out) {
     }
 }
 
+#define LINK(link, function, ...) [LAYER_##link] = function,
+#define HEADER(number, name, function) [LAYER_##name] = function,
+#define TAG(number, name, function, bytes) [LAYER_##name] = function,
+#define OTHER(name, function) [LAYER_##name] = function,
+#define SAME(number, name)
 static enum layer (*const layer_decoders[LAYER_COUNT])(struct cursor *) = {
-    [LAYER_ETHERNET] = decode_ethernet,
-    [LAYER_VLAN] = decode_vlan,
-    [LAYER_SERVICE_TAG] = decode_service_tag,
-    [LAYER_PORT_TAG] = decode_port_tag,
-    [LAYER_VN_TAG] = decode_vn_tag,
-    [LAYER_CISCO_METADATA] = decode_cisco_metadata,
-    [LAYER_SERVICE_CHAIN] = decode_service_chain,
-    [LAYER_MPLS] = decode_mpls,
-    [LAYER_PPPOE] = decode_pppoe,
-    [LAYER_LLC] = decode_llc,
-    [LAYER_SLL] = decode_sll,
-    [LAYER_SLL2] = decode_sll2,
-    [LAYER_NULL] = decode_null_family,
-    [LAYER_LOOP] = decode_loop_family,
-    [LAYER_PPP] = decode_ppp,
-    [LAYER_PPP_LINK] = decode_ppp_link,
-    [LAYER_PPP_PPPD] = decode_ppp_pppd,
-    [LAYER_PPP_ETHER] = decode_ppp_ether,
-    [LAYER_HDLC] = decode_hdlc,
-    [LAYER_FRAME_RELAY] = decode_frame_relay,
-    [LAYER_TOKEN_RING] = decode_token_ring,
-    [LAYER_FDDI] = decode_fddi,
-    [LAYER_FIREWIRE] = decode_firewire,
-    [LAYER_INFINIBAND] = decode_infiniband,
-    [LAYER_SWITCH_TAG_4] = decode_switch_tag_4,
-    [LAYER_SWITCH_TAG_8] = decode_switch_tag_8,
-    [LAYER_MPACKET] = decode_mpacket,
-    [LAYER_WIFI] = decode_wifi,
-    [LAYER_RADIOTAP] = decode_radiotap,
-    [LAYER_PRISM] = decode_prism,
-    [LAYER_AVS] = decode_avs,
-    [LAYER_PPI] = decode_ppi,
-    [LAYER_PKTAP] = decode_pktap,
-    [LAYER_NETANALYZER] = decode_netanalyzer,
-    [LAYER_ENC] = decode_enc,
-    [LAYER_PFLOG] = decode_pflog,
-    [LAYER_IPNET] = decode_ipnet,
-    [LAYER_NFLOG] = decode_nflog,
-    [LAYER_ERF] = decode_erf,
-    [LAYER_IP] = decode_ip,
-    [LAYER_IP6_EXTENSION] = decode_ip6_extension,
-    [LAYER_IP6_FRAGMENT] = decode_ip6_fragment,
-    [LAYER_AUTHENTICATION] = decode_authentication,
-    [LAYER_TCP] = decode_tcp,
-    [LAYER_UDP] = decode_udp,
-    [LAYER_UDP_LITE] = decode_udp_lite,
-    [LAYER_SCTP] = decode_sctp,
-    [LAYER_DCCP] = decode_dccp,
-    [LAYER_ICMP] = decode_icmp,
-    [LAYER_IP4_IN_IP] = decode_ip4_in_ip,
-    [LAYER_IP6_IN_IP] = decode_ip6_in_ip,
-    [LAYER_MPLS_IN_IP] = decode_mpls_in_ip,
-    [LAYER_GRE] = decode_gre,
-    [LAYER_L2TP_IN_IP] = decode_l2tp_in_ip,
-    [LAYER_UDP_TUNNEL] = decode_udp_tunnel,
-};
+    DECODE_LAYERS(LINK, HEADER, TAG, OTHER, SAME)};
+#undef LINK
+#undef HEADER
+#undef TAG
+#undef OTHER
+#undef SAME
 
 /* Returns whether there is an IP header; where it quotes, one in the quote. */
 static inline __attribute__((always_inline)) bool
@@ -188,13 +142,13 @@ decode_layers(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
         .l3_off = FB_NO_OFFSET,
         .l4_off = FB_NO_OFFSET,
         .payload_off = FB_NO_OFFSET,
-        .reason = link == LINK_UNKNOWN ? FB_DECODE_NON_IP : FB_DECODE_OK,
+        .reason = FB_DECODE_OK,
     };
-    enum layer layer = (enum layer)link_starts[link].layer;
-    if (__builtin_expect(c.end < link_starts[link].skip, 0))
+    enum layer layer = layer_of_link(link);
+    if (__builtin_expect(c.end < link_skips[link], 0))
         layer = stop(&c, FB_DECODE_LINK_SHORT);
     else
-        c.off = link_starts[link].skip;
+        c.off = link_skips[link];
     while (layer != LAYER_DONE)
         layer = layer_decoders[layer](&c);
     decode_unwind_tunnel(&c);
@@ -217,8 +171,8 @@ bool decode_quoted(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
     return decode_layers(bytes, caplen, link, options, true, out);
 }
 
-static __attribute__((noinline, cold)) bool one_of_a_tunnel(const uint8_t *ports) {
-    return tunnel_port(load_be16(ports)) || tunnel_port(load_be16(ports + 2));
+static __attribute__((noinline, cold)) bool has_tunnel_port(const uint8_t *ports) {
+    return is_tunnel_port(load_be16(ports)) || is_tunnel_port(load_be16(ports + 2));
 }
 
 /*
@@ -226,17 +180,15 @@ static __attribute__((noinline, cold)) bool one_of_a_tunnel(const uint8_t *ports
  * out by their upper byte, without a branch on the protocol: it changes from
  * packet to packet.
  */
-static inline bool tunnel_over_udp(const uint8_t *l4, uint8_t proto) {
-#define UPPER(port) [(port) >> 8] = 1
-    static const uint8_t upper[256] = {
-        UPPER(PORT_L2TP),   UPPER(PORT_GTP),  UPPER(PORT_TEREDO),      UPPER(PORT_GRE),
-        UPPER(PORT_GENEVE), UPPER(PORT_MPLS), UPPER(PORT_VXLAN_LINUX),
-    };
-#undef UPPER
-    _Static_assert(PORT_VXLAN >> 8 == PORT_GRE >> 8 && PORT_VXLAN_GPE >> 8 == PORT_GRE >> 8,
-                   "every port of a tunnel has its upper byte in the table");
+static inline bool is_udp_tunnel(const uint8_t *l4, uint8_t proto) {
+#define UPPER_BYTE(port, function) [(port) >> 8] = 1,
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init" /* two ports may have the same upper byte */
+    static const uint8_t upper[256] = {DECODE_UDP_TUNNELS(UPPER_BYTE)};
+#pragma GCC diagnostic pop
+#undef UPPER_BYTE
     bool near = (upper[l4[0]] | upper[l4[2]]) & (proto == PROTO_UDP);
-    return __builtin_expect(near, 0) && one_of_a_tunnel(l4);
+    return __builtin_expect(near, 0) && has_tunnel_port(l4);
 }
 
 /*
@@ -256,7 +208,7 @@ static inline __attribute__((always_inline)) bool plain_transport(const uint8_t 
     uint32_t least = is_tcp ? TCP_BYTES : UDP_BYTES;
     bool sound = (is_tcp | (proto == PROTO_UDP)) & (length >= least) & (length <= segment) &
                  (l4 + header <= caplen);
-    if (!sound || tunnel_over_udp(h, proto))
+    if (!sound || is_udp_tunnel(h, proto))
         return false;
     out->payload_len = segment - header;
     out->l4_off = (uint16_t)l4;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dispatcher/decode/decode_lists.h"
 #include "flow_balancer/counters.h"
 #include "flow_balancer/descriptor.h"
 #include "flow_balancer/flow_key.h"
@@ -35,50 +36,11 @@
  * In an FB_KEY_NONE key word[1] is the enum link_layer and the ethertype field
  * of word[4] what the link header names as its payload, 0 if nothing.
  */
-enum link_layer {
-    LINK_UNKNOWN, /* not decoded: every frame has the same key */
-    LINK_ETHERNET,
-    LINK_SLL,  /* Linux cooked capture, version 1 */
-    LINK_SLL2, /* Linux cooked capture, version 2 */
-    LINK_RAW,  /* IPv4 or IPv6 by the version nibble */
-    LINK_IPV4,
-    LINK_IPV6,
-    LINK_NULL, /* address family in the byte order of the capturing machine */
-    LINK_LOOP, /* address family in network byte order */
-    LINK_PPP,
-    LINK_HDLC,        /* Cisco HDLC */
-    LINK_FRAME_RELAY, /* RFC 2427, or Cisco's encapsulation */
-    LINK_WIFI,        /* IEEE 802.11 */
-    LINK_RADIOTAP,    /* IEEE 802.11 behind a radiotap header */
-    LINK_PPI,         /* another of these behind a PPI header */
-    LINK_PPP_ETHER,   /* PPPoE without the Ethernet header */
-    LINK_PPP_PPPD,    /* a direction in the place of PPP's address */
-    LINK_PPP_DIRECTION,
-    LINK_HDLC_DIRECTION, /* these three: as without, behind a byte that says the direction */
-    LINK_FRAME_RELAY_DIRECTION,
-    LINK_SLIP, /* behind 16 bytes that say how its header was compressed */
-    LINK_MPLS,
-    LINK_TOKEN_RING,
-    LINK_FDDI,
-    LINK_ATM,           /* LLC in AAL5 */
-    LINK_FIBRE_CHANNEL, /* IP over Fibre Channel */
-    LINK_FIREWIRE,      /* Apple's IP over IEEE 1394 */
-    LINK_INFINIBAND,    /* IP over InfiniBand, behind a global route header */
-    LINK_PRISM,         /* IEEE 802.11 behind a Prism header, or an AVS one */
-    LINK_AVS,           /* IEEE 802.11 behind an AVS header */
-    LINK_SWITCH_TAG_4,  /* Ethernet with a tag of a switch chip before the ethertype */
-    LINK_SWITCH_TAG_8,
-    LINK_SWITCH_PREPENDED, /* the same before all of it */
-    LINK_EPON,
-    LINK_MPACKET, /* Ethernet with its preamble, which may be part of a preempted frame */
-    LINK_NETANALYZER,
-    LINK_ENC,   /* OpenBSD's IPsec interface */
-    LINK_PFLOG, /* OpenBSD's packet filter log */
-    LINK_IPNET, /* Solaris */
-    LINK_NFLOG, /* Linux netfilter log */
-    LINK_PKTAP, /* another of these behind Apple's header */
-    LINK_ERF,   /* Endace: Ethernet, IP, HDLC */
-    LINK_COUNT
+enum link_layer { /* LINK_ETHERNET and the others of DECODE_LINKS */
+#define NAME(link, ...) link,
+                  DECODE_LINKS(NAME)
+#undef NAME
+                      LINK_COUNT
 };
 
 struct decode_options {

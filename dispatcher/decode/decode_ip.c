@@ -1,27 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/decode/decode_layers.h"
-#include "dispatcher/decode/decode_ports.h"
-
-#include "flow_balancer/common/icmp_pairs.h"
-
-/* IANA protocol numbers. ICMP and ICMPv6 are in icmp_pairs.h. */
-#define PROTO_HOP_BY_HOP 0u
-#define PROTO_IP4 4u
-#define PROTO_DCCP 33u
-#define PROTO_IP6 41u
-#define PROTO_GRE 47u
-#define PROTO_L2TP 115u
-#define PROTO_MPLS 137u
-#define PROTO_ROUTING 43u
-#define PROTO_FRAGMENT 44u
-#define PROTO_AUTHENTICATION 51u
-#define PROTO_NO_NEXT_HEADER 59u
-#define PROTO_DESTINATION 60u
-#define PROTO_SCTP 132u
-#define PROTO_MOBILITY 135u
-#define PROTO_UDP_LITE 136u
-#define PROTO_HIP 139u
-#define PROTO_SHIM6 140u
 
 /* Header lengths in bytes: the smallest that is legal. */
 #define EXTENSION_BYTES 8u
@@ -42,56 +20,36 @@ static inline enum layer header_complete(struct cursor *c, uint32_t n) {
 
 /* ---- network layers ---- */
 
-static enum layer layer_of_protocol(struct cursor *c) {
+#define HEADER(number, name, function)                                                             \
+    case number:                                                                                   \
+        return LAYER_##name;
+#define SAME(number, name)                                                                         \
+    case number:                                                                                   \
+        return LAYER_##name;
+
+static enum layer layer_of_known_protocol(const struct cursor *c) {
     switch (c->proto) {
-    case PROTO_TCP:
-        return LAYER_TCP;
-    case PROTO_UDP:
-        return LAYER_UDP;
-    case PROTO_UDP_LITE:
-        return LAYER_UDP_LITE;
-    case PROTO_SCTP:
-        return LAYER_SCTP;
-    case PROTO_DCCP:
-        return LAYER_DCCP;
-    case FB_PROTO_ICMP:
-    case FB_PROTO_ICMP6:
-        return LAYER_ICMP;
-    case PROTO_AUTHENTICATION:
-        return LAYER_AUTHENTICATION;
-    case PROTO_IP4:
-        return LAYER_IP4_IN_IP;
-    case PROTO_IP6:
-        return LAYER_IP6_IN_IP;
-    case PROTO_GRE:
-        return LAYER_GRE;
-    case PROTO_L2TP:
-        return LAYER_L2TP_IN_IP;
-    case PROTO_MPLS:
-        return LAYER_MPLS_IN_IP;
+        DECODE_PROTOCOLS(HEADER, SAME)
     default:
         break;
     }
     if (c->kind == FB_KEY_IP6) {
         switch (c->proto) {
-        case PROTO_HOP_BY_HOP:
-        case PROTO_ROUTING:
-        case PROTO_DESTINATION:
-        case PROTO_MOBILITY:
-        case PROTO_HIP:
-        case PROTO_SHIM6:
-            return LAYER_IP6_EXTENSION;
-        case PROTO_FRAGMENT:
-            return LAYER_IP6_FRAGMENT;
-        case PROTO_NO_NEXT_HEADER:
-            return stop(c, FB_DECODE_NO_NEXT_HEADER);
+            DECODE_IP6_PROTOCOLS(HEADER, SAME)
         default:
             break;
         }
     }
-    if (has_bytes(c, 1))
-        c->l4_off = (uint16_t)c->off;
     return LAYER_DONE;
+}
+#undef HEADER
+#undef SAME
+
+static enum layer layer_of_protocol(struct cursor *c) {
+    enum layer known = layer_of_known_protocol(c);
+    if (known == LAYER_DONE && has_bytes(c, 1))
+        c->l4_off = (uint16_t)c->off;
+    return known;
 }
 
 /* The packet says that it ends `bytes` from here: what follows is padding of the link. */
@@ -100,7 +58,7 @@ static void clip_to_ip_length(struct cursor *c, uint32_t bytes) {
     limit(c, bytes);
 }
 
-bool ip_plausible(const struct cursor *c, uint32_t at) {
+bool is_plausible_ip(const struct cursor *c, uint32_t at) {
     if (!has_bytes(c, at + IP4_BYTES))
         return false;
     const uint8_t *h = cur(c) + at;
@@ -229,6 +187,11 @@ enum layer decode_ip6_extension(struct cursor *c) {
     return follow(c, n);
 }
 
+/* RFC 8200 section 4.7. */
+enum layer decode_no_next_header(struct cursor *c) {
+    return stop(c, FB_DECODE_NO_NEXT_HEADER);
+}
+
 /* RFC 8200 section 4.5; an atomic fragment (RFC 6946) is a whole packet. */
 enum layer decode_ip6_fragment(struct cursor *c) {
     if (!has_bytes(c, EXTENSION_BYTES))
@@ -293,7 +256,7 @@ enum layer decode_udp(struct cursor *c) {
     if ((length < UDP_BYTES && !(length == 0 && jumbo)) || beyond_datagram(c, length))
         return stop(c, FB_DECODE_UDP_LENGTH);
     header_complete(c, UDP_BYTES);
-    bool tunnel = tunnel_port(c->sport) || tunnel_port(c->dport);
+    bool tunnel = is_tunnel_port(c->sport) || is_tunnel_port(c->dport);
     return tunnel ? LAYER_UDP_TUNNEL : LAYER_DONE;
 }
 

@@ -2,79 +2,45 @@
 #ifndef DISPATCHER_DECODE_DECODE_LAYERS_H
 #define DISPATCHER_DECODE_DECODE_LAYERS_H
 
-#include "dispatcher/decode/decode.h"
-#include "dispatcher/decode/decode_load.h"
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dispatcher/decode/decode.h"
+#include "dispatcher/decode/decode_lists.h"
+#include "dispatcher/decode/decode_load.h"
+#include "flow_balancer/common/icmp_pairs.h"
+
 /*
- * What the parts of the decoder share; nobody else includes it.
+ * What the files of the decoder share; only they include it.
  *
- * One function per layer. Each is handed the cursor, proves with has_bytes() that
- * its header lies before `end`, notes what it found, moves `off` past the
- * header and returns the layer that follows. A tunnel is one more layer
- * function, and leaves through decode_enter(): the inner headers then overwrite
- * what the outer ones noted.
+ * One function per header. It gets the cursor at its first byte, proves with
+ * has_bytes() that the header ends before `end`, notes what it found, moves `off` past
+ * the header and returns what follows. A tunnel is one more such function; it ends
+ * with decode_enter(), and the inner headers then overwrite what the outer ones noted.
+ *
+ * A function returns the name of what follows and decode.c calls it, so that the files
+ * of headers do not depend on each other.
  */
 enum layer {
-    LAYER_DONE,
-    LAYER_ETHERNET,
-    LAYER_VLAN,
-    LAYER_SERVICE_TAG,
-    LAYER_PORT_TAG,
-    LAYER_VN_TAG,
-    LAYER_CISCO_METADATA,
-    LAYER_SERVICE_CHAIN,
-    LAYER_MPLS,
-    LAYER_PPPOE,
-    LAYER_LLC,
-    LAYER_SLL,
-    LAYER_SLL2,
-    LAYER_NULL,
-    LAYER_LOOP,
-    LAYER_PPP,
-    LAYER_PPP_LINK,
-    LAYER_PPP_PPPD,
-    LAYER_PPP_ETHER,
-    LAYER_HDLC,
-    LAYER_FRAME_RELAY,
-    LAYER_TOKEN_RING,
-    LAYER_FDDI,
-    LAYER_FIREWIRE,
-    LAYER_INFINIBAND,
-    LAYER_SWITCH_TAG_4,
-    LAYER_SWITCH_TAG_8,
-    LAYER_MPACKET,
-    LAYER_WIFI,
-    LAYER_RADIOTAP,
-    LAYER_PRISM,
-    LAYER_AVS,
-    LAYER_PPI,
-    LAYER_PKTAP,
-    LAYER_NETANALYZER,
-    LAYER_ENC,
-    LAYER_PFLOG,
-    LAYER_IPNET,
-    LAYER_NFLOG,
-    LAYER_ERF,
-    LAYER_IP,
-    LAYER_IP6_EXTENSION,
-    LAYER_IP6_FRAGMENT,
-    LAYER_AUTHENTICATION,
-    LAYER_TCP,
-    LAYER_UDP,
-    LAYER_UDP_LITE,
-    LAYER_SCTP,
-    LAYER_DCCP,
-    LAYER_ICMP,
-    LAYER_IP4_IN_IP,
-    LAYER_IP6_IN_IP,
-    LAYER_MPLS_IN_IP,
-    LAYER_GRE,
-    LAYER_L2TP_IN_IP,
-    LAYER_UDP_TUNNEL,
+    LAYER_DONE, /* nothing: decoding ends here */
+#define LINK(link, function, ...) LAYER_##link,
+#define HEADER(number, name, function) LAYER_##name,
+#define TAG(number, name, function, bytes) LAYER_##name,
+#define OTHER(name, function) LAYER_##name,
+#define SAME(number, name)
+    DECODE_LAYERS(LINK, HEADER, TAG, OTHER, SAME) /* first LAYER_LINK_UNKNOWN and so on */
+#undef LINK
+#undef HEADER
+#undef TAG
+#undef OTHER
+#undef SAME
     LAYER_COUNT
 };
+_Static_assert(LAYER_COUNT <= UINT8_MAX, "tables of layers have one byte for each");
+
+static inline enum layer layer_of_link(enum link_layer link) {
+    return (enum layer)(LAYER_LINK_UNKNOWN + link);
+}
 
 /* Invariant: off <= end <= caplen and end < FB_NO_OFFSET, so that every offset fits 16 bits. */
 struct cursor {
@@ -107,13 +73,17 @@ struct cursor {
     uint8_t ip_found; /* 1: a sound IP header, since the innermost tunnel was entered */
 };
 
-/* What few frames need of a cursor: not zeroed for each one, which would take longer than the rest.
+/*
+ * The part of a cursor that few frames need. It is not zeroed for each frame: that would
+ * take longer than the rest of the decoding.
  */
 struct cold {
-    struct cursor outer; /* as it was before the innermost tunnel: to go back to */
-    uint64_t sip[4];     /* state of the digest of the ids, if there are any */
-    uint64_t sip_around[4];
+    struct cursor outer;     /* as it was before the innermost tunnel was entered */
+    uint64_t sip[4];         /* state of the digest of the ids, if there are any */
+    uint64_t outer_sip[4];   /* likewise, before the innermost tunnel */
     uint64_t fragment_scope; /* set where `fragment` is */
+    uint32_t datagram_rest;  /* for tunnels over UDP: bytes behind UDP's header by UDP's length,
+                                captured or not */
 };
 
 /* IEEE 802 numbers registry. */
@@ -127,8 +97,10 @@ struct cold {
 #define ETHERNET_BYTES 14u
 #define MAC_BYTES 6u
 #define VLAN_BYTES 4u
+#define LABEL_BYTES 4u /* of MPLS */
 
-/* IANA protocol numbers that more than one file needs; and the smallest legal header lengths. */
+/* IANA protocol numbers that more than one file needs; the smallest valid header lengths. */
+#define PROTO_HOP_BY_HOP 0u
 #define PROTO_TCP 6u
 #define PROTO_UDP 17u
 #define IP4_BYTES 20u
@@ -157,15 +129,19 @@ static inline enum layer stop(struct cursor *c, enum fb_decode_reason reason) {
     return LAYER_DONE;
 }
 
+/* ---- ids of VLANs and tunnels, in decode_ids.c */
+
 /* What an id is of: equal numbers of two kinds are two ids. */
 enum id_kind { ID_VLAN, ID_SERVICE, ID_PPPOE, ID_GRE_KEY, ID_ERSPAN, ID_VNI, ID_TEID, ID_L2TP };
 
-/* A number for the ids so far that nobody can foretell, 0 if there are none. */
-uint64_t decode_scope(const struct cursor *c);
-
-/* The digest of the ids (SipHash-1-3, 128 bits), in decode_ids.c. */
+/* Adds an id to the digest (SipHash-1-3, 128 bits). */
 void decode_add_id(struct cursor *c, enum id_kind kind, uint32_t id);
+
+/* Makes the digest part of a key. */
 void decode_put_ids(const struct cursor *c, struct fb_flow_key *key);
+
+/* An unpredictable number for the ids so far, 0 if there are none. */
+uint64_t decode_scope(const struct cursor *c);
 
 static inline void note_vlan(struct cursor *c, enum id_kind kind, uint32_t id) {
     if (c->options->key_vlan)
@@ -177,112 +153,81 @@ static inline void note_tunnel(struct cursor *c, enum id_kind kind, uint32_t id)
         decode_add_id(c, kind, id);
 }
 
-/*
- * Tunnels, in decode_tunnel.c. decode_enter(): c->off is past the header of a
- * tunnel that lies in an IP packet; `layer` is what it carries. Returns it, or
- * LAYER_DONE if the tunnel is not to be opened. decode_unwind_tunnel(): after the last
- * layer; goes back to the header around a tunnel with nothing sound in it.
- */
-enum layer decode_enter(struct cursor *c, enum layer layer);
-void decode_unwind_tunnel(struct cursor *c);
-enum layer decode_ip4_in_ip(struct cursor *c);
-enum layer decode_ip6_in_ip(struct cursor *c);
-enum layer decode_mpls_in_ip(struct cursor *c);
-enum layer decode_gre(struct cursor *c);
-enum layer decode_l2tp_in_ip(struct cursor *c);
-/* From GRE's header, or L2TPv3's session, on: wherever it lies. */
-enum layer decode_gre_header(struct cursor *c);
-enum layer decode_l2tp_session(struct cursor *c);
+/* ---- what follows, by a number; in decode_link.c */
 
-/* What stands between a link layer and IP, in decode_tunnel_link.c. */
-enum layer decode_vlan(struct cursor *c);
-enum layer decode_service_tag(struct cursor *c);
-enum layer decode_port_tag(struct cursor *c);
-enum layer decode_vn_tag(struct cursor *c);
-enum layer decode_cisco_metadata(struct cursor *c);
-enum layer decode_service_chain(struct cursor *c);
-enum layer decode_mpls(struct cursor *c);
-enum layer decode_ppp(struct cursor *c);
-enum layer decode_ppp_link(struct cursor *c);
-enum layer decode_ppp_pppd(struct cursor *c);
-enum layer decode_ppp_ether(struct cursor *c);
-enum layer decode_pppoe(struct cursor *c);
+/* What an ethertype leads to, LAYER_DONE if it is not decoded. */
+enum layer layer_of_known_type(uint16_t type);
 
-/* The layer that an ethertype names, LAYER_DONE if it is not looked into. In decode_link.c. */
-enum layer known_layer(uint16_t type);
-
-/* The same, noted for the key; and behind MAC addresses and tags, where
- * the field may be the length of an 802.2 frame instead. In decode_link.c. */
+/* The same, with the type noted for the key; and the same behind MAC addresses and tags, where the
+ * field may be the length of an 802.2 frame instead. */
 enum layer layer_of_ethertype(struct cursor *c, uint16_t type);
 enum layer layer_of_type_or_length(struct cursor *c, uint16_t type);
 
-/* Whether what lies `at` bytes from here looks like an Ethernet frame of a protocol that is looked
- * into, or ARP: for where nothing says so. */
-bool ethernet_plausible(const struct cursor *c, uint32_t at);
-/* Whether an IP header may start there: version, and IPv4's lengths. In decode_ip.c. */
-bool ip_plausible(const struct cursor *c, uint32_t at);
-
-/* Tunnels over UDP, in decode_tunnel_udp.c; from UDP's header on, which is whole. */
-enum layer decode_udp_tunnel(struct cursor *c);
-
-/* Where a frame of a link layer begins: its first layer, behind bytes that say nothing. */
-struct link_start {
-    uint8_t layer; /* enum layer */
-    uint8_t skip;
-};
-extern const struct link_start link_starts[LINK_COUNT]; /* in decode_link.c */
-
-/* The first layer of a frame of a link type within this one, whose header is passed. */
-enum layer decode_link_within(struct cursor *c, uint32_t dlt);
-
-/* The layer that an address family names, of whichever system. */
+/* What an address family of any operating system leads to. */
 enum layer layer_of_family(struct cursor *c, uint32_t family);
 
-/* Link layers, in decode_link.c; contract as for every layer, above. */
-enum layer decode_ethernet(struct cursor *c);
-enum layer decode_llc(struct cursor *c);
-enum layer decode_sll(struct cursor *c);
-enum layer decode_sll2(struct cursor *c);
-enum layer decode_null_family(struct cursor *c);
-enum layer decode_loop_family(struct cursor *c);
-enum layer decode_hdlc(struct cursor *c);
-enum layer decode_frame_relay(struct cursor *c);
+/* The first header of a frame of link type `dlt` that follows here. */
+enum layer layer_of_link_type(struct cursor *c, uint32_t dlt);
 
-/* Wireless link layers, in decode_wifi.c. */
-enum layer decode_wifi(struct cursor *c);
-enum layer decode_radiotap(struct cursor *c);
-enum layer decode_prism(struct cursor *c);
-enum layer decode_avs(struct cursor *c);
+extern const uint8_t link_skips[LINK_COUNT]; /* bytes to skip before the first header */
 
-/* Other networks, in decode_lan.c. */
-enum layer decode_token_ring(struct cursor *c);
-enum layer decode_fddi(struct cursor *c);
-enum layer decode_firewire(struct cursor *c);
-enum layer decode_infiniband(struct cursor *c);
-enum layer decode_switch_tag_4(struct cursor *c);
-enum layer decode_switch_tag_8(struct cursor *c);
-enum layer decode_mpacket(struct cursor *c);
+/* ---- guesses, where no number says what follows */
 
-/* What a capturing system or device puts before a frame, in decode_pseudo.c. */
-enum layer decode_ppi(struct cursor *c);
-enum layer decode_pktap(struct cursor *c);
-enum layer decode_netanalyzer(struct cursor *c);
-enum layer decode_enc(struct cursor *c);
-enum layer decode_pflog(struct cursor *c);
-enum layer decode_ipnet(struct cursor *c);
-enum layer decode_nflog(struct cursor *c);
-enum layer decode_erf(struct cursor *c);
+/* Whether an Ethernet frame of a decoded protocol, or ARP, may start `at` bytes from here. In
+ * decode_link.c. */
+bool is_plausible_ethernet(const struct cursor *c, uint32_t at);
 
-/* Network and transport layers, in decode_ip.c. */
-enum layer decode_ip(struct cursor *c);
-enum layer decode_ip6_extension(struct cursor *c);
-enum layer decode_ip6_fragment(struct cursor *c);
-enum layer decode_authentication(struct cursor *c);
-enum layer decode_tcp(struct cursor *c);
-enum layer decode_udp(struct cursor *c);
-enum layer decode_udp_lite(struct cursor *c);
-enum layer decode_sctp(struct cursor *c);
-enum layer decode_dccp(struct cursor *c);
-enum layer decode_icmp(struct cursor *c);
+/* Whether an IP header may start there: version, and IPv4's lengths. In decode_ip.c. */
+bool is_plausible_ip(const struct cursor *c, uint32_t at);
+
+/* ---- tunnels */
+
+static inline bool is_tunnel_port(uint16_t port) {
+    switch (port) {
+#define CASE(number, function) case number:
+        DECODE_UDP_TUNNELS(CASE)
+#undef CASE
+        return true;
+    default:
+        return false;
+    }
+}
+
+/*
+ * Enters a tunnel whose header has been passed; `inner` is what it carries. Returns
+ * that, or LAYER_DONE if the tunnel is not to be opened. In decode_tunnel.c.
+ */
+enum layer decode_enter(struct cursor *c, enum layer inner);
+
+/* To be called after the last header: leaves a tunnel in which there is no sound IP header. */
+void decode_unwind_tunnel(struct cursor *c);
+
+/* For a tunnel by protocol number, at its header: notes where that is. Returns whether the tunnel
+ * is to be decoded: its id, or what is in it, is wanted. */
+bool decode_begin_tunnel(struct cursor *c);
+
+/* For a tunnel with a sound header that carries what is not decoded. */
+enum layer decode_unopened_tunnel(struct cursor *c);
+
+/* ---- the functions of headers */
+
+#define LINK(link, function, ...) enum layer function(struct cursor *c);
+#define HEADER(number, name, function) enum layer function(struct cursor *c);
+#define TAG(number, name, function, bytes) enum layer function(struct cursor *c);
+#define OTHER(name, function) enum layer function(struct cursor *c);
+#define TUNNEL(port, function) enum layer function(struct cursor *c);
+#define SAME(number, name)
+DECODE_LAYERS(LINK, HEADER, TAG, OTHER, SAME)
+DECODE_UDP_TUNNELS(TUNNEL)
+#undef LINK
+#undef HEADER
+#undef TAG
+#undef OTHER
+#undef TUNNEL
+#undef SAME
+
+/* From GRE's header on, and from L2TPv3's session on, wherever it is. */
+enum layer decode_gre_header(struct cursor *c);
+enum layer decode_l2tp_session(struct cursor *c);
 
 #endif

@@ -25,7 +25,7 @@ enum layer decode_ppi(struct cursor *c) {
     if (h[0] != 0 || length < PPI_BYTES || !has_bytes(c, length))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->off += length;
-    return decode_link_within(c, load_le32(h + 4));
+    return layer_of_link_type(c, load_le32(h + 4));
 }
 
 /* LINKTYPE_PKTAP: flags that stand at the same place in both versions tell which it is. Version 1:
@@ -41,7 +41,7 @@ enum layer decode_pktap(struct cursor *c) {
     if (length < (second ? PKTAP_2_BYTES : PKTAP_BYTES) || !has_bytes(c, length))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->off += length;
-    return second || load_le32(h + 4) == 1 ? decode_link_within(c, dlt) : stop(c, FB_DECODE_NON_IP);
+    return second || load_le32(h + 4) == 1 ? layer_of_link_type(c, dlt) : stop(c, FB_DECODE_NON_IP);
 }
 
 /* LINKTYPE_NETANALYZER, LINKTYPE_NETANALYZER_TRANSPARENT: bits in little endian; 8: no frame but an
@@ -120,8 +120,8 @@ enum layer decode_nflog(struct cursor *c) {
  * 8 bytes, as long as theirs is; then, before Ethernet, two bytes of padding. */
 enum layer decode_erf(struct cursor *c) {
     static const uint8_t next[] = {
-        [1] = LAYER_PPP_LINK,  [2] = LAYER_ETHERNET,  [10] = LAYER_PPP_LINK, [11] = LAYER_ETHERNET,
-        [15] = LAYER_PPP_LINK, [16] = LAYER_ETHERNET, [19] = LAYER_PPP_LINK, [20] = LAYER_ETHERNET,
+        [1] = LAYER_LINK_PPP,  [2] = LAYER_ETHERNET,  [10] = LAYER_LINK_PPP, [11] = LAYER_ETHERNET,
+        [15] = LAYER_LINK_PPP, [16] = LAYER_ETHERNET, [19] = LAYER_LINK_PPP, [20] = LAYER_ETHERNET,
         [22] = LAYER_IP,       [23] = LAYER_IP,
     };
     if (!has_bytes(c, ERF_BYTES))
@@ -134,14 +134,14 @@ enum layer decode_erf(struct cursor *c) {
             return stop(c, FB_DECODE_LINK_SHORT);
         more = cur(c)[0] & 0x80u;
     }
-    enum layer layer = type < sizeof next ? (enum layer)next[type] : LAYER_DONE;
+    enum layer inner = type < sizeof next ? (enum layer)next[type] : LAYER_DONE;
     c->ethertype = (uint16_t)type;
-    if (layer == LAYER_DONE)
+    if (inner == LAYER_DONE)
         return stop(c, FB_DECODE_NON_IP);
-    if (layer == LAYER_ETHERNET) {
+    if (inner == LAYER_ETHERNET) {
         if (!has_bytes(c, 2))
             return stop(c, FB_DECODE_LINK_SHORT);
         c->off += 2;
     }
-    return layer;
+    return inner;
 }

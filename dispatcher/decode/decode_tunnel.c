@@ -7,13 +7,13 @@
 
 /* ---- in and out */
 
-enum layer decode_enter(struct cursor *c, enum layer layer) {
+enum layer decode_enter(struct cursor *c, enum layer inner) {
     if (c->options->outer)
         return LAYER_DONE;
     if (c->tunnels == TUNNELS_MAX)
         return stop(c, FB_DECODE_TUNNEL_DEEP);
     c->cold->outer = *c;
-    memcpy(c->cold->sip_around, c->cold->sip, c->ids != 0 ? sizeof c->cold->sip : 0);
+    memcpy(c->cold->outer_sip, c->cold->sip, c->ids != 0 ? sizeof c->cold->sip : 0);
     c->tunnels++;
     c->ip_found = 0;
     c->extensions = 0;
@@ -22,7 +22,7 @@ enum layer decode_enter(struct cursor *c, enum layer layer) {
     c->sport = 0;
     c->dport = 0;
     c->tcp_flags = 0;
-    return layer;
+    return inner;
 }
 
 void decode_unwind_tunnel(struct cursor *c) {
@@ -31,19 +31,17 @@ void decode_unwind_tunnel(struct cursor *c) {
     enum fb_decode_reason reason =
         c->reason == FB_DECODE_NON_IP ? FB_DECODE_TUNNEL_NON_IP : FB_DECODE_TUNNEL_INNER;
     *c = c->cold->outer;
-    memcpy(c->cold->sip, c->cold->sip_around, c->ids != 0 ? sizeof c->cold->sip : 0);
+    memcpy(c->cold->sip, c->cold->outer_sip, c->ids != 0 ? sizeof c->cold->sip : 0);
     c->reason = (uint8_t)reason;
 }
 
-/* Whether a tunnel by protocol number is worth a look: its id, or what is in it, is wanted. */
-static bool opens(struct cursor *c) {
+bool decode_begin_tunnel(struct cursor *c) {
     if (has_bytes(c, 1))
         c->l4_off = (uint16_t)c->off;
     return !c->options->outer || c->options->key_tunnel;
 }
 
-/* Its header is sound, and what it carries is not looked into. */
-static enum layer closed(struct cursor *c) {
+enum layer decode_unopened_tunnel(struct cursor *c) {
     return c->options->outer ? LAYER_DONE : stop(c, FB_DECODE_TUNNEL_NON_IP);
 }
 
@@ -51,7 +49,7 @@ static enum layer closed(struct cursor *c) {
 
 /* RFC 2003, RFC 2473, RFC 4213: the protocol number says the version of what is inside. */
 static enum layer ip_in_ip(struct cursor *c, unsigned version) {
-    if (!opens(c) || c->options->outer)
+    if (!decode_begin_tunnel(c) || c->options->outer)
         return LAYER_DONE;
     if (!has_bytes(c, 1) || cur(c)[0] >> 4 != version)
         return stop(c, FB_DECODE_TUNNEL_INNER);
@@ -68,7 +66,7 @@ enum layer decode_ip6_in_ip(struct cursor *c) {
 
 /* RFC 4023. */
 enum layer decode_mpls_in_ip(struct cursor *c) {
-    return opens(c) ? decode_enter(c, LAYER_MPLS) : LAYER_DONE;
+    return decode_begin_tunnel(c) ? decode_enter(c, LAYER_MPLS) : LAYER_DONE;
 }
 
 /* ---- GRE */
@@ -116,28 +114,28 @@ static enum layer erspan(struct cursor *c, bool sequence) {
     uint32_t header = version == 1 ? ERSPAN_2_BYTES : ERSPAN_3_BYTES;
     if ((version != 1 && version != 2) || !has_bytes(c, header))
         return stop(c, FB_DECODE_TUNNEL_HEADER);
-    enum layer layer = LAYER_ETHERNET;
+    enum layer inner = LAYER_ETHERNET;
     if (version == 2) {
         unsigned type = cur(c)[10] >> 2 & 31u;
-        layer = type == 0 ? LAYER_ETHERNET : type == 2 ? LAYER_IP : LAYER_DONE;
+        inner = type == 0 ? LAYER_ETHERNET : type == 2 ? LAYER_IP : LAYER_DONE;
         header += cur(c)[11] & 1 ? ERSPAN_PLATFORM_BYTES : 0;
     }
     if (!has_bytes(c, header))
         return stop(c, FB_DECODE_TUNNEL_HEADER);
     note_tunnel(c, ID_ERSPAN, load_be16(cur(c) + 2) & 0x3ffu);
     c->off += header;
-    return layer == LAYER_DONE ? closed(c) : decode_enter(c, layer);
+    return inner == LAYER_DONE ? decode_unopened_tunnel(c) : decode_enter(c, inner);
 }
 
 /* Version 2 puts a redirect header of 4 bytes before the packet; nothing says so but its bytes. */
 static enum layer wccp(struct cursor *c) {
-    if (!ip_plausible(c, 0) && has_bytes(c, WCCP_BYTES))
+    if (!is_plausible_ip(c, 0) && has_bytes(c, WCCP_BYTES))
         c->off += WCCP_BYTES;
     return decode_enter(c, LAYER_IP);
 }
 
 static enum layer gre_payload(struct cursor *c, uint16_t type, bool sequence) {
-    enum layer layer = known_layer(type);
+    enum layer inner = layer_of_known_type(type);
     switch (type) {
     case ETHERTYPE_BRIDGED:
         return decode_enter(c, LAYER_ETHERNET);
@@ -149,7 +147,7 @@ static enum layer gre_payload(struct cursor *c, uint16_t type, bool sequence) {
     case GRE_WCCP:
         return wccp(c);
     default:
-        return layer == LAYER_DONE ? closed(c) : decode_enter(c, layer);
+        return inner == LAYER_DONE ? decode_unopened_tunnel(c) : decode_enter(c, inner);
     }
 }
 
@@ -164,7 +162,8 @@ static enum layer enhanced_gre(struct cursor *c, uint32_t flags, uint16_t type) 
     note_tunnel(c, ID_GRE_KEY, load_be16(cur(c) + 2));
     c->off += options;
     limit(c, length);
-    return length == 0 || !(flags & GRE_SEQUENCE) ? closed(c) : decode_enter(c, LAYER_PPP);
+    return length == 0 || !(flags & GRE_SEQUENCE) ? decode_unopened_tunnel(c)
+                                                  : decode_enter(c, LAYER_PPP);
 }
 
 /* RFC 2784, RFC 2890, RFC 1701. */
@@ -190,18 +189,18 @@ enum layer decode_gre_header(struct cursor *c) {
 }
 
 enum layer decode_gre(struct cursor *c) {
-    return opens(c) ? decode_gre_header(c) : LAYER_DONE;
+    return decode_begin_tunnel(c) ? decode_gre_header(c) : LAYER_DONE;
 }
 
 /* ---- L2TPv3 */
 
 #define SESSION_BYTES 4u
 
-static bool ppp_plausible(const struct cursor *c, uint32_t at) {
+static bool is_plausible_ppp(const struct cursor *c, uint32_t at) {
     if (!has_bytes(c, at + 4) || load_be16(cur(c) + at) != 0xff03)
         return false;
     uint16_t protocol = load_be16(cur(c) + at + 2);
-    return (protocol == 0x0021 || protocol == 0x0057) && ip_plausible(c, at + 4);
+    return (protocol == 0x0021 || protocol == 0x0057) && is_plausible_ip(c, at + 4);
 }
 
 /*
@@ -213,8 +212,8 @@ enum layer decode_l2tp_session(struct cursor *c) {
         return LAYER_DONE;
     uint32_t session = load_be32(cur(c));
     for (uint32_t at = SESSION_BYTES; at <= SESSION_BYTES + 12; at += 4) {
-        bool ethernet = ethernet_plausible(c, at);
-        if (!ethernet && !ppp_plausible(c, at))
+        bool ethernet = is_plausible_ethernet(c, at);
+        if (!ethernet && !is_plausible_ppp(c, at))
             continue;
         note_tunnel(c, ID_L2TP, session);
         c->off += at;
@@ -224,5 +223,5 @@ enum layer decode_l2tp_session(struct cursor *c) {
 }
 
 enum layer decode_l2tp_in_ip(struct cursor *c) {
-    return opens(c) ? decode_l2tp_session(c) : LAYER_DONE;
+    return decode_begin_tunnel(c) ? decode_l2tp_session(c) : LAYER_DONE;
 }

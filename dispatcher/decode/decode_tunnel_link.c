@@ -5,37 +5,32 @@
 
 /* Header lengths in bytes, without the ethertype before them. */
 #define SERVICE_TAG_BYTES 4u
-#define PORT_TAG_BYTES 8u
-#define VN_TAG_BYTES 6u
-#define LABEL_BYTES 4u
 #define CONTROL_WORD_BYTES 4u
 #define PPPOE_BYTES 6u
-#define METADATA_BYTES 8u
 #define SERVICE_CHAIN_BYTES 8u
 
 /* ---- tags: some bytes, then the type of what follows */
 
-static enum layer tag(struct cursor *c, uint32_t bytes) {
+/* The tag's bytes were proven. */
+static enum layer pass_tag(struct cursor *c, uint32_t bytes) {
     uint16_t type = load_be16(cur(c) + bytes - 2);
     c->off += bytes;
     return layer_of_type_or_length(c, type);
 }
+
+#define TAG(number, name, function, bytes)                                                         \
+    enum layer function(struct cursor *c) {                                                        \
+        return has_bytes(c, bytes) ? pass_tag(c, bytes) : stop(c, FB_DECODE_VLAN_SHORT);           \
+    }
+DECODE_TAGS(TAG)
+#undef TAG
 
 /* IEEE 802.1Q, 802.1ad. */
 enum layer decode_vlan(struct cursor *c) {
     if (!has_bytes(c, VLAN_BYTES))
         return stop(c, FB_DECODE_VLAN_SHORT);
     note_vlan(c, ID_VLAN, load_be16(cur(c)) & 0xfffu);
-    return tag(c, VLAN_BYTES);
-}
-
-/* IEEE 802.1BR: the ports of an extended bridge, other ones each way. */
-enum layer decode_port_tag(struct cursor *c) {
-    return has_bytes(c, PORT_TAG_BYTES) ? tag(c, PORT_TAG_BYTES) : stop(c, FB_DECODE_VLAN_SHORT);
-}
-
-enum layer decode_vn_tag(struct cursor *c) {
-    return has_bytes(c, VN_TAG_BYTES) ? tag(c, VN_TAG_BYTES) : stop(c, FB_DECODE_VLAN_SHORT);
+    return pass_tag(c, VLAN_BYTES);
 }
 
 /* IEEE 802.1ah: flags, service id (24 bits), then the customer's whole frame. */
@@ -47,14 +42,10 @@ enum layer decode_service_tag(struct cursor *c) {
     return LAYER_ETHERNET;
 }
 
-/* Cisco's security group tag: version, length, option, group, type. */
-enum layer decode_cisco_metadata(struct cursor *c) {
-    return has_bytes(c, METADATA_BYTES) ? tag(c, METADATA_BYTES) : stop(c, FB_DECODE_VLAN_SHORT);
-}
-
 /* RFC 8300: version 0, length in words (6 bits), protocol, path. Paths differ each way. */
 enum layer decode_service_chain(struct cursor *c) {
-    static const uint8_t next[] = {[1] = LAYER_IP, LAYER_IP, LAYER_ETHERNET, [5] = LAYER_MPLS};
+    static const uint8_t next[] = {
+        [1] = LAYER_IP, [2] = LAYER_IP, [3] = LAYER_ETHERNET, [5] = LAYER_MPLS};
     uint32_t bytes = has_bytes(c, SERVICE_CHAIN_BYTES) ? (cur(c)[1] & 0x3fu) * 4 : 0;
     if (bytes < SERVICE_CHAIN_BYTES || !has_bytes(c, bytes))
         return stop(c, FB_DECODE_VLAN_SHORT);
@@ -79,17 +70,17 @@ static enum layer behind_labels(struct cursor *c) {
     switch (cur(c)[0] >> 4) {
     case 4:
     case 6:
-        if (ip_plausible(c, 0) || !ethernet_plausible(c, 0))
+        if (is_plausible_ip(c, 0) || !is_plausible_ethernet(c, 0))
             return LAYER_IP;
         break;
     case 0:
-        if (ethernet_plausible(c, CONTROL_WORD_BYTES))
+        if (is_plausible_ethernet(c, CONTROL_WORD_BYTES))
             c->off += CONTROL_WORD_BYTES;
         break;
     default:
         break;
     }
-    return ethernet_plausible(c, 0) ? LAYER_ETHERNET : stop(c, FB_DECODE_NON_IP);
+    return is_plausible_ethernet(c, 0) ? LAYER_ETHERNET : stop(c, FB_DECODE_NON_IP);
 }
 
 /* RFC 3032: label, class, bottom of stack (bit 8), time to live. Labels differ each way. */
@@ -140,7 +131,7 @@ enum layer decode_ppp(struct cursor *c) {
  * 1547, section 4.3.1), which no compressed protocol number is. */
 enum layer decode_ppp_link(struct cursor *c) {
     if (has_bytes(c, 2) && (cur(c)[0] == 0x0f || cur(c)[0] == 0x8f) && cur(c)[1] == 0)
-        return LAYER_HDLC;
+        return LAYER_LINK_HDLC;
     return LAYER_PPP;
 }
 

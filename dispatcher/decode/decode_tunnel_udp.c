@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/decode/decode_layers.h"
-#include "dispatcher/decode/decode_ports.h"
 
 /*
  * Tunnels over UDP. A port is a hint only: anybody may send from it. So each
@@ -17,12 +16,11 @@
 #define TEREDO_AUTH_BYTES 13u /* without client id and authentication value */
 #define L2TP_BYTES 6u         /* flags, tunnel, session */
 #define L2TP3_BYTES 4u        /* flags, reserved; then the session */
-#define LABEL_BYTES 4u
 #define LABELS_MAX                                                                                 \
     8u /* over UDP: more than one or two are rare, and a bound keeps the look cheap */
 
 /* RFC 7348: flags with nothing but the I bit, 24 reserved, VNI, 8 reserved bits. */
-static enum layer vxlan(struct cursor *c) {
+enum layer decode_vxlan(struct cursor *c) {
     if (!has_bytes(c, VXLAN_BYTES) || load_be32(cur(c)) != 0x08000000u || cur(c)[7] != 0)
         return LAYER_DONE;
     note_tunnel(c, ID_VNI, load_be32(cur(c) + 4) >> 8);
@@ -31,44 +29,47 @@ static enum layer vxlan(struct cursor *c) {
 }
 
 /* draft-ietf-nvo3-vxlan-gpe: I and P set, B at will, version 0, no OAM; what follows is named. */
-static enum layer vxlan_gpe(struct cursor *c) {
-    static const uint8_t next[] = {
-        [1] = LAYER_IP, LAYER_IP, LAYER_ETHERNET, LAYER_SERVICE_CHAIN, LAYER_MPLS};
+enum layer decode_vxlan_gpe(struct cursor *c) {
+    static const uint8_t next[] = {[1] = LAYER_IP,
+                                   [2] = LAYER_IP,
+                                   [3] = LAYER_ETHERNET,
+                                   [4] = LAYER_SERVICE_CHAIN,
+                                   [5] = LAYER_MPLS};
     if (!has_bytes(c, VXLAN_BYTES) || (load_be32(cur(c)) & 0xfdffff00u) != 0x0c000000u ||
         cur(c)[7] != 0 || cur(c)[3] >= sizeof next || next[cur(c)[3]] == LAYER_DONE)
         return LAYER_DONE;
-    enum layer layer = (enum layer)next[cur(c)[3]];
+    enum layer inner = (enum layer)next[cur(c)[3]];
     note_tunnel(c, ID_VNI, load_be32(cur(c) + 4) >> 8);
     c->off += VXLAN_BYTES;
-    return decode_enter(c, layer);
+    return decode_enter(c, inner);
 }
 
 /* RFC 8926: version 0 and words of options, O and C, reserved, protocol, VNI, reserved. */
-static enum layer geneve(struct cursor *c) {
+enum layer decode_geneve(struct cursor *c) {
     if (!has_bytes(c, GENEVE_BYTES))
         return LAYER_DONE;
     const uint8_t *h = cur(c);
     uint32_t header = GENEVE_BYTES + h[0] * 4u;
     uint16_t type = load_be16(h + 2);
-    enum layer layer = type == ETHERTYPE_BRIDGED ? LAYER_ETHERNET : known_layer(type);
-    if (h[0] >> 6 != 0 || (h[1] & 0x3f) != 0 || h[7] != 0 || layer == LAYER_DONE ||
+    enum layer inner = type == ETHERTYPE_BRIDGED ? LAYER_ETHERNET : layer_of_known_type(type);
+    if (h[0] >> 6 != 0 || (h[1] & 0x3f) != 0 || h[7] != 0 || inner == LAYER_DONE ||
         !has_bytes(c, header))
         return LAYER_DONE;
     note_tunnel(c, ID_VNI, load_be32(h + 4) >> 8);
     c->off += header;
-    return decode_enter(c, layer);
+    return decode_enter(c, inner);
 }
 
 /* 3GPP TS 29.281: version 1, PT, message 255 (a user's packet), length beyond the first 8 bytes;
  * with one of E, S, PN four bytes more, with E extension headers of words. */
-static enum layer gtp(struct cursor *c, uint32_t rest) {
+enum layer decode_gtp(struct cursor *c) {
     if (!has_bytes(c, GTP_BYTES))
         return LAYER_DONE;
     const uint8_t *h = cur(c);
     uint32_t header = GTP_BYTES + (h[0] & 7u ? GTP_OPTION_BYTES : 0u);
     uint32_t whole = GTP_BYTES + load_be16(h + 2);
-    if ((h[0] & 0xf8u) != 0x30u || h[1] != 255 || whole > rest || whole < header ||
-        !has_bytes(c, header))
+    if ((h[0] & 0xf8u) != 0x30u || h[1] != 255 || whole > c->cold->datagram_rest ||
+        whole < header || !has_bytes(c, header))
         return LAYER_DONE;
     unsigned extension = h[0] & 4u ? h[header - 1] : 0;
     while (extension != 0) {
@@ -81,19 +82,19 @@ static enum layer gtp(struct cursor *c, uint32_t rest) {
     note_tunnel(c, ID_TEID, load_be32(h + 4));
     limit(c, whole);
     c->off += header;
-    return decode_enter(c, ethernet_plausible(c, 0) && !ip_plausible(c, 0) ? LAYER_ETHERNET
-                                                                           : LAYER_IP);
+    bool ethernet = is_plausible_ethernet(c, 0) && !is_plausible_ip(c, 0);
+    return decode_enter(c, ethernet ? LAYER_ETHERNET : LAYER_IP);
 }
 
 /* RFC 4380: authentication, origin indication, both at will; then IPv6 that fits. */
-static enum layer teredo(struct cursor *c, uint32_t rest) {
+enum layer decode_teredo(struct cursor *c) {
     uint32_t at = 0;
     if (has_bytes(c, TEREDO_AUTH_BYTES) && load_be16(cur(c)) == 1)
         at = TEREDO_AUTH_BYTES + cur(c)[2] + cur(c)[3];
     if (has_bytes(c, at + TEREDO_ORIGIN_BYTES) && load_be16(cur(c) + at) == 0)
         at += TEREDO_ORIGIN_BYTES;
     if (!has_bytes(c, at + IP6_BYTES) || cur(c)[at] >> 4 != 6 ||
-        at + IP6_BYTES + load_be16(cur(c) + at + 4) > rest)
+        at + IP6_BYTES + load_be16(cur(c) + at + 4) > c->cold->datagram_rest)
         return LAYER_DONE;
     c->off += at;
     return decode_enter(c, LAYER_IP);
@@ -101,7 +102,7 @@ static enum layer teredo(struct cursor *c, uint32_t rest) {
 
 /* RFC 2661: flags T L - - S - O P, version 2; length, tunnel, session, sequence, offset. T is
  * control. */
-static enum layer l2tp2(struct cursor *c, uint32_t flags, uint32_t rest) {
+static enum layer decode_l2tp2(struct cursor *c, uint32_t flags) {
     uint32_t length = flags & 0x4000u ? 2u : 0u;
     uint32_t header = length + L2TP_BYTES + (flags & 0x0800u ? 4u : 0u);
     uint32_t padding = 0;
@@ -111,8 +112,9 @@ static enum layer l2tp2(struct cursor *c, uint32_t flags, uint32_t rest) {
         padding = load_be16(cur(c) + header);
         header += 2;
     }
-    uint32_t whole = length != 0 ? load_be16(cur(c) + 2) : rest;
-    if (whole > rest || header + padding > whole || !has_bytes(c, header + padding))
+    uint32_t whole = length != 0 ? load_be16(cur(c) + 2) : c->cold->datagram_rest;
+    if (whole > c->cold->datagram_rest || header + padding > whole ||
+        !has_bytes(c, header + padding))
         return LAYER_DONE;
     note_tunnel(c, ID_L2TP, load_be32(cur(c) + 2 + length));
     limit(c, whole);
@@ -120,12 +122,12 @@ static enum layer l2tp2(struct cursor *c, uint32_t flags, uint32_t rest) {
     return decode_enter(c, LAYER_PPP);
 }
 
-static enum layer l2tp(struct cursor *c, uint32_t rest) {
+enum layer decode_l2tp_over_udp(struct cursor *c) {
     if (!has_bytes(c, L2TP3_BYTES))
         return LAYER_DONE;
     uint32_t flags = load_be16(cur(c));
     if ((flags & 0x800fu) == 2)
-        return l2tp2(c, flags, rest);
+        return decode_l2tp2(c, flags);
     if (load_be32(cur(c)) != 0x00030000u)
         return LAYER_DONE;
     c->off += L2TP3_BYTES; /* RFC 3931 section 4.1.2 */
@@ -133,7 +135,7 @@ static enum layer l2tp(struct cursor *c, uint32_t rest) {
 }
 
 /* RFC 7510. A label whose time to live is 0 would not have come here. */
-static enum layer mpls(struct cursor *c) {
+enum layer decode_mpls_over_udp(struct cursor *c) {
     uint32_t stack = 0;
     bool bottom = false;
     while (!bottom) {
@@ -143,42 +145,30 @@ static enum layer mpls(struct cursor *c) {
             return LAYER_DONE;
         bottom = label[2] & 1;
     }
-    bool plausible =
-        ip_plausible(c, stack) || ethernet_plausible(c, stack) || ethernet_plausible(c, stack + 4);
+    bool plausible = is_plausible_ip(c, stack) || is_plausible_ethernet(c, stack) ||
+                     is_plausible_ethernet(c, stack + 4);
     return plausible ? decode_enter(c, LAYER_MPLS) : LAYER_DONE;
 }
 
 /* RFC 8086: version 0, with checksum, key, sequence number at will. */
-static enum layer gre(struct cursor *c) {
+enum layer decode_gre_over_udp(struct cursor *c) {
     if (!has_bytes(c, 4) || (load_be16(cur(c)) & 0x4fffu) != 0)
         return LAYER_DONE;
     uint16_t type = load_be16(cur(c) + 2);
-    bool known = type == ETHERTYPE_BRIDGED || known_layer(type) != LAYER_DONE;
+    bool known = type == ETHERTYPE_BRIDGED || layer_of_known_type(type) != LAYER_DONE;
     return known ? decode_gre_header(c) : LAYER_DONE;
 }
 
-static enum layer by_port(struct cursor *c, uint16_t port, uint32_t rest) {
+static enum layer decode_by_port(struct cursor *c, uint16_t port) {
+#define CASE(number, function)                                                                     \
+    case number:                                                                                   \
+        return function(c);
     switch (port) {
-    case PORT_VXLAN:
-    case PORT_VXLAN_LINUX:
-        return vxlan(c);
-    case PORT_VXLAN_GPE:
-        return vxlan_gpe(c);
-    case PORT_GENEVE:
-        return geneve(c);
-    case PORT_GTP:
-        return gtp(c, rest);
-    case PORT_TEREDO:
-        return teredo(c, rest);
-    case PORT_L2TP:
-        return l2tp(c, rest);
-    case PORT_MPLS:
-        return mpls(c);
-    case PORT_GRE:
-        return gre(c);
+        DECODE_UDP_TUNNELS(CASE)
     default:
         return LAYER_DONE;
     }
+#undef CASE
 }
 
 enum layer decode_udp_tunnel(struct cursor *c) {
@@ -188,9 +178,10 @@ enum layer decode_udp_tunnel(struct cursor *c) {
     uint32_t length = load_be16(cur(c) + 4);
     uint32_t end = length != 0 ? c->off + length : c->end;
     c->off = start;
+    c->cold->datagram_rest = end - start;
     limit(c, end - start);
     uint8_t before = c->reason; /* fragment_first where it is one */
-    enum layer layer = by_port(c, c->dport, end - start);
+    enum layer layer = decode_by_port(c, c->dport);
     bool taken = layer != LAYER_DONE || c->reason != before || c->off != start;
-    return taken ? layer : by_port(c, c->sport, end - start);
+    return taken ? layer : decode_by_port(c, c->sport);
 }

@@ -113,7 +113,7 @@ static enum layer behind(struct cursor *c, uint32_t least, uint32_t length) {
     if (length < least || !has_bytes(c, length))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->off += length;
-    return LAYER_WIFI;
+    return LAYER_LINK_WIFI;
 }
 
 /* LINKTYPE_IEEE802_11_AVS: version, length of it all. */
@@ -131,6 +131,6 @@ enum layer decode_prism(struct cursor *c) {
     const uint8_t *h = cur(c);
     uint32_t code = load_be32(h);
     if (code >> 12 == 0x80211)
-        return LAYER_AVS;
+        return LAYER_LINK_AVS;
     return behind(c, PRISM_BYTES, code > UINT16_MAX ? load_le32(h + 4) : load_be32(h + 4));
 }
