@@ -14,10 +14,6 @@
 #define GTP_OPTION_BYTES 4u /* sequence number (2), N-PDU number, type of the first extension */
 #define TEREDO_ORIGIN_BYTES 8u
 #define TEREDO_AUTH_BYTES 13u /* without client id and authentication value */
-#define L2TP_BYTES 6u         /* flags, tunnel, session */
-#define L2TP3_BYTES 4u        /* flags, reserved; then the session */
-#define LABELS_MAX                                                                                 \
-    8u /* over UDP: more than one or two are rare, and a bound keeps the look cheap */
 
 /* RFC 7348: flags with nothing but the I bit, 24 reserved, VNI, 8 reserved bits. */
 enum layer decode_vxlan(struct cursor *c) {
@@ -98,65 +94,6 @@ enum layer decode_teredo(struct cursor *c) {
         return LAYER_DONE;
     c->off += at;
     return decode_enter(c, LAYER_IP);
-}
-
-/* RFC 2661: flags T L - - S - O P, version 2; length, tunnel, session, sequence, offset. T is
- * control. */
-static enum layer decode_l2tp2(struct cursor *c, uint32_t flags) {
-    uint32_t length = flags & 0x4000u ? 2u : 0u;
-    uint32_t header = length + L2TP_BYTES + (flags & 0x0800u ? 4u : 0u);
-    uint32_t padding = 0;
-    if ((flags & 0x34f0u) != 0 || !has_bytes(c, header + 2))
-        return LAYER_DONE;
-    if (flags & 0x0200u) {
-        padding = load_be16(cur(c) + header);
-        header += 2;
-    }
-    uint32_t whole = length != 0 ? load_be16(cur(c) + 2) : c->cold->datagram_rest;
-    if (whole > c->cold->datagram_rest || header + padding > whole ||
-        !has_bytes(c, header + padding))
-        return LAYER_DONE;
-    note_tunnel(c, ID_L2TP, load_be32(cur(c) + 2 + length));
-    limit(c, whole);
-    c->off += header + padding;
-    return decode_enter(c, LAYER_PPP);
-}
-
-enum layer decode_l2tp_over_udp(struct cursor *c) {
-    if (!has_bytes(c, L2TP3_BYTES))
-        return LAYER_DONE;
-    uint32_t flags = load_be16(cur(c));
-    if ((flags & 0x800fu) == 2)
-        return decode_l2tp2(c, flags);
-    if (load_be32(cur(c)) != 0x00030000u)
-        return LAYER_DONE;
-    c->off += L2TP3_BYTES; /* RFC 3931 section 4.1.2 */
-    return decode_l2tp_session(c);
-}
-
-/* RFC 7510. A label whose time to live is 0 would not have come here. */
-enum layer decode_mpls_over_udp(struct cursor *c) {
-    uint32_t stack = 0;
-    bool bottom = false;
-    while (!bottom) {
-        const uint8_t *label = cur(c) + stack;
-        stack += LABEL_BYTES;
-        if (stack > LABELS_MAX * LABEL_BYTES || !has_bytes(c, stack) || label[3] == 0)
-            return LAYER_DONE;
-        bottom = label[2] & 1;
-    }
-    bool plausible = is_plausible_ip(c, stack) || is_plausible_ethernet(c, stack) ||
-                     is_plausible_ethernet(c, stack + 4);
-    return plausible ? decode_enter(c, LAYER_MPLS) : LAYER_DONE;
-}
-
-/* RFC 8086: version 0, with checksum, key, sequence number at will. */
-enum layer decode_gre_over_udp(struct cursor *c) {
-    if (!has_bytes(c, 4) || (load_be16(cur(c)) & 0x4fffu) != 0)
-        return LAYER_DONE;
-    uint16_t type = load_be16(cur(c) + 2);
-    bool known = type == ETHERTYPE_BRIDGED || layer_of_known_type(type) != LAYER_DONE;
-    return known ? decode_gre_header(c) : LAYER_DONE;
 }
 
 static enum layer decode_by_port(struct cursor *c, uint16_t port) {

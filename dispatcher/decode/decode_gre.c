@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/decode/decode_layers.h"
+
+/* GRE in IP and over UDP, and what is in it: ERSPAN, WCCP, PPTP. */
+
+#define GRE_BYTES 4u
+#define GRE_CHECKSUM 0x8000u
+#define GRE_ROUTING 0x4000u
+#define GRE_KEY 0x2000u
+#define GRE_SEQUENCE 0x1000u
+#define GRE_ACKNOWLEDGE 0x0080u /* version 1 */
+#define GRE_VERSION 0x0007u
+
+/* Protocol types of GRE that are no ethertypes of a link, or mean something else there. */
+#define GRE_PPP 0x880bu
+#define GRE_ERSPAN 0x88beu
+#define GRE_ERSPAN_3 0x22ebu
+#define GRE_WCCP 0x883eu
+
+#define ERSPAN_2_BYTES 8u
+#define ERSPAN_3_BYTES 12u
+#define ERSPAN_PLATFORM_BYTES 8u
+#define WCCP_BYTES 4u
+
+/* RFC 1701: family, offset, length, data, until one with neither family nor length. */
+static bool skip_source_routes(struct cursor *c) {
+    uint32_t family, length;
+    do {
+        if (!has_bytes(c, 4))
+            return false;
+        family = load_be16(cur(c));
+        length = cur(c)[3];
+        if (!has_bytes(c, 4 + length))
+            return false;
+        c->off += 4 + length;
+    } while (family != 0 || length != 0);
+    return true;
+}
+
+/* draft-foschiano-erspan: type I has no header and no sequence number, II is version 1, III is 2.
+ */
+static enum layer erspan(struct cursor *c, bool sequence) {
+    if (!sequence)
+        return decode_enter(c, LAYER_ETHERNET);
+    unsigned version = has_bytes(c, 1) ? cur(c)[0] >> 4 : 0;
+    uint32_t header = version == 1 ? ERSPAN_2_BYTES : ERSPAN_3_BYTES;
+    if ((version != 1 && version != 2) || !has_bytes(c, header))
+        return stop(c, FB_DECODE_TUNNEL_HEADER);
+    enum layer inner = LAYER_ETHERNET;
+    if (version == 2) {
+        unsigned type = cur(c)[10] >> 2 & 31u;
+        inner = type == 0 ? LAYER_ETHERNET : type == 2 ? LAYER_IP : LAYER_DONE;
+        header += cur(c)[11] & 1 ? ERSPAN_PLATFORM_BYTES : 0;
+    }
+    if (!has_bytes(c, header))
+        return stop(c, FB_DECODE_TUNNEL_HEADER);
+    note_tunnel(c, ID_ERSPAN, load_be16(cur(c) + 2) & 0x3ffu);
+    c->off += header;
+    return inner == LAYER_DONE ? decode_unopened_tunnel(c) : decode_enter(c, inner);
+}
+
+/* Version 2 puts a redirect header of 4 bytes before the packet; nothing says so but its bytes. */
+static enum layer wccp(struct cursor *c) {
+    if (!is_plausible_ip(c, 0) && has_bytes(c, WCCP_BYTES))
+        c->off += WCCP_BYTES;
+    return decode_enter(c, LAYER_IP);
+}
+
+static enum layer gre_payload(struct cursor *c, uint16_t type, bool sequence) {
+    enum layer inner = layer_of_known_type(type);
+    switch (type) {
+    case ETHERTYPE_BRIDGED:
+        return decode_enter(c, LAYER_ETHERNET);
+    case GRE_PPP:
+        return decode_enter(c, LAYER_PPP);
+    case GRE_ERSPAN:
+    case GRE_ERSPAN_3:
+        return erspan(c, sequence || type == GRE_ERSPAN_3);
+    case GRE_WCCP:
+        return wccp(c);
+    default:
+        return inner == LAYER_DONE ? decode_unopened_tunnel(c) : decode_enter(c, inner);
+    }
+}
+
+/* RFC 2637: PPP, with the length of it and a call in the key; without a sequence number there is
+ * none, but an acknowledgement. */
+static enum layer enhanced_gre(struct cursor *c, uint32_t flags, uint16_t type) {
+    uint32_t options = 4u + (flags & GRE_SEQUENCE ? 4u : 0u) + (flags & GRE_ACKNOWLEDGE ? 4u : 0u);
+    if (type != GRE_PPP || (flags & (GRE_CHECKSUM | GRE_ROUTING | GRE_KEY)) != GRE_KEY ||
+        !has_bytes(c, options))
+        return stop(c, FB_DECODE_TUNNEL_HEADER);
+    uint32_t length = load_be16(cur(c));
+    note_tunnel(c, ID_GRE_KEY, load_be16(cur(c) + 2));
+    c->off += options;
+    limit(c, length);
+    return length == 0 || !(flags & GRE_SEQUENCE) ? decode_unopened_tunnel(c)
+                                                  : decode_enter(c, LAYER_PPP);
+}
+
+/* RFC 2784, RFC 2890, RFC 1701. */
+enum layer decode_gre_header(struct cursor *c) {
+    if (!has_bytes(c, GRE_BYTES))
+        return stop(c, FB_DECODE_TUNNEL_HEADER);
+    uint32_t flags = load_be16(cur(c));
+    uint16_t type = load_be16(cur(c) + 2);
+    c->off += GRE_BYTES;
+    if ((flags & GRE_VERSION) == 1)
+        return enhanced_gre(c, flags, type);
+    uint32_t key = flags & (GRE_CHECKSUM | GRE_ROUTING) ? 4u : 0u;
+    uint32_t sequence = key + (flags & GRE_KEY ? 4u : 0u);
+    uint32_t options = sequence + (flags & GRE_SEQUENCE ? 4u : 0u);
+    if ((flags & GRE_VERSION) != 0 || !has_bytes(c, options))
+        return stop(c, FB_DECODE_TUNNEL_HEADER);
+    if (flags & GRE_KEY)
+        note_tunnel(c, ID_GRE_KEY, load_be32(cur(c) + key));
+    c->off += options;
+    if (flags & GRE_ROUTING && !skip_source_routes(c))
+        return stop(c, FB_DECODE_TUNNEL_HEADER);
+    return gre_payload(c, type, flags & GRE_SEQUENCE);
+}
+
+enum layer decode_gre(struct cursor *c) {
+    return decode_begin_tunnel(c) ? decode_gre_header(c) : LAYER_DONE;
+}
+
+/* RFC 8086: version 0, with checksum, key, sequence number at will. */
+enum layer decode_gre_over_udp(struct cursor *c) {
+    if (!has_bytes(c, 4) || (load_be16(cur(c)) & 0x4fffu) != 0)
+        return LAYER_DONE;
+    uint16_t type = load_be16(cur(c) + 2);
+    bool known = type == ETHERTYPE_BRIDGED || layer_of_known_type(type) != LAYER_DONE;
+    return known ? decode_gre_header(c) : LAYER_DONE;
+}

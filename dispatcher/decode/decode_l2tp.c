@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/decode/decode_layers.h"
+
+/* L2TP: version 3 in IP, versions 2 and 3 over UDP. */
+
+#define L2TP_BYTES 6u  /* flags, tunnel, session */
+#define L2TP3_BYTES 4u /* flags, reserved; then the session */
+#define SESSION_BYTES 4u
+
+static bool is_plausible_ppp(const struct cursor *c, uint32_t at) {
+    if (!has_bytes(c, at + 4) || load_be16(cur(c) + at) != 0xff03)
+        return false;
+    uint16_t protocol = load_be16(cur(c) + at + 2);
+    return (protocol == 0x0021 || protocol == 0x0057) && is_plausible_ip(c, at + 4);
+}
+
+/*
+ * RFC 3931: a cookie of 0, 4 or 8 bytes and a sublayer of 0 or 4 are agreed upon
+ * elsewhere, and so is what the session carries: taken where it looks right.
+ */
+enum layer decode_l2tp_session(struct cursor *c) {
+    if (!has_bytes(c, SESSION_BYTES) || load_be32(cur(c)) == 0) /* 0: control */
+        return LAYER_DONE;
+    uint32_t session = load_be32(cur(c));
+    for (uint32_t at = SESSION_BYTES; at <= SESSION_BYTES + 12; at += 4) {
+        bool ethernet = is_plausible_ethernet(c, at);
+        if (!ethernet && !is_plausible_ppp(c, at))
+            continue;
+        note_tunnel(c, ID_L2TP, session);
+        c->off += at;
+        return decode_enter(c, ethernet ? LAYER_ETHERNET : LAYER_PPP);
+    }
+    return LAYER_DONE;
+}
+
+enum layer decode_l2tp_in_ip(struct cursor *c) {
+    return decode_begin_tunnel(c) ? decode_l2tp_session(c) : LAYER_DONE;
+}
+
+/* RFC 2661: flags T L - - S - O P, version 2; length, tunnel, session, sequence, offset. T is
+ * control. */
+static enum layer decode_l2tp2(struct cursor *c, uint32_t flags) {
+    uint32_t length = flags & 0x4000u ? 2u : 0u;
+    uint32_t header = length + L2TP_BYTES + (flags & 0x0800u ? 4u : 0u);
+    uint32_t padding = 0;
+    if ((flags & 0x34f0u) != 0 || !has_bytes(c, header + 2))
+        return LAYER_DONE;
+    if (flags & 0x0200u) {
+        padding = load_be16(cur(c) + header);
+        header += 2;
+    }
+    uint32_t whole = length != 0 ? load_be16(cur(c) + 2) : c->cold->datagram_rest;
+    if (whole > c->cold->datagram_rest || header + padding > whole ||
+        !has_bytes(c, header + padding))
+        return LAYER_DONE;
+    note_tunnel(c, ID_L2TP, load_be32(cur(c) + 2 + length));
+    limit(c, whole);
+    c->off += header + padding;
+    return decode_enter(c, LAYER_PPP);
+}
+
+enum layer decode_l2tp_over_udp(struct cursor *c) {
+    if (!has_bytes(c, L2TP3_BYTES))
+        return LAYER_DONE;
+    uint32_t flags = load_be16(cur(c));
+    if ((flags & 0x800fu) == 2)
+        return decode_l2tp2(c, flags);
+    if (load_be32(cur(c)) != 0x00030000u)
+        return LAYER_DONE;
+    c->off += L2TP3_BYTES; /* RFC 3931 section 4.1.2 */
+    return decode_l2tp_session(c);
+}

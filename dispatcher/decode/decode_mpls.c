@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/decode/decode_layers.h"
+
+/* MPLS: behind an ethertype, in IP and over UDP. */
+
+#define CONTROL_WORD_BYTES 4u
+#define LABELS_MAX                                                                                 \
+    8u /* over UDP: more than one or two are rare, and a bound keeps the look cheap */
+
+/*
+ * No field says what is behind the last label. RFC 4928: 4 and 6 in the first
+ * four bits are IP; RFC 4385: 0 there is a control word, then the frame of a
+ * pseudowire. One without control word begins with a MAC address, which may
+ * begin with any of these.
+ */
+static enum layer behind_labels(struct cursor *c) {
+    if (!has_bytes(c, 1))
+        return stop(c, FB_DECODE_MPLS_SHORT);
+    switch (cur(c)[0] >> 4) {
+    case 4:
+    case 6:
+        if (is_plausible_ip(c, 0) || !is_plausible_ethernet(c, 0))
+            return LAYER_IP;
+        break;
+    case 0:
+        if (is_plausible_ethernet(c, CONTROL_WORD_BYTES))
+            c->off += CONTROL_WORD_BYTES;
+        break;
+    default:
+        break;
+    }
+    return is_plausible_ethernet(c, 0) ? LAYER_ETHERNET : stop(c, FB_DECODE_NON_IP);
+}
+
+/* RFC 3032: label, class, bottom of stack (bit 8), time to live. Labels differ each way. */
+enum layer decode_mpls(struct cursor *c) {
+    if (!has_bytes(c, LABEL_BYTES))
+        return stop(c, FB_DECODE_MPLS_SHORT);
+    bool bottom = cur(c)[2] & 1;
+    c->off += LABEL_BYTES;
+    return bottom ? behind_labels(c) : LAYER_MPLS;
+}
+
+/* RFC 4023. */
+enum layer decode_mpls_in_ip(struct cursor *c) {
+    return decode_begin_tunnel(c) ? decode_enter(c, LAYER_MPLS) : LAYER_DONE;
+}
+
+/* RFC 7510. A label whose time to live is 0 would not have come here. */
+enum layer decode_mpls_over_udp(struct cursor *c) {
+    uint32_t stack = 0;
+    bool bottom = false;
+    while (!bottom) {
+        const uint8_t *label = cur(c) + stack;
+        stack += LABEL_BYTES;
+        if (stack > LABELS_MAX * LABEL_BYTES || !has_bytes(c, stack) || label[3] == 0)
+            return LAYER_DONE;
+        bottom = label[2] & 1;
+    }
+    bool plausible = is_plausible_ip(c, stack) || is_plausible_ethernet(c, stack) ||
+                     is_plausible_ethernet(c, stack + 4);
+    return plausible ? decode_enter(c, LAYER_MPLS) : LAYER_DONE;
+}
