@@ -7,7 +7,7 @@
 
 /*
  * One captured frame, and the limits that everybody who handles frames relies
- * on. Whoever only handles frames includes this and nothing else of capture.
+ * on. Code that only handles frames includes this and nothing else of capture.
  */
 #define CAPTURE_FRAME_MAX 262144u /* no frame is longer: libpcap's greatest snapshot length */
 #define CAPTURE_SLACK 64u         /* bytes after a frame that may be read: one vector load */

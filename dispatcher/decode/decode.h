@@ -2,6 +2,45 @@
 #ifndef DISPATCHER_DECODE_DECODE_H
 #define DISPATCHER_DECODE_DECODE_H
 
+/*
+ * ---- dispatcher/decode/: from the bytes of a frame to the key of its flow
+ *
+ * Finds the headers of a frame, opens tunnels, and returns the key of the flow, the
+ * direction, the offsets of the headers and what is wrong with the frame, if anything.
+ * A pure function of (bytes, captured length, link type, options): nothing is kept from
+ * one frame to the next, nothing is read beyond the captured length, and it cannot
+ * fail.
+ *
+ * May touch: the bytes of the frame and its own result. No system call, no allocation,
+ * no log.
+ * Must not know: where frames come from (capture/), flows, fragments of other frames,
+ * workers, shared memory, libpcap.
+ *
+ * Door: decode.h. In reading order:
+ *
+ *   decode.c               the fast path for plain TCP and UDP, the walk over the headers
+ *                          of everything else (slow path), and the key
+ *   decode_lists.h         which number leads to which header
+ *   decode_layers.h        the cursor, and what the functions of headers share
+ *   decode_load.h          numbers out of bytes
+ *   decode_link.c          Ethernet, 802.2, cooked captures and other simple links
+ *   decode_lan.c             other networks, Ethernet with switch tags
+ *   decode_wifi.c            IEEE 802.11
+ *   decode_pseudo.c          what capturing devices put before a frame
+ *   decode_tag.c           tags between a link layer and IP
+ *   decode_mpls.c            MPLS
+ *   decode_ppp.c             PPP and PPPoE
+ *   decode_ip.c            IPv4, IPv6 and its extensions, TCP, UDP, SCTP, DCCP, ICMP
+ *   decode_tunnel.c        into and out of tunnels; IP in IP
+ *   decode_gre.c             GRE, ERSPAN, PPTP, WCCP
+ *   decode_l2tp.c            L2TP
+ *   decode_tunnel_udp.c      tunnels over UDP: VXLAN, Geneve, GTP, Teredo
+ *   decode_ids.c           VLAN and tunnel ids as part of keys
+ *
+ * To add a link layer, a tag, a protocol or a tunnel: its function in one of these
+ * files, and a line in decode_lists.h.
+ */
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -11,16 +50,14 @@
 #include "flow_balancer/flow_key.h"
 
 /*
- * From the bytes of a frame to the key of its flow and the offsets of its
- * headers: a pure function, with nothing kept from one frame to the next.
- *
- * Tunnels are opened, and the flow is that of the innermost IP header, or with
- * decode_options.outer that of the outermost. Where what a tunnel carries is no
- * IP (tunnel_non_ip), or its header is cut short or not legal (tunnel_header,
- * tunnel_inner), the flow is that of the header around it. A tunnel over UDP is
- * one by its port and by a header that is right in all that can be checked; else
- * it is plain UDP. A first fragment is looked into as far as it goes. MPLS, PPPoE and
- * the tags of bridges are no tunnels in this sense: no IP header is around them.
+ * Tunnels are opened, and the flow is that of the innermost IP header; with
+ * decode_options.outer it is that of the outermost. If a tunnel carries something other
+ * than IP (tunnel_non_ip), or its header is cut short or invalid (tunnel_header,
+ * tunnel_inner), the flow is that of the header outside the tunnel. A tunnel over UDP
+ * is recognised by its port and by a header that is right in all that can be checked;
+ * otherwise it is plain UDP. A first fragment is decoded as far as its bytes go. MPLS,
+ * PPPoE and the tags of bridges are no tunnels in this sense: there is no IP header
+ * outside them.
  *
  * A frame always gets a key, the most specific one that its bytes really hold:
  *
@@ -33,76 +70,78 @@
  *   link type without addresses   FB_KEY_NONE: number of the link type, and its protocol number
  *   shorter than its link header  FB_KEY_NONE: number of the link type
  *
- * In an FB_KEY_NONE key word[1] is the enum link_layer and the ethertype field
- * of word[4] what the link header names as its payload, 0 if nothing.
+ * In an FB_KEY_NONE key word[1] is the enum link_layer, and the ethertype field of
+ * word[4] is what the link header names as its payload, 0 if nothing.
  */
-enum link_layer { /* LINK_ETHERNET and the others of DECODE_LINKS */
+
+/* LINK_UNKNOWN, LINK_ETHERNET and the other link layers of decode_lists.h. */
+enum link_layer {
 #define NAME(link, ...) link,
-                  DECODE_LINKS(NAME)
+    DECODE_LINKS(NAME)
 #undef NAME
-                      LINK_COUNT
+        LINK_COUNT
 };
 
 struct decode_options {
     bool outer;         /* the flow is that of the outermost IP header */
     bool key_vlan;      /* VLAN ids and 802.1ah service ids are part of the key */
-    bool key_tunnel;    /* so are VNI, TEID, GRE key, call, session; where each side gives its own
-                           (TEID, PPTP, L2TP), the two directions are then two flows */
-    uint64_t secret[2]; /* random: ids go into the key as a digest that nobody can foretell */
+    bool key_tunnel;    /* so are VNI, TEID, GRE key, call and session; where each side chooses its
+                           own (TEID, PPTP, L2TP), the two directions are then two flows */
+    uint64_t secret[2]; /* random: makes the digest of the ids in the key unpredictable */
 };
 
 struct decoded {
     struct fb_flow_key key;
-    uint32_t payload_len; /* bytes after the transport header as the IP length announces them, not
-                             cut by the snap length; 0 if none or unknown */
-    uint16_t l3_off;      /* IP header whose addresses are there, or FB_NO_OFFSET */
-    uint16_t l4_off;      /* transport header; one with ports (type and code) has them there.
-                             FB_NO_OFFSET where there is none, and in later fragments */
-    uint16_t payload_off; /* first byte after a whole transport header, or FB_NO_OFFSET */
+    uint32_t payload_len; /* bytes after the transport header by the IP length, also where the
+                             snapshot length cut them off; 0 if none or unknown */
+    uint16_t l3_off;      /* of an IP header whose addresses are captured, or FB_NO_OFFSET */
+    uint16_t l4_off;      /* of the transport header; if it has ports (or type and code), they are
+                             captured. FB_NO_OFFSET if there is none, and in later fragments */
+    uint16_t payload_off; /* first byte after a complete transport header, or FB_NO_OFFSET */
     uint16_t flags;       /* FB_F_FRAGMENT, FB_F_TUNNEL, FB_F_MALFORMED */
     uint8_t proto;        /* IP protocol number, 0 where there is no IP */
     uint8_t tcp_flags;    /* the flags byte of the TCP header, else 0 */
     uint8_t swapped;      /* 1: the sender is the key's higher endpoint */
     uint8_t reason;       /* enum fb_decode_reason */
 
-    /* Undefined without FB_F_FRAGMENT. Of the innermost datagram that is in fragments: */
+    /* Undefined without FB_F_FRAGMENT. Of the innermost datagram that is fragmented: */
     uint16_t fragment_off;           /* its IP header */
     uint16_t fragment_extension_off; /* IPv6: its fragment header */
-    uint64_t fragment_scope;         /* digest of the ids around it that are part of keys; or 0 */
+    uint64_t fragment_scope;         /* digest of the ids outside it that are part of keys; or 0 */
 };
 
 /*
- * Finds the link layer of `dlt`, a DLT_ value as libpcap's pcap_datalink()
- * returns it (LINKTYPE_RAW is taken too). Stores it in *link, which the caller
- * owns. Returns false for one that is not decoded, with LINK_UNKNOWN in *link:
- * the caller may refuse it or go on with that. Dispatcher; any thread.
+ * Finds the link layer of `dlt`, a DLT_ value as libpcap's pcap_datalink() returns it
+ * (LINKTYPE_RAW is taken too). Stores it in *link, which the caller owns. Returns false
+ * for one that is not decoded, with LINK_UNKNOWN in *link: the caller may refuse it, or
+ * decode frames with that. Dispatcher; any thread.
  */
 bool link_layer_of(int dlt, enum link_layer *link);
 
 /*
- * Decodes one frame of link layer `link`: `caplen` bytes at `bytes`, read
- * during the call only, never beyond caplen; headers beyond the first 65,534
- * bytes count as cut off. Fills all of *out, which the caller owns.
- * Dispatcher; any thread, frames in any order. Cannot fail: what is wrong with
- * a frame is told by out->reason. Time is bounded by a constant per header and
- * by caplen / 4 headers.
+ * Decodes one frame of link layer `link`: `caplen` bytes at `bytes`, read during the
+ * call only, never beyond caplen. Headers beyond the first 65,534 bytes count as cut
+ * off. Fills all of *out, which the caller owns. Dispatcher; any thread, frames in any
+ * order. Cannot fail: out->reason says what is wrong with a frame. Time: a constant for
+ * each header, of which there are at most caplen / 4.
  *
- * Where the lengths disagree: what the IP length leaves of the frame is padding,
- * read by nobody; what lies beyond caplen was cut off when it was captured, so
- * that headers there count as cut short while payload_len still counts it; an IP
- * length of 0 means to the end of what is around the packet (segmentation
- * offload), unless a jumbo payload option tells the length (RFC 2675: more than
- * 65,535 bytes). The same holds for the lengths of tunnels.
+ * Where lengths disagree:
+ *   - bytes of the frame behind the end of the IP packet are padding, and not read
+ *   - bytes of the packet beyond caplen were not captured: headers there count as cut
+ *     short, payload_len still counts them
+ *   - an IP length of 0 (segmentation offload) means: up to the end of what the packet
+ *     is in, unless a jumbo payload option gives the length (RFC 2675: more than 65,535
+ *     bytes)
+ * The same holds for the lengths of tunnels.
  */
 void decode(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
             const struct decode_options *options, struct decoded *out);
 
 /*
- * Decodes the packet that an ICMP or ICMPv6 error quotes (a frame for which
- * decode() gave FB_DECODE_ICMP_ERROR), as decode() would if it had come on the
- * same link, through the same tunnels. A quote is cut short by nature, so
- * out->reason means nothing. Returns false if it has no IP header; *out is then
- * undefined.
+ * Decodes the packet that an ICMP or ICMPv6 error quotes (a frame for which decode()
+ * gave FB_DECODE_ICMP_ERROR), as decode() would if that packet had come on the same
+ * link, through the same tunnels. Quotes are always cut short, so out->reason means
+ * nothing. Returns false if there is no IP header in it; *out is then undefined.
  */
 bool decode_quoted(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
                    const struct decode_options *options, struct decoded *out);

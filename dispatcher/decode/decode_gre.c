@@ -11,7 +11,8 @@
 #define GRE_ACKNOWLEDGE 0x0080u /* version 1 */
 #define GRE_VERSION 0x0007u
 
-/* Protocol types of GRE that are no ethertypes of a link, or mean something else there. */
+/* Protocol types of GRE that are not among the ethertypes of links, or mean something else there.
+ */
 #define GRE_PPP 0x880bu
 #define GRE_ERSPAN 0x88beu
 #define GRE_ERSPAN_3 0x22ebu
@@ -22,7 +23,7 @@
 #define ERSPAN_PLATFORM_BYTES 8u
 #define WCCP_BYTES 4u
 
-/* RFC 1701: family, offset, length, data, until one with neither family nor length. */
+/* RFC 1701: each has family, offset, length, data; the last has neither family nor length. */
 static bool skip_source_routes(struct cursor *c) {
     uint32_t family, length;
     do {
@@ -39,7 +40,7 @@ static bool skip_source_routes(struct cursor *c) {
 
 /* draft-foschiano-erspan: type I has no header and no sequence number, II is version 1, III is 2.
  */
-static enum layer erspan(struct cursor *c, bool sequence) {
+static enum layer decode_erspan(struct cursor *c, bool sequence) {
     if (!sequence)
         return decode_enter(c, LAYER_ETHERNET);
     unsigned version = has_bytes(c, 1) ? cur(c)[0] >> 4 : 0;
@@ -59,14 +60,14 @@ static enum layer erspan(struct cursor *c, bool sequence) {
     return inner == LAYER_DONE ? decode_unopened_tunnel(c) : decode_enter(c, inner);
 }
 
-/* Version 2 puts a redirect header of 4 bytes before the packet; nothing says so but its bytes. */
-static enum layer wccp(struct cursor *c) {
+/* Version 2 has a redirect header of 4 bytes before the packet; only its bytes show it. */
+static enum layer decode_wccp(struct cursor *c) {
     if (!is_plausible_ip(c, 0) && has_bytes(c, WCCP_BYTES))
         c->off += WCCP_BYTES;
     return decode_enter(c, LAYER_IP);
 }
 
-static enum layer gre_payload(struct cursor *c, uint16_t type, bool sequence) {
+static enum layer enter_gre_payload(struct cursor *c, uint16_t type, bool sequence) {
     enum layer inner = layer_of_known_type(type);
     switch (type) {
     case ETHERTYPE_BRIDGED:
@@ -75,17 +76,17 @@ static enum layer gre_payload(struct cursor *c, uint16_t type, bool sequence) {
         return decode_enter(c, LAYER_PPP);
     case GRE_ERSPAN:
     case GRE_ERSPAN_3:
-        return erspan(c, sequence || type == GRE_ERSPAN_3);
+        return decode_erspan(c, sequence || type == GRE_ERSPAN_3);
     case GRE_WCCP:
-        return wccp(c);
+        return decode_wccp(c);
     default:
         return inner == LAYER_DONE ? decode_unopened_tunnel(c) : decode_enter(c, inner);
     }
 }
 
-/* RFC 2637: PPP, with the length of it and a call in the key; without a sequence number there is
- * none, but an acknowledgement. */
-static enum layer enhanced_gre(struct cursor *c, uint32_t flags, uint16_t type) {
+/* RFC 2637: the key is the length of the PPP frame and a call. Without a sequence number there is
+ * no frame, only an acknowledgement. */
+static enum layer decode_enhanced_gre(struct cursor *c, uint32_t flags, uint16_t type) {
     uint32_t options = 4u + (flags & GRE_SEQUENCE ? 4u : 0u) + (flags & GRE_ACKNOWLEDGE ? 4u : 0u);
     if (type != GRE_PPP || (flags & (GRE_CHECKSUM | GRE_ROUTING | GRE_KEY)) != GRE_KEY ||
         !has_bytes(c, options))
@@ -106,7 +107,7 @@ enum layer decode_gre_header(struct cursor *c) {
     uint16_t type = load_be16(cur(c) + 2);
     c->off += GRE_BYTES;
     if ((flags & GRE_VERSION) == 1)
-        return enhanced_gre(c, flags, type);
+        return decode_enhanced_gre(c, flags, type);
     uint32_t key = flags & (GRE_CHECKSUM | GRE_ROUTING) ? 4u : 0u;
     uint32_t sequence = key + (flags & GRE_KEY ? 4u : 0u);
     uint32_t options = sequence + (flags & GRE_SEQUENCE ? 4u : 0u);
@@ -117,14 +118,14 @@ enum layer decode_gre_header(struct cursor *c) {
     c->off += options;
     if (flags & GRE_ROUTING && !skip_source_routes(c))
         return stop(c, FB_DECODE_TUNNEL_HEADER);
-    return gre_payload(c, type, flags & GRE_SEQUENCE);
+    return enter_gre_payload(c, type, flags & GRE_SEQUENCE);
 }
 
 enum layer decode_gre(struct cursor *c) {
     return decode_begin_tunnel(c) ? decode_gre_header(c) : LAYER_DONE;
 }
 
-/* RFC 8086: version 0, with checksum, key, sequence number at will. */
+/* RFC 8086: version 0; checksum, key and sequence number are optional. */
 enum layer decode_gre_over_udp(struct cursor *c) {
     if (!has_bytes(c, 4) || (load_be16(cur(c)) & 0x4fffu) != 0)
         return LAYER_DONE;

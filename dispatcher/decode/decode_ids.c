@@ -15,7 +15,7 @@ void decode_add_id(struct cursor *c, enum id_kind kind, uint32_t id) {
     uint64_t *v = c->cold->sip;
     if (c->ids++ == 0) {
         v[0] = k[0] ^ UINT64_C(0x736f6d6570736575);
-        v[1] = k[1] ^ UINT64_C(0x646f72616e646f6d) ^ 0xee; /* 0xee: 128 bits are wanted */
+        v[1] = k[1] ^ UINT64_C(0x646f72616e646f6d) ^ 0xee; /* 0xee: for 128 bits */
         v[2] = k[0] ^ UINT64_C(0x6c7967656e657261);
         v[3] = k[1] ^ UINT64_C(0x7465646279746573);
     }
@@ -39,9 +39,9 @@ uint64_t decode_scope(const struct cursor *c) {
 }
 
 /*
- * No field of an IPv6 key is free. Two flows with different ids meet in one key
- * when the difference of their addresses is that of their digests: 128 bits
- * that are unknown to whoever chooses the addresses.
+ * An IPv6 key has no free field, so the digest is XORed into the addresses. Two flows
+ * with different ids get the same key only if their addresses differ exactly as their
+ * digests do: in 128 bits that a sender who chooses the addresses does not know.
  */
 void decode_put_ids(const struct cursor *c, struct fb_flow_key *key) {
     uint64_t v[4];

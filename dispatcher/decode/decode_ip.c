@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/decode/decode_layers.h"
 
-/* Header lengths in bytes: the smallest that is legal. */
+/* Header lengths in bytes: the smallest valid one. */
 #define EXTENSION_BYTES 8u
 #define PORT_BYTES 4u
 #define SCTP_BYTES 12u
@@ -9,10 +9,10 @@
 #define ICMP_TYPE_BYTES 2u
 #define ICMP_BYTES 8u
 
-/* RFC 8200 names six headers, one of them twice; beyond twice that it is no honest packet. */
+/* RFC 8200 allows six headers, one of them twice. More than twice as many are not accepted. */
 #define EXTENSIONS_MAX 16u
 
-/* The transport header is whole: n bytes, proven by the caller. */
+/* The transport header is complete: n bytes, proven by the caller. */
 static inline enum layer header_complete(struct cursor *c, uint32_t n) {
     c->payload_off = (uint16_t)(c->off + n);
     return LAYER_DONE;
@@ -52,7 +52,7 @@ static enum layer layer_of_protocol(struct cursor *c) {
     return known;
 }
 
-/* The packet says that it ends `bytes` from here: what follows is padding of the link. */
+/* By its own length the packet ends `bytes` from here: what follows is padding of the link. */
 static void clip_to_ip_length(struct cursor *c, uint32_t bytes) {
     c->ip_end = c->off + bytes;
     limit(c, bytes);
@@ -78,7 +78,7 @@ static void note_fragment(struct cursor *c, uint32_t extension_off) {
 }
 
 /* RFC 791. A total length of 0 is what segmentation offload leaves: to the end of the frame. */
-static enum layer ip4(struct cursor *c) {
+static enum layer decode_ip4(struct cursor *c) {
     if (!has_bytes(c, IP4_BYTES))
         return stop(c, FB_DECODE_IP4_SHORT);
     const uint8_t *h = cur(c);
@@ -108,9 +108,9 @@ static enum layer ip4(struct cursor *c) {
     return layer_of_protocol(c);
 }
 
-/* RFC 8200; a payload length of 0 is offload, to the end of the frame, or a jumbogram, whose length
- * a hop-by-hop option tells. */
-static enum layer ip6(struct cursor *c) {
+/* RFC 8200; a payload length of 0 means segmentation offload, to the end of the frame, or a
+ * jumbogram, whose length is in a hop-by-hop option. */
+static enum layer decode_ip6(struct cursor *c) {
     if (!has_bytes(c, IP6_BYTES))
         return stop(c, FB_DECODE_IP6_SHORT);
     const uint8_t *h = cur(c);
@@ -125,22 +125,22 @@ static enum layer ip6(struct cursor *c) {
     return layer_of_protocol(c);
 }
 
-/* The version nibble decides, whatever the link layer announced. */
+/* The version nibble decides, whatever the link layer says. */
 enum layer decode_ip(struct cursor *c) {
     if (!has_bytes(c, 1))
         return stop(c, c->ethertype == ETHERTYPE_IP6 ? FB_DECODE_IP6_SHORT : FB_DECODE_IP4_SHORT);
     switch (cur(c)[0] >> 4) {
     case 4:
-        return ip4(c);
+        return decode_ip4(c);
     case 6:
-        return ip6(c);
+        return decode_ip6(c);
     default:
         return stop(c, FB_DECODE_IP_VERSION);
     }
 }
 
 /* Moves past an extension or authentication header of n bytes that names what follows. */
-static enum layer follow(struct cursor *c, uint32_t n) {
+static enum layer pass_extension(struct cursor *c, uint32_t n) {
     if (++c->extensions > EXTENSIONS_MAX)
         return stop(c, FB_DECODE_IP6_EXT_MANY);
     if (!has_bytes(c, n))
@@ -150,8 +150,8 @@ static enum layer follow(struct cursor *c, uint32_t n) {
     return layer_of_protocol(c);
 }
 
-/* RFC 8200 section 4.2: the value of an option among n bytes at h, or NULL if it is not whole
- * there. Each is a type, a length and a value, but for type 0, which is one byte. */
+/* RFC 8200 section 4.2: the value of an option among n bytes at h, or NULL if it is not complete
+ * there. An option is a type, a length and a value; type 0 is a single byte. */
 static const uint8_t *find_option(const uint8_t *h, uint32_t n, unsigned type, uint32_t bytes) {
     for (uint32_t at = 0; at + 2 <= n; at += h[at] == 0 ? 1 : 2u + h[at + 1]) {
         if (h[at] == type)
@@ -161,9 +161,9 @@ static const uint8_t *find_option(const uint8_t *h, uint32_t n, unsigned type, u
 }
 
 /*
- * RFC 2675: right behind an IPv6 header whose payload length is 0. A length that
- * would have had room there is not legal, and counts as not told. No frame ends
- * beyond 32 bits.
+ * RFC 2675: the header is directly behind an IPv6 header whose payload length is 0. A
+ * length that would have fitted there is invalid, and ignored. The end of the packet is
+ * cut to 32 bits.
  */
 static void take_jumbo_length(struct cursor *c, uint32_t n) {
     enum { JUMBO = 0xc2, VALUE_BYTES = 4 };
@@ -184,7 +184,7 @@ enum layer decode_ip6_extension(struct cursor *c) {
     uint32_t n = (cur(c)[1] + 1u) * 8;
     if (c->proto == PROTO_HOP_BY_HOP && has_bytes(c, n))
         take_jumbo_length(c, n);
-    return follow(c, n);
+    return pass_extension(c, n);
 }
 
 /* RFC 8200 section 4.7. */
@@ -205,14 +205,14 @@ enum layer decode_ip6_fragment(struct cursor *c) {
         }
         c->reason = FB_DECODE_FRAGMENT_FIRST;
     }
-    return follow(c, EXTENSION_BYTES);
+    return pass_extension(c, EXTENSION_BYTES);
 }
 
 /* RFC 4302: next header, length in 4 bytes less 2. */
 enum layer decode_authentication(struct cursor *c) {
     if (!has_bytes(c, EXTENSION_BYTES))
         return stop(c, FB_DECODE_IP6_EXT_SHORT);
-    return follow(c, (cur(c)[1] + 2u) * 4);
+    return pass_extension(c, (cur(c)[1] + 2u) * 4);
 }
 
 /* ---- transport layers ---- */
@@ -232,7 +232,7 @@ static bool beyond_datagram(const struct cursor *c, uint32_t n) {
     return c->ip_end != 0 && n > c->ip_end - c->off && !c->fragment;
 }
 
-/* RFC 9293. */
+/* RFC 9293. The flags may be captured where the header is not. */
 enum layer decode_tcp(struct cursor *c) {
     if (!take_ports(c))
         return stop(c, FB_DECODE_TCP_SHORT);
@@ -246,7 +246,8 @@ enum layer decode_tcp(struct cursor *c) {
     return has_bytes(c, header) ? header_complete(c, header) : stop(c, FB_DECODE_TCP_SHORT);
 }
 
-/* RFC 768; length 0 is a jumbogram (RFC 2675), or offload where the IP length says nothing either.
+/* RFC 768; length 0 means a jumbogram (RFC 2675), or segmentation offload if the IP length is 0
+ * too.
  */
 enum layer decode_udp(struct cursor *c) {
     if (!take_ports(c) || !has_bytes(c, UDP_BYTES))
@@ -260,7 +261,7 @@ enum layer decode_udp(struct cursor *c) {
     return tunnel ? LAYER_UDP_TUNNEL : LAYER_DONE;
 }
 
-/* RFC 3828: coverage stands where UDP has its length. */
+/* RFC 3828: the field of UDP's length is the checksum coverage. */
 enum layer decode_udp_lite(struct cursor *c) {
     if (!take_ports(c) || !has_bytes(c, UDP_BYTES))
         return stop(c, FB_DECODE_UDP_SHORT);
@@ -291,7 +292,7 @@ static bool is_icmp_error(uint8_t proto, uint8_t type) {
     return proto == FB_PROTO_ICMP ? type < 32 && (icmp4 >> type & 1) != 0 : type >= 1 && type < 128;
 }
 
-/* On into the packet that an error quotes; whatever was found so far is about another one. */
+/* Goes on into the packet that an error quotes; what was found so far is about another packet. */
 static enum layer enter_quote(struct cursor *c) {
     c->off += ICMP_BYTES;
     c->quoting = 0;

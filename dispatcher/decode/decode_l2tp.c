@@ -15,8 +15,9 @@ static bool is_plausible_ppp(const struct cursor *c, uint32_t at) {
 }
 
 /*
- * RFC 3931: a cookie of 0, 4 or 8 bytes and a sublayer of 0 or 4 are agreed upon
- * elsewhere, and so is what the session carries: taken where it looks right.
+ * RFC 3931: the lengths of the cookie (0, 4 or 8 bytes) and of the sublayer (0 or 4),
+ * and what the session carries, are agreed upon elsewhere: the first place where a
+ * frame looks right is taken.
  */
 enum layer decode_l2tp_session(struct cursor *c) {
     if (!has_bytes(c, SESSION_BYTES) || load_be32(cur(c)) == 0) /* 0: control */
@@ -37,8 +38,8 @@ enum layer decode_l2tp_in_ip(struct cursor *c) {
     return decode_begin_tunnel(c) ? decode_l2tp_session(c) : LAYER_DONE;
 }
 
-/* RFC 2661: flags T L - - S - O P, version 2; length, tunnel, session, sequence, offset. T is
- * control. */
+/* RFC 2661: flags T L - - S - O P, version 2; length, tunnel, session, sequence, offset. T: a
+ * control message. */
 static enum layer decode_l2tp2(struct cursor *c, uint32_t flags) {
     uint32_t length = flags & 0x4000u ? 2u : 0u;
     uint32_t header = length + L2TP_BYTES + (flags & 0x0800u ? 4u : 0u);

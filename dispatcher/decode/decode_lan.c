@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/decode/decode_layers.h"
 
-/* Networks other than Ethernet, and Ethernet as a switch chip hands it to its processor. */
+/* Networks other than Ethernet, and Ethernet as a switch chip gives it to its processor. */
 
 /* Header lengths in bytes. */
 #define TOKEN_RING_BYTES 14u /* access and frame control, two addresses */
@@ -11,8 +11,8 @@
 #define PREAMBLE_BYTES 8u
 #define INFINIBAND_BYTES 44u /* global route header of 40, type, reserved */
 
-/* IEEE 802.5: the upper two bits of frame control are 01 in front of LLC. The first bit of the
- * sender's address says that a route follows; so a routed answer without IP has another key. */
+/* IEEE 802.5: the upper two bits of frame control are 01 before LLC. The first bit of the sender's
+ * address says that a route follows, so a routed answer without IP has a different key. */
 enum layer decode_token_ring(struct cursor *c) {
     if (!has_bytes(c, TOKEN_RING_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
@@ -31,7 +31,7 @@ enum layer decode_token_ring(struct cursor *c) {
     return LAYER_LLC;
 }
 
-/* ANSI X3.139: frame control CL01rrrr in front of LLC. */
+/* ANSI X3.139: frame control is CL01rrrr before LLC. */
 enum layer decode_fddi(struct cursor *c) {
     if (!has_bytes(c, FDDI_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
@@ -42,8 +42,8 @@ enum layer decode_fddi(struct cursor *c) {
     return llc ? LAYER_LLC : stop(c, FB_DECODE_NON_IP);
 }
 
-/* Past a header of n bytes that has an ethertype in it. */
-static enum layer typed(struct cursor *c, uint32_t n, uint32_t type_off) {
+/* Passes a header of n bytes that has an ethertype in it. */
+static enum layer pass_typed_header(struct cursor *c, uint32_t n, uint32_t type_off) {
     if (!has_bytes(c, n))
         return stop(c, FB_DECODE_LINK_SHORT);
     uint16_t type = load_be16(cur(c) + type_off);
@@ -53,16 +53,16 @@ static enum layer typed(struct cursor *c, uint32_t n, uint32_t type_off) {
 
 /* LINKTYPE_APPLE_IP_OVER_IEEE1394. */
 enum layer decode_firewire(struct cursor *c) {
-    return typed(c, FIREWIRE_BYTES, FIREWIRE_BYTES - 2);
+    return pass_typed_header(c, FIREWIRE_BYTES, FIREWIRE_BYTES - 2);
 }
 
 /* LINKTYPE_IPOIB, RFC 4391. */
 enum layer decode_infiniband(struct cursor *c) {
-    return typed(c, INFINIBAND_BYTES, INFINIBAND_BYTES - 4);
+    return pass_typed_header(c, INFINIBAND_BYTES, INFINIBAND_BYTES - 4);
 }
 
-/* LINKTYPE_DSA_TAG_...: which port of the switch; the two directions of a flow differ. */
-static enum layer switch_tag(struct cursor *c, uint32_t bytes) {
+/* LINKTYPE_DSA_TAG_...: the port of the switch, which differs by direction. */
+static enum layer pass_switch_tag(struct cursor *c, uint32_t bytes) {
     if (!has_bytes(c, ETHERNET_BYTES + bytes))
         return stop(c, FB_DECODE_LINK_SHORT);
     uint16_t type = load_be16(cur(c) + 2 * MAC_BYTES + bytes);
@@ -73,15 +73,16 @@ static enum layer switch_tag(struct cursor *c, uint32_t bytes) {
 }
 
 enum layer decode_switch_tag_4(struct cursor *c) {
-    return switch_tag(c, 4);
+    return pass_switch_tag(c, 4);
 }
 
 enum layer decode_switch_tag_8(struct cursor *c) {
-    return switch_tag(c, 8);
+    return pass_switch_tag(c, 8);
 }
 
-/* LINKTYPE_ETHERNET_MPACKET, IEEE 802.3br: seven bytes of preamble, then what begins: a frame, or
- * one of four starts of a preempted one. Anything else goes on with one, without addresses. */
+/* LINKTYPE_ETHERNET_MPACKET, IEEE 802.3br: seven bytes of preamble, then a byte that says what
+ * begins: a frame, or one of four starts of a preempted one. Any other value continues a preempted
+ * frame, and no addresses follow. */
 enum layer decode_mpacket(struct cursor *c) {
     if (!has_bytes(c, PREAMBLE_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);

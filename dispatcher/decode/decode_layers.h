@@ -70,7 +70,7 @@ struct cursor {
     uint8_t quoting;  /* 1: to go on into what an ICMP error quotes */
     uint16_t fragment_off;
     uint16_t fragment_extension_off;
-    uint8_t ip_found; /* 1: a sound IP header, since the innermost tunnel was entered */
+    uint8_t ip_found; /* 1: a sound IP header was found since the innermost tunnel was entered */
 };
 
 /*

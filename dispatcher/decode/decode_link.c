@@ -42,7 +42,7 @@ enum layer decode_unknown_link(struct cursor *c) {
     return stop(c, FB_DECODE_NON_IP);
 }
 
-/* Headers that name a link type are not looked for within each other: that would have no bound. */
+/* Headers that name a link type are not followed into each other: there would be no bound. */
 enum layer layer_of_link_type(struct cursor *c, uint32_t dlt) {
     enum link_layer link;
     if (dlt > UINT16_MAX || !link_layer_of((int)dlt, &link) || link == LINK_PPI ||
@@ -111,7 +111,8 @@ enum layer decode_ethernet(struct cursor *c) {
     return layer_of_type_or_length(c, type);
 }
 
-/* IEEE 802.2, RFC 1042: with SNAP and no vendor an ethertype follows; all else is one protocol. */
+/* IEEE 802.2, RFC 1042: behind SNAP with vendor 0 there is an ethertype; all else counts as one
+ * protocol. */
 enum layer decode_llc(struct cursor *c) {
     static const uint8_t snap[] = {0xaa, 0xaa, 0x03, 0x00, 0x00, 0x00};
     c->ethertype = ETHERTYPE_802_2;
@@ -124,15 +125,15 @@ enum layer decode_llc(struct cursor *c) {
 
 /* Hardware types whose cooked protocol field is no ethertype (LINKTYPE_LINUX_SLL; linux/if_arp.h).
  */
-static bool cooked_without_ethertype(uint16_t hardware) {
+static bool is_cooked_without_ethertype(uint16_t hardware) {
     return hardware == 770 /* FRAD */ || hardware == 801 /* 802.11 */ || hardware == 802 ||
            hardware == 803 /* radiotap */ || hardware == 824 /* netlink */;
 }
 
-static enum layer cooked(struct cursor *c, uint16_t hardware, uint16_t type) {
+static enum layer layer_of_cooked(struct cursor *c, uint16_t hardware, uint16_t type) {
     c->mac_count = 1;
     c->ethertype = type;
-    if (cooked_without_ethertype(hardware))
+    if (is_cooked_without_ethertype(hardware))
         return stop(c, FB_DECODE_NON_IP);
     return type == ETHERTYPE_802_2 ? LAYER_LLC : layer_of_ethertype(c, type);
 }
@@ -144,7 +145,7 @@ enum layer decode_sll(struct cursor *c) {
     const uint8_t *h = cur(c);
     c->mac_off = c->off + 6;
     c->off += SLL_BYTES;
-    return cooked(c, load_be16(h + 2), load_be16(h + 14));
+    return layer_of_cooked(c, load_be16(h + 2), load_be16(h + 14));
 }
 
 /* LINKTYPE_LINUX_SLL2: protocol, reserved, interface (4), hardware, packet type, length, address.
@@ -155,7 +156,7 @@ enum layer decode_sll2(struct cursor *c) {
     const uint8_t *h = cur(c);
     c->mac_off = c->off + 12;
     c->off += SLL2_BYTES;
-    return cooked(c, load_be16(h + 8), load_be16(h));
+    return layer_of_cooked(c, load_be16(h + 8), load_be16(h));
 }
 
 enum layer layer_of_family(struct cursor *c, uint32_t family) {

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Numbers out of frames, at any alignment. The caller has proven that their bytes are there. Of the
- * decoder's parts only. */
+/* Numbers out of frames, at any alignment. The caller has proven that their bytes are there. For
+ * the files of the decoder only. */
 
 static inline uint16_t load_be16(const uint8_t *p) {
     return (uint16_t)((unsigned)p[0] << 8 | p[1]);
@@ -44,8 +44,8 @@ static inline uint32_t load_native16(const uint8_t *p) {
     return v;
 }
 
-/* A family of 4 bytes in the order of the capturing machine, which is not told: it is below
- * 65,536, so the other order has its high half set. */
+/* An address family of 4 bytes in the capturing host's byte order, which is not known: families are
+ * below 65,536, so if the high half is set it is the other order. */
 static inline uint32_t load_family(const uint8_t *h) {
     uint32_t family = load_be32(h);
     return family > UINT16_MAX ? (uint32_t)h[1] << 8 | h[0] : family;

@@ -4,16 +4,15 @@
 /* MPLS: behind an ethertype, in IP and over UDP. */
 
 #define CONTROL_WORD_BYTES 4u
-#define LABELS_MAX                                                                                 \
-    8u /* over UDP: more than one or two are rare, and a bound keeps the look cheap */
+#define LABELS_MAX 8u /* over UDP: more than two are rare, and a bound keeps the check cheap */
 
 /*
- * No field says what is behind the last label. RFC 4928: 4 and 6 in the first
- * four bits are IP; RFC 4385: 0 there is a control word, then the frame of a
- * pseudowire. One without control word begins with a MAC address, which may
- * begin with any of these.
+ * No field says what is behind the last label; its first four bits are a hint. RFC 4928:
+ * 4 and 6 are IP. RFC 4385: 0 is a control word, then the frame of a pseudowire. A
+ * pseudowire without control word begins with a MAC address, which may begin with any
+ * of these.
  */
-static enum layer behind_labels(struct cursor *c) {
+static enum layer layer_behind_labels(struct cursor *c) {
     if (!has_bytes(c, 1))
         return stop(c, FB_DECODE_MPLS_SHORT);
     switch (cur(c)[0] >> 4) {
@@ -32,13 +31,13 @@ static enum layer behind_labels(struct cursor *c) {
     return is_plausible_ethernet(c, 0) ? LAYER_ETHERNET : stop(c, FB_DECODE_NON_IP);
 }
 
-/* RFC 3032: label, class, bottom of stack (bit 8), time to live. Labels differ each way. */
+/* RFC 3032: label, class, bottom of stack (bit 8), time to live. Labels differ by direction. */
 enum layer decode_mpls(struct cursor *c) {
     if (!has_bytes(c, LABEL_BYTES))
         return stop(c, FB_DECODE_MPLS_SHORT);
     bool bottom = cur(c)[2] & 1;
     c->off += LABEL_BYTES;
-    return bottom ? behind_labels(c) : LAYER_MPLS;
+    return bottom ? layer_behind_labels(c) : LAYER_MPLS;
 }
 
 /* RFC 4023. */
@@ -46,7 +45,7 @@ enum layer decode_mpls_in_ip(struct cursor *c) {
     return decode_begin_tunnel(c) ? decode_enter(c, LAYER_MPLS) : LAYER_DONE;
 }
 
-/* RFC 7510. A label whose time to live is 0 would not have come here. */
+/* RFC 7510. A label whose time to live is 0 would not have been sent on. */
 enum layer decode_mpls_over_udp(struct cursor *c) {
     uint32_t stack = 0;
     bool bottom = false;

@@ -38,15 +38,15 @@ enum layer decode_ppp(struct cursor *c) {
     return layer_of_ppp_protocol(c, protocol);
 }
 
-/* LINKTYPE_PPP, LINKTYPE_PPP_HDLC: in the place of PPP's address Cisco HDLC has one of its own (RFC
- * 1547, section 4.3.1), which no compressed protocol number is. */
+/* LINKTYPE_PPP, LINKTYPE_PPP_HDLC: where PPP has its address, Cisco HDLC has one of its own (RFC
+ * 1547, section 4.3.1), which is no compressed protocol number either. */
 enum layer decode_ppp_link(struct cursor *c) {
     if (has_bytes(c, 2) && (cur(c)[0] == 0x0f || cur(c)[0] == 0x8f) && cur(c)[1] == 0)
         return LAYER_LINK_HDLC;
     return LAYER_PPP;
 }
 
-/* LINKTYPE_PPP_PPPD: in its place stands 0, received, or 1, sent; then control, as ever. */
+/* LINKTYPE_PPP_PPPD: instead of the address 0 (received) or 1 (sent); then control as usual. */
 enum layer decode_ppp_pppd(struct cursor *c) {
     if (has_bytes(c, 2) && cur(c)[0] <= 1 && cur(c)[1] == 0x03)
         c->off += 2;
@@ -62,7 +62,7 @@ enum layer decode_ppp_ether(struct cursor *c) {
     return discovery ? stop(c, FB_DECODE_NON_IP) : LAYER_PPPOE;
 }
 
-/* RFC 2516: version and type 1, code 0 (session), session, length. The key of what is no IP keeps
+/* RFC 2516: version and type 1, code 0 (session), session, length. Without IP in it, the key has
  * PPPoE's ethertype. */
 enum layer decode_pppoe(struct cursor *c) {
     uint16_t protocol;

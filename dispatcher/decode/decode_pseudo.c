@@ -4,7 +4,7 @@
 /* What a capturing system or device puts before a frame or a packet (tcpdump.org/linktypes.html).
  */
 
-/* Header lengths in bytes, of a header that tells its own the least. */
+/* Header lengths in bytes; of a header that gives its own length, the least. */
 #define PPI_BYTES 8u
 #define PKTAP_BYTES 108u
 #define PKTAP_2_BYTES 40u /* version 2 */
@@ -16,7 +16,7 @@
 #define NFLOG_BYTES 4u
 #define ERF_BYTES 16u
 
-/* LINKTYPE_PPI: version, flags, length, link type; the fields between are passed over. */
+/* LINKTYPE_PPI: version, flags, length, link type; then fields, which are skipped. */
 enum layer decode_ppi(struct cursor *c) {
     if (!has_bytes(c, PPI_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
@@ -28,9 +28,9 @@ enum layer decode_ppi(struct cursor *c) {
     return layer_of_link_type(c, load_le32(h + 4));
 }
 
-/* LINKTYPE_PKTAP: flags that stand at the same place in both versions tell which it is. Version 1:
+/* LINKTYPE_PKTAP: flags, at the same offset in both versions, say which version it is. Version 1:
  * length, record type (1: a packet follows), link type. Version 2: length (1 byte), five offsets,
- * link type (2). */
+ * link type (2 bytes). */
 enum layer decode_pktap(struct cursor *c) {
     if (!has_bytes(c, PKTAP_2_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
@@ -44,8 +44,8 @@ enum layer decode_pktap(struct cursor *c) {
     return second || load_le32(h + 4) == 1 ? layer_of_link_type(c, dlt) : stop(c, FB_DECODE_NON_IP);
 }
 
-/* LINKTYPE_NETANALYZER, LINKTYPE_NETANALYZER_TRANSPARENT: bits in little endian; 8: no frame but an
- * event of a pin, 9: the frame has its preamble. */
+/* LINKTYPE_NETANALYZER, LINKTYPE_NETANALYZER_TRANSPARENT: bits, in little endian. Bit 8: this is an
+ * event of a pin and no frame. Bit 9: the frame has its preamble. */
 enum layer decode_netanalyzer(struct cursor *c) {
     if (!has_bytes(c, NETANALYZER_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
@@ -60,7 +60,7 @@ enum layer decode_netanalyzer(struct cursor *c) {
     return LAYER_ETHERNET;
 }
 
-/* OpenBSD enc(4): address family in the order of the capturing machine, index, flags. */
+/* OpenBSD enc(4): address family in the capturing host's byte order, index, flags. */
 enum layer decode_enc(struct cursor *c) {
     if (!has_bytes(c, ENC_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
@@ -90,8 +90,8 @@ enum layer decode_ipnet(struct cursor *c) {
     return layer_of_family(c, family);
 }
 
-/* LINKTYPE_NFLOG: address family, version, resource; then length, type and value, padded to 4
- * bytes, in the order of the capturing machine, which libpcap has turned into ours. */
+/* LINKTYPE_NFLOG: address family, version, resource; then fields of length, type and value, padded
+ * to 4 bytes, in the capturing host's byte order, which libpcap has converted to ours. */
 enum layer decode_nflog(struct cursor *c) {
     enum { HEADER_BYTES = 4, PAYLOAD = 9 };
     if (!has_bytes(c, NFLOG_BYTES))
@@ -116,8 +116,9 @@ enum layer decode_nflog(struct cursor *c) {
     return stop(c, FB_DECODE_NON_IP);
 }
 
-/* Endace ERF: a time (8), type, flags, lengths; if the type's first bit is set extension headers of
- * 8 bytes, as long as theirs is; then, before Ethernet, two bytes of padding. */
+/* Endace ERF: a time (8 bytes), type, flags, lengths. If the first bit of the type is set,
+ * extension headers of 8 bytes follow, up to one whose first bit is not set. Before Ethernet there
+ * are two bytes of padding. */
 enum layer decode_erf(struct cursor *c) {
     static const uint8_t next[] = {
         [1] = LAYER_LINK_PPP,  [2] = LAYER_ETHERNET,  [10] = LAYER_LINK_PPP, [11] = LAYER_ETHERNET,

@@ -7,7 +7,7 @@
 #define SERVICE_TAG_BYTES 4u
 #define SERVICE_CHAIN_BYTES 8u
 
-/* The tag's bytes were proven. */
+/* The caller has proven the tag's bytes. */
 static enum layer pass_tag(struct cursor *c, uint32_t bytes) {
     uint16_t type = load_be16(cur(c) + bytes - 2);
     c->off += bytes;
@@ -38,7 +38,7 @@ enum layer decode_service_tag(struct cursor *c) {
     return LAYER_ETHERNET;
 }
 
-/* RFC 8300: version 0, length in words (6 bits), protocol, path. Paths differ each way. */
+/* RFC 8300: version 0, length in words (6 bits), protocol, path. Paths differ by direction. */
 enum layer decode_service_chain(struct cursor *c) {
     static const uint8_t next[] = {
         [1] = LAYER_IP, [2] = LAYER_IP, [3] = LAYER_ETHERNET, [5] = LAYER_MPLS};

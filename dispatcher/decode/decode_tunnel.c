@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/decode/decode_layers.h"
 
-/* Honest nesting ends at three or four (RFC 2473 proposes to allow four); each
- * level costs a nanosecond or ten, and a frame has bytes for thousands. */
+/* Real traffic nests three or four (RFC 2473 proposes to allow four). Each level costs up to ten
+ * nanoseconds, and a frame has bytes for thousands. */
 #define TUNNELS_MAX 8u
 
 /* ---- in and out */
@@ -47,8 +47,8 @@ enum layer decode_unopened_tunnel(struct cursor *c) {
 
 /* ---- IP in IP */
 
-/* RFC 2003, RFC 2473, RFC 4213: the protocol number says the version of what is inside. */
-static enum layer ip_in_ip(struct cursor *c, unsigned version) {
+/* RFC 2003, RFC 2473, RFC 4213: the protocol number gives the version of the inner packet. */
+static enum layer decode_ip_in_ip(struct cursor *c, unsigned version) {
     if (!decode_begin_tunnel(c) || c->options->outer)
         return LAYER_DONE;
     if (!has_bytes(c, 1) || cur(c)[0] >> 4 != version)
@@ -57,9 +57,9 @@ static enum layer ip_in_ip(struct cursor *c, unsigned version) {
 }
 
 enum layer decode_ip4_in_ip(struct cursor *c) {
-    return ip_in_ip(c, 4);
+    return decode_ip_in_ip(c, 4);
 }
 
 enum layer decode_ip6_in_ip(struct cursor *c) {
-    return ip_in_ip(c, 6);
+    return decode_ip_in_ip(c, 6);
 }

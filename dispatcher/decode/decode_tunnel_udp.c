@@ -2,11 +2,10 @@
 #include "dispatcher/decode/decode_layers.h"
 
 /*
- * Tunnels over UDP. A port is a hint only: anybody may send from it. So each
- * function returns LAYER_DONE, plain UDP, unless its header is right in all
- * that can be checked. Both ports are looked at: an answer from a well-known
- * port is of the same tunnel. `rest` is what UDP's length leaves from c->off on,
- * captured or not.
+ * Tunnels over UDP. A port is only a hint: anybody may use it. So each function returns
+ * LAYER_DONE, which leaves the packet plain UDP, unless its header is right in all that
+ * can be checked. Both ports are tried: an answer from a well-known port belongs to the
+ * same tunnel.
  */
 #define VXLAN_BYTES 8u
 #define GENEVE_BYTES 8u
@@ -15,7 +14,7 @@
 #define TEREDO_ORIGIN_BYTES 8u
 #define TEREDO_AUTH_BYTES 13u /* without client id and authentication value */
 
-/* RFC 7348: flags with nothing but the I bit, 24 reserved, VNI, 8 reserved bits. */
+/* RFC 7348: flags (the I bit only), 24 reserved bits, VNI, 8 reserved bits. */
 enum layer decode_vxlan(struct cursor *c) {
     if (!has_bytes(c, VXLAN_BYTES) || load_be32(cur(c)) != 0x08000000u || cur(c)[7] != 0)
         return LAYER_DONE;
@@ -24,7 +23,7 @@ enum layer decode_vxlan(struct cursor *c) {
     return decode_enter(c, LAYER_ETHERNET);
 }
 
-/* draft-ietf-nvo3-vxlan-gpe: I and P set, B at will, version 0, no OAM; what follows is named. */
+/* draft-ietf-nvo3-vxlan-gpe: I and P set, B optional, version 0, no OAM; next protocol. */
 enum layer decode_vxlan_gpe(struct cursor *c) {
     static const uint8_t next[] = {[1] = LAYER_IP,
                                    [2] = LAYER_IP,
@@ -57,7 +56,7 @@ enum layer decode_geneve(struct cursor *c) {
 }
 
 /* 3GPP TS 29.281: version 1, PT, message 255 (a user's packet), length beyond the first 8 bytes;
- * with one of E, S, PN four bytes more, with E extension headers of words. */
+ * four more bytes if one of E, S, PN is set; extension headers of whole words if E is set. */
 enum layer decode_gtp(struct cursor *c) {
     if (!has_bytes(c, GTP_BYTES))
         return LAYER_DONE;
@@ -82,7 +81,8 @@ enum layer decode_gtp(struct cursor *c) {
     return decode_enter(c, ethernet ? LAYER_ETHERNET : LAYER_IP);
 }
 
-/* RFC 4380: authentication, origin indication, both at will; then IPv6 that fits. */
+/* RFC 4380: authentication and origin indication, both optional; then IPv6 that fits the datagram.
+ */
 enum layer decode_teredo(struct cursor *c) {
     uint32_t at = 0;
     if (has_bytes(c, TEREDO_AUTH_BYTES) && load_be16(cur(c)) == 1)
@@ -117,7 +117,7 @@ enum layer decode_udp_tunnel(struct cursor *c) {
     c->off = start;
     c->cold->datagram_rest = end - start;
     limit(c, end - start);
-    uint8_t before = c->reason; /* fragment_first where it is one */
+    uint8_t before = c->reason; /* of a fragment: fragment_first */
     enum layer layer = decode_by_port(c, c->dport);
     bool taken = layer != LAYER_DONE || c->reason != before || c->off != start;
     return taken ? layer : decode_by_port(c, c->sport);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/decode/decode_layers.h"
 
-/* IEEE 802.11, bare or behind what the capturing driver put before it. */
+/* IEEE 802.11, on its own or behind a header of the capturing driver. */
 
 #define RADIOTAP_BYTES 8u /* the smallest: version, pad, length, one word of fields */
 #define PRISM_BYTES 24u   /* likewise: message code, length, device */
 #define AVS_BYTES 8u      /* version, length */
 
-/* Frame control, as its two bytes stand in the frame: type and subtype, then flags. */
+/* Frame control, in the order of its two bytes: type and subtype, then flags. */
 #define TYPE_MASK 0x0cu
 #define TYPE_CONTROL 0x04u
 #define TYPE_DATA 0x08u
@@ -42,18 +42,18 @@ static uint32_t data_header_bytes(const uint8_t *control) {
            (qos ? QOS_BYTES : 0) + (qos && control[1] & ORDER ? HT_CONTROL_BYTES : 0);
 }
 
-/* The QoS field is the last of the header, but for HT control. Of several frames in one the first
- * counts. */
-static bool aggregate(const uint8_t *control, uint32_t header) {
+/* Whether several frames are in one; the first counts. The QoS field is the last of the header
+ * except for HT control. */
+static bool is_aggregate(const uint8_t *control, uint32_t header) {
     uint32_t qos = header - QOS_BYTES - (control[1] & ORDER ? HT_CONTROL_BYTES : 0);
     return control[0] & SUBTYPE_QOS && control[qos] & QOS_AGGREGATE;
 }
 
 /*
  * Data that is not encrypted has 802.2 inside. All else is keyed by receiver and
- * transmitter, which change places in the answer, or by the receiver alone.
+ * transmitter, which are exchanged in the answer, or by the receiver alone.
  */
-static enum layer wifi(struct cursor *c, bool padded) {
+static enum layer pass_wifi_header(struct cursor *c, bool padded) {
     if (!has_bytes(c, CONTROL_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
     const uint8_t *control = cur(c);
@@ -69,7 +69,7 @@ static enum layer wifi(struct cursor *c, bool padded) {
     if (!data || control[0] & SUBTYPE_NO_DATA || control[1] & PROTECTED)
         return stop(c, FB_DECODE_NON_IP);
     uint32_t payload = padded ? (header + 3) & ~3u : header;
-    payload += aggregate(control, header) ? SUBFRAME_BYTES : 0;
+    payload += is_aggregate(control, header) ? SUBFRAME_BYTES : 0;
     if (!has_bytes(c, payload))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->off += payload;
@@ -78,12 +78,12 @@ static enum layer wifi(struct cursor *c, bool padded) {
 
 /* LINKTYPE_IEEE802_11. */
 enum layer decode_wifi(struct cursor *c) {
-    return wifi(c, false);
+    return pass_wifi_header(c, false);
 }
 
-/* radiotap.org: its flags are the first field, or follow the 8 bytes of a time, aligned, behind all
- * words of field bits. */
-static bool radiotap_says_padded(const uint8_t *h, uint32_t length) {
+/* radiotap.org: behind all words of field bits; the flags are the first field, or the second after
+ * an aligned time of 8 bytes. */
+static bool is_padded_by_radiotap(const uint8_t *h, uint32_t length) {
     uint32_t fields = load_le32(h + 4);
     uint32_t at = RADIOTAP_BYTES;
     for (uint32_t more = fields; more & RADIOTAP_MORE; at += 4) {
@@ -105,11 +105,11 @@ enum layer decode_radiotap(struct cursor *c) {
     if (h[0] != 0 || length < RADIOTAP_BYTES || !has_bytes(c, length))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->off += length;
-    return wifi(c, radiotap_says_padded(h, length));
+    return pass_wifi_header(c, is_padded_by_radiotap(h, length));
 }
 
-/* Past a header of so many bytes, if that is possible. */
-static enum layer behind(struct cursor *c, uint32_t least, uint32_t length) {
+/* Passes a header of `length` bytes, at least `least`. */
+static enum layer pass_driver_header(struct cursor *c, uint32_t least, uint32_t length) {
     if (length < least || !has_bytes(c, length))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->off += length;
@@ -120,11 +120,11 @@ static enum layer behind(struct cursor *c, uint32_t least, uint32_t length) {
 enum layer decode_avs(struct cursor *c) {
     if (!has_bytes(c, AVS_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    return behind(c, AVS_BYTES, load_be32(cur(c) + 4));
+    return pass_driver_header(c, AVS_BYTES, load_be32(cur(c) + 4));
 }
 
-/* LINKTYPE_IEEE802_11_PRISM: the message code tells the byte order of the length. Drivers put AVS
- * headers under this number too, which begin with their version. */
+/* LINKTYPE_IEEE802_11_PRISM: the message code shows the byte order of the length. Some drivers use
+ * this link type for AVS headers, which begin with their version. */
 enum layer decode_prism(struct cursor *c) {
     if (!has_bytes(c, PRISM_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
@@ -132,5 +132,6 @@ enum layer decode_prism(struct cursor *c) {
     uint32_t code = load_be32(h);
     if (code >> 12 == 0x80211)
         return LAYER_LINK_AVS;
-    return behind(c, PRISM_BYTES, code > UINT16_MAX ? load_le32(h + 4) : load_be32(h + 4));
+    return pass_driver_header(c, PRISM_BYTES,
+                              code > UINT16_MAX ? load_le32(h + 4) : load_be32(h + 4));
 }
