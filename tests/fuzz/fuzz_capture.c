@@ -17,7 +17,7 @@
  * the same frames, and to break off behind the same one, if they do.
  */
 
-/* The longest input: what a pipe holds, so that all of it can be written at once. */
+/* The longest input: what a pipe holds, so that one write() takes it. */
 #define PIPE_BYTES 65536
 /* Bursts without a frame in a row: far more than any reading of so few bytes takes. */
 #define MOST_EMPTY 100000u

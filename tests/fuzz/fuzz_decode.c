@@ -5,7 +5,7 @@
 #include "tests/fuzz/decode_input.h"
 
 /*
- * decode() and decode_quoted() over any bytes. Each frame stands in a block of
+ * decode() and decode_quoted() over any bytes. Each frame is in a block of
  * its own length, so that AddressSanitizer sees any read beyond caplen.
  */
 
@@ -48,7 +48,7 @@ static void offsets_are_in_the_frame(const struct decoded *d, uint32_t caplen) {
 }
 
 /* No part of a descriptor or a key has a value that its reader does not know. */
-static void values_are_legal(const struct decoded *d) {
+static void values_are_valid(const struct decoded *d) {
     static const uint16_t known = FB_F_FRAGMENT | FB_F_TUNNEL | FB_F_MALFORMED;
     assert_true(d->reason < FB_DECODE_COUNT);
     assert_true(d->swapped <= 1);
@@ -78,7 +78,7 @@ static void options_are_kept(const struct decode_input *in, const struct decoded
 static void all_of_it_holds(const uint8_t *bytes, uint32_t caplen, const struct decode_input *in,
                             const struct decoded *d) {
     offsets_are_in_the_frame(d, caplen);
-    values_are_legal(d);
+    values_are_valid(d);
     fragment_is_where_it_is_said_to_be(bytes, caplen, d);
     options_are_kept(in, d);
 }

@@ -418,7 +418,7 @@ static void paced_frames_wait_for_their_time(void **state) {
 
     put_pcap_header(&b, 0xa1b2c3d4, 1);
     put_record(&b, 1000, 0, 60, 60, 0);
-    put_record(&b, 999, 0, 60, 60, 1); /* out of order: due at once */
+    put_record(&b, 999, 0, 60, 60, 1); /* out of order: due immediately */
     put_record(&b, 1000000, 0, 60, 60, 2);
     files[0] = save("paced", &b);
     config = config_of(files);
@@ -437,7 +437,7 @@ static void paced_frames_wait_for_their_time(void **state) {
     }
 }
 
-static void next_file_is_due_at_once_whatever_its_stamps(void **state) {
+static void next_file_is_due_immediately_whatever_its_stamps(void **state) {
     struct bytes b = {0};
     const char *files[4] = {saved_plain("a", 1, 0)};
     struct capture_config config;
@@ -584,7 +584,7 @@ int main(void) {
         cmocka_unit_test(preloaded_frames_are_those_of_the_stream),
         cmocka_unit_test(preloaded_frames_stay_where_they_are),
         cmocka_unit_test(paced_frames_wait_for_their_time),
-        cmocka_unit_test(next_file_is_due_at_once_whatever_its_stamps),
+        cmocka_unit_test(next_file_is_due_immediately_whatever_its_stamps),
         cmocka_unit_test(files_tell_how_far_they_are_read_over_all_loops),
         cmocka_unit_test(memory_tells_how_far_it_is_loaded_and_then_delivered),
         cmocka_unit_test(file_that_grows_is_never_more_than_read),

@@ -63,8 +63,8 @@ static void counters_go_on_where_those_of_32_bits_wrap(void **state) {
 }
 
 /* libpcap takes the difference to what its driver said before: 0 of one that is gone or was
- * renamed, and less than before where it begins anew. */
-static void drops_of_an_interface_that_begins_anew_are_no_drops(void **state) {
+ * renamed, and less than before where it starts counting again. */
+static void drops_of_an_interface_that_counts_again_from_0_are_no_drops(void **state) {
     (void)state;
     say(10, 0, 7);
     say(20, 0, (uint32_t)-93); /* there had been 93 before the capture */
@@ -80,8 +80,8 @@ static void drops_of_an_interface_that_begins_anew_are_no_drops(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(counters_go_on_where_those_of_32_bits_wrap, begin, end),
-        cmocka_unit_test_setup_teardown(drops_of_an_interface_that_begins_anew_are_no_drops, begin,
-                                        end),
+        cmocka_unit_test_setup_teardown(drops_of_an_interface_that_counts_again_from_0_are_no_drops,
+                                        begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

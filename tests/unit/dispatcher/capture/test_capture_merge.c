@@ -65,7 +65,7 @@ static void check_room(const struct capture_merge_room *room) {
     assert_int_equal((uintptr_t)room->next % CAPTURE_SLACK, 0);
     for (unsigned i = 0; i < sent_count; i++)
         if (!sent[i].out && sent[i].data < room->end && sent[i].data + sent[i].length > room->next)
-            fail_msg("frame %u stands in the room for the next", i);
+            fail_msg("frame %u is in the room for the next", i);
 }
 
 /* Returns false if there is no room. */
@@ -76,7 +76,7 @@ static bool put_long(unsigned input, uint64_t time_ns, uint32_t length) {
     check_room(&room);
     assert_true(sent_count < FRAMES_MAX);
     memset(room.next, filling(sent_count), length);
-    /* The number stands where no other member of a frame needs it. */
+    /* The number is where no other member of a frame needs it. */
     *room.frames = (struct frame){.data = room.next,
                                   .time_ns = time_ns,
                                   .caplen = length,
@@ -185,7 +185,7 @@ static void no_frame_is_held_longer_than_the_window(void **state) {
     assert_int_equal(capture_merge_late(merge), 2);
 }
 
-/* What stands before a frame that is due goes first, however short it was held. */
+/* Frames before one that is due go first, however short they were held. */
 static void a_frame_that_is_due_lets_those_before_it_go(void **state) {
     (void)state;
     begin(3, 100, 16, BYTES);
@@ -301,7 +301,7 @@ static void nothing_is_held_that_should_have_left(unsigned inputs, uint64_t wind
     assert_true(have < inputs);
 }
 
-/* Each input's own order is kept, and nobody is out of order who did not come too late. */
+/* Each input's own order is kept, and a frame is out of order only if it came too late. */
 static void the_order_is_right(uint64_t window_ns, bool was_full) {
     unsigned last_of[INPUTS_MAX] = {0}, late = 0;
     uint64_t greatest_ns = 0;

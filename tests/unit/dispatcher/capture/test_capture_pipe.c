@@ -41,7 +41,7 @@ static void check_byte_by_byte(struct bytes *b, const size_t *ends, unsigned cou
     int writer;
 
     assert_int_equal(capture_open(&capture, &config), 0);
-    assert_int_equal(take(capture, &taken, 2), CAPTURE_IDLE); /* nobody writes yet */
+    assert_int_equal(take(capture, &taken, 2), CAPTURE_IDLE); /* no process writes yet */
     writer = open_writer(&config);
     for (size_t at = 0; at < b->size; at++) {
         write_all(writer, b->data + at, 1);
@@ -230,7 +230,7 @@ static void bad_pipes_are_reported(void **state) {
 }
 
 /* A length that cannot be must not be waited for: the writer stays. */
-static void impossible_lengths_are_reported_at_once(void **state) {
+static void impossible_lengths_are_reported_without_waiting(void **state) {
     (void)state;
     for (unsigned pcapng = 0; pcapng < 2; pcapng++) {
         struct capture_config config = config_of_fifo();
@@ -366,7 +366,7 @@ int main(void) {
         cmocka_unit_test(record_longer_than_the_buffer_comes_whole),
         cmocka_unit_test(many_records_pass_through_a_small_pipe),
         cmocka_unit_test(bad_pipes_are_reported),
-        cmocka_unit_test(impossible_lengths_are_reported_at_once),
+        cmocka_unit_test(impossible_lengths_are_reported_without_waiting),
         cmocka_unit_test(pipe_is_not_looped_unless_preloaded),
         cmocka_unit_test(end_of_a_pipe_is_not_known),
         cmocka_unit_test(close_while_the_pipe_is_open_leaves_nothing),

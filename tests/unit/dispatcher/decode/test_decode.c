@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatcher/decode/decode.c, dispatcher/decode/decode_link.c and
+ * dispatcher/decode/decode_ip.c: keys, directions, offsets and reasons of plain frames.
+ */
 #include "tests/lib/frames_hostile.h"
 
 /* The answer to a sample: addresses and ports exchanged, an ICMP query turned into its reply. */

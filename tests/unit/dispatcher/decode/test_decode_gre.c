@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* dispatcher/decode/decode_gre.c, and dispatcher/decode/decode_l2tp.c in IP. */
 #include "tests/lib/frames_hostile.h"
 #include "tests/lib/frames_tunnel.h"
 

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatcher/decode/decode.c and the other files of the decoder: damaged, cut and random
+ * frames are never read past their end, and the fast path gives what the slow path gives.
+ */
 #include "tests/lib/frames_hostile.h"
 
 #include <stdlib.h>
 
-/* On raw IP there is only the long way; shifted by what is before it, it must say the same. */
-static void assert_both_ways_agree(const uint8_t *frame, uint32_t caplen, uint32_t before) {
+/* Raw IP takes the slow path only; shifted by what is before it, the result must be the same. */
+static void assert_both_paths_agree(const uint8_t *frame, uint32_t caplen, uint32_t before) {
     struct decoded a;
     struct decoded b;
     memset(&a, 0, sizeof a);
@@ -24,7 +28,7 @@ static void assert_both_ways_agree(const uint8_t *frame, uint32_t caplen, uint32
     assert_memory_equal(&a, &b, sizeof a);
 }
 
-static void short_way_says_what_the_layers_say(void **state) {
+static void fast_path_gives_what_the_slow_path_gives(void **state) {
     const struct frame plain[] = {tcp4(), udp4(), tcp6(), udp6()};
     (void)state;
     srandom(2);
@@ -43,7 +47,7 @@ static void short_way_says_what_the_layers_say(void **state) {
             f.bytes[before + (unsigned)random() % (f.n - before)] = (uint8_t)random();
         uint32_t caplen =
             random() % 4 == 0 ? before + (uint32_t)random() % (f.n - before + 1) : f.n;
-        assert_both_ways_agree(f.bytes, caplen, before);
+        assert_both_paths_agree(f.bytes, caplen, before);
     }
 }
 
@@ -148,7 +152,7 @@ static void each_malformation_has_its_reason_and_the_best_key(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(short_way_says_what_the_layers_say),
+        cmocka_unit_test(fast_path_gives_what_the_slow_path_gives),
         cmocka_unit_test(truncated_frame_is_never_read_past_its_end),
         cmocka_unit_test(random_bytes_are_never_read_past_their_end),
         cmocka_unit_test(headers_beyond_what_an_offset_holds_count_as_cut_off),

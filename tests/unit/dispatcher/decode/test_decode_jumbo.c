@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Jumbograms: an IPv6 length beyond 16 bits stands in a hop-by-hop option (RFC 2675). */
+/*
+ * Jumbograms in dispatcher/decode/decode_ip.c: an IPv6 length of more than 16 bits is in a
+ * hop-by-hop option (RFC 2675).
+ */
 #include "tests/lib/frames_hostile.h"
 
 #include <stdlib.h>
@@ -33,7 +36,7 @@ static void assert_payload(const struct frame *f, uint32_t payload) {
     assert_int_equal(d.flags, 0);
 }
 
-static void length_is_that_of_the_option_wherever_it_stands(void **state) {
+static void length_is_that_of_the_option_wherever_it_is(void **state) {
     static const uint8_t options[][OPTIONS_BYTES] = {
         {JUMBO(100000), 1, 6},
         {0, 0, JUMBO(100000), 1, 4},
@@ -51,7 +54,7 @@ static void length_is_that_of_the_option_wherever_it_stands(void **state) {
     }
 }
 
-static void option_that_is_not_legal_counts_as_none(void **state) {
+static void option_that_is_not_valid_counts_as_none(void **state) {
     static const uint8_t options[][OPTIONS_BYTES] = {
         {JUMBO(65535), 1, 6},
         {JUMBO(0), 1, 6},
@@ -130,8 +133,8 @@ static void samples_mirror_and_may_be_cut_anywhere(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(length_is_that_of_the_option_wherever_it_stands),
-        cmocka_unit_test(option_that_is_not_legal_counts_as_none),
+        cmocka_unit_test(length_is_that_of_the_option_wherever_it_is),
+        cmocka_unit_test(option_that_is_not_valid_counts_as_none),
         cmocka_unit_test(option_counts_only_where_it_has_a_meaning),
         cmocka_unit_test(longest_length_does_not_wrap),
         cmocka_unit_test(padding_behind_a_whole_jumbogram_is_no_payload),

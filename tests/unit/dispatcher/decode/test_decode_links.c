@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Link layers beside those of test_decode.c and test_decode_wifi.c: other networks, and what
- * capturing systems put before a frame. */
+/*
+ * dispatcher/decode/decode_lan.c, dispatcher/decode/decode_pseudo.c and the links of
+ * dispatcher/decode/decode_link.c that test_decode.c does not have.
+ */
 #include "tests/lib/frames_hostile.h"
 #include "tests/lib/frames_links.h"
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatcher/decode/decode.c with all tunnels: what holds for every frame, shown for
+ * tunnels built at random of up to six layers, each any encapsulation that may follow,
+ * with tcp4() or tcp6() inside.
+ */
 #include "tests/lib/frames_hostile.h"
 #include "tests/lib/frames_tunnel.h"
 
 #include <stdlib.h>
 
-/*
- * What holds for every frame, shown for tunnels built at random: up to six
- * layers, each any encapsulation that may follow, around tcp4() or tcp6().
- */
 #define ROUNDS 20000u
 #define LAYERS_MAX 6u
 #define TUNNELS_MAX 8u

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * decode_quoted() of dispatcher/decode/decode.c: the packet that an ICMP error quotes, and
+ * its flow.
+ */
 #include "tests/lib/frames_hostile.h"
 #include "tests/lib/frames_tunnel.h"
-
-/* The packet that an ICMP error quotes, and the flow that it is of. */
 
 #define ICMP_HEADER 8u
 

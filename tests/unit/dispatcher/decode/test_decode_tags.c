@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatcher/decode/decode_tag.c, dispatcher/decode/decode_mpls.c and
+ * dispatcher/decode/decode_ppp.c: what is between the Ethernet header and IP.
+ */
 #include "tests/lib/frames_hostile.h"
 #include "tests/lib/frames_tunnel.h"
 
-/* What stands between the Ethernet header and the IP packet of tcp4() or tcp6(). */
+/* What is between the Ethernet header and the IP packet of tcp4() or tcp6(). */
 static const struct tag_case {
     const char *name;
     unsigned type; /* of the Ethernet header */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* dispatcher/decode/decode_tunnel.c: IP in IP, nesting, and how tunnels are left again. */
 #include "tests/lib/frames_tunnel.h"
 
 static void ip_in_ip_is_opened_in_all_four_ways(void **state) {

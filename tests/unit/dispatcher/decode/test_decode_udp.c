@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatcher/decode/decode_tunnel_udp.c, and what dispatcher/decode/decode_gre.c,
+ * dispatcher/decode/decode_l2tp.c and dispatcher/decode/decode_mpls.c have over UDP.
+ */
 #include "tests/lib/frames_hostile.h"
 #include "tests/lib/frames_tunnel.h"
 

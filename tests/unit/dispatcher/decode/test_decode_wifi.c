@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* dispatcher/decode/decode_wifi.c: IEEE 802.11, bare and behind the headers of drivers. */
 #include "tests/lib/frames_hostile.h"
 #include "tests/lib/frames_tunnel.h"
 
