@@ -34,5 +34,5 @@ static const unsigned char next[FB_STATE_COUNT][FB_EVENT_COUNT] = {
 };
 
 enum fb_state fb_life_next(enum fb_state state, enum fb_event event) {
-    return next[state][event] == 0 ? FB_STATE_COUNT : (enum fb_state)(next[state][event] - 1);
+    return next[state][event] == 0 ? FB_STATE_NONE : (enum fb_state)(next[state][event] - 1);
 }

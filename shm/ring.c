@@ -75,7 +75,7 @@ struct fb_resume_point fb_tx_recover(struct fb_tx *tx) {
     uint64_t waiting = tx->published - tx->consumed;
     bool busy = (cursor & 1) != 0;
     if (ahead > waiting || (busy && ahead == waiting)) {
-        if (resume_point.violation == FB_VIOLATION_COUNT)
+        if (resume_point.violation == FB_VIOLATION_NONE)
             resume_point.violation = FB_VIOLATION_CURSOR_RANGE;
     } else {
         tx->consumed += ahead;

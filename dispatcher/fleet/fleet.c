@@ -53,7 +53,7 @@ void fleet_refresh(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     lane->round = fleet->round;
     uint64_t before = lane->counters[FB_LANE_INSPECTED];
     enum fb_violation violation = lane_refresh(lane);
-    if (__builtin_expect(violation == FB_VIOLATION_COUNT, 1))
+    if (__builtin_expect(violation == FB_VIOLATION_NONE, 1))
         balance_update(&fleet->balance, worker, lane_waiting(lane),
                        lane->counters[FB_LANE_INSPECTED] - before, now_ns);
     else if (lane->state != FB_STATE_DEAD)

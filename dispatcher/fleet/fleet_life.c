@@ -27,7 +27,7 @@ static bool is_empty(const struct lane *lane) {
 void fleet_step(struct fleet *fleet, unsigned worker, enum fb_event event, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     enum fb_state state = fb_life_next(lane->state, event);
-    assert(state != FB_STATE_COUNT);
+    assert(state != FB_STATE_NONE);
     lane->state = state;
     lane->state_since_ns = now_ns;
     fb_ctl_set_state(fleet->ctl, worker, state);
@@ -170,7 +170,7 @@ static void resolve_dead(struct fleet *fleet, unsigned worker, bool left, uint64
         uint64_t before = lane->tx.consumed;
         resume_point = fb_tx_recover(&lane->tx);
         lane_account(lane, before);
-        if (resume_point.violation != FB_VIOLATION_COUNT && !lane->revoked)
+        if (resume_point.violation != FB_VIOLATION_NONE && !lane->revoked)
             fleet->violations[resume_point.violation]++;
         lane_withdraw(lane, &fleet->totals[worker]);
     }

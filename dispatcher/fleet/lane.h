@@ -99,7 +99,7 @@ static inline void lane_account(struct lane *lane, uint64_t before) {
 
 /*
  * Takes the worker's consumed and accounts for it. Returns
- * FB_VIOLATION_COUNT, or what the worker did wrong; nothing changed then.
+ * FB_VIOLATION_NONE, or what the worker did wrong; nothing changed then.
  */
 static inline enum fb_violation lane_refresh(struct lane *lane) {
     uint64_t before = lane->tx.consumed;

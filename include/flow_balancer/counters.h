@@ -169,7 +169,8 @@ enum fb_violation {
 #define X(id, name, text) FB_VIOLATION_##id,
     FB_VIOLATIONS(X)
 #undef X
-        FB_VIOLATION_COUNT
+        FB_VIOLATION_COUNT,
+    FB_VIOLATION_NONE = FB_VIOLATION_COUNT
 };
 enum fb_run_counter {
 #define X(id, name, text) FB_RUN_##id,

@@ -46,7 +46,8 @@ enum fb_state {
     FB_STATE_DEAD,
     FB_STATE_MOVING,
     FB_STATE_LOST,
-    FB_STATE_COUNT
+    FB_STATE_COUNT,
+    FB_STATE_NONE = FB_STATE_COUNT
 };
 
 extern const char *const fb_state_names[FB_STATE_COUNT];
@@ -67,7 +68,7 @@ enum fb_event {
 
 extern const char *const fb_event_names[FB_EVENT_COUNT];
 
-/* The state after an event, or FB_STATE_COUNT where the drawing has no such arrow. */
+/* The state after an event, or FB_STATE_NONE where the drawing has no such arrow. */
 enum fb_state fb_life_next(enum fb_state state, enum fb_event event);
 
 /* What a worker says of itself in its up side. */

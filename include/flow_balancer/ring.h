@@ -190,7 +190,7 @@ static inline void fb_tx_fence(void) {
 bool fb_tx_wake(struct fb_tx *tx, uint64_t now_ns, bool force, bool *woken);
 
 /*
- * Takes the worker's consumed. Returns FB_VIOLATION_COUNT if it is in range
+ * Takes the worker's consumed. Returns FB_VIOLATION_NONE if it is in range
  * (tx->consumed is then up to date), else the violation, and nothing changed.
  */
 static inline enum fb_violation fb_tx_refresh(struct fb_tx *tx) {
@@ -200,14 +200,14 @@ static inline enum fb_violation fb_tx_refresh(struct fb_tx *tx) {
     if (__builtin_expect(passed > tx->published - tx->consumed, 0))
         return passed >> 63 != 0 ? FB_VIOLATION_CONSUMED_BACK : FB_VIOLATION_CONSUMED_AHEAD;
     tx->consumed = consumed;
-    return FB_VIOLATION_COUNT;
+    return FB_VIOLATION_NONE;
 }
 
 /* What the last words of a dead worker say. */
 struct fb_resume_point {
     uint64_t resume_seq;         /* first descriptor that is not finished */
     bool suspect;                /* it was under inspection */
-    enum fb_violation violation; /* FB_VIOLATION_COUNT: none */
+    enum fb_violation violation; /* FB_VIOLATION_NONE: none */
 };
 
 /*

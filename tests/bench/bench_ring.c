@@ -75,7 +75,7 @@ static void expect(const struct fb_desc *desc, uint64_t n) {
 static void stage_one(struct contest *c, uint64_t n, const uint8_t *packet) {
     uint64_t position;
     while (!fb_tx_reserve(&c->tx, c->packet_bytes, &position)) {
-        if (fb_tx_refresh(&c->tx) != FB_VIOLATION_COUNT)
+        if (fb_tx_refresh(&c->tx) != FB_VIOLATION_NONE)
             bench_die("the ring's consumed is impossible");
     }
     if (c->packet_bytes != 0)
@@ -96,7 +96,7 @@ static void produce_ours(struct contest *c) {
         }
         fb_tx_publish(&c->tx, now_ns);
         fb_tx_fence();
-        if (fb_tx_refresh(&c->tx) != FB_VIOLATION_COUNT)
+        if (fb_tx_refresh(&c->tx) != FB_VIOLATION_NONE)
             bench_die("the ring's consumed is impossible");
         fb_tx_rewind(&c->tx, true);
     }

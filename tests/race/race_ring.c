@@ -165,7 +165,7 @@ static void offer(struct race *race, uint64_t epoch) {
 
 static void refresh(struct race *race) {
     struct fb_tx *tx = &race->ring.tx;
-    if (fb_tx_refresh(tx) != FB_VIOLATION_COUNT)
+    if (fb_tx_refresh(tx) != FB_VIOLATION_NONE)
         note(&race->error, "consumed is out of range");
     /* Loaded after consumed, which was stored after it: it cannot lie before. */
     uint64_t cursor = atomic_load_explicit(&tx->up->cursor, memory_order_relaxed);
@@ -290,7 +290,7 @@ static void deaths_and_revocations_double_at_most_the_packet_under_inspection(vo
             fb_tx_set_epoch(tx, i * 1000); /* nobody's */
         join(race, w);
         struct fb_resume_point resume_point = fb_tx_recover(tx);
-        if (resume_point.violation != FB_VIOLATION_COUNT)
+        if (resume_point.violation != FB_VIOLATION_NONE)
             note(&race->error, "the last words of a worker are impossible");
         if (w->end == ENDED_DIED && !resume_point.suspect)
             note(&race->error, "nobody is suspected of a death");

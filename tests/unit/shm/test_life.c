@@ -53,11 +53,11 @@ static void each_event_leads_where_the_drawing_says_and_nowhere_else(void **stat
     for (unsigned s = 0; s < FB_STATE_COUNT; s++) {
         for (unsigned e = 0; e < FB_EVENT_COUNT; e++) {
             enum fb_state next = fb_life_next((enum fb_state)s, (enum fb_event)e);
-            const char *name = next == FB_STATE_COUNT ? "no arrow" : fb_state_names[next];
+            const char *name = next == FB_STATE_NONE ? "no arrow" : fb_state_names[next];
             if (strcmp(name, drawn(states[s], events[e])) != 0)
                 fail_msg("%s, %s: %s, not %s", states[s], events[e], name,
                          drawn(states[s], events[e]));
-            arrows += next != FB_STATE_COUNT;
+            arrows += next != FB_STATE_NONE;
         }
     }
     assert_int_equal(arrows, ARROWS);

@@ -411,19 +411,19 @@ static void a_lie_about_consumed_is_seen_at_the_judgement_too(void **state) {
 static void an_idle_cursor_tells_what_is_finished_and_names_no_suspect(void **state) {
     struct ring *r = *state;
     uint64_t c = make_dead(r);
-    expect_verdict(r, c * 2, c, false, FB_VIOLATION_COUNT);
-    expect_verdict(r, (c + 2) * 2, c + 2, false, FB_VIOLATION_COUNT);
-    expect_verdict(r, (c + 4) * 2, c + 4, false, FB_VIOLATION_COUNT); /* all of it */
+    expect_verdict(r, c * 2, c, false, FB_VIOLATION_NONE);
+    expect_verdict(r, (c + 2) * 2, c + 2, false, FB_VIOLATION_NONE);
+    expect_verdict(r, (c + 4) * 2, c + 4, false, FB_VIOLATION_NONE); /* all of it */
 }
 
 static void a_busy_cursor_names_the_suspect_and_what_lies_before_it_is_finished(void **state) {
     struct ring *r = *state;
     uint64_t c = make_dead(r);
-    expect_verdict(r, c * 2 + 1, c, true, FB_VIOLATION_COUNT);
-    expect_verdict(r, (c + 3) * 2 + 1, c + 3, true, FB_VIOLATION_COUNT);
+    expect_verdict(r, c * 2 + 1, c, true, FB_VIOLATION_NONE);
+    expect_verdict(r, (c + 3) * 2 + 1, c + 3, true, FB_VIOLATION_NONE);
     /* consumed that was stored and not yet taken counts as well */
     atomic_store(&r->up->consumed, c + 2);
-    expect_verdict(r, (c + 2) * 2 + 1, c + 2, true, FB_VIOLATION_COUNT);
+    expect_verdict(r, (c + 2) * 2 + 1, c + 2, true, FB_VIOLATION_NONE);
     expect_verdict(r, (c + 1) * 2, c + 2, false, FB_VIOLATION_CURSOR_RANGE);
 }
 
@@ -450,7 +450,7 @@ static void the_next_incarnation_goes_on_at_the_resume_point(void **state) {
     ring_pass(r, 9);
     assert_int_equal(r->tx.consumed - r->start->seq, 10);
     resume_point = fb_tx_recover(&r->tx);
-    assert_int_equal(resume_point.violation, FB_VIOLATION_COUNT);
+    assert_int_equal(resume_point.violation, FB_VIOLATION_NONE);
     assert_false(resume_point.suspect);
 }
 

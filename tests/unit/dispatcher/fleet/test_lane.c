@@ -83,7 +83,7 @@ static void finish(uint32_t n) {
         fb_rx_release(&rx, there);
         n -= there;
     }
-    assert_int_equal(lane_refresh(&lane), FB_VIOLATION_COUNT);
+    assert_int_equal(lane_refresh(&lane), FB_VIOLATION_NONE);
 }
 
 static void counts_are(uint64_t entered, uint64_t inspected, uint64_t waiting) {
@@ -112,7 +112,7 @@ static void a_consumed_that_cannot_be_changes_nothing(void **state) {
         assert_int_equal(lane_refresh(&lane), FB_VIOLATION_CONSUMED_AHEAD);
         counts_are(7, 3, 4);
         atomic_store(&up->consumed, firsts[i] + 6);
-        assert_int_equal(lane_refresh(&lane), FB_VIOLATION_COUNT);
+        assert_int_equal(lane_refresh(&lane), FB_VIOLATION_NONE);
         counts_are(7, 6, 1);
     }
 }
@@ -241,7 +241,7 @@ static void the_cursor_of_a_dead_worker_counts_what_it_finished(void **state) {
         uint64_t before = lane.tx.consumed;
         struct fb_resume_point resume_point = fb_tx_recover(&lane.tx);
         lane_account(&lane, before);
-        assert_int_equal(resume_point.violation, FB_VIOLATION_COUNT);
+        assert_int_equal(resume_point.violation, FB_VIOLATION_NONE);
         assert_true(resume_point.suspect);
         assert_int_equal(resume_point.resume_seq, firsts[i] + 5);
         counts_are(6, 4, 2);
