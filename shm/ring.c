@@ -129,7 +129,7 @@ enum fb_wake fb_rx_park(struct fb_rx *rx, unsigned timeout_ms) {
     atomic_store_explicit(&rx->up->parked, 1, memory_order_relaxed);
     /* F1: pairs with F2 in fb_tx_fence */
     atomic_thread_fence(memory_order_seq_cst);
-    enum fb_wake wake = FB_WAKE_NEWS;
+    enum fb_wake wake = FB_WAKE_NEW_DATA;
     if (atomic_load_explicit(&rx->down->published, memory_order_relaxed) == rx->next &&
         fb_rx_command(rx) == command && !fb_rx_revoked(rx)) {
         struct timespec timeout = {.tv_sec = timeout_ms / 1000,

@@ -145,7 +145,7 @@ static bool idle(struct worker_loop *loop, const volatile sig_atomic_t *leave, e
     if (!loop->spin) {
         loop->counters[FB_WORKER_PARKS]++;
         fb_up_set_counter(loop->up, FB_WORKER_PARKS, loop->counters[FB_WORKER_PARKS]);
-        if (fb_rx_park(rx, PARK_MS) == FB_WAKE_NEWS || fb_ctl_alive(loop->ctl))
+        if (fb_rx_park(rx, PARK_MS) == FB_WAKE_NEW_DATA || fb_ctl_alive(loop->ctl))
             return false;
     }
     /* The dispatcher published all that it ever will before its lock was free. */

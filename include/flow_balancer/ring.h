@@ -270,9 +270,9 @@ static inline void fb_rx_release(struct fb_rx *rx, uint32_t n) {
 }
 
 enum fb_wake {
-    FB_WAKE_NEWS,    /* something was published, or the order or the epoch changed */
-    FB_WAKE_TIMEOUT, /* nothing new: look whether the dispatcher lives */
-    FB_WAKE_SIGNAL,  /* a signal handler ran */
+    FB_WAKE_NEW_DATA, /* something was published, or the order or the epoch changed */
+    FB_WAKE_TIMEOUT,  /* nothing new: look whether the dispatcher lives */
+    FB_WAKE_SIGNAL,   /* a signal handler ran */
 };
 
 /*

@@ -135,7 +135,7 @@ static void what_was_published_before_is_not_slept_on(void **state) {
     struct ring *r = *state;
     ring_make(r, 128, 256, ARENA);
     publish(r, 1, T0);
-    assert_int_equal(fb_rx_park(&r->rx, LONG_MS), FB_WAKE_NEWS);
+    assert_int_equal(fb_rx_park(&r->rx, LONG_MS), FB_WAKE_NEW_DATA);
     assert_int_equal(atomic_load(&r->up->parked), 0);
     ring_take(r, 1);
     assert_int_equal(fb_rx_park(&r->rx, 1), FB_WAKE_TIMEOUT);
@@ -145,7 +145,7 @@ static void a_revoked_worker_does_not_sleep(void **state) {
     struct ring *r = *state;
     ring_make(r, 128, 256, ARENA);
     fb_tx_set_epoch(&r->tx, 2);
-    assert_int_equal(fb_rx_park(&r->rx, LONG_MS), FB_WAKE_NEWS);
+    assert_int_equal(fb_rx_park(&r->rx, LONG_MS), FB_WAKE_NEW_DATA);
 }
 
 /* Between the look and the sleep nobody rings, since nobody is parked yet. */
@@ -154,7 +154,7 @@ static void an_order_that_came_after_the_last_look_at_it_is_not_slept_on(void **
     ring_make(r, 128, 256, ARENA);
     assert_int_equal(fb_rx_command(&r->rx), FB_COMMAND_RUN);
     fb_tx_set_command(&r->tx, FB_COMMAND_STOP);
-    assert_int_equal(fb_rx_park(&r->rx, 1000), FB_WAKE_NEWS);
+    assert_int_equal(fb_rx_park(&r->rx, 1000), FB_WAKE_NEW_DATA);
     assert_int_equal(fb_rx_command(&r->rx), FB_COMMAND_STOP);
     assert_int_equal(fb_rx_park(&r->rx, 1), FB_WAKE_TIMEOUT); /* known: no news any more */
 }
@@ -195,17 +195,17 @@ static void a_sleeper_wakes_for_packets_for_an_order_and_for_an_epoch(void **sta
     start_sleeper(&s, r);
     publish(r, 1, T0);
     expect_ring(r, T0, true, false, true);
-    expect_woken(&s, FB_WAKE_NEWS);
+    expect_woken(&s, FB_WAKE_NEW_DATA);
     ring_take(r, 1);
 
     start_sleeper(&s, r);
     fb_tx_set_command(&r->tx, FB_COMMAND_STOP);
-    expect_woken(&s, FB_WAKE_NEWS);
+    expect_woken(&s, FB_WAKE_NEW_DATA);
     assert_int_equal(fb_rx_command(&r->rx), FB_COMMAND_STOP);
 
     start_sleeper(&s, r);
     fb_tx_set_epoch(&r->tx, 2);
-    expect_woken(&s, FB_WAKE_NEWS);
+    expect_woken(&s, FB_WAKE_NEW_DATA);
     assert_true(fb_rx_revoked(&r->rx));
 }
 
