@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "flow_balancer/align.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/lock.h"
 
@@ -118,8 +119,7 @@ int fb_ctl_create(struct fb_ctl_handle *handle, const char *name) {
     }
     /* Sides without a ctl: their dispatcher died between two unlinks. */
     fb_clear_objects(name, false);
-    long page = sysconf(_SC_PAGESIZE);
-    region->size = (sizeof(struct fb_ctl) + (size_t)page - 1) & ~((size_t)page - 1);
+    region->size = fb_align_up(sizeof(struct fb_ctl), (uint64_t)sysconf(_SC_PAGESIZE));
     int error = 0;
     if (ftruncate(region->fd, (off_t)region->size) != 0) {
         error = errno;

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "flow_balancer/align.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/common/numa.h"
 
@@ -18,10 +19,6 @@ const char *const fb_page_kind_names[FB_PAGES_COUNT] = {
     [FB_PAGES_THP] = "thp",
     [FB_PAGES_4K] = "4k",
 };
-
-static size_t round_up(size_t size, size_t unit) {
-    return (size + unit - 1) / unit * unit;
-}
 
 /*
  * A mapping of size bytes (whole pages) at a multiple of 2 MB: without that alignment the
@@ -32,7 +29,7 @@ static void *map_aligned(size_t size, int flags, int fd) {
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED)
         return MAP_FAILED;
-    uintptr_t start = round_up((uintptr_t)base, FB_HUGEPAGE_BYTES);
+    uintptr_t start = fb_align_up((uintptr_t)base, FB_HUGEPAGE_BYTES);
     size_t before = start - (uintptr_t)base;
     if (before != 0)
         munmap(base, before);
@@ -121,7 +118,7 @@ static int try_hugetlbfs(struct fb_region *region, const char *name, enum fb_kin
     char mount[FB_PATH_MAX];
     int error = -ENOENT;
     for (unsigned i = 0; fb_hugetlbfs_mount(i, mount); i++) {
-        size_t rounded = round_up(size, FB_HUGEPAGE_BYTES);
+        size_t rounded = fb_align_up(size, FB_HUGEPAGE_BYTES);
         error = make_file(region, mount, name, kind, worker, rounded);
         if (error != 0)
             continue;
@@ -146,7 +143,7 @@ static int try_hugetlbfs(struct fb_region *region, const char *name, enum fb_kin
 static int try_shm(struct fb_region *region, const char *name, enum fb_kind kind, unsigned worker,
                    size_t size, bool huge) {
     /* The kernel backs only whole huge pages of a file with a huge page. */
-    size_t rounded = round_up(size, huge ? FB_HUGEPAGE_BYTES : (size_t)sysconf(_SC_PAGESIZE));
+    size_t rounded = fb_align_up(size, huge ? FB_HUGEPAGE_BYTES : (size_t)sysconf(_SC_PAGESIZE));
     int error = make_file(region, FB_SHM_DIR, name, kind, worker, rounded);
     if (error != 0)
         return error;
@@ -173,7 +170,7 @@ static void log_require(const char *what, size_t size, const char *times) {
     fb_error("no huge pages for %s (%zu MB) and --hugepages require: reserve some with "
              "'sysctl vm.nr_hugepages=%zu'%s and mount hugetlbfs, or "
              "'mount -o remount,huge=advise /dev/shm'",
-             what, size >> 20, round_up(size, FB_HUGEPAGE_BYTES) / FB_HUGEPAGE_BYTES, times);
+             what, size >> 20, fb_align_up(size, FB_HUGEPAGE_BYTES) / FB_HUGEPAGE_BYTES, times);
 }
 
 int fb_region_create(struct fb_region *region, const char *name, enum fb_kind kind, unsigned worker,
@@ -212,7 +209,7 @@ int fb_region_create(struct fb_region *region, const char *name, enum fb_kind ki
 int fb_region_private(struct fb_region *region, size_t size, enum fb_hugepages mode, bool pop) {
     memset(region, 0, sizeof *region);
     region->fd = region->node = -1;
-    size_t rounded = round_up(size, FB_HUGEPAGE_BYTES);
+    size_t rounded = fb_align_up(size, FB_HUGEPAGE_BYTES);
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
     if (mode != FB_HUGEPAGES_NEVER && pop) {
         void *base = mmap(NULL, rounded, PROT_READ | PROT_WRITE,

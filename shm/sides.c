@@ -4,20 +4,17 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "flow_balancer/align.h"
 #include "flow_balancer/common/log.h"
 
 #define PAGE_BYTES UINT64_C(4096)
 
-static uint64_t page_up(uint64_t bytes) {
-    return (bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
-}
-
 static uint64_t desc_offset(void) {
-    return page_up(sizeof(struct fb_down));
+    return fb_align_up(sizeof(struct fb_down), PAGE_BYTES);
 }
 
 static uint64_t arena_offset(uint32_t slots) {
-    return page_up(desc_offset() + (uint64_t)slots * sizeof(struct fb_desc));
+    return fb_align_up(desc_offset() + (uint64_t)slots * sizeof(struct fb_desc), PAGE_BYTES);
 }
 
 size_t fb_down_footprint(const struct fb_geometry *geometry) {
@@ -25,7 +22,7 @@ size_t fb_down_footprint(const struct fb_geometry *geometry) {
 }
 
 size_t fb_up_footprint(void) {
-    return page_up(sizeof(struct fb_up));
+    return fb_align_up(sizeof(struct fb_up), PAGE_BYTES);
 }
 
 void fb_down_format(struct fb_down *down, const struct fb_geometry *geometry,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow_balancer/align.h"
 #include "flow_balancer/common/log.h"
 
 /* Before each flow's state: whose it is. 16 bytes, so that what follows is aligned for anything. */
@@ -17,7 +18,7 @@ struct tag {
 _Static_assert(sizeof(struct tag) == 16, "alignment of the state behind it");
 
 int flow_states_init(struct flow_states *states, size_t flow_bytes) {
-    states->flow_bytes = (flow_bytes + 15) & ~(size_t)15;
+    states->flow_bytes = fb_align_up(flow_bytes, sizeof(struct tag));
     states->stride = sizeof(struct tag) + states->flow_bytes;
     states->chunks = calloc(FLOW_STATES_CHUNKS, sizeof *states->chunks);
     if (states->chunks != NULL)

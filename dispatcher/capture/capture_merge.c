@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "flow_balancer/align.h"
+
 /* If a stamp lies this far back, the clock was set back: the frame is not late. */
 #define CLOCK_SET_NS (10 * FB_NS_PER_S)
 
@@ -59,7 +61,7 @@ int capture_merge_new(struct capture_merge **merge, unsigned inputs, uint64_t wi
     m->window_ns = window_ns;
     m->inputs = inputs;
     m->size = frames;
-    m->bytes = (bytes + CAPTURE_SLACK - 1) & ~(size_t)(CAPTURE_SLACK - 1);
+    m->bytes = fb_align_up(bytes, CAPTURE_SLACK);
     for (unsigned i = 0; i < inputs; i++) {
         struct queue *q = &m->queues[i];
         q->slots = calloc(frames, sizeof *q->slots);

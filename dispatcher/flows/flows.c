@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "flow_balancer/align.h"
+
 /* Timers of a class that never times out stand this far behind a flow's last packet. */
 #define NEVER_PACE_S 3600u
 /* Flows that an eviction compares: what leads the wheel may have been used since its timer was set.
@@ -11,7 +13,7 @@
 #define EVICT_CANDIDATES 8u
 
 static size_t links_offset(uint32_t max_flows) {
-    return (flow_table_footprint(max_flows) + 63) & ~(size_t)63;
+    return fb_align_up(flow_table_footprint(max_flows), 64);
 }
 
 int flows_init(struct flows *flows, const struct flows_config *config) {

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "flow_balancer/align.h"
 #include "flow_balancer/common/log.h"
 
 #define NONE UINT32_MAX
@@ -514,7 +515,7 @@ struct layout {
 
 static size_t place(size_t *at, size_t bytes) {
     size_t start = *at;
-    *at = (start + bytes + 63) & ~(size_t)63;
+    *at = fb_align_up(start + bytes, 64);
     return start;
 }
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "flow_balancer/align.h"
 #include "flow_balancer/sides.h"
 
 /*
@@ -98,7 +99,7 @@ void fb_tx_attach(struct fb_tx *tx, const struct fb_up *up);
  * would see. Else *position is where its bytes go, fb_tx_bytes() their address.
  */
 static inline bool fb_tx_reserve(struct fb_tx *tx, uint32_t caplen, uint64_t *position) {
-    uint64_t need = (caplen + FB_ARENA_ALIGN - 1) & ~(FB_ARENA_ALIGN - 1);
+    uint64_t need = fb_align_up(caplen, FB_ARENA_ALIGN);
     uint64_t size = tx->arena_mask + 1;
     uint64_t at = tx->head;
     if ((at & tx->arena_mask) + need > size)
@@ -125,12 +126,11 @@ static inline struct fb_desc *fb_tx_stage(struct fb_tx *tx, uint64_t position, u
     struct fb_desc *desc = &tx->descs[tx->seq & tx->slot_mask];
     __builtin_prefetch(&tx->descs[(tx->seq + FB_DESC_AHEAD) & tx->slot_mask], 1);
     tx->seq++;
-    tx->head = position + ((caplen + FB_ARENA_ALIGN - 1) & ~(FB_ARENA_ALIGN - 1));
+    tx->head = position + fb_align_up(caplen, FB_ARENA_ALIGN);
     return desc;
 }
 
-/* Stages a descriptor without bytes, a flow end. NULL if no slot is free, the kept ones included.
- */
+/* Stages a flow end, which has no bytes. NULL if no slot is free, the spare ones included. */
 static inline struct fb_desc *fb_tx_stage_end(struct fb_tx *tx) {
     if (tx->seq - tx->consumed > tx->slot_mask)
         return NULL;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "flow_balancer/align.h"
 #include "flow_balancer/common/cpus.h"
 
 #ifdef FB_HAVE_NUMA
@@ -98,7 +99,7 @@ int fb_numa_prefer_for(void *base, size_t size, int node) {
 int fb_numa_bring(void *base, size_t size, int node) {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t begin = (uintptr_t)base & ~(page - 1);
-    uintptr_t end = ((uintptr_t)base + size + page - 1) & ~(page - 1);
+    uintptr_t end = fb_align_up((uintptr_t)base + size, page);
     return bind_to((void *)begin, end - begin, node, MPOL_MF_MOVE);
 }
 

@@ -296,7 +296,7 @@ void rig_copy(struct bench_source *source, uint8_t *arena, struct rig_time *time
             if (at + frames[i].caplen > RIG_ARENA)
                 at = 0;
             memcpy(arena + at, frames[i].data, frames[i].caplen);
-            at += (frames[i].caplen + FB_ARENA_ALIGN - 1) & ~(FB_ARENA_ALIGN - 1);
+            at += fb_align_up(frames[i].caplen, FB_ARENA_ALIGN);
         }
         time->packets += count;
     }
