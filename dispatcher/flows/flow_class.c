@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "flow_balancer/common/parse.h"
+
 #define QUOTE_MAX 64 /* characters of the user's text that an error repeats */
 
 const char *const flow_class_names[FLOW_CLASS_COUNT] = {
@@ -49,15 +51,11 @@ static bool parse_seconds(const char *text, size_t length, uint32_t *seconds) {
         *seconds = FLOW_TIMEOUT_NEVER;
         return true;
     }
-    uint32_t value = 0;
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        value = value * 10 + (uint32_t)(text[i] - '0');
-        if (value > FLOW_TIMEOUT_MAX_S)
-            return false;
-    }
-    *seconds = value;
+    uint64_t value;
+    const char *rest = text;
+    if (!fb_parse_digits(&rest, FLOW_TIMEOUT_MAX_S, &value) || rest != text + length)
+        return false;
+    *seconds = (uint32_t)value;
     return value != 0;
 }
 

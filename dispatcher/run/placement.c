@@ -7,18 +7,15 @@
 #include <string.h>
 
 #include "flow_balancer/common/log.h"
+#include "flow_balancer/common/parse.h"
 
 /* virtio and USB stand between an interface and its PCI device: one and up to six levels. */
 #define DEVICES_UP "/../../../../../.."
 
-/* Digits only: strtol would take white space and a sign. Returns -1 if there is no such number. */
+/* Returns -1 if there is no such number. */
 static int take_node(const char **text) {
-    if (**text < '0' || **text > '9')
-        return -1;
-    char *end;
-    long node = strtol(*text, &end, 10);
-    *text = end;
-    return node < FB_NODE_NUMBERS ? (int)node : -1;
+    uint64_t node;
+    return fb_parse_digits(text, FB_NODE_NUMBERS - 1, &node) ? (int)node : -1;
 }
 
 static bool take_range(const char **text, struct placement_request *request) {

@@ -3,33 +3,22 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "flow_balancer/common/log.h"
-
-/* Digits only: strtoul would take white space and a sign. */
-static bool take_number(const char **text, unsigned *number) {
-    if (**text < '0' || **text > '9')
-        return false;
-    char *end;
-    unsigned long value = strtoul(*text, &end, 10); /* too great: ULONG_MAX */
-    *text = end;
-    *number = (unsigned)value;
-    return value < CPU_SETSIZE;
-}
+#include "flow_balancer/common/parse.h"
 
 static bool take_range(const char **text, cpu_set_t *cpus) {
-    unsigned first, last;
-    if (!take_number(text, &first))
+    uint64_t first, last;
+    if (!fb_parse_digits(text, CPU_SETSIZE - 1, &first))
         return false;
     last = first;
     if (**text == '-') {
         ++*text;
-        if (!take_number(text, &last) || last < first)
+        if (!fb_parse_digits(text, CPU_SETSIZE - 1, &last) || last < first)
             return false;
     }
-    for (unsigned cpu = first; cpu <= last; cpu++)
+    for (uint64_t cpu = first; cpu <= last; cpu++)
         CPU_SET(cpu, cpus);
     return true;
 }

@@ -9,21 +9,21 @@
 
 #include "flow_balancer/common/log.h"
 
-/* Digits only: strtoull would take white space and a sign. */
-static bool leading_number(const char *text, uint64_t *value, const char **rest) {
-    if (text[0] < '0' || text[0] > '9')
+/* strtoull alone would also take white space and a sign. */
+bool fb_parse_digits(const char **text, uint64_t most, uint64_t *value) {
+    if (**text < '0' || **text > '9')
         return false;
     char *end;
     errno = 0;
-    *value = strtoull(text, &end, 10);
-    *rest = end;
-    return errno == 0;
+    *value = strtoull(*text, &end, 10);
+    *text = end;
+    return errno == 0 && *value <= most;
 }
 
 bool fb_parse_count(const char *option, const char *text, uint64_t least, uint64_t most,
                     uint64_t *value) {
-    const char *rest;
-    if (leading_number(text, value, &rest) && *rest == '\0' && *value >= least && *value <= most)
+    const char *rest = text;
+    if (fb_parse_digits(&rest, most, value) && *rest == '\0' && *value >= least)
         return true;
     fb_error("%s '%s': give a whole number from %" PRIu64 " to %" PRIu64, option, text, least,
              most);
@@ -33,8 +33,8 @@ bool fb_parse_count(const char *option, const char *text, uint64_t least, uint64
 bool fb_parse_size(const char *option, const char *text, uint64_t least, uint64_t most,
                    uint64_t *bytes) {
     static const char units[] = "KMG";
-    const char *rest;
-    if (leading_number(text, bytes, &rest)) {
+    const char *rest = text;
+    if (fb_parse_digits(&rest, most, bytes)) {
         const char *unit = *rest == '\0' ? NULL : strchr(units, *rest);
         unsigned shift = unit == NULL ? 0 : 10 * (unsigned)(unit - units + 1);
         bool whole = *rest == '\0' || (unit != NULL && rest[1] == '\0');

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "worker/inspectors/inspectors.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include <openssl/evp.h>
 
 #include "flow_balancer/common/log.h"
+#include "flow_balancer/common/parse.h"
 
 /* Simulated work of a known size: SHA-256 over the packet's captured bytes, `rounds` times. */
 #define ROUNDS_DEFAULT 100u
@@ -18,18 +18,15 @@
 struct digest {
     EVP_MD *sha256;
     EVP_MD_CTX *context;
-    unsigned long rounds;
+    uint64_t rounds;
     uint8_t last[SHA256_BYTES]; /* of the last packet */
 };
 
-static int parse_rounds(const char *args, unsigned long *rounds) {
-    char *end = NULL;
+static int parse_rounds(const char *args, uint64_t *rounds) {
     *rounds = ROUNDS_DEFAULT;
-    if (args == NULL)
-        return 0;
-    errno = 0;
-    *rounds = isdigit((unsigned char)args[0]) ? strtoul(args, &end, 10) : 0;
-    if (errno == 0 && end != NULL && *end == '\0' && *rounds >= 1 && *rounds <= ROUNDS_MAX)
+    const char *rest = args;
+    if (args == NULL ||
+        (fb_parse_digits(&rest, ROUNDS_MAX, rounds) && *rest == '\0' && *rounds >= 1))
         return 0;
     fb_error("--inspector digest:%s: ROUNDS must be a whole number from 1 to %u", args, ROUNDS_MAX);
     return -EINVAL;
@@ -43,7 +40,7 @@ static void digest_close(void *self) {
 }
 
 static int digest_open(const char *args, void **self, size_t *flow_bytes) {
-    unsigned long rounds;
+    uint64_t rounds;
     int rc = parse_rounds(args, &rounds);
     if (rc != 0)
         return rc;
@@ -68,7 +65,7 @@ static int digest_open(const char *args, void **self, size_t *flow_bytes) {
 static int digest_packet(void *self, void *flow, const struct fb_packet *packet) {
     struct digest *digest = self;
     (void)flow;
-    for (unsigned long i = 0; i < digest->rounds; i++) {
+    for (uint64_t i = 0; i < digest->rounds; i++) {
         if (EVP_DigestInit_ex2(digest->context, digest->sha256, NULL) != 1 ||
             EVP_DigestUpdate(digest->context, packet->data, packet->desc->caplen) != 1 ||
             EVP_DigestFinal_ex(digest->context, digest->last, NULL) != 1) {

@@ -10,6 +10,13 @@
  * line that names the option, the value and what would be right. Any process.
  */
 
+/*
+ * Takes the digits at *text as a number, and moves *text behind them. False, and
+ * no log line, if there are none or the number is above most: *text and *value
+ * are then not to be used.
+ */
+bool fb_parse_digits(const char **text, uint64_t most, uint64_t *value);
+
 /* A whole number in [least, most]. */
 bool fb_parse_count(const char *option, const char *text, uint64_t least, uint64_t most,
                     uint64_t *value);

@@ -21,6 +21,41 @@ static void expect_refusal(bool parsed, const char *text, const char *mend) {
         fail_msg("'%s' is refused with '%s', expected '%s' in it", text, said, mend);
 }
 
+static void digits_are_taken_up_to_what_is_none(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *rest;
+        uint64_t most, value;
+    } good[] = {
+        {"7", "", 7, 7},
+        {"12,13", ",13", 99, 12},
+        {"007-9", "-9", 7, 7},
+        {"0x10", "x10", 0, 0},
+        {"18446744073709551615", "", UINT64_MAX, UINT64_MAX},
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        const char *text = good[i].text;
+        uint64_t value = 99;
+        assert_true(fb_parse_digits(&text, good[i].most, &value));
+        assert_true(value == good[i].value);
+        assert_string_equal(text, good[i].rest);
+    }
+}
+
+static void a_sign_a_blank_or_too_many_digits_are_no_number(void **state) {
+    (void)state;
+    static const char *const bad[] = {
+        "", " 5", "+5", "-5", "x", "8", "18446744073709551616", "18446744073709551621"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *text = bad[i];
+        uint64_t value;
+        catch_begin(&caught);
+        bool taken = fb_parse_digits(&text, 7, &value);
+        assert_string_equal(catch_end(&caught), "");
+        assert_false(taken);
+    }
+}
+
 static void what_is_no_whole_number_in_range_is_refused(void **state) {
     (void)state;
     static const char *const bad[] = {
@@ -177,6 +212,8 @@ static void every_word_has_its_index(void **state) {
 int main(void) {
     fb_log_init("test_parse", FB_LOG_ERROR);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(digits_are_taken_up_to_what_is_none),
+        cmocka_unit_test(a_sign_a_blank_or_too_many_digits_are_no_number),
         cmocka_unit_test(what_is_no_whole_number_in_range_is_refused),
         cmocka_unit_test(a_whole_number_beyond_64_bits_is_refused_where_all_others_are_taken),
         cmocka_unit_test(whole_numbers_are_taken_up_to_both_ends),
