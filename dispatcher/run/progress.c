@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "flow_balancer/common/grouped.h"
+
 #include "dispatcher/fleet/fleet.h"
 
 #define DRAW_EVERY_NS UINT64_C(250000000)   /* so 16 samples are four seconds */
@@ -32,20 +34,6 @@ __attribute__((format(printf, 2, 3))) static void add(struct line *line, const c
         return;
     }
     line->used += (size_t)sprintf(line->text + line->used, "  %s", field);
-}
-
-/* 1234567 as 1,234,567. */
-static const char *grouped(char text[32], uint64_t n) {
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%" PRIu64, n);
-    char *to = text;
-    for (int i = 0; i < length; i++) {
-        if (i != 0 && (length - i) % 3 == 0)
-            *to++ = ',';
-        *to++ = digits[i];
-    }
-    *to = '\0';
-    return text;
 }
 
 static void add_rate(struct line *line, double per_s) {
@@ -89,12 +77,11 @@ void progress_format(const struct progress_view *view, unsigned width,
     size_t room = width == 0 ? 0 : width - 1;
     struct line line = {.text = text,
                         .room = room < FB_LOG_STATUS_MAX ? room : FB_LOG_STATUS_MAX - 1};
-    char number[32];
     bool known = view->capture.total_bytes != 0;
     *text = '\0';
     if (view->draining) {
         if (view->waiting != 0)
-            add(&line, "draining: %s packets wait", grouped(number, view->waiting));
+            add(&line, "draining: %s packets wait", fb_grouped(view->waiting).text);
         return;
     }
     if (view->capture.preloading)
@@ -102,7 +89,7 @@ void progress_format(const struct progress_view *view, unsigned width,
     if (known)
         add_share(&line, &view->capture);
     if (!view->capture.preloading) {
-        add(&line, "%s packets", grouped(number, view->packets));
+        add(&line, "%s packets", fb_grouped(view->packets).text);
         add_rate(&line, view->packets_per_s);
     }
     if (known)

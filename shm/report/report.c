@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "flow_balancer/common/grouped.h"
 #include "flow_balancer/common/log.h"
 
 #define CPU_LIMIT 65536 /* above what any kernel is built for (CONFIG_NR_CPUS) */
@@ -342,27 +343,13 @@ bool fb_report_balanced(const json_t *report) {
 
 /* ---- as text */
 
-struct grouped {
-    char text[32];
-};
-
-/* A number with a comma between thousands. */
-static struct grouped grouped(json_int_t value) {
-    char digits[24];
-    int n = snprintf(digits, sizeof digits, "%" JSON_INTEGER_FORMAT, value);
-    struct grouped out;
-    size_t used = 0;
-    for (int i = 0; i < n; i++) {
-        if (i > 0 && (n - i) % 3 == 0 && digits[i - 1] != '-')
-            out.text[used++] = ',';
-        out.text[used++] = digits[i];
-    }
-    out.text[used] = '\0';
-    return out;
-}
-
 static json_int_t get(const json_t *object, const char *key) {
     return json_integer_value(json_object_get(object, key));
+}
+
+/* Counts are not negative. */
+static struct fb_grouped grouped(json_int_t count) {
+    return fb_grouped((uint64_t)count);
 }
 
 static const char *get_text(const json_t *object, const char *key) {
