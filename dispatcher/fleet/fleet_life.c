@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/guard.h"
 #include "flow_balancer/lock.h"
@@ -302,7 +303,7 @@ static void command_to_leave(struct fleet *fleet, unsigned worker, enum fb_comma
     uint64_t patience_ns = fleet->timing.hang_ns;
     balance_leave(&fleet->balance, worker);
     fleet_step(fleet, worker, FB_EVENT_STOP, now_ns);
-    lane->leave_by_ns = patience_ns < UINT64_MAX - now_ns ? now_ns + patience_ns : UINT64_MAX;
+    lane->leave_by_ns = fb_deadline_ns(now_ns, patience_ns);
     fb_tx_set_command(&lane->tx, command);
 }
 
@@ -456,7 +457,7 @@ const char *fleet_drain(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
         if (fleet->balance.count == 1)
             return "it is the only one that is ready: add another first";
         balance_leave(&fleet->balance, worker);
-        lane->drain_until_ns = drain_ns < UINT64_MAX - now_ns ? now_ns + drain_ns : UINT64_MAX;
+        lane->drain_until_ns = fb_deadline_ns(now_ns, drain_ns);
         fleet_step(fleet, worker, FB_EVENT_DRAIN, now_ns);
         break;
     case FB_STATE_VACANT:

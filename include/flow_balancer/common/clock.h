@@ -21,4 +21,9 @@ static inline struct timespec fb_timespec(uint64_t ns) {
                              .tv_nsec = (long)(ns % FB_NS_PER_S)};
 }
 
+/* The time so long after now_ns, or UINT64_MAX, which is never: no clock gets there. */
+static inline uint64_t fb_deadline_ns(uint64_t now_ns, uint64_t timeout_ns) {
+    return timeout_ns < UINT64_MAX - now_ns ? now_ns + timeout_ns : UINT64_MAX;
+}
+
 #endif
