@@ -48,13 +48,17 @@ enum fb_claim_result fb_claim_take(struct fb_claim *claim, const struct fb_ctl_h
 
     char path[FB_PATH_MAX];
     fb_object_path(path, FB_SHM_DIR, ctl->name, FB_KIND_UP, worker);
-    enum fb_join joined =
-        fb_object_join(&claim->up_region, path, FB_KIND_UP, worker, true, instance);
+    const struct fb_join_config up = {
+        .path = path, .kind = FB_KIND_UP, .worker = worker, .instance = instance, .writable = true};
+    const struct fb_join_config down = {.path = ctl->directory[worker].down_path,
+                                        .kind = FB_KIND_DOWN,
+                                        .worker = worker,
+                                        .instance = instance};
+    enum fb_join joined = fb_object_join(&claim->up_region, &up);
     if (joined != FB_JOINED)
         return joined == FB_NOT_YET ? FB_CLAIM_NOT_YET : FB_CLAIM_WRONG;
     claim->up = claim->up_region.base;
-    joined = fb_object_join(&claim->down_region, ctl->directory[worker].down_path, FB_KIND_DOWN,
-                            worker, false, instance);
+    joined = fb_object_join(&claim->down_region, &down);
     enum fb_claim_result result = FB_CLAIMED;
     if (joined != FB_JOINED) {
         result = joined == FB_NOT_YET ? FB_CLAIM_NOT_YET : FB_CLAIM_WRONG;

@@ -173,7 +173,8 @@ enum fb_join fb_ctl_join(struct fb_ctl_handle *handle, const char *name) {
     char path[FB_PATH_MAX];
     if (!fb_object_path(path, FB_SHM_DIR, name, FB_KIND_CTL, 0))
         return FB_WRONG;
-    enum fb_join joined = fb_object_join(&handle->region, path, FB_KIND_CTL, 0, false, NULL);
+    enum fb_join joined = fb_object_join(
+        &handle->region, &(struct fb_join_config){.path = path, .kind = FB_KIND_CTL});
     if (joined != FB_JOINED)
         return joined;
     if (handle->region.size < sizeof(struct fb_ctl)) {

@@ -65,8 +65,10 @@ static void read_up_side(const struct fb_ctl *ctl, unsigned k, struct fb_worker_
     *totals = (struct fb_worker_totals){.cpu = -1, .numa_node = -1, .partial = true};
     char path[FB_PATH_MAX];
     struct fb_region region;
+    const struct fb_join_config config = {
+        .path = path, .kind = FB_KIND_UP, .worker = k, .instance = ctl->header.instance};
     if (!fb_object_path(path, FB_SHM_DIR, ctl->name, FB_KIND_UP, k) ||
-        fb_object_join(&region, path, FB_KIND_UP, k, false, ctl->header.instance) != FB_JOINED)
+        fb_object_join(&region, &config) != FB_JOINED)
         return;
     if (region.size >= fb_up_footprint()) {
         struct fb_worker_totals read = *totals;

@@ -83,30 +83,31 @@ void fb_header_format(struct fb_header *header, const uint8_t instance[16], enum
     atomic_store_explicit(&header->magic, FB_MAGIC, memory_order_release);
 }
 
-static enum fb_join check_header(const struct fb_header *header, const char *path,
-                                 enum fb_kind kind, unsigned worker, size_t size,
-                                 const uint8_t *instance) {
+static enum fb_join check_header(const struct fb_header *header, size_t size,
+                                 const struct fb_join_config *config) {
     if (header->fingerprint != fb_layout_fingerprint()) {
         fb_error("%s has layout %016" PRIx64 ", this program (version %s) has %016" PRIx64
                  ": use programs of one build",
-                 path, header->fingerprint, FB_VERSION, fb_layout_fingerprint());
+                 config->path, header->fingerprint, FB_VERSION, fb_layout_fingerprint());
         return FB_WRONG;
     }
-    if (header->kind != (uint32_t)kind || header->worker != worker || header->size > size) {
+    if (header->kind != (uint32_t)config->kind || header->worker != config->worker ||
+        header->size > size) {
         fb_error("%s says kind %u, worker %u, %" PRIu64 " bytes; expected kind %u, worker %u, at "
                  "most %zu bytes",
-                 path, header->kind, header->worker, header->size, (unsigned)kind, worker, size);
+                 config->path, header->kind, header->worker, header->size, (unsigned)config->kind,
+                 config->worker, size);
         return FB_WRONG;
     }
-    if (instance != NULL && memcmp(header->instance, instance, sizeof header->instance) != 0)
+    if (config->instance != NULL &&
+        memcmp(header->instance, config->instance, sizeof header->instance) != 0)
         return FB_NOT_YET; /* of an earlier run: its successor is about to replace it */
     return FB_JOINED;
 }
 
-enum fb_join fb_object_join(struct fb_region *region, const char *path, enum fb_kind kind,
-                            unsigned worker, bool writable, const uint8_t *instance) {
-    int error =
-        fb_region_open(region, path, writable, sizeof(struct fb_header), (unsigned)geteuid());
+enum fb_join fb_object_join(struct fb_region *region, const struct fb_join_config *config) {
+    int error = fb_region_open(region, config->path, config->writable, sizeof(struct fb_header),
+                               (unsigned)geteuid());
     if (error == -ENOENT || error == -EAGAIN)
         return FB_NOT_YET;
     if (error != 0)
@@ -118,10 +119,10 @@ enum fb_join fb_object_join(struct fb_region *region, const char *path, enum fb_
     uint64_t magic = atomic_load_explicit(&header->magic, memory_order_acquire);
     enum fb_join joined = FB_NOT_YET;
     if (magic == FB_MAGIC) {
-        joined = check_header(header, path, kind, worker, region->size, instance);
+        joined = check_header(header, region->size, config);
     } else if (magic != 0) {
         fb_error("%s has magic %016" PRIx64 ", expected %016" PRIx64 ": not a flow-balancer object",
-                 path, magic, FB_MAGIC);
+                 config->path, magic, FB_MAGIC);
         joined = FB_WRONG;
     }
     if (fb_guard_faulted(slot))

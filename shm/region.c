@@ -92,9 +92,9 @@ static enum fb_page_kind read_back(const struct fb_region *region) {
     return fb_region_huge_bytes(region) >= region->size / 2 ? FB_PAGES_THP : FB_PAGES_4K;
 }
 
-static int make_file(struct fb_region *region, const char *dir, const char *name, enum fb_kind kind,
-                     unsigned worker, size_t size) {
-    if (!fb_object_path(region->path, dir, name, kind, worker))
+static int make_file(struct fb_region *region, const char *dir,
+                     const struct fb_region_config *config, size_t size) {
+    if (!fb_object_path(region->path, dir, config->instance, config->kind, config->worker))
         return -ENAMETOOLONG;
     region->fd = open(region->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (region->fd < 0)
@@ -113,13 +113,12 @@ static void discard(struct fb_region *region) {
     unlink(region->path);
 }
 
-static int try_hugetlbfs(struct fb_region *region, const char *name, enum fb_kind kind,
-                         unsigned worker, size_t size) {
+static int try_hugetlbfs(struct fb_region *region, const struct fb_region_config *config) {
     char mount[FB_PATH_MAX];
     int error = -ENOENT;
     for (unsigned i = 0; fb_hugetlbfs_mount(i, mount); i++) {
-        size_t rounded = fb_align_up(size, FB_HUGEPAGE_BYTES);
-        error = make_file(region, mount, name, kind, worker, rounded);
+        size_t rounded = fb_align_up(config->size, FB_HUGEPAGE_BYTES);
+        error = make_file(region, mount, config, rounded);
         if (error != 0)
             continue;
         void *base = mmap(NULL, rounded, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0);
@@ -140,11 +139,11 @@ static int try_hugetlbfs(struct fb_region *region, const char *name, enum fb_kin
     return error;
 }
 
-static int try_shm(struct fb_region *region, const char *name, enum fb_kind kind, unsigned worker,
-                   size_t size, bool huge) {
+static int try_shm(struct fb_region *region, const struct fb_region_config *config, bool huge) {
     /* The kernel backs only whole huge pages of a file with a huge page. */
-    size_t rounded = fb_align_up(size, huge ? FB_HUGEPAGE_BYTES : (size_t)sysconf(_SC_PAGESIZE));
-    int error = make_file(region, FB_SHM_DIR, name, kind, worker, rounded);
+    size_t unit = huge ? FB_HUGEPAGE_BYTES : (size_t)sysconf(_SC_PAGESIZE);
+    size_t rounded = fb_align_up(config->size, unit);
+    int error = make_file(region, FB_SHM_DIR, config, rounded);
     if (error != 0)
         return error;
     void *base = map_aligned(rounded, MAP_SHARED, region->fd);
@@ -173,23 +172,21 @@ static void log_require(const char *what, size_t size, const char *times) {
              what, size >> 20, fb_align_up(size, FB_HUGEPAGE_BYTES) / FB_HUGEPAGE_BYTES, times);
 }
 
-int fb_region_create(struct fb_region *region, const char *name, enum fb_kind kind, unsigned worker,
-                     size_t size, enum fb_hugepages mode, bool secret, int node) {
-    memset(region, 0, sizeof *region);
-    region->fd = -1;
-    region->node = node;
+int fb_region_create(struct fb_region *region, const struct fb_region_config *config) {
+    enum fb_hugepages mode = config->hugepages;
+    *region = (struct fb_region){.fd = -1, .node = config->node};
     int error = -ENOENT;
     if (mode != FB_HUGEPAGES_NEVER)
-        error = try_hugetlbfs(region, name, kind, worker, size);
+        error = try_hugetlbfs(region, config);
     if (error != 0)
-        error = try_shm(region, name, kind, worker, size, mode != FB_HUGEPAGES_NEVER);
+        error = try_shm(region, config, mode != FB_HUGEPAGES_NEVER);
     /* Whole huge pages may not fit where 4 KB pages do. */
     if (error != 0 && mode == FB_HUGEPAGES_AUTO)
-        error = try_shm(region, name, kind, worker, size, false);
+        error = try_shm(region, config, false);
     if (error != 0) {
         char path[FB_PATH_MAX];
-        fb_object_path(path, FB_SHM_DIR, name, kind, worker);
-        fb_error("cannot make %s with %zu KB: %s%s", path, size >> 10, strerror(-error),
+        fb_object_path(path, FB_SHM_DIR, config->instance, config->kind, config->worker);
+        fb_error("cannot make %s with %zu KB: %s%s", path, config->size >> 10, strerror(-error),
                  error == -ENOSPC || error == -ENOMEM
                      ? ": give " FB_SHM_DIR " more room (mount -o remount,size=...), or use a "
                        "smaller --ring-bytes, --ring-depth or -w"
@@ -197,11 +194,12 @@ int fb_region_create(struct fb_region *region, const char *name, enum fb_kind ki
         return error;
     }
     if (mode == FB_HUGEPAGES_REQUIRE && region->page_kind == FB_PAGES_4K) {
-        log_require(region->path, region->size, kind == FB_KIND_DOWN ? " times --max-workers" : "");
+        log_require(region->path, region->size,
+                    config->kind == FB_KIND_DOWN ? " times --max-workers" : "");
         discard(region);
         return -ENOMEM;
     }
-    if (secret)
+    if (config->secret)
         madvise(region->base, region->size, MADV_DONTDUMP);
     return 0;
 }

@@ -48,9 +48,14 @@ int lane_init(struct lane *lane, struct fb_ctl *ctl, unsigned worker, enum fb_hu
     /* One a flow; one an end, of its own flows and of those moved here from other rings. */
     uint64_t handles = geometry->max_flows +
                        (uint64_t)geometry->slots * (geometry->max_workers + 1) + HANDLES_SPARE;
-    int error = fb_region_create(&lane->down_region, ctl->name, FB_KIND_DOWN, worker,
-                                 fb_down_footprint(geometry), hugepages, true,
-                                 fb_ctl_numa_node(ctl, worker));
+    const struct fb_region_config down = {.instance = ctl->name,
+                                          .kind = FB_KIND_DOWN,
+                                          .worker = worker,
+                                          .size = fb_down_footprint(geometry),
+                                          .hugepages = hugepages,
+                                          .secret = true,
+                                          .node = fb_ctl_numa_node(ctl, worker)};
+    int error = fb_region_create(&lane->down_region, &down);
     if (error == 0)
         error = fb_region_private(&lane->handle_region, handles * sizeof(struct handle),
                                   FB_HUGEPAGES_NEVER, false);
@@ -79,12 +84,15 @@ void lane_fini(struct lane *lane) {
 
 int lane_offer(struct lane *lane, struct fb_ctl *ctl, unsigned worker) {
     struct fb_region *region = &lane->up_region;
-    int error = fb_region_create(region, ctl->name, FB_KIND_UP, worker, fb_up_footprint(),
-                                 FB_HUGEPAGES_NEVER, false, fb_ctl_numa_node(ctl, worker));
-    if (error != 0) {
-        region->base = NULL;
+    const struct fb_region_config up = {.instance = ctl->name,
+                                        .kind = FB_KIND_UP,
+                                        .worker = worker,
+                                        .size = fb_up_footprint(),
+                                        .hugepages = FB_HUGEPAGES_NEVER,
+                                        .node = fb_ctl_numa_node(ctl, worker)};
+    int error = fb_region_create(region, &up);
+    if (error != 0)
         return error;
-    }
     lane->epoch++;
     /* Before it is touched: what may write to it has had its name. */
     lane->guard = fb_guard_add(region->base, region->size);

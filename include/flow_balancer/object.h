@@ -42,11 +42,19 @@ uint64_t fb_layout_fingerprint(void);
 void fb_header_format(struct fb_header *header, const uint8_t instance[16], enum fb_kind kind,
                       unsigned worker, uint64_t size);
 
+/* A shared object that is to be joined. */
+struct fb_join_config {
+    const char *path;
+    enum fb_kind kind;
+    unsigned worker;         /* number, 0 for ctl */
+    const uint8_t *instance; /* 16 bytes that its header must have, or NULL: any */
+    bool writable;           /* an up side, by the worker that claims it */
+};
+
 /*
- * Opens, checks and maps an object. instance may be NULL (ctl: any). On
- * FB_JOINED the caller owns *region. FB_WRONG has been logged. Any process.
+ * Opens, checks and maps an object. On FB_JOINED the caller owns *region.
+ * FB_WRONG has been logged. Any process.
  */
-enum fb_join fb_object_join(struct fb_region *region, const char *path, enum fb_kind kind,
-                            unsigned worker, bool writable, const uint8_t *instance);
+enum fb_join fb_object_join(struct fb_region *region, const struct fb_join_config *config);
 
 #endif

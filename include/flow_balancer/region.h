@@ -38,19 +38,25 @@ struct fb_region {
     char path[FB_PATH_MAX]; /* "" for private memory */
 };
 
+/* A shared object that is to be made. */
+struct fb_region_config {
+    const char *instance; /* its name, valid */
+    enum fb_kind kind;
+    unsigned worker;             /* number, 0 for ctl */
+    size_t size;                 /* bytes, at least */
+    enum fb_hugepages hugepages; /* NEVER: 4 KB pages; REQUIRE: an error without huge pages */
+    bool secret;                 /* it holds packets: left out of core dumps */
+    int node; /* NUMA node whose memory is taken while it has some; -1: by the caller's policy */
+};
+
 /*
- * Makes a new shared object of at least size bytes: O_EXCL, O_NOFOLLOW,
- * O_CLOEXEC, mode 0600, mapped read-write, zero, populated. mode NEVER asks
- * for 4 KB pages; REQUIRE fails without huge pages of either kind, and its
- * error names the command that would get them. secret: the object holds
- * packets and is left out of core dumps. node: the NUMA node whose memory is
- * taken while it has some, or -1 for what the caller's memory policy says. The
- * caller owns the region and the name; fb_region_close() does not unlink.
- * Dispatcher only.
+ * Makes a new shared object: O_EXCL, O_NOFOLLOW, O_CLOEXEC, mode 0600, mapped
+ * read-write, zero, populated. Where huge pages are required and there are
+ * none, the error names the command that gets them. The caller owns the region
+ * and the name; fb_region_close() does not unlink. Dispatcher only.
  * Returns 0, or -errno after one logged line; nothing is left behind then.
  */
-int fb_region_create(struct fb_region *region, const char *name, enum fb_kind kind, unsigned worker,
-                     size_t size, enum fb_hugepages mode, bool secret, int node);
+int fb_region_create(struct fb_region *region, const struct fb_region_config *config);
 
 /*
  * The same ladder for private memory: anonymous, zero, not inherited by a

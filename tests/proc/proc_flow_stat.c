@@ -36,9 +36,13 @@ static int set_up(void **state) {
     struct fb_ctl *ctl = in->handle.ctl;
     ctl->geometry = (struct fb_geometry){.workers = WORKERS, .max_workers = WORKERS};
     for (unsigned k = 0; k < WORKERS; k++) {
-        assert_int_equal(fb_region_create(&in->up[k], in->name, FB_KIND_UP, k, fb_up_footprint(),
-                                          FB_HUGEPAGES_NEVER, false, -1),
-                         0);
+        const struct fb_region_config config = {.instance = in->name,
+                                                .kind = FB_KIND_UP,
+                                                .worker = k,
+                                                .size = fb_up_footprint(),
+                                                .hugepages = FB_HUGEPAGES_NEVER,
+                                                .node = -1};
+        assert_int_equal(fb_region_create(&in->up[k], &config), 0);
         fb_up_format(in->up[k].base, ctl->header.instance, k, 1, 0);
         fb_up_set_counter(in->up[k].base, FB_WORKER_PACKETS, 70 + k);
         fb_ctl_set_epoch(ctl, k, 1);

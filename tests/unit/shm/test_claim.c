@@ -56,8 +56,12 @@ static void withdraw(struct fixture *f) {
 
 /* A new up side for the next incarnation, not yet offered by ctl and the order line. */
 static void make_up(struct fixture *f) {
-    int error = fb_region_create(&f->up, f->name, FB_KIND_UP, WORKER, fb_up_footprint(),
-                                 FB_HUGEPAGES_NEVER, false, -1);
+    int error = fb_region_create(&f->up, &(struct fb_region_config){.instance = f->name,
+                                                                    .kind = FB_KIND_UP,
+                                                                    .worker = WORKER,
+                                                                    .size = fb_up_footprint(),
+                                                                    .hugepages = FB_HUGEPAGES_NEVER,
+                                                                    .node = -1});
     if (error != 0)
         abort();
     fb_up_format(f->up.base, f->ours.ctl->header.instance, WORKER, ++f->epoch, f->tx.consumed);
@@ -84,8 +88,14 @@ static int set_up(void **state) {
         return 1;
     f->ours.ctl->geometry = geometry;
     fb_ctl_format(&f->ours);
-    if (fb_region_create(&f->down, f->name, FB_KIND_DOWN, WORKER, fb_down_footprint(&geometry),
-                         FB_HUGEPAGES_NEVER, true, -1) != 0)
+    const struct fb_region_config config = {.instance = f->name,
+                                            .kind = FB_KIND_DOWN,
+                                            .worker = WORKER,
+                                            .size = fb_down_footprint(&geometry),
+                                            .hugepages = FB_HUGEPAGES_NEVER,
+                                            .secret = true,
+                                            .node = -1};
+    if (fb_region_create(&f->down, &config) != 0)
         return 1;
     fb_down_format(f->down.base, &geometry, f->ours.ctl->header.instance, WORKER, 40);
     memcpy(f->ours.ctl->directory[WORKER].down_path, f->down.path, sizeof f->down.path);

@@ -174,10 +174,15 @@ static void be_dispatcher(void *arg) {
     fb_ctl_format(&f->ours);
     for (unsigned k = 0; k < 2; k++) {
         struct fb_region down, up;
-        EXPECT(fb_region_create(&down, f->name, FB_KIND_DOWN, k, 8192, FB_HUGEPAGES_NEVER, true,
-                                -1) == 0);
-        EXPECT(fb_region_create(&up, f->name, FB_KIND_UP, k, 8192, FB_HUGEPAGES_NEVER, false, -1) ==
-               0);
+        struct fb_region_config config = {.instance = f->name,
+                                          .kind = FB_KIND_DOWN,
+                                          .worker = k,
+                                          .size = 8192,
+                                          .hugepages = FB_HUGEPAGES_NEVER,
+                                          .node = -1};
+        EXPECT(fb_region_create(&down, &config) == 0);
+        config.kind = FB_KIND_UP;
+        EXPECT(fb_region_create(&up, &config) == 0);
     }
     step_tell(&f->up, 'r');
     pause();

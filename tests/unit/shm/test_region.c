@@ -91,8 +91,15 @@ static unsigned long free_pages(void) {
     return pages;
 }
 
+static struct fb_region_config config_of(const struct fixture *f, size_t size,
+                                         enum fb_hugepages mode) {
+    return (struct fb_region_config){
+        .instance = f->name, .kind = FB_KIND_DOWN, .size = size, .hugepages = mode, .node = -1};
+}
+
 static int create(struct fixture *f, size_t size, enum fb_hugepages mode) {
-    return fb_region_create(&f->region, f->name, FB_KIND_DOWN, 0, size, mode, false, -1);
+    const struct fb_region_config config = config_of(f, size, mode);
+    return fb_region_create(&f->region, &config);
 }
 
 /* Takes the region off again, file and all. */
@@ -130,10 +137,10 @@ static void an_object_that_is_there_already_is_refused_and_left_alone(void **sta
     struct fixture *f = *state;
     assert_int_equal(create(f, 4096, FB_HUGEPAGES_NEVER), 0);
     strcpy(f->region.base, "precious");
+    const struct fb_region_config config = config_of(f, 8192, FB_HUGEPAGES_NEVER);
     struct fb_region second;
     catch_begin(&f->caught);
-    int error =
-        fb_region_create(&second, f->name, FB_KIND_DOWN, 0, 8192, FB_HUGEPAGES_NEVER, false, -1);
+    int error = fb_region_create(&second, &config);
     expect_one_line(catch_end(&f->caught), "File exists");
     assert_int_equal(error, -EEXIST);
     assert_null(second.base);
@@ -509,9 +516,9 @@ static void an_object_that_holds_packets_is_left_out_of_core_dumps(void **state)
     assert_int_equal(create(f, 4096, FB_HUGEPAGES_NEVER), 0);
     assert_false(says_dont_dump(&f->region));
     discard(f);
-    assert_int_equal(
-        fb_region_create(&f->region, f->name, FB_KIND_DOWN, 0, 4096, FB_HUGEPAGES_NEVER, true, -1),
-        0);
+    struct fb_region_config config = config_of(f, 4096, FB_HUGEPAGES_NEVER);
+    config.secret = true;
+    assert_int_equal(fb_region_create(&f->region, &config), 0);
     assert_true(says_dont_dump(&f->region));
 }
 

@@ -55,7 +55,9 @@ static void find_line(const void *base, char *line, int size) {
 }
 
 static void create(struct fixture *f, enum fb_hugepages mode, int node) {
-    EXPECT(fb_region_create(&f->region, f->name, FB_KIND_DOWN, 0, 4 * MB, mode, false, node) == 0);
+    const struct fb_region_config config = {
+        .instance = f->name, .kind = FB_KIND_DOWN, .size = 4 * MB, .hugepages = mode, .node = node};
+    EXPECT(fb_region_create(&f->region, &config) == 0);
 }
 
 static void discard(struct fixture *f) {
