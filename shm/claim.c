@@ -9,13 +9,50 @@
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/lock.h"
 
-/* Takes the lock of the mapped up side; false if another process has it. */
-static enum fb_claim_result lock_up(struct fb_claim *claim) {
-    struct fb_region *up = &claim->up_region;
-    if (up->size < fb_up_footprint()) {
-        fb_error("%s has %zu bytes, expected %zu", up->path, up->size, fb_up_footprint());
+static enum fb_claim_result result_of(enum fb_join joined) {
+    switch (joined) {
+    case FB_JOINED:
+        return FB_CLAIMED;
+    case FB_NOT_YET:
+        return FB_CLAIM_NOT_YET;
+    default:
         return FB_CLAIM_WRONG;
     }
+}
+
+static enum fb_claim_result join_up(struct fb_claim *claim, const struct fb_ctl *ctl) {
+    char path[FB_PATH_MAX];
+    fb_object_path(path, FB_SHM_DIR, ctl->name, FB_KIND_UP, claim->worker);
+    const struct fb_join_config config = {.path = path,
+                                          .kind = FB_KIND_UP,
+                                          .worker = claim->worker,
+                                          .instance = ctl->header.instance,
+                                          .writable = true};
+    enum fb_claim_result result = result_of(fb_object_join(&claim->up_region, &config));
+    if (result != FB_CLAIMED)
+        return result;
+    const struct fb_region *up = &claim->up_region;
+    claim->up = up->base;
+    if (up->size >= fb_up_footprint())
+        return FB_CLAIMED;
+    fb_error("%s has %zu bytes, expected %zu", up->path, up->size, fb_up_footprint());
+    return FB_CLAIM_WRONG;
+}
+
+static enum fb_claim_result join_down(struct fb_claim *claim, const struct fb_ctl *ctl) {
+    const struct fb_join_config config = {.path = ctl->directory[claim->worker].down_path,
+                                          .kind = FB_KIND_DOWN,
+                                          .worker = claim->worker,
+                                          .instance = ctl->header.instance};
+    enum fb_claim_result result = result_of(fb_object_join(&claim->down_region, &config));
+    if (result != FB_CLAIMED)
+        return result;
+    claim->down = claim->down_region.base;
+    return fb_down_plausible(claim->down, claim->down_region.size) ? FB_CLAIMED : FB_CLAIM_WRONG;
+}
+
+static enum fb_claim_result lock_up(struct fb_claim *claim) {
+    struct fb_region *up = &claim->up_region;
     if (madvise(up->base, up->size, MADV_DONTFORK) != 0) {
         fb_error("cannot keep %s from children: %s", up->path, strerror(errno));
         return FB_CLAIM_WRONG;
@@ -31,45 +68,30 @@ static enum fb_claim_result lock_up(struct fb_claim *claim) {
 }
 
 /* The three checks of claim.h, with the lock held. Relaxed: the epochs are only compared. */
-static bool may_claim(const struct fb_claim *claim, const struct fb_ctl *ctl, unsigned worker) {
-    uint64_t order_epoch = atomic_load_explicit(&claim->down->epoch, memory_order_relaxed);
+static bool may_claim(const struct fb_claim *claim, const struct fb_ctl *ctl) {
+    uint64_t command_epoch = atomic_load_explicit(&claim->down->epoch, memory_order_relaxed);
     return fb_up_worker_status(claim->up) == FB_STATUS_VACANT &&
            fb_region_named(claim->up_region.path, claim->up_region.fd) == 1 &&
-           claim->up->epoch == fb_ctl_epoch(ctl, worker) && claim->up->epoch == order_epoch;
+           claim->up->epoch == fb_ctl_epoch(ctl, claim->worker) &&
+           claim->up->epoch == command_epoch;
+}
+
+/* The mapping keeps the lock; a descriptor would hand it to a child that calls exec late. */
+static void close_descriptor(struct fb_region *region) {
+    close(region->fd);
+    region->fd = -1;
 }
 
 enum fb_claim_result fb_claim_take(struct fb_claim *claim, const struct fb_ctl_handle *ctl_handle,
                                    unsigned worker) {
     const struct fb_ctl *ctl = ctl_handle->ctl;
-    const uint8_t *instance = ctl->header.instance;
-    memset(claim, 0, sizeof *claim);
-    claim->up_region.fd = claim->down_region.fd = -1;
-    claim->worker = worker;
-
-    char path[FB_PATH_MAX];
-    fb_object_path(path, FB_SHM_DIR, ctl->name, FB_KIND_UP, worker);
-    const struct fb_join_config up = {
-        .path = path, .kind = FB_KIND_UP, .worker = worker, .instance = instance, .writable = true};
-    const struct fb_join_config down = {.path = ctl->directory[worker].down_path,
-                                        .kind = FB_KIND_DOWN,
-                                        .worker = worker,
-                                        .instance = instance};
-    enum fb_join joined = fb_object_join(&claim->up_region, &up);
-    if (joined != FB_JOINED)
-        return joined == FB_NOT_YET ? FB_CLAIM_NOT_YET : FB_CLAIM_WRONG;
-    claim->up = claim->up_region.base;
-    joined = fb_object_join(&claim->down_region, &down);
-    enum fb_claim_result result = FB_CLAIMED;
-    if (joined != FB_JOINED) {
-        result = joined == FB_NOT_YET ? FB_CLAIM_NOT_YET : FB_CLAIM_WRONG;
-    } else {
-        claim->down = claim->down_region.base;
-        if (!fb_down_plausible(claim->down, claim->down_region.size))
-            result = FB_CLAIM_WRONG;
-    }
+    *claim = (struct fb_claim){.up_region.fd = -1, .down_region.fd = -1, .worker = worker};
+    enum fb_claim_result result = join_up(claim, ctl);
+    if (result == FB_CLAIMED)
+        result = join_down(claim, ctl);
     if (result == FB_CLAIMED)
         result = lock_up(claim);
-    if (result == FB_CLAIMED && !may_claim(claim, ctl, worker))
+    if (result == FB_CLAIMED && !may_claim(claim, ctl))
         result = FB_CLAIM_NOT_YET;
     if (result != FB_CLAIMED) {
         fb_claim_release(claim);
@@ -78,11 +100,8 @@ enum fb_claim_result fb_claim_take(struct fb_claim *claim, const struct fb_ctl_h
     fb_up_set_worker_status(claim->up, FB_STATUS_STARTING);
     fb_up_set_pid(claim->up, getpid());
     madvise(claim->down_region.base, claim->down_region.size, MADV_DONTDUMP);
-    /* The mapping keeps the lock; a descriptor would hand it to a child that exec's late. */
-    close(claim->up_region.fd);
-    claim->up_region.fd = -1;
-    close(claim->down_region.fd);
-    claim->down_region.fd = -1;
+    close_descriptor(&claim->up_region);
+    close_descriptor(&claim->down_region);
     return FB_CLAIMED;
 }
 
