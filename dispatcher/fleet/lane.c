@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/fleet/lane.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "flow_balancer/common/log.h"
 #include "flow_balancer/guard.h"
 
 /*
@@ -82,6 +84,28 @@ void lane_fini(struct lane *lane) {
     fb_region_close(&lane->mark_region);
 }
 
+/* Formats an up side that has just been made, guarded and for reading only. */
+static int protect_up(struct lane *lane, const struct fb_ctl *ctl, unsigned worker) {
+    const struct fb_region *region = &lane->up_region;
+    /* Before it is touched: what may write to it has had its name. */
+    lane->guard = fb_guard_add(region->base, region->size);
+    if (lane->guard < 0)
+        return lane->guard;
+    fb_up_format(region->base, ctl->header.instance, worker, lane->epoch, lane->tx.consumed);
+    if (mprotect(region->base, region->size, PROT_READ) == 0)
+        return 0;
+    int error = errno;
+    fb_error("cannot make %s read-only for the dispatcher: %s", region->path, strerror(error));
+    return -error;
+}
+
+static void close_up(struct lane *lane) {
+    fb_guard_remove(lane->guard);
+    lane->guard = -1;
+    unlink(lane->up_region.path);
+    fb_region_close(&lane->up_region);
+}
+
 int lane_offer(struct lane *lane, struct fb_ctl *ctl, unsigned worker) {
     struct fb_region *region = &lane->up_region;
     const struct fb_region_config up = {.instance = ctl->name,
@@ -93,11 +117,13 @@ int lane_offer(struct lane *lane, struct fb_ctl *ctl, unsigned worker) {
     int error = fb_region_create(region, &up);
     if (error != 0)
         return error;
-    lane->epoch++;
-    /* Before it is touched: what may write to it has had its name. */
-    lane->guard = fb_guard_add(region->base, region->size);
-    fb_up_format(region->base, ctl->header.instance, worker, lane->epoch, lane->tx.consumed);
-    mprotect(region->base, region->size, PROT_READ);
+    lane->epoch++; /* also if this fails: a process that has seen the up side must not find its
+                      epoch again */
+    error = protect_up(lane, ctl, worker);
+    if (error != 0) {
+        close_up(lane);
+        return error;
+    }
     fb_tx_attach(&lane->tx, region->base);
     fb_tx_set_epoch(&lane->tx, lane->epoch);
     fb_ctl_set_epoch(ctl, worker, lane->epoch);
@@ -109,10 +135,7 @@ void lane_withdraw(struct lane *lane, struct fb_worker_totals *totals) {
         return;
     fb_tx_set_epoch(&lane->tx, ++lane->epoch);
     fb_worker_totals_add(totals, lane->up_region.base);
-    fb_guard_remove(lane->guard);
-    lane->guard = -1;
-    unlink(lane->up_region.path);
-    fb_region_close(&lane->up_region);
+    close_up(lane);
     lane->tx.up = NULL;
 }
 
