@@ -130,24 +130,33 @@ static int not_running(const char *name) {
     return EXIT_RUNTIME;
 }
 
+/* The report, while ctl is guarded in slot: a dispatcher that dies may take it away. */
+static int show_guarded(const struct fb_ctl_handle *handle, int slot, const char *name,
+                        struct view *view, bool json) {
+    json_t *report = read_report(handle->ctl, view);
+    if (report == NULL || fb_guard_faulted(slot)) {
+        json_decref(report);
+        return not_running(name);
+    }
+    json_object_set_new(json_object_get(report, "dispatcher"), "heartbeat_age_s",
+                        json_real(heartbeat_age_s(handle->ctl)));
+    int status = show(handle->ctl, report, json);
+    json_decref(report);
+    return status;
+}
+
 static int report_on(const struct fb_ctl_handle *handle, const char *name, bool json) {
     struct view *view = calloc(1, sizeof *view);
     if (view == NULL) {
         fb_error("no memory for a report: %zu KB are needed", sizeof *view >> 10);
         return EXIT_RUNTIME;
     }
-    int status;
+    int status = EXIT_RUNTIME;
     int slot = fb_guard_add(handle->region.base, handle->region.size);
-    json_t *report = read_report(handle->ctl, view);
-    if (report == NULL || fb_guard_faulted(slot)) {
-        status = not_running(name);
-    } else {
-        json_object_set_new(json_object_get(report, "dispatcher"), "heartbeat_age_s",
-                            json_real(heartbeat_age_s(handle->ctl)));
-        status = show(handle->ctl, report, json);
+    if (slot >= 0) {
+        status = show_guarded(handle, slot, name, view, json);
+        fb_guard_remove(slot);
     }
-    json_decref(report);
-    fb_guard_remove(slot);
     free(view);
     return status;
 }

@@ -79,7 +79,7 @@ void fb_header_format(struct fb_header *header, const uint8_t instance[16], enum
     header->size = size;
     header->kind = kind;
     header->worker = worker;
-    /* M1: pairs with M2 in fb_object_join */
+    /* M1: pairs with M2 in check_object */
     atomic_store_explicit(&header->magic, FB_MAGIC, memory_order_release);
 }
 
@@ -105,16 +105,14 @@ static enum fb_join check_header(const struct fb_header *header, size_t size,
     return FB_JOINED;
 }
 
-enum fb_join fb_object_join(struct fb_region *region, const struct fb_join_config *config) {
-    int error = fb_region_open(region, config->path, config->writable, sizeof(struct fb_header),
-                               (unsigned)geteuid());
-    if (error == -ENOENT || error == -EAGAIN)
-        return FB_NOT_YET;
-    if (error != 0)
-        return FB_WRONG;
+/* Looks at an object that may be truncated meanwhile; guarded, and whoever keeps it guards it on.
+ */
+static enum fb_join check_object(const struct fb_region *region,
+                                 const struct fb_join_config *config) {
     const struct fb_header *header = region->base;
-    /* It may be truncated while we look; whoever keeps the object guards it from then on. */
     int slot = fb_guard_add(region->base, region->size);
+    if (slot < 0)
+        return FB_WRONG;
     /* M2: pairs with M1 in fb_header_format */
     uint64_t magic = atomic_load_explicit(&header->magic, memory_order_acquire);
     enum fb_join joined = FB_NOT_YET;
@@ -128,6 +126,17 @@ enum fb_join fb_object_join(struct fb_region *region, const struct fb_join_confi
     if (fb_guard_faulted(slot))
         joined = FB_NOT_YET;
     fb_guard_remove(slot);
+    return joined;
+}
+
+enum fb_join fb_object_join(struct fb_region *region, const struct fb_join_config *config) {
+    int error = fb_region_open(region, config->path, config->writable, sizeof(struct fb_header),
+                               (unsigned)geteuid());
+    if (error == -ENOENT || error == -EAGAIN)
+        return FB_NOT_YET;
+    if (error != 0)
+        return FB_WRONG;
+    enum fb_join joined = check_object(region, config);
     if (joined != FB_JOINED)
         fb_region_close(region);
     return joined;
