@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "flow_balancer/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flow_balancer/common/log.h"
+
+static int dump(const json_t *report, FILE *out) {
+    errno = 0;
+    if (json_dumpf(report, out, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) == 0 &&
+        fputc('\n', out) != EOF && fflush(out) == 0)
+        return 0;
+    return errno != 0 ? -errno : -ENOMEM;
+}
+
+static int dump_to_fd(const json_t *report, int fd) {
+    if (fd < 0)
+        return -errno;
+    FILE *out = fdopen(fd, "w");
+    if (out == NULL) {
+        int error = -errno;
+        close(fd);
+        return error;
+    }
+    int error = dump(report, out);
+    if (fclose(out) != 0 && error == 0)
+        error = -errno;
+    return error;
+}
+
+/* Writes beside path, then renames: whoever reads path sees a whole report, the old or the new. */
+static int replace(const json_t *report, const char *path) {
+    size_t size = strlen(path) + sizeof ".XXXXXX";
+    char *temporary = malloc(size);
+    if (temporary == NULL)
+        return -ENOMEM;
+    snprintf(temporary, size, "%s.XXXXXX", path);
+    int fd = mkostemp(temporary, O_CLOEXEC);
+    int error = fd < 0 ? -errno : 0;
+    if (error == 0) {
+        mode_t mask = umask(0);
+        umask(mask);
+        fchmod(fd, 0666 & ~mask); /* as open() would have made it; mkostemp makes 0600 */
+        error = dump_to_fd(report, fd);
+        if (error == 0 && rename(temporary, path) != 0)
+            error = -errno;
+        if (error != 0)
+            unlink(temporary);
+    }
+    free(temporary);
+    return error;
+}
+
+int fb_report_write(const json_t *report, const char *path) {
+    struct stat st;
+    int error;
+    if (strcmp(path, "-") == 0)
+        error = dump(report, stdout);
+    else if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        error = dump_to_fd(report, open(path, O_WRONLY | O_TRUNC | O_CLOEXEC));
+    else
+        error = replace(report, path);
+    if (error != 0)
+        fb_error("cannot write the report to %s: %s",
+                 strcmp(path, "-") == 0 ? "standard output" : path, strerror(-error));
+    return error;
+}
