@@ -5,9 +5,15 @@
 #include <stdint.h>
 
 /*
- * Every counter is declared once, here: X(ID, name in the report, sentence).
- * The lists yield the enums, the names in reports and the texts of flow-stat.
- * An enum that tells a result is the index of the counter of that result.
+ * Every counter is declared once, here: X(ID, name in the report, sentence), or
+ * X(ID, name, path, sentence). The lists yield the enums, the names in reports
+ * and the texts of flow-stat. An enum that tells a result is the index of the
+ * counter of that result.
+ *
+ * A path says where the report has the counter: OBJECT.KEY. Counters of one
+ * path are added up there, and the text shows them as parts. NULL, or no path:
+ * in the object of its list, under its name. To add a counter: a line here, and
+ * the line that counts it; JSON, text and flow-stat follow.
  */
 
 /* How a frame decoded. Each frame received counts in exactly one of these. */
@@ -20,7 +26,7 @@
     X(NO_NEXT_HEADER, "no_next_header", "IPv6 header chain ends with no next header (59)")         \
     X(LINK_SHORT, "link_short", "link-layer header cut short")                                     \
     X(VLAN_SHORT, "vlan_short", "VLAN or other bridge tag cut short")                              \
-    X(IP_VERSION, "ip_version", "IP version neither the announced one nor 4 or 6")                 \
+    X(IP_VERSION, "ip_version", "IP version neither 4 nor 6, or not what the layer below says")    \
     X(IP4_SHORT, "ip4_short", "IPv4 header cut short")                                             \
     X(IP4_HEADER_LENGTH, "ip4_header_length", "IPv4 header length below 5 words")                  \
     X(IP4_TOTAL_LENGTH, "ip4_total_length", "IPv4 total length below the header length")           \
@@ -35,12 +41,12 @@
     X(DCCP_SHORT, "dccp_short", "DCCP header cut short")                                           \
     X(ICMP_SHORT, "icmp_short", "ICMP or ICMPv6 header cut short")                                 \
     X(MPLS_SHORT, "mpls_short", "MPLS label stack cut short")                                      \
-    X(PPPOE, "pppoe", "PPPoE session header cut short or not legal")                               \
-    X(TUNNEL_NON_IP, "tunnel_non_ip", "tunnel that carries no IP: keyed by the header around it")  \
+    X(PPPOE, "pppoe", "PPPoE session header cut short or invalid")                                 \
+    X(TUNNEL_NON_IP, "tunnel_non_ip", "tunnel that carries no IP: keyed by the outer header")      \
     X(TUNNEL_HEADER, "tunnel_header",                                                              \
-      "tunnel header cut short or not legal: keyed by the header around it")                       \
+      "tunnel header cut short or invalid: keyed by the outer header")                             \
     X(TUNNEL_INNER, "tunnel_inner",                                                                \
-      "no sound IP header in a tunnel for IP: keyed by the header around it")                      \
+      "tunnel for IP without a valid header: keyed by the outer one")                              \
     X(TUNNEL_DEEP, "tunnel_deep", "more tunnels in each other than are opened")
 
 /* Why a flow ended. `orphaned` is the worker's own, when its dispatcher is gone. */
@@ -69,40 +75,52 @@
     X(FAULT, "fault", "its up side was truncated (SIGBUS)")                                        \
     X(DOWN_SIDE, "down_side", "a descriptor in its ring is not the one that was written there")
 
-/* The run as the dispatcher counts it. */
+/* The run as the dispatcher counts it. All are in the report's `run` as well, under their names. */
 #define FB_RUN_COUNTERS(X)                                                                         \
-    X(RECEIVED, "received", "frames that libpcap delivered")                                       \
-    X(CAPTURE_RECEIVED, "capture_received", "frames received, as the capture source counts them")  \
-    X(KERNEL_DROPS, "kernel_drops", "frames dropped by the kernel for want of buffer space")       \
-    X(INTERFACE_DROPS, "interface_drops", "frames dropped by the interface or its driver")         \
-    X(MERGED_LATE, "merged_late", "frames that came too late to be put in order of time")          \
-    X(PENDING, "pending", "frames taken from the source and not yet in a ring")                    \
-    X(HELD, "held", "fragments that wait for their first fragment")                                \
-    X(BYPASSED, "shunted", "packets of flows that are bypassed: three of theirs were quarantined") \
-    X(REDELIVERED, "redelivered", "packets given a second time after a worker died")               \
-    X(FAILOVERS, "failovers", "worker numbers given up, their flows moved")                        \
-    X(FLOWS_CREATED, "flows_created", "flows begun")                                               \
-    X(FLOWS_ACTIVE, "flows_active", "flows alive now")                                             \
-    X(FLOWS_PEAK, "flows_peak", "most flows alive at the same time")                               \
-    X(SYN_ON_LIVE_FLOW, "syn_on_live_flow", "SYN on an established flow: counted, the flow stays") \
-    X(STAMPS_HELD, "stamps_held", "time stamps too far ahead to be believed immediately")          \
-    X(ELAPSED_NS, "elapsed_ns", "wall clock from the first packet taken to the last inspected")
+    X(RECEIVED, "received", "ledger.received", "frames that libpcap delivered")                    \
+    X(CAPTURE_RECEIVED, "capture_received", "capture.received",                                    \
+      "frames received, as the capture source counts them")                                        \
+    X(KERNEL_DROPS, "kernel_drops", "capture.kernel_drops",                                        \
+      "frames dropped by the kernel for want of buffer space")                                     \
+    X(INTERFACE_DROPS, "interface_drops", "capture.interface_drops",                               \
+      "frames dropped by the interface or its driver")                                             \
+    X(MERGED_LATE, "merged_late", "capture.merged_late",                                           \
+      "frames that came too late to be put in order of time")                                      \
+    X(PENDING, "pending", "ledger.in_flight",                                                      \
+      "frames taken from the source and not yet in a ring")                                        \
+    X(HELD, "held", "ledger.in_flight", "fragments that wait for their first fragment")            \
+    X(BYPASSED, "shunted", "ledger.shunted",                                                       \
+      "packets not inspected: three of their flow were quarantined")                               \
+    X(REDELIVERED, "redelivered", NULL, "packets given a second time after a worker died")         \
+    X(FAILOVERS, "failovers", NULL, "worker numbers given up, their flows moved")                  \
+    X(FLOWS_CREATED, "flows_created", "flows.created", "flows begun")                              \
+    X(FLOWS_ACTIVE, "flows_active", "flows.active", "flows alive now")                             \
+    X(FLOWS_PEAK, "flows_peak", "flows.peak", "most flows alive at the same time")                 \
+    X(SYN_ON_LIVE_FLOW, "syn_on_live_flow", NULL,                                                  \
+      "SYN on an established flow: counted, the flow stays")                                       \
+    X(STAMPS_HELD, "stamps_held", NULL, "time stamps too far ahead to be believed immediately")    \
+    X(ELAPSED_NS, "elapsed_ns", "elapsed_s",                                                       \
+      "wall clock from the first packet taken to the last inspected")
 
-/* One ring as the dispatcher counts it: entered = inspected + quarantined + removed + waiting. */
+/*
+ * One ring as the dispatcher counts it: entered = inspected + quarantined +
+ * removed + waiting. A path is of the sum over all rings; those of `workers`
+ * are columns of the text.
+ */
 #define FB_LANE_COUNTERS(X)                                                                        \
-    X(ENTERED, "entered", "packets put into the ring")                                             \
-    X(INSPECTED, "packets", "packets that the worker has finished")                                \
-    X(QUARANTINED, "quarantined", "packets on which two processes died")                           \
-    X(REMOVED, "removed", "packets taken out of the ring unseen: moved, bypassed or abandoned")    \
-    X(WAITING, "backlog", "packets in the ring")                                                   \
-    X(MAX_WAITING, "max_backlog", "most packets in the ring at any time")                          \
-    X(BYTES, "bytes", "captured bytes of the packets put into the ring")                           \
-    X(FLOWS, "flows", "flows given to the worker")                                                 \
-    X(FLOWS_BOUND, "flows_bound", "flows bound to the worker now")                                 \
-    X(RESTARTS, "restarts", "claims of the number after the first")                                \
-    X(HANGS, "hangs", "times it was revoked because it finished nothing")                          \
-    X(DROPPED, "dropped", "packets dropped because the ring was full")                             \
-    X(WAKES, "wakes", "times the worker was woken")
+    X(ENTERED, "entered", NULL, "packets put into a ring")                                         \
+    X(INSPECTED, "packets", "ledger.inspected", "packets that a worker has finished")              \
+    X(QUARANTINED, "quarantined", "ledger.quarantined", "packets on which two processes died")     \
+    X(REMOVED, "removed", NULL, "packets taken out uninspected: moved, bypassed or abandoned")     \
+    X(WAITING, "backlog", "ledger.in_flight", "packets in a ring")                                 \
+    X(MAX_WAITING, "max_backlog", "workers.max_backlog", "most packets in the ring at any time")   \
+    X(BYTES, "bytes", "workers.bytes", "captured bytes of the packets put into the ring")          \
+    X(FLOWS, "flows", "workers.flows", "flows given to the worker")                                \
+    X(FLOWS_BOUND, "flows_bound", NULL, "flows bound to a worker now")                             \
+    X(RESTARTS, "restarts", "workers.restarts", "claims of the number after the first")            \
+    X(HANGS, "hangs", NULL, "times a worker was revoked because it finished nothing")              \
+    X(DROPPED, "dropped", "workers.dropped", "packets dropped because the ring was full")          \
+    X(WAKES, "wakes", NULL, "times a worker was woken")
 
 /* What a worker counts itself. */
 #define FB_WORKER_COUNTERS(X)                                                                      \
@@ -110,10 +128,10 @@
     X(BYTES, "self_bytes", "captured bytes inspected")                                             \
     X(STARTS, "self_flow_starts", "flow starts seen")                                              \
     X(ENDS, "self_flow_ends", "flow ends seen")                                                    \
-    X(UNKNOWN_ENDS, "self_unknown_ends", "ends of flows that it held no state for")                \
+    X(UNKNOWN_ENDS, "self_unknown_ends", "ends of flows that a worker held no state for")          \
     X(MID_STREAM, "self_mid_stream", "flows taken up in mid-stream after a restart")               \
     X(GAP_PACKETS, "self_gap_packets", "packets reported lost before one that was delivered")      \
-    X(PARKS, "self_parks", "times it went to sleep")
+    X(PARKS, "self_parks", "times a worker went to sleep")
 
 /* One interface, as the kernel and its driver count it. */
 #define FB_INTERFACE_COUNTERS(X)                                                                   \
@@ -147,71 +165,72 @@
     X(OTHER_FIRST, "other_first", "first fragments unlike the first one learned: it stayed")
 
 enum fb_decode_reason {
-#define X(id, name, text) FB_DECODE_##id,
+#define X(id, ...) FB_DECODE_##id,
     FB_DECODE_REASONS(X)
 #undef X
         FB_DECODE_COUNT
 };
 enum fb_end_reason {
-#define X(id, name, text) FB_END_##id,
+#define X(id, ...) FB_END_##id,
     FB_END_REASONS(X)
 #undef X
         FB_END_COUNT
 };
 enum fb_drop_reason {
-#define X(id, name, text) FB_DROP_##id,
+#define X(id, ...) FB_DROP_##id,
     FB_DROP_REASONS(X)
 #undef X
         FB_DROP_COUNT,
     FB_DROP_NONE = FB_DROP_COUNT
 };
 enum fb_violation {
-#define X(id, name, text) FB_VIOLATION_##id,
+#define X(id, ...) FB_VIOLATION_##id,
     FB_VIOLATIONS(X)
 #undef X
         FB_VIOLATION_COUNT,
     FB_VIOLATION_NONE = FB_VIOLATION_COUNT
 };
 enum fb_run_counter {
-#define X(id, name, text) FB_RUN_##id,
+#define X(id, ...) FB_RUN_##id,
     FB_RUN_COUNTERS(X)
 #undef X
         FB_RUN_COUNT
 };
 enum fb_lane_counter {
-#define X(id, name, text) FB_LANE_##id,
+#define X(id, ...) FB_LANE_##id,
     FB_LANE_COUNTERS(X)
 #undef X
         FB_LANE_COUNT
 };
 enum fb_interface_counter {
-#define X(id, name, text) FB_INTERFACE_##id,
+#define X(id, ...) FB_INTERFACE_##id,
     FB_INTERFACE_COUNTERS(X)
 #undef X
         FB_INTERFACE_COUNT
 };
 enum fb_interface_state {
-#define X(id, name, text) FB_INTERFACE_IS_##id,
+#define X(id, ...) FB_INTERFACE_IS_##id,
     FB_INTERFACE_STATES(X)
 #undef X
         FB_INTERFACE_STATE_COUNT
 };
 enum fb_fragment_counter {
-#define X(id, name, text) FB_FRAGMENT_##id,
+#define X(id, ...) FB_FRAGMENT_##id,
     FB_FRAGMENT_COUNTERS(X)
 #undef X
         FB_FRAGMENT_COUNT
 };
 enum fb_worker_counter {
-#define X(id, name, text) FB_WORKER_##id,
+#define X(id, ...) FB_WORKER_##id,
     FB_WORKER_COUNTERS(X)
 #undef X
         FB_WORKER_COUNT
 };
 
-/* Name in reports and sentence of one counter. */
+/* What a report says of one counter. */
 struct fb_counter_text {
     const char *name;
+    const char *path; /* or NULL */
     const char *text;
 };
 

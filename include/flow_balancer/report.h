@@ -12,17 +12,7 @@
 
 /*
  * The report of a run, schema flow-balancer.report/1: one builder for the
- * dispatcher at the end and for flow-stat while it runs.
- *
- * The ledger adds up if, of the dispatcher's own counts,
- *
- *   received = sum over rings(entered - removed) + bypassed + sum(dropped) + held + pending
- *   and for each ring  entered = inspected + quarantined + moved + waiting
- *
- * A packet that leaves a ring uninspected (moved to another, dropped on the
- * way, abandoned at the end) is in `moved` of that ring and counts once more
- * where it ends. What the workers counted themselves stands beside this and is
- * no part of it.
+ * dispatcher at the end and for flow-stat while it runs, and the same text.
  */
 #define FB_REPORT_SCHEMA "flow-balancer.report/1"
 
@@ -56,13 +46,6 @@ bool fb_report_balanced(const json_t *report);
 
 /* Writes a report as text for people, at most 100 columns where counts stay below 10^12. */
 void fb_report_print(FILE *out, const json_t *report);
-
-/*
- * The part of it on NUMA nodes: nothing where the dispatcher might run on one
- * only, else where it and its table are, and a line for workers in a row that
- * are at the same place.
- */
-void fb_report_print_nodes(FILE *out, const json_t *report);
 
 /*
  * Writes a report as JSON: to standard output if path is "-"; into a new file

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "flow_balancer/report.h"
+#include "shm/report/report_text.h"
 
-static json_int_t get(const json_t *object, const char *key) {
-    return json_integer_value(json_object_get(object, key));
-}
+#include <stdbool.h>
 
 struct node_text {
     char text[32];
@@ -11,21 +9,21 @@ struct node_text {
 
 static struct node_text node_text(const json_t *object, const char *key) {
     struct node_text out = {"no single node"};
-    json_int_t node = get(object, key);
+    json_int_t node = report_number(object, key);
     if (node >= 0)
         snprintf(out.text, sizeof out.text, "node %" JSON_INTEGER_FORMAT, node);
     return out;
 }
 
 static bool at_one_place(const json_t *a, const json_t *b) {
-    return get(a, "numa_node") == get(b, "numa_node") &&
-           get(a, "ring_numa_node") == get(b, "ring_numa_node");
+    return report_number(a, "numa_node") == report_number(b, "numa_node") &&
+           report_number(a, "ring_numa_node") == report_number(b, "ring_numa_node");
 }
 
-void fb_report_print_nodes(FILE *out, const json_t *report) {
+void report_print_nodes(FILE *out, const json_t *report) {
     const json_t *dispatcher = json_object_get(report, "dispatcher");
     const json_t *workers = json_object_get(report, "workers");
-    if (get(dispatcher, "numa_nodes") <= 1)
+    if (report_number(dispatcher, "numa_nodes") <= 1)
         return;
     fprintf(out, "NUMA: dispatcher on %s, flow table on %s\n",
             node_text(dispatcher, "numa_node").text,

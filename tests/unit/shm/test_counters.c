@@ -76,12 +76,13 @@ static void what_a_worker_counts_itself_is_told_apart_from_the_ledger(void **sta
     }
 }
 
+/* A line of the report has 100 columns; number and name take 38 of them. */
 static void every_counter_has_a_sentence_of_one_line(void **state) {
     (void)state;
     for (size_t l = 0; l < LISTS; l++)
         for (unsigned i = 0; i < lists[l].enum_count; i++) {
             const char *text = lists[l].texts[i].text;
-            if (strlen(text) < 8 || strlen(text) > 70 || strchr(text, ' ') == NULL ||
+            if (strlen(text) < 8 || strlen(text) > 62 || strchr(text, ' ') == NULL ||
                 strchr(text, '\n') != NULL || text[strlen(text) - 1] == '.')
                 fail_msg("%s %s: '%s'", lists[l].name, lists[l].texts[i].name, text);
         }

@@ -94,9 +94,9 @@ static void the_text_has_a_line_for_each_of_them(void **state) {
     fb_report_print(out, report);
     fclose(out);
     assert_non_null(strstr(
-        printed, "             eth0  up          1,234,569               3               0\n"));
+        printed, "           eth0  up          1,234,569               3               0\n"));
     assert_non_null(strstr(
-        printed, "             eth1  gone                1               0           7,000\n"));
+        printed, "           eth1  gone                1               0           7,000\n"));
     free(printed);
 }
 

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "flow_balancer/report.h"
+
+#include "shm/report/report_ids.h"
+
+void fb_worker_totals_add(struct fb_worker_totals *totals, const struct fb_up *up) {
+    for (unsigned i = 0; i < FB_WORKER_COUNT; i++)
+        totals->counters[i] += fb_up_counter(up, (enum fb_worker_counter)i);
+    for (unsigned i = 0; i < FB_LATENCY_BUCKETS; i++)
+        totals->latency[i] += fb_up_latency(up, i);
+    if (fb_up_worker_status(up) == FB_STATUS_VACANT)
+        return;
+    /* Relaxed: for display, and each is a fact of its own. */
+    totals->cpu = report_id(atomic_load_explicit(&up->cpu, memory_order_relaxed));
+    totals->numa_node = report_id(atomic_load_explicit(&up->numa_node, memory_order_relaxed));
+}
