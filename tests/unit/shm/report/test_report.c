@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/report/report_build.c, report_print.c and report_workers.c: what is in a report. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,12 +7,9 @@
 
 #include <cmocka.h>
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/report.h"
@@ -232,39 +230,6 @@ static void values_out_of_range_in_shared_memory_are_cut(void **state) {
     free(f);
 }
 
-static void an_up_side_that_claims_an_impossible_cpu_has_none(void **state) {
-    (void)state;
-    struct fb_up *up = aligned_alloc(FB_APART, sizeof *up);
-    assert_non_null(up);
-    memset(up, 0, sizeof *up);
-    struct fb_worker_totals totals = {0};
-    fb_up_set_worker_status(up, FB_STATUS_READY);
-    atomic_store(&up->cpu, INT32_MIN);
-    atomic_store(&up->numa_node, INT32_MAX);
-    fb_worker_totals_add(&totals, up);
-    assert_int_equal(totals.cpu, -1);
-    assert_int_equal(totals.numa_node, -1);
-    free(up);
-}
-
-static void a_report_that_cannot_be_written_is_an_error_and_leaves_nothing(void **state) {
-    (void)state;
-    struct fake *f = make_fake();
-    json_t *report = build(f);
-    assert_int_equal(fb_report_write(report, "/nonexistent/report.json"), -ENOENT);
-    char dir[] = "/tmp/test_report.XXXXXX", full[64];
-    assert_non_null(mkdtemp(dir));
-    /* By a link of our own: what replaced its target would replace the device of the machine. */
-    snprintf(full, sizeof full, "%s/full", dir);
-    assert_int_equal(symlink("/dev/full", full), 0);
-    assert_int_equal(fb_report_write(report, full), -ENOSPC);
-    unlink(full);
-    assert_int_equal(fb_report_write(report, dir), -EISDIR);
-    assert_int_equal(rmdir(dir), 0);
-    json_decref(report);
-    free(f);
-}
-
 /* ---- what is in it */
 
 static void the_report_has_every_key_of_its_schema(void **state) {
@@ -398,30 +363,6 @@ static void latency_percentiles_are_the_upper_bounds_of_their_buckets(void **sta
     free(f);
 }
 
-static void totals_add_up_over_incarnations(void **state) {
-    (void)state;
-    struct fb_up *up = aligned_alloc(FB_APART, sizeof *up);
-    assert_non_null(up);
-    memset(up, 0, sizeof *up);
-    struct fb_worker_totals totals = {0};
-    fb_up_set_counter(up, FB_WORKER_PACKETS, 40);
-    fb_up_add_latency(up, 100);
-    fb_up_set_worker_status(up, FB_STATUS_LEFT);
-    atomic_store(&up->cpu, 3);
-    fb_worker_totals_add(&totals, up);
-    atomic_store(&up->cpu, 5);
-    fb_worker_totals_add(&totals, up);
-    fb_up_set_worker_status(up, FB_STATUS_VACANT); /* the next offer, which nobody has claimed */
-    atomic_store(&up->cpu, -1);
-    fb_up_set_counter(up, FB_WORKER_PACKETS, 0);
-    atomic_store(&up->latency[fb_latency_bucket(100)], 0);
-    fb_worker_totals_add(&totals, up);
-    assert_int_equal(totals.counters[FB_WORKER_PACKETS], 80);
-    assert_int_equal(totals.latency[fb_latency_bucket(100)], 2);
-    assert_int_equal(totals.cpu, 5);
-    free(up);
-}
-
 /* ---- as text */
 
 static void the_text_shows_ledger_flows_and_workers_with_thousands_apart(void **state) {
@@ -491,62 +432,6 @@ static void the_text_shows_violations(void **state) {
     free(f);
 }
 
-/* ---- as a file */
-
-static void a_written_report_reads_back_equal_and_replaces_an_older_one(void **state) {
-    (void)state;
-    char dir[] = "/tmp/test_report.XXXXXX";
-    assert_non_null(mkdtemp(dir));
-    char path[64];
-    snprintf(path, sizeof path, "%s/report.json", dir);
-    struct fake *f = make_fake();
-    json_t *report = build(f);
-    FILE *older = fopen(path, "w");
-    assert_non_null(older);
-    fputs("an older report", older);
-    fclose(older);
-    mode_t mask = umask(027);
-    assert_int_equal(fb_report_write(report, path), 0);
-    umask(mask);
-    json_t *back = json_load_file(path, 0, NULL);
-    assert_non_null(back);
-    expect_number(back, "ledger.received", 1234567);
-    assert_int_equal(json_object_size(back), json_object_size(report));
-    struct stat st;
-    assert_int_equal(stat(path, &st), 0);
-    assert_int_equal(st.st_mode & 0777, 0640);
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(rmdir(dir), 0); /* no temporary file is left */
-    json_decref(back);
-    json_decref(report);
-    free(f);
-}
-
-static void a_report_to_something_else_than_a_file_does_not_replace_it(void **state) {
-    (void)state;
-    char dir[] = "/tmp/test_report.XXXXXX";
-    assert_non_null(mkdtemp(dir));
-    char target[64], link[64];
-    snprintf(target, sizeof target, "%s/target", dir);
-    snprintf(link, sizeof link, "%s/link", dir);
-    fclose(fopen(target, "w"));
-    assert_int_equal(symlink("target", link), 0);
-    struct fake *f = make_fake();
-    json_t *report = build(f);
-    assert_int_equal(fb_report_write(report, link), 0);
-    struct stat st;
-    assert_int_equal(lstat(link, &st), 0);
-    assert_true(S_ISLNK(st.st_mode));
-    json_t *back = json_load_file(target, 0, NULL);
-    assert_non_null(back);
-    json_decref(back);
-    unlink(link);
-    unlink(target);
-    assert_int_equal(rmdir(dir), 0);
-    json_decref(report);
-    free(f);
-}
-
 int main(void) {
     fb_log_init("test_report", FB_LOG_ERROR);
     const struct CMUnitTest tests[] = {
@@ -555,8 +440,6 @@ int main(void) {
         cmocka_unit_test(packets_lost_between_source_and_ring_are_seen_though_each_ring_adds_up),
         cmocka_unit_test(options_that_are_no_json_object_become_an_empty_one),
         cmocka_unit_test(values_out_of_range_in_shared_memory_are_cut),
-        cmocka_unit_test(an_up_side_that_claims_an_impossible_cpu_has_none),
-        cmocka_unit_test(a_report_that_cannot_be_written_is_an_error_and_leaves_nothing),
         cmocka_unit_test(the_report_has_every_key_of_its_schema),
         cmocka_unit_test(every_counter_is_in_the_report_under_the_name_of_its_list),
         cmocka_unit_test(a_worker_has_its_number_state_place_and_share),
@@ -564,14 +447,11 @@ int main(void) {
         cmocka_unit_test(pages_of_several_kinds_are_mixed_and_numbers_never_offered_do_not_count),
         cmocka_unit_test(violations_are_named_once_there_are_any),
         cmocka_unit_test(latency_percentiles_are_the_upper_bounds_of_their_buckets),
-        cmocka_unit_test(totals_add_up_over_incarnations),
         cmocka_unit_test(the_text_shows_ledger_flows_and_workers_with_thousands_apart),
         cmocka_unit_test(the_text_shows_where_a_ledger_does_not_add_up),
         cmocka_unit_test(
             the_text_shows_a_worker_that_counted_otherwise_unless_its_count_is_partial),
         cmocka_unit_test(the_text_shows_violations),
-        cmocka_unit_test(a_written_report_reads_back_equal_and_replaces_an_older_one),
-        cmocka_unit_test(a_report_to_something_else_than_a_file_does_not_replace_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

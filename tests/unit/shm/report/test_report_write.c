@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/report/report_write.c: a report as a file. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flow_balancer/common/log.h"
+#include "flow_balancer/report.h"
+
+static json_t *make_report(void) {
+    json_t *report =
+        json_pack("{s:s, s:{s:i}}", "schema", FB_REPORT_SCHEMA, "ledger", "received", 1234567);
+    assert_non_null(report);
+    return report;
+}
+
+static void a_report_that_cannot_be_written_is_an_error_and_leaves_nothing(void **state) {
+    (void)state;
+    json_t *report = make_report();
+    assert_int_equal(fb_report_write(report, "/nonexistent/report.json"), -ENOENT);
+    char dir[] = "/tmp/test_report.XXXXXX", full[64];
+    assert_non_null(mkdtemp(dir));
+    /* By a link of our own: what replaced its target would replace the device of the machine. */
+    snprintf(full, sizeof full, "%s/full", dir);
+    assert_int_equal(symlink("/dev/full", full), 0);
+    assert_int_equal(fb_report_write(report, full), -ENOSPC);
+    unlink(full);
+    assert_int_equal(fb_report_write(report, dir), -EISDIR);
+    assert_int_equal(rmdir(dir), 0);
+    json_decref(report);
+}
+
+static void a_written_report_reads_back_equal_and_replaces_an_older_one(void **state) {
+    (void)state;
+    char dir[] = "/tmp/test_report.XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    char path[64];
+    snprintf(path, sizeof path, "%s/report.json", dir);
+    json_t *report = make_report();
+    FILE *older = fopen(path, "w");
+    assert_non_null(older);
+    fputs("an older report", older);
+    fclose(older);
+    mode_t mask = umask(027);
+    assert_int_equal(fb_report_write(report, path), 0);
+    umask(mask);
+    json_t *back = json_load_file(path, 0, NULL);
+    assert_non_null(back);
+    assert_true(json_equal(back, report));
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0640);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(dir), 0); /* no temporary file is left */
+    json_decref(back);
+    json_decref(report);
+}
+
+static void a_report_to_something_else_than_a_file_does_not_replace_it(void **state) {
+    (void)state;
+    char dir[] = "/tmp/test_report.XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    char target[64], link[64];
+    snprintf(target, sizeof target, "%s/target", dir);
+    snprintf(link, sizeof link, "%s/link", dir);
+    fclose(fopen(target, "w"));
+    assert_int_equal(symlink("target", link), 0);
+    json_t *report = make_report();
+    assert_int_equal(fb_report_write(report, link), 0);
+    struct stat st;
+    assert_int_equal(lstat(link, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    json_t *back = json_load_file(target, 0, NULL);
+    assert_non_null(back);
+    json_decref(back);
+    unlink(link);
+    unlink(target);
+    assert_int_equal(rmdir(dir), 0);
+    json_decref(report);
+}
+
+int main(void) {
+    fb_log_init("test_report_write", FB_LOG_ERROR);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_report_that_cannot_be_written_is_an_error_and_leaves_nothing),
+        cmocka_unit_test(a_written_report_reads_back_equal_and_replaces_an_older_one),
+        cmocka_unit_test(a_report_to_something_else_than_a_file_does_not_replace_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
