@@ -22,12 +22,13 @@ struct fb_worker_totals {
     uint64_t latency[FB_LATENCY_BUCKETS];
     int cpu;       /* the only one it may run on, or -1 */
     int numa_node; /* the same */
+    bool left;     /* its latest process has said that it leaves cleanly */
     bool partial;  /* of a running or the latest incarnation only: may differ from the ledger */
 };
 
 /*
- * Adds what an up side says to *totals; cpu and node become its own, once it is
- * claimed. The caller adds up incarnations, or has one, and starts with cpu and
+ * Adds what an up side says to *totals; cpu, node and whether it left become its own,
+ * once it is claimed. The caller adds up incarnations, or has one, and starts with cpu and
  * node at -1. Values out of range are cut or
  * taken as -1: an up side is input. Any process that maps it.
  */

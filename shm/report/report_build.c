@@ -150,12 +150,14 @@ static void put_all_latency(struct build *b) {
 static void put_worker(struct build *b, json_t *workers, unsigned k, uint64_t all_inspected) {
     const uint64_t *lane = b->s->lane[k];
     const struct fb_worker_totals *totals = &b->totals[k];
+    uint32_t state = fb_ctl_state(b->ctl, k);
     double share =
         all_inspected != 0 ? (double)lane[FB_LANE_INSPECTED] / (double)all_inspected : 0.0;
     json_t *object = append(b, workers, json_object());
     put(b, object, "worker", number(k));
     put(b, object, "pid", json_integer(fb_ctl_pid(b->ctl, k)));
-    put(b, object, "state", name(fb_state_names, FB_STATE_COUNT, fb_ctl_state(b->ctl, k)));
+    put(b, object, "state", name(fb_state_names, FB_STATE_COUNT, state));
+    put(b, object, "finished", json_boolean(state == FB_STATE_ABSENT && totals->left));
     put(b, object, "numa_node", json_integer(totals->numa_node));
     put(b, object, "cpu", json_integer(totals->cpu));
     put(b, object, "ring_numa_node", json_integer(report_id(fb_ctl_ring_numa_node(b->ctl, k))));

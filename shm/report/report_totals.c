@@ -8,8 +8,10 @@ void fb_worker_totals_add(struct fb_worker_totals *totals, const struct fb_up *u
         totals->counters[i] += fb_up_counter(up, (enum fb_worker_counter)i);
     for (unsigned i = 0; i < FB_LATENCY_BUCKETS; i++)
         totals->latency[i] += fb_up_latency(up, i);
-    if (fb_up_worker_status(up) == FB_STATUS_VACANT)
+    uint32_t status = fb_up_worker_status(up);
+    if (status == FB_STATUS_VACANT)
         return;
+    totals->left = status == FB_STATUS_LEFT;
     /* Relaxed: for display, and each is a fact of its own. */
     totals->cpu = report_id(atomic_load_explicit(&up->cpu, memory_order_relaxed));
     totals->numa_node = report_id(atomic_load_explicit(&up->numa_node, memory_order_relaxed));

@@ -22,9 +22,15 @@ static bool is_unused(const json_t *worker, json_int_t wanted) {
            strcmp(report_word(worker, "state"), fb_state_names[FB_STATE_ABSENT]) == 0;
 }
 
+/* A number whose process has done its work is absent, like one that never had a process. */
+static const char *state_of(const json_t *worker) {
+    bool finished = json_is_true(json_object_get(worker, "finished"));
+    return finished ? "finished" : report_word(worker, "state");
+}
+
 static void print_worker(FILE *out, const json_t *worker) {
     fprintf(out, "%6" JSON_INTEGER_FORMAT " %-8s %13s %5.1f%%", report_number(worker, "worker"),
-            report_word(worker, "state"), report_grouped(report_number(worker, "packets")).text,
+            state_of(worker), report_grouped(report_number(worker, "packets")).text,
             100.0 * report_real(worker, "share"));
     for (size_t i = 0; i < COLUMNS; i++)
         fprintf(out, " %*s", columns[i].width,

@@ -307,6 +307,31 @@ static void a_worker_has_its_number_state_place_and_share(void **state) {
     free(f);
 }
 
+static void a_worker_that_left_cleanly_is_finished_and_one_that_never_came_is_not(void **state) {
+    (void)state;
+    struct fake *f = make_fake();
+    f->ctl.geometry.workers = 3;
+    for (unsigned k = 0; k < 3; k++)
+        fb_ctl_set_state(&f->ctl, k, FB_STATE_ABSENT);
+    f->totals[0].left = true;
+    json_t *report = build(f);
+    expect_text(report, "workers.0.state", "absent");
+    assert_true(json_is_true(at(report, "workers.0.finished")));
+    assert_true(json_is_false(at(report, "workers.1.finished")));
+    json_decref(report);
+    char *text = print(f);
+    expect_line(text, "     0 finished       924,990 ");
+    expect_line(text, "     1 absent         308,330 ");
+    expect_line(text, "     2 absent               0 ");
+    free(text);
+    /* Its flows wait for the next process: this one left before its work was done. */
+    fb_ctl_set_state(&f->ctl, 0, FB_STATE_VACANT);
+    report = build(f);
+    assert_true(json_is_false(at(report, "workers.0.finished")));
+    json_decref(report);
+    free(f);
+}
+
 static void shares_are_zero_before_the_first_packet(void **state) {
     (void)state;
     struct fake *f = make_fake();
@@ -443,6 +468,7 @@ int main(void) {
         cmocka_unit_test(the_report_has_every_key_of_its_schema),
         cmocka_unit_test(every_counter_is_in_the_report_under_the_name_of_its_list),
         cmocka_unit_test(a_worker_has_its_number_state_place_and_share),
+        cmocka_unit_test(a_worker_that_left_cleanly_is_finished_and_one_that_never_came_is_not),
         cmocka_unit_test(shares_are_zero_before_the_first_packet),
         cmocka_unit_test(pages_of_several_kinds_are_mixed_and_numbers_never_offered_do_not_count),
         cmocka_unit_test(violations_are_named_once_there_are_any),

@@ -48,6 +48,10 @@ static void totals_add_up_over_incarnations(void **state) {
     assert_int_equal(totals.counters[FB_WORKER_PACKETS], 80);
     assert_int_equal(totals.latency[fb_latency_bucket(100)], 2);
     assert_int_equal(totals.cpu, 5);
+    assert_true(totals.left);
+    fb_up_set_worker_status(up, FB_STATUS_READY); /* the next one was killed */
+    fb_worker_totals_add(&totals, up);
+    assert_false(totals.left);
     free(up);
 }
 
