@@ -2,6 +2,7 @@
 #include "flow_balancer/report.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "shm/report/report_balance.h"
 #include "shm/report/report_ids.h"
@@ -254,6 +255,14 @@ static void put_interfaces(struct build *b, json_t *capture) {
 
 /* ---- the whole */
 
+/* Wall clock since the dispatcher started; 0 if the clock was set back behind that. */
+static double running_s(const struct fb_ctl *ctl) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    double s = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)ctl->started_ns / 1e9;
+    return s > 0 ? s : 0;
+}
+
 static void put_head(struct build *b) {
     const struct fb_ctl *ctl = b->ctl;
     put(b, b->report, "schema", json_string(FB_REPORT_SCHEMA));
@@ -261,6 +270,7 @@ static void put_head(struct build *b) {
     put(b, b->report, "instance", text(ctl->name, sizeof ctl->name));
     put(b, b->report, "options", options(ctl));
     put(b, b->report, "elapsed_s", json_real((double)b->s->run[FB_RUN_ELAPSED_NS] / 1e9));
+    put(b, b->report, "running_s", json_real(running_s(ctl)));
     put(b, b->report, "policy", text(ctl->policy, sizeof ctl->policy));
     put_hugepages(b);
     put_dispatcher(b);

@@ -99,11 +99,14 @@ static void print_section(FILE *out, const json_t *report, const struct report_s
 
 /* ---- what is not counted */
 
+/* The time counts from the first packet: of a run without any it would be nothing. */
 static void print_head(FILE *out, const json_t *report) {
     const json_t *hugepages = json_object_get(report, "hugepages");
-    fprintf(out, "flow-balancer %s, instance '%s', policy %s, %.3f s\n",
+    bool quiet = report_number(json_object_get(report, "ledger"), "received") == 0;
+    fprintf(out, "flow-balancer %s, instance '%s', policy %s, %s%.3f s\n",
             report_word(report, "version"), report_word(report, "instance"),
-            report_word(report, "policy"), report_real(report, "elapsed_s"));
+            report_word(report, "policy"), quiet ? "no packet in " : "",
+            report_real(report, quiet ? "running_s" : "elapsed_s"));
     fprintf(out, "pages: %s for rings, %s for flows\n", report_word(hugepages, "down"),
             report_word(hugepages, "flow_table"));
 }

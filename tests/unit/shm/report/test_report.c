@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/report.h"
@@ -447,6 +448,28 @@ the_text_shows_a_worker_that_counted_otherwise_unless_its_count_is_partial(void 
     free(f);
 }
 
+static void of_a_run_without_packets_the_text_says_how_long_it_has_waited(void **state) {
+    (void)state;
+    struct fake *f = make_fake();
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    f->ctl.started_ns = ((uint64_t)now.tv_sec - 3600) * 1000000000 + (uint64_t)now.tv_nsec;
+    memset(&f->snapshot, 0, sizeof f->snapshot);
+    json_t *report = build(f);
+    assert_true(json_real_value(at(report, "elapsed_s")) == 0);
+    double running_s = json_real_value(at(report, "running_s"));
+    assert_true(running_s >= 3600 && running_s < 3660);
+    json_decref(report);
+    char *text = print(f);
+    expect_line(text, "policy backlog-share, no packet in 36");
+    free(text);
+    f->ctl.started_ns = UINT64_MAX; /* the clock was set back */
+    report = build(f);
+    assert_true(json_real_value(at(report, "running_s")) == 0);
+    json_decref(report);
+    free(f);
+}
+
 static void the_text_shows_violations(void **state) {
     (void)state;
     struct fake *f = make_fake();
@@ -477,6 +500,7 @@ int main(void) {
         cmocka_unit_test(the_text_shows_where_a_ledger_does_not_add_up),
         cmocka_unit_test(
             the_text_shows_a_worker_that_counted_otherwise_unless_its_count_is_partial),
+        cmocka_unit_test(of_a_run_without_packets_the_text_says_how_long_it_has_waited),
         cmocka_unit_test(the_text_shows_violations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
