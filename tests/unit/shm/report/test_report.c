@@ -470,6 +470,32 @@ static void of_a_run_without_packets_the_text_says_how_long_it_has_waited(void *
     free(f);
 }
 
+/* Buckets are a quarter of their size wide: more digits would be made up. */
+static void latencies_are_shown_as_bounds_of_two_digits_rounded_up(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t ns[3];
+        const char *line;
+    } cases[] = {
+        {{3, 90, 250}, "50 % within 3 ns, 99 % within 96 ns, all within 260 ns\n"},
+        {{1000, 50000, 3000000}, "50 % within 1.1 us, 99 % within 58 us, all within 3.2 ms\n"},
+        {{990, 1400000, 999000000}, "50 % within 1.1 us, 99 % within 1.6 ms, all within 1.1 s\n"},
+        {{120000, 900000000, 70000000000},
+         "50 % within 140 us, 99 % within 940 ms, all within 86 s\n"},
+    };
+    struct fake *f = make_fake();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        memset(f->totals[0].latency, 0, sizeof f->totals[0].latency);
+        f->totals[0].latency[fb_latency_bucket(cases[i].ns[0])] += 600;
+        f->totals[0].latency[fb_latency_bucket(cases[i].ns[1])] += 398;
+        f->totals[0].latency[fb_latency_bucket(cases[i].ns[2])] += 2;
+        char *text = print(f);
+        expect_line(text, cases[i].line);
+        free(text);
+    }
+    free(f);
+}
+
 static void the_text_shows_violations(void **state) {
     (void)state;
     struct fake *f = make_fake();
@@ -501,6 +527,7 @@ int main(void) {
         cmocka_unit_test(
             the_text_shows_a_worker_that_counted_otherwise_unless_its_count_is_partial),
         cmocka_unit_test(of_a_run_without_packets_the_text_says_how_long_it_has_waited),
+        cmocka_unit_test(latencies_are_shown_as_bounds_of_two_digits_rounded_up),
         cmocka_unit_test(the_text_shows_violations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
