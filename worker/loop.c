@@ -24,6 +24,16 @@ static inline void cpu_relax(void) {
 #endif
 }
 
+int worker_loop_init(struct worker_loop *loop, const struct worker_loop_config *config) {
+    *loop = (struct worker_loop){.config = *config};
+    fb_rx_init(&loop->rx, config->down, config->up);
+    return flow_states_init(&loop->states, config->flow_bytes);
+}
+
+void worker_loop_fini(struct worker_loop *loop) {
+    flow_states_fini(&loop->states);
+}
+
 static bool inspect_end(struct worker_loop *loop, const struct fb_desc *desc) {
     void *flow = flow_states_end(&loop->states, desc->handle, desc->generation);
     if (flow == NULL) {
@@ -31,8 +41,8 @@ static bool inspect_end(struct worker_loop *loop, const struct fb_desc *desc) {
         return true;
     }
     loop->counters[FB_WORKER_ENDS]++;
-    if (loop->ops->flow_end != NULL)
-        loop->ops->flow_end(loop->inspector, flow, desc, fb_desc_reason(desc));
+    if (loop->config.ops->flow_end != NULL)
+        loop->config.ops->flow_end(loop->config.inspector, flow, desc, fb_desc_reason(desc));
     return true;
 }
 
@@ -47,13 +57,13 @@ static bool inspect_packet(struct worker_loop *loop, const struct fb_desc *desc)
         .desc = desc,
         .data = fb_rx_bytes(&loop->rx, desc),
         .flags = (uint16_t)(desc->flags | (mid_stream ? FB_F_MID_STREAM : 0)),
-        .link_type = fb_ctl_link_type(loop->ctl->ctl, fb_desc_link(desc)),
+        .link_type = fb_ctl_link_type(loop->config.ctl->ctl, fb_desc_link(desc)),
     };
     loop->counters[FB_WORKER_STARTS] += start != 0;
     loop->counters[FB_WORKER_MID_STREAM] += mid_stream;
     loop->counters[FB_WORKER_GAP_PACKETS] += desc->gap;
-    if (loop->ops->packet(loop->inspector, loop->states.flow_bytes != 0 ? flow : NULL, &packet) !=
-        0)
+    if (loop->config.ops->packet(loop->config.inspector, loop->states.flow_bytes != 0 ? flow : NULL,
+                                 &packet) != 0)
         return false;
     loop->counters[FB_WORKER_PACKETS]++;
     loop->counters[FB_WORKER_BYTES] += desc->caplen;
@@ -68,16 +78,16 @@ static bool inspect(struct worker_loop *loop, const struct fb_desc *desc) {
 
 static void publish_counters(struct worker_loop *loop) {
     for (unsigned i = 0; i < FB_WORKER_COUNT; i++)
-        fb_up_set_counter(loop->up, (enum fb_worker_counter)i, loop->counters[i]);
+        fb_up_set_counter(loop->config.up, (enum fb_worker_counter)i, loop->counters[i]);
 }
 
 /* Takes one burst of n; *end is set if the loop must end. */
-static bool work(struct worker_loop *loop, uint32_t n, enum loop_end *end) {
+static bool inspect_burst(struct worker_loop *loop, uint32_t n, enum loop_end *end) {
     struct fb_rx *rx = &loop->rx;
     uint64_t stamp_ns = fb_rx_stamp(rx);
     if (stamp_ns != 0) {
         uint64_t now_ns = fb_now_ns();
-        fb_up_add_latency(loop->up, now_ns > stamp_ns ? now_ns - stamp_ns : 0);
+        fb_up_add_latency(loop->config.up, now_ns > stamp_ns ? now_ns - stamp_ns : 0);
     }
     for (uint32_t i = 0; i < n; i++)
         __builtin_prefetch(fb_rx_desc(rx, i));
@@ -108,24 +118,28 @@ static void end_orphan(void *arg, void *flow) {
     static const struct fb_desc end = {.flags = FB_F_END,
                                        .dir_deaths_reason = FB_END_ORPHANED << 3};
     loop->counters[FB_WORKER_ENDS]++;
-    if (loop->ops->flow_end != NULL)
-        loop->ops->flow_end(loop->inspector, flow, &end, FB_END_ORPHANED);
+    if (loop->config.ops->flow_end != NULL)
+        loop->config.ops->flow_end(loop->config.inspector, flow, &end, FB_END_ORPHANED);
 }
 
-static bool may_leave(struct worker_loop *loop, int leave) {
-    if (leave == 0)
-        return false;
-    if (loop->asked_ns == 0)
+/* Notes when a signal first asked to leave. */
+static void note_signal(struct worker_loop *loop, int asked) {
+    if (asked != 0 && loop->asked_ns == 0)
         loop->asked_ns = fb_now_ns();
-    return leave >= 2 || (fb_ctl_run_state(loop->ctl->ctl) != FB_RUN_STOPPING &&
+}
+
+static bool may_leave(const struct worker_loop *loop, int asked) {
+    if (asked == 0)
+        return false;
+    return asked >= 2 || (fb_ctl_run_state(loop->config.ctl->ctl) != FB_RUN_STOPPING &&
                           fb_now_ns() - loop->asked_ns >= LEAVE_GRACE_NS);
 }
 
 /* An empty ring: spins, parks, and looks why there may be no more. True if the loop must end. */
 static bool idle(struct worker_loop *loop, const volatile sig_atomic_t *leave, enum loop_end *end) {
     struct fb_rx *rx = &loop->rx;
-    for (unsigned spin = 0; spin < SPINS_BEFORE_PARK || loop->spin; spin++) {
-        /* The order first: what was published before it is then seen. */
+    for (unsigned spin = 0; spin < SPINS_BEFORE_PARK || loop->config.spin; spin++) {
+        /* The command first: what was published before it is then seen. */
         enum fb_command command = fb_rx_command(rx);
         if (fb_rx_peek(rx) != 0)
             return false;
@@ -133,19 +147,22 @@ static bool idle(struct worker_loop *loop, const volatile sig_atomic_t *leave, e
             *end = LOOP_REVOKED;
             return true;
         }
-        bool ordered = command == FB_COMMAND_STOP || command == FB_COMMAND_LEAVE;
-        if (ordered || may_leave(loop, *leave)) {
-            *end = ordered ? LOOP_STOPPED : LOOP_ASKED;
+        int asked = *leave;
+        note_signal(loop, asked);
+        bool commanded = command == FB_COMMAND_STOP || command == FB_COMMAND_LEAVE;
+        if (commanded || may_leave(loop, asked)) {
+            *end = commanded ? LOOP_STOPPED : LOOP_ASKED;
             return true;
         }
         cpu_relax();
-        if (loop->spin && (spin + 1) % SPINS_PER_LOOK == 0 && !fb_ctl_alive(loop->ctl))
+        if (loop->config.spin && (spin + 1) % SPINS_PER_LOOK == 0 &&
+            !fb_ctl_alive(loop->config.ctl))
             break;
     }
-    if (!loop->spin) {
+    if (!loop->config.spin) {
         loop->counters[FB_WORKER_PARKS]++;
-        fb_up_set_counter(loop->up, FB_WORKER_PARKS, loop->counters[FB_WORKER_PARKS]);
-        if (fb_rx_park(rx, PARK_MS) == FB_WAKE_NEW_DATA || fb_ctl_alive(loop->ctl))
+        fb_up_set_counter(loop->config.up, FB_WORKER_PARKS, loop->counters[FB_WORKER_PARKS]);
+        if (fb_rx_park(rx, PARK_MS) == FB_WAKE_NEW_DATA || fb_ctl_alive(loop->config.ctl))
             return false;
     }
     /* The dispatcher published all that it ever will before its lock was free. */
@@ -166,7 +183,7 @@ enum loop_end worker_loop_run(struct worker_loop *loop, const volatile sig_atomi
         }
         if (n != 0 && fb_rx_command(&loop->rx) == FB_COMMAND_LEAVE)
             break;
-        if (n != 0 ? !work(loop, n, &end) : idle(loop, leave, &end))
+        if (n != 0 ? !inspect_burst(loop, n, &end) : idle(loop, leave, &end))
             break;
     }
     publish_counters(loop);

@@ -23,25 +23,40 @@ enum loop_end {
     LOOP_ASKED,    /* a signal asked to leave */
 };
 
-struct worker_loop {
+/* What a worker works with, which it does not own. */
+struct worker_loop_config {
     const struct fb_ctl_handle *ctl;
+    const struct fb_down *down; /* the claimed sides */
+    struct fb_up *up;
     const struct fb_inspector_ops *ops;
-    void *inspector;
+    void *inspector;   /* as its open() gave it */
+    size_t flow_bytes; /* the same */
+    bool spin;         /* on an empty ring, instead of parking */
+};
+
+struct worker_loop {
+    struct worker_loop_config config;
     struct flow_states states;
     struct fb_rx rx;
-    struct fb_up *up;
-    bool spin;
     uint64_t asked_ns;                  /* when the first signal was noticed, or 0 */
     uint64_t counters[FB_WORKER_COUNT]; /* of this incarnation */
 };
 
 /*
- * Works until there is a reason to end. Everything in the loop is the
- * caller's. leave: how often a signal asked the worker to leave. Once is
- * obeyed when the ring is empty, but not while the dispatcher is stopping,
- * since then it orders that itself, nor before it had LEAVE_GRACE_NS to do so:
- * a service manager signals both at once, and the rings are to be drained.
- * Twice is obeyed at the end of the burst.
+ * Sets up a loop that begins at the resume point of the claimed sides, with no
+ * flow known. Returns 0, or -ENOMEM after one logged line.
+ */
+int worker_loop_init(struct worker_loop *loop, const struct worker_loop_config *config);
+
+/* Frees the states of the flows. */
+void worker_loop_fini(struct worker_loop *loop);
+
+/*
+ * Works until there is a reason to end. leave: how often a signal asked the
+ * worker to leave. Once is followed when the ring is empty, but not while the
+ * dispatcher is stopping, since then it says so itself, nor before it had
+ * LEAVE_GRACE_NS to do so: a service manager signals both at the same time, and
+ * the rings are to be drained. Twice is followed at the end of the burst.
  */
 #define LEAVE_GRACE_NS UINT64_C(500000000)
 

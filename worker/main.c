@@ -111,18 +111,22 @@ static int join(const struct worker_options *o, struct fb_ctl_handle *ctl, struc
 static int serve(struct worker_options *o, const struct fb_ctl_handle *ctl, struct fb_claim *claim,
                  void *inspector, size_t flow_bytes) {
     static struct worker_loop loop;
-    loop = (struct worker_loop){
-        .ctl = ctl, .ops = o->ops, .inspector = inspector, .up = claim->up, .spin = o->spin};
+    const struct worker_loop_config config = {.ctl = ctl,
+                                              .down = claim->down,
+                                              .up = claim->up,
+                                              .ops = o->ops,
+                                              .inspector = inspector,
+                                              .flow_bytes = flow_bytes,
+                                              .spin = o->spin};
     place_claimed(&o->place, ctl->ctl, claim->worker, claim->up);
-    if (flow_states_init(&loop.states, flow_bytes) != 0)
+    if (worker_loop_init(&loop, &config) != 0)
         return EXIT_FAILED;
     enum loop_end end = LOOP_FAILED;
     if (o->ops->claimed == NULL || o->ops->claimed(inspector, claim->worker) == 0) {
-        fb_rx_init(&loop.rx, claim->down, claim->up);
         fb_up_set_worker_status(claim->up, FB_STATUS_READY);
         end = worker_loop_run(&loop, &leave_signals);
     }
-    flow_states_fini(&loop.states);
+    worker_loop_fini(&loop);
     switch (end) {
     case LOOP_STOPPED:
     case LOOP_ASKED:

@@ -83,7 +83,7 @@ static void *zero_memory(size_t size) {
 }
 
 static void no_loop(void) {
-    flow_states_fini(&loop.states);
+    worker_loop_fini(&loop);
     free(down);
     free(up);
     down = NULL;
@@ -102,13 +102,17 @@ static int free_loop(void **state) {
 /* A process that has claimed the number and stands at the resume point. */
 static void begin_life(uint64_t resume_seq) {
     memset(up, 0, sizeof *up);
-    flow_states_fini(&loop.states);
+    worker_loop_fini(&loop);
     fb_up_format(up, ctl.ctl->header.instance, 0, down->epoch + 1, resume_seq);
     fb_tx_attach(&tx, up);
     fb_tx_set_epoch(&tx, up->epoch);
-    loop = (struct worker_loop){.ctl = &seen, .ops = &noting, .inspector = &calls, .up = up};
-    assert_int_equal(flow_states_init(&loop.states, FLOW_BYTES), 0);
-    fb_rx_init(&loop.rx, down, up);
+    const struct worker_loop_config config = {.ctl = &seen,
+                                              .down = down,
+                                              .up = up,
+                                              .ops = &noting,
+                                              .inspector = &calls,
+                                              .flow_bytes = FLOW_BYTES};
+    assert_int_equal(worker_loop_init(&loop, &config), 0);
     call_count = 0;
     leave_signals = 0;
     special_frame = 0;
@@ -312,7 +316,7 @@ static void a_revoked_worker_finishes_its_packet_and_touches_no_other(void **sta
     (void)state;
     static const struct fb_inspector_ops plain = {.name = "plain", .packet = note_nothing};
     make_loop(0);
-    loop.ops = &plain;
+    loop.config.ops = &plain;
     for (uint64_t frame = 1; frame <= 20; frame++)
         give_packet(frame, 1, 0);
     special_frame = 12;
@@ -401,7 +405,7 @@ static void the_dispatcher_gone_the_ring_is_finished_and_flows_end_orphaned(void
     give_end(0, 0, FB_F_END);
     fb_ctl_destroy(&ctl); /* its lock is free; what was published is there */
     assert_false(fb_ctl_alive(&seen));
-    loop.spin = true;
+    loop.config.spin = true;
     assert_int_equal(worker_loop_run(&loop, &leave_signals), LOOP_ORPHANED);
     assert_int_equal(call_count, 20 + 1 + 2);
     assert_int_equal(calls[20].reason, FB_END_EVICTED);
@@ -420,7 +424,7 @@ static void a_signal_waits_for_the_order_of_a_dispatcher_that_is_stopping(void *
     fb_ctl_destroy(&ctl);
     leave_signals = 1;
     loop.asked_ns = 1;
-    loop.spin = true;
+    loop.config.spin = true;
     /* The order never comes; only that nobody is left to give it ends the wait. */
     assert_int_equal(worker_loop_run(&loop, &leave_signals), LOOP_ORPHANED);
 }
@@ -464,9 +468,11 @@ static void an_inspector_without_state_or_flow_end_is_called_with_none(void **st
     (void)state;
     static const struct fb_inspector_ops bare = {.name = "bare", .packet = note_packet};
     make_loop(0);
-    loop.ops = &bare;
-    flow_states_fini(&loop.states);
-    assert_int_equal(flow_states_init(&loop.states, 0), 0);
+    struct worker_loop_config config = loop.config;
+    config.ops = &bare;
+    config.flow_bytes = 0;
+    worker_loop_fini(&loop);
+    assert_int_equal(worker_loop_init(&loop, &config), 0);
     give_packet(1, 1, FB_F_START);
     give_end(1, 0, FB_F_END);
     give_packet(2, 1, 0);
