@@ -5,8 +5,18 @@
 #include "flow_balancer/inspector.h"
 
 /*
- * Every inspector, in the order of --help. To add one: a file inspect_NAME.c
- * that defines inspect_NAME_ops, and NAME here.
+ * The inspectors: what a worker does with each packet. One file each, behind
+ * the operations of flow_balancer/inspector.h. An inspector gets packets and
+ * the state of their flows, one at a time, from one thread, and hands out what
+ * it finds as it likes: a log line, a file of its own.
+ *
+ * It may read the packet and its descriptor, write to its own state and to its
+ * flow's, and open what its arguments name. It knows nothing of rings, cursors,
+ * claims, the dispatcher or other workers, and includes no header of worker/:
+ * what it holds is the worker's, and may be gone at any instruction.
+ *
+ * Every inspector, in the order of --help. To add one: a file NAME.c that
+ * defines inspect_NAME_ops, and NAME here.
  */
 #define INSPECTORS(X)                                                                              \
     X(count)                                                                                       \

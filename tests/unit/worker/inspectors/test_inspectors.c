@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * worker/inspectors/inspectors.c, the list; and the inspectors of
+ * worker/inspectors/count.c, worker/inspectors/digest.c and worker/inspectors/record.c.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -85,18 +89,35 @@ static void *opened(const struct fb_inspector_ops *ops, const char *args) {
     return self;
 }
 
+#define ONE(name) +1
+#define NAME(name) #name,
+
 static void inspectors_are_found_by_name_and_listed(void **state) {
-    unsigned n = 0;
+    static const char *const names[] = {INSPECTORS(NAME)};
+    const unsigned count = 0 INSPECTORS(ONE);
     (void)state;
-    for (; inspector_at(n) != NULL; n++) {
-        assert_ptr_equal(inspector_find(inspector_at(n)->name), inspector_at(n));
-        assert_non_null(inspector_at(n)->help);
+    for (unsigned i = 0; i < count; i++) {
+        const struct fb_inspector_ops *ops = inspector_at(i);
+        assert_non_null(ops);
+        assert_string_equal(ops->name, names[i]);
+        assert_ptr_equal(inspector_find(names[i]), ops);
+        assert_non_null(ops->open);
+        assert_non_null(ops->packet);
+        /* The line of --help begins with what --inspector takes. */
+        assert_memory_equal(ops->help, names[i], strlen(names[i]));
     }
-    assert_int_equal(n, 3);
-    assert_string_equal(inspector_find("record")->name, "record");
+    assert_null(inspector_at(count));
     assert_null(inspector_find("nothing"));
     assert_null(inspector_find(""));
     assert_null(inspector_find("record:x"));
+}
+
+/* Users rely on these: others may come. */
+static void the_inspectors_that_are_promised_are_there(void **state) {
+    static const char *const promised[] = {"count", "digest", "record"};
+    (void)state;
+    for (unsigned i = 0; i < sizeof promised / sizeof *promised; i++)
+        assert_non_null(inspector_find(promised[i]));
 }
 
 static void count_counts_and_refuses_arguments(void **state) {
@@ -270,6 +291,7 @@ static void record_leaves_no_descriptor_to_children(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inspectors_are_found_by_name_and_listed),
+        cmocka_unit_test(the_inspectors_that_are_promised_are_there),
         cmocka_unit_test(count_counts_and_refuses_arguments),
         cmocka_unit_test(digest_takes_rounds_and_refuses_what_is_no_count),
         cmocka_unit_test(digest_works_on_whole_and_empty_packets),
