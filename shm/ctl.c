@@ -14,10 +14,10 @@
 #include "flow_balancer/lock.h"
 
 /*
- * Opens and locks the ctl that stands under path, or, if create and there is
- * none, a new empty one. *debris tells which. Returns a descriptor that holds
- * the lock on the named inode; -EBUSY, logged, if a dispatcher runs; -ENOENT
- * if there is none and not create.
+ * Opens and locks the ctl at path, or, if create and there is none, a new empty
+ * one. *debris tells which. Returns a descriptor that holds the lock on the
+ * named inode; -EBUSY, logged, if a dispatcher runs; -ENOENT if there is none
+ * and not create.
  */
 static int open_locked(const char *path, const char *name, bool create, bool *debris) {
     for (;;) {
@@ -52,11 +52,11 @@ static int open_locked(const char *path, const char *name, bool create, bool *de
             fb_error("cannot lock %s: %s", path, strerror(-same));
             return same;
         }
-        /* Replaced between open and lock: start over with what stands there now. */
+        /* Replaced between open and lock: start over with what is there now. */
     }
 }
 
-/* The control socket of a dead dispatcher; nobody listens there while we hold its lock. */
+/* The control socket of a dead dispatcher: while we hold its lock, no process listens there. */
 static void clear_socket(const char *name) {
     char dir[FB_PATH_MAX], path[FB_PATH_MAX + FB_NAME_MAX + 8];
     if (fb_runtime_dir(dir, false) != 0)
@@ -74,7 +74,7 @@ static int clear_debris(const char *path, const char *name) {
         return fd;
     clear_socket(name);
     unsigned removed = fb_clear_objects(name, true);
-    /* Another user's object, or no file at all: it would stand in the way for ever. */
+    /* Another user's object, or no file at all: it would be in the way for ever. */
     bool stays = fb_region_named(path, fd) != 0;
     close(fd);
     if (stays) {
@@ -115,7 +115,7 @@ int fb_ctl_create(struct fb_ctl_handle *handle, const char *name) {
         if (region->fd < 0)
             return region->fd;
         if (debris)
-            close(region->fd); /* somebody else's, made meanwhile: judge it from the start */
+            close(region->fd); /* of another process, made meanwhile: look at it from the start */
     }
     /* Sides without a ctl: their dispatcher died between two unlinks. */
     fb_clear_objects(name, false);

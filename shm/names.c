@@ -92,7 +92,7 @@ unsigned fb_clear_objects(const char *name, bool with_ctl) {
     char mount[FB_PATH_MAX];
     for (unsigned i = 0; fb_hugetlbfs_mount(i, mount); i++)
         removed += clear_directory(mount, name, false);
-    /* ctl goes last, with the rest of /dev/shm: while its name stands, its lock speaks for all. */
+    /* ctl goes last: as long as it has its name, its lock protects all the others. */
     removed += clear_directory(FB_SHM_DIR, name, false);
     if (with_ctl)
         removed += clear_directory(FB_SHM_DIR, name, true);

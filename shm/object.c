@@ -105,8 +105,7 @@ static enum fb_join check_header(const struct fb_header *header, size_t size,
     return FB_JOINED;
 }
 
-/* Looks at an object that may be truncated meanwhile; guarded, and whoever keeps it guards it on.
- */
+/* It may be truncated meanwhile: guarded here, and by the caller from then on. */
 static enum fb_join check_object(const struct fb_region *region,
                                  const struct fb_join_config *config) {
     const struct fb_header *header = region->base;

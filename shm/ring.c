@@ -36,15 +36,14 @@ void fb_tx_attach(struct fb_tx *tx, const struct fb_up *up) {
     tx->wake_pending_since_ns = 0;
 }
 
-/* One more news for the sleeper. Relaxed is enough: the futex call compares in the kernel, under
- * its lock. */
-static void ring_doorbell(struct fb_down *down) {
+/* Relaxed is enough: the futex call compares in the kernel, under its lock. */
+static void move_doorbell(struct fb_down *down) {
     uint32_t bell = atomic_load_explicit(&down->doorbell, memory_order_relaxed);
     atomic_store_explicit(&down->doorbell, bell + 1, memory_order_relaxed);
     futex(&down->doorbell, FUTEX_WAKE, INT_MAX, NULL);
 }
 
-/* Relaxed look at parked: F2 stands before it, see ring.h. */
+/* Relaxed look at parked: F2 comes before it, see ring.h. */
 bool fb_tx_wake(struct fb_tx *tx, uint64_t now_ns, bool force, bool *woken) {
     if (tx->wake_pending_since_ns == 0)
         return false;
@@ -59,7 +58,7 @@ bool fb_tx_wake(struct fb_tx *tx, uint64_t now_ns, bool force, bool *woken) {
         if (!due || now_ns - tx->last_wake_ns < FB_WAKE_PAUSE_NS)
             return true;
     }
-    ring_doorbell(tx->down);
+    move_doorbell(tx->down);
     tx->wake_pending_since_ns = 0;
     tx->last_wake_ns = now_ns;
     *woken = true;
@@ -90,7 +89,7 @@ struct fb_resume_point fb_tx_recover(struct fb_tx *tx) {
 static void wake_worker(struct fb_tx *tx) {
     fb_tx_fence();
     if (tx->up != NULL && atomic_load_explicit(&tx->up->parked, memory_order_relaxed) != 0)
-        ring_doorbell(tx->down);
+        move_doorbell(tx->down);
 }
 
 void fb_tx_set_epoch(struct fb_tx *tx, uint64_t epoch) {
@@ -122,7 +121,7 @@ void fb_rx_init(struct fb_rx *rx, const struct fb_down *down, struct fb_up *up) 
     rx->publishes = atomic_load_explicit(&down->publishes, memory_order_relaxed);
 }
 
-/* Relaxed loads and stores: F1 orders parked against published, order and epoch, see ring.h. */
+/* Relaxed loads and stores: F1 orders parked against published, command and epoch, see ring.h. */
 enum fb_wake fb_rx_park(struct fb_rx *rx, unsigned timeout_ms) {
     uint32_t bell = atomic_load_explicit(&rx->down->doorbell, memory_order_relaxed);
     enum fb_command command = (enum fb_command)rx->command;

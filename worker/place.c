@@ -18,7 +18,7 @@ static int go_to(const struct place *place, int number) {
 static void refuse_node(const struct place *place, int error) {
     if (fb_numa_version() == NULL)
         fb_error("--numa-node '%d': this build has no libnuma: leave it out, or install "
-                 "libnuma-dev and build anew",
+                 "libnuma-dev and build again",
                  place->node);
     else if (error == -ENODEV)
         fb_error("--numa-node '%d': there is no such node with processors that this process may "
@@ -34,7 +34,7 @@ int place_begin(struct place *place) {
     place->planned = -1;
     (void)fb_cpus_allowed(&place->before);
     (void)fb_topology_read(&place->topology); /* it has no node if that fails */
-    int error = place->cpus_given ? fb_cpus_obey("--cpu", &place->cpus) : 0;
+    int error = place->cpus_given ? fb_cpus_restrict("--cpu", &place->cpus) : 0;
     if (error != 0 || place->node < 0)
         return error;
     error = go_to(place, place->node);

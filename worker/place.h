@@ -29,7 +29,7 @@ struct place {
 };
 
 /*
- * Reads the topology and obeys the command line, before anything large is
+ * Reads the topology and follows the command line, before anything large is
  * allocated. Returns 0, or -errno after one logged line if what was asked for
  * is not to be had.
  */

@@ -126,7 +126,7 @@ int run_place(struct run *run) {
                    "CAP_SYS_NICE, or say so with --numa off");
     error = check_list(o, &topology);
     if (error == 0 && o->cpu_given)
-        error = fb_cpus_obey("--cpu", &o->cpus);
+        error = fb_cpus_restrict("--cpu", &o->cpus);
     if (error != 0)
         return error;
     int home = o->numa.mode == PLACEMENT_OFF ? -1 : choose_home(o, &topology);

@@ -9,18 +9,19 @@
  * How a worker process becomes worker K.
  *
  * The dispatcher makes a new up side per incarnation and writes its epoch into
- * ctl's directory, so no claim can come before the previous death is settled.
- * The worker maps the up side, marks it MADV_DONTFORK, takes the lock over it
- * without waiting and closes the descriptor: the mapping alone keeps the lock,
+ * ctl's directory, so no claim can come before the previous death has been dealt
+ * with. The worker maps the up side, marks it MADV_DONTFORK, takes the lock over
+ * it without waiting and closes the descriptor: the mapping alone keeps the lock,
  * and a child of the worker does not. Then, holding the lock, it checks that
  *
- *   1. nobody has claimed this up side before (its worker status is vacant),
+ *   1. no process has claimed this up side before (its worker status is vacant),
  *   2. the name still leads to this inode, and
- *   3. its epoch is the directory's and the order line's;
+ *   3. its epoch is that of the directory and of the down side's command group;
  *
- * otherwise it lets go. Two processes at once: one gets the lock; the other,
- * when it gets it later, finds the worker status not vacant. A process that slept
- * between mapping and locking finds an epoch that is not the directory's.
+ * otherwise it unmaps both sides, which frees the lock. Of two processes that
+ * claim at the same time one gets the lock; the other, when it gets it later,
+ * finds the worker status not vacant. A process that slept between mapping and
+ * locking finds an epoch that is not the directory's.
  */
 struct fb_claim {
     struct fb_region up_region;

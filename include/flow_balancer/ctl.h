@@ -14,15 +14,15 @@
 
 /*
  * ctl: who the instance is, what its rings look like, where its workers are,
- * and what the dispatcher has counted. One writer, the dispatcher; everybody
- * else maps it read-only.
+ * and what the dispatcher has counted. One writer, the dispatcher; every other
+ * process maps it read-only.
  */
 struct fb_geometry {
     uint32_t workers;      /* -w: how many must be ready before reading begins */
     uint32_t max_workers;  /* directory entries in use */
     uint32_t depth;        /* packets that a ring takes */
     uint32_t slots;        /* descriptors, a power of two; beyond depth for flow ends only */
-    uint32_t worker_burst; /* most descriptors that a worker takes at once */
+    uint32_t worker_burst; /* most descriptors that a worker takes in one burst */
     uint32_t reserved;
     uint64_t arena_bytes; /* a power of two */
     uint64_t max_flows;
@@ -33,7 +33,7 @@ struct fb_worker_entry {
     _Atomic uint32_t state;         /* enum fb_state */
     _Atomic uint32_t page_kind;     /* enum fb_page_kind of the down side */
     _Atomic uint64_t epoch;         /* of the up side on offer or claimed */
-    _Atomic int64_t pid;            /* for display only; 0: nobody */
+    _Atomic int64_t pid;            /* for display only; 0: no process */
     char down_path[FB_PATH_MAX];    /* written before the number is first offered */
     _Atomic int32_t numa_node;      /* where its processes are to run, or -1: anywhere */
     _Atomic int32_t ring_numa_node; /* where most of the down side lies, or -1: not known */
@@ -43,8 +43,7 @@ _Static_assert(sizeof(struct fb_worker_entry) == 384, "shared layout");
 
 /*
  * All that the dispatcher counts, as one consistent picture. Plain words, in
- * the order of the lists in counters.h, so that a reader knows each by its
- * index alone.
+ * the order of the lists in counters.h: a reader knows each by its index alone.
  */
 struct fb_snapshot {
     uint64_t run[FB_RUN_COUNT];
@@ -103,9 +102,9 @@ struct fb_ctl_handle {
 /*
  * Becomes the dispatcher of name: takes the lock, clears what an earlier run
  * left, makes and maps a new ctl, zero but for its random instance id, and
- * nothing placed on processors or NUMA nodes. The caller fills in the constant part and then calls
- * fb_ctl_format(). Returns 0, -EBUSY after one logged line if a dispatcher of that name is running,
- * or another -errno after one.
+ * nothing placed on processors or NUMA nodes. The caller fills in the constant
+ * part and then calls fb_ctl_format(). Returns 0; -EBUSY after one logged line
+ * if a dispatcher of that name is running; or another -errno after one.
  */
 int fb_ctl_create(struct fb_ctl_handle *handle, const char *name);
 
@@ -193,7 +192,7 @@ static inline void fb_ctl_add_link_type(struct fb_ctl *ctl, unsigned link, int d
     atomic_store_explicit(&ctl->links, link + 1, memory_order_relaxed);
 }
 
-/* The epoch on offer. E1/E2: the store comes after the up side is whole. */
+/* The epoch on offer. E1/E2: the store comes after the up side is complete. */
 static inline void fb_ctl_set_epoch(struct fb_ctl *ctl, unsigned worker, uint64_t epoch) {
     /* E1: pairs with E2 in fb_ctl_epoch */
     atomic_store_explicit(&ctl->directory[worker].epoch, epoch, memory_order_release);

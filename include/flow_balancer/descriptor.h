@@ -47,9 +47,9 @@ _Static_assert(sizeof(struct fb_desc) == 64, "one descriptor is one cache line")
     X(FRAGMENT, "fragment")       /* an IP fragment */                                             \
     X(TRUNCATED, "truncated")     /* caplen is less than wirelen */                                \
     X(TUNNEL, "tunnel")           /* the offsets point into a tunnel */                            \
-    X(MALFORMED, "malformed")     /* a header was cut short or is not legal */                     \
+    X(MALFORMED, "malformed")     /* a header was cut short or is invalid */                       \
     X(END, "end")                 /* no packet: the flow has ended */                              \
-    X(SKIP, "skip")               /* to be passed over unseen */                                   \
+    X(SKIP, "skip")               /* to be passed over uninspected */                              \
     X(ICMP_ERROR, "icmp-error")   /* goes with the flow that it quotes, against its direction */
 
 enum fb_desc_flag_bit {

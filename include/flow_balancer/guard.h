@@ -6,11 +6,12 @@
 #include <stddef.h>
 
 /*
- * SIGBUS guard. Whoever may write to a shared object can ftruncate it, and the
- * next reader of a page that is gone gets SIGBUS; objects in /dev/shm cannot be
- * sealed against it. The handler finds the guarded region of the address, maps
- * private zero pages over all of it, marks it faulted and returns: the reader
- * goes on with zeros, and revokes the owner when it next looks at the mark.
+ * SIGBUS guard. A process that may write to a shared object can ftruncate it,
+ * and the next reader of a page that is gone gets SIGBUS; objects in /dev/shm
+ * cannot be sealed against it. The handler finds the guarded region of the
+ * address, maps private zero pages over all of it, marks it faulted and returns:
+ * the reader goes on with zeros, and revokes the owner when it next looks at the
+ * mark.
  *
  * A fault outside the guarded regions keeps its default action. So does one in
  * a worker's own up side, which is therefore never guarded there: mapping over

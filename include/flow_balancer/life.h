@@ -23,18 +23,18 @@
  *     +------------> moving ----------> lost ---------> starting
  *
  * absent    never claimed, or its worker left and owes nothing to any flow
- * vacant    offered again: its ring, or flows, wait for the next process
+ * vacant    offered again: its ring or its flows wait for the next process
  * starting  claimed; its inspector may take a while
  * ready     gets new flows
- * draining  gets no new flows; leaves when those that it has are over
- * stopping  ordered to leave
- * dead      its lock is free, or it is revoked: what it left is not judged yet
+ * draining  gets no new flows; leaves when those that it has have ended
+ * stopping  told to leave
+ * dead      its lock is free, or it is revoked: its cursor has not been read yet
  * moving    given up: its packets go to other workers, its flows follow
- * lost      given up and empty: free for whoever comes
+ * lost      given up and empty: free for any process
  *
- * `gone` comes to an unclaimed number when its offer is taken back, or when
- * somebody truncated the up side that is on offer: in both cases somebody may
- * have claimed it unseen. "Hung" and "faulty" are reasons of dead, not states.
+ * `gone` comes to an unclaimed number when its offer is taken back, or when the
+ * up side that is on offer was truncated: in both cases a process may have
+ * claimed it unseen. "Hung" and "faulty" are reasons of dead, not states.
  */
 enum fb_state {
     FB_STATE_ABSENT,
@@ -57,11 +57,11 @@ enum fb_event {
     FB_EVENT_CLAIM,
     FB_EVENT_READY,
     FB_EVENT_DRAIN,   /* asked to: no new flows */
-    FB_EVENT_STOP,    /* ordered to leave */
+    FB_EVENT_STOP,    /* told to leave */
     FB_EVENT_GONE,    /* its lock is free, or it is revoked */
-    FB_EVENT_FREE,    /* judged: nobody waits for it */
-    FB_EVENT_OWES,    /* judged: packets or flows wait for its next process */
-    FB_EVENT_LOSE,    /* nobody came in time, or nobody will: its flows move */
+    FB_EVENT_FREE,    /* dead, and no packet and no flow waits for its next process */
+    FB_EVENT_OWES,    /* dead, and packets or flows wait for its next process */
+    FB_EVENT_LOSE,    /* no process came in time, or none will: its flows move */
     FB_EVENT_EMPTIED, /* they have moved */
     FB_EVENT_COUNT
 };
@@ -73,14 +73,14 @@ enum fb_state fb_life_next(enum fb_state state, enum fb_event event);
 
 /* What a worker says of itself in its up side. */
 enum fb_worker_status {
-    FB_STATUS_VACANT,   /* written by the dispatcher: nobody has claimed it */
+    FB_STATUS_VACANT,   /* written by the dispatcher: not claimed yet */
     FB_STATUS_STARTING, /* the first store of a claim */
     FB_STATUS_READY,
-    FB_STATUS_LEFT, /* the last store of a worker that left in order */
+    FB_STATUS_LEFT, /* the last store of a worker that left cleanly */
     FB_STATUS_COUNT
 };
 
-/* What the dispatcher asks of a worker, in the order line of the down side. */
+/* What the dispatcher asks of a worker, in the command group of the down side. */
 enum fb_command {
     FB_COMMAND_RUN,
     FB_COMMAND_STOP,  /* finish what is published, then leave */

@@ -8,16 +8,16 @@
 
 #include "flow_balancer/region.h"
 
-/* Groups of words with different writers stand this far apart: two cache lines,
+/* Groups of words with different writers are this far apart: two cache lines,
  * since the adjacent-line prefetcher of x86 fetches them in pairs. */
 #define FB_APART 128
 
 /*
  * First bytes of every shared object. Written by the dispatcher before the
- * object is offered; the magic comes last, so that whoever sees it sees all.
+ * object is offered; the magic comes last, so that a reader that sees it sees all.
  */
 struct fb_header {
-    _Atomic uint64_t magic; /* FB_MAGIC once the object is whole */
+    _Atomic uint64_t magic; /* FB_MAGIC once the object is complete */
     uint64_t fingerprint;   /* of the layout: fb_layout_fingerprint() */
     uint8_t instance[16];   /* random, the same in all objects of one run */
     uint64_t size;          /* bytes that the layout needs */
@@ -32,7 +32,7 @@ _Static_assert(sizeof(struct fb_header) == 48, "shared layout");
 enum fb_join {
     FB_JOINED,
     FB_NOT_YET, /* no such object, still being made, or of an earlier run: try again */
-    FB_WRONG,   /* another version, another kind, somebody else's: logged with both values */
+    FB_WRONG,   /* another version or kind, or of another user: logged with both values */
 };
 
 /* Made from sizes and offsets of everything shared; two builds that differ in it cannot meet. */

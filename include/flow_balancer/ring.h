@@ -20,7 +20,7 @@
  * stores published (R1, release); the consumer loads published (A1, acquire)
  * and reads what lies before it. The consumer finishes with descriptors, then
  * stores consumed (R2, release); the producer loads consumed (A2, acquire) and
- * re-uses what lies before it: nobody reads or writes the same bytes at once.
+ * uses again what lies before it. So neither reads bytes that the other writes.
  *
  * Bytes. A frame never wraps: it is padded to the start of the next lap of the
  * arena. The tail, the first byte still in use, is the arena position of the
@@ -28,17 +28,17 @@
  * before a frame is given back with the descriptor before it.
  *
  * Sleep. The consumer stores parked = 1, then F1 (seq_cst fence), then looks at
- * published, order and epoch once more. The producer stores published, then F2
+ * published, command and epoch once more. The producer stores published, then F2
  * (seq_cst fence), then looks at parked. Of two seq_cst fences one is first: if
- * F1, the producer sees parked and rings; if F2, the consumer sees published
- * and does not sleep. The doorbell is read before parked is set, so a ring
- * between F1 and the futex call changes it and the call returns at once.
+ * F1, the producer sees parked and wakes; if F2, the consumer sees published
+ * and does not sleep. The doorbell is read before parked is set, so a wake
+ * between F1 and the futex call changes it and the call returns immediately.
  *
  * Death. The worker may die between any two instructions. cursor names the
  * descriptor under inspection (busy) or the next one (idle), and is stored
  * before consumed at the end of a burst: so consumed <= cursor holds in the
  * memory that is left, and at most the busy one is inspected twice. (A revoked
- * process that goes on when the ring has gone round inspects one that is there then.)
+ * process that goes on after the ring has wrapped inspects what is there then.)
  */
 
 /* Producer handle: can only stage and publish. Dispatcher only, one thread. */
@@ -56,7 +56,7 @@ struct fb_tx {
     uint64_t head;      /* arena position of the next byte */
     uint64_t tail;      /* a lower bound of the first byte in use */
     uint64_t publishes;
-    uint64_t wake_pending_since_ns; /* of the oldest news a sleeper was not woken for, or 0 */
+    uint64_t wake_pending_since_ns; /* when new data came that no wake was sent for, or 0: none */
     uint64_t last_wake_ns;
 };
 
@@ -73,7 +73,7 @@ struct fb_rx {
     uint64_t epoch;     /* of this incarnation */
     uint64_t publishes; /* stamps looked at */
     uint32_t burst;
-    uint32_t command; /* as last looked at: a change since then is news for fb_rx_park() */
+    uint32_t command; /* as last looked at: fb_rx_park() returns if it differs */
 };
 
 /* Every frame starts on a cache line of its own. */
@@ -87,10 +87,10 @@ struct fb_rx {
 #define FB_WAKE_DELAY_NS UINT64_C(50000)
 #define FB_WAKE_PAUSE_NS UINT64_C(20000)
 
-/* Sets up a producer where the down side stands; up may be NULL until fb_tx_attach(). */
+/* Sets up a producer at what the down side has published; up may be NULL until fb_tx_attach(). */
 void fb_tx_init(struct fb_tx *tx, struct fb_down *down, const struct fb_up *up);
 
-/* Puts a new up side in place after a death; consumed stays as judged by fb_tx_recover(). */
+/* Puts a new up side in place after a death; consumed stays what fb_tx_recover() found. */
 void fb_tx_attach(struct fb_tx *tx, const struct fb_up *up);
 
 /*
@@ -142,10 +142,10 @@ static inline struct fb_desc *fb_tx_stage_end(struct fb_tx *tx) {
 
 /*
  * Moves the head to the start of the next lap where that keeps the bytes in
- * cache: when the ring is empty, and, where lossless, when the reader has left
- * twice as much at the start of this lap as it lags behind. What is jumped
- * over is no room until the reader passes it, which a lossless dispatcher
- * waits for and another would lose packets by. Once per burst.
+ * cache: when the ring is empty, and, where lossless, when the room that the
+ * reader has left at the start of this lap is twice its lag. What is jumped over
+ * is no room until the reader has passed it: a lossless dispatcher waits for
+ * that, another would lose packets. Once per burst.
  */
 static inline void fb_tx_rewind(struct fb_tx *tx, bool lossless) {
     uint64_t offset = tx->head & tx->arena_mask;
@@ -162,7 +162,7 @@ static inline void fb_tx_rewind(struct fb_tx *tx, bool lossless) {
     tx->head = (tx->head | tx->arena_mask) + 1;
 }
 
-/* Makes what is staged visible. The caller then needs one fb_tx_fence() for all rings. */
+/* Makes what is staged visible. One fb_tx_fence() is needed after all rings of a burst. */
 static inline void fb_tx_publish(struct fb_tx *tx, uint64_t now_ns) {
     if (tx->published == tx->seq)
         return;
@@ -183,9 +183,9 @@ static inline void fb_tx_fence(void) {
 }
 
 /*
- * After fb_tx_fence(): wakes the worker if it sleeps and if enough waits, or
- * long enough, or force. Returns true if there is news that a sleeper still
- * has to be woken for: call it again. *woken is set if a wake was sent.
+ * After fb_tx_fence(): wakes the worker if it sleeps and enough descriptors
+ * wait, or have waited for long enough, or force. Returns true if a wake is
+ * still due: call it again. *woken is set if a wake was sent.
  */
 bool fb_tx_wake(struct fb_tx *tx, uint64_t now_ns, bool force, bool *woken);
 
@@ -203,7 +203,7 @@ static inline enum fb_violation fb_tx_refresh(struct fb_tx *tx) {
     return FB_VIOLATION_NONE;
 }
 
-/* What the last words of a dead worker say. */
+/* Where the next process of a number goes on. */
 struct fb_resume_point {
     uint64_t resume_seq;         /* first descriptor that is not finished */
     bool suspect;                /* it was under inspection */
@@ -211,20 +211,20 @@ struct fb_resume_point {
 };
 
 /*
- * Judges the cursor of a worker whose lock is free, and takes its resume point
- * as consumed. An impossible cursor is a violation, and the resume point is
- * the last valid consumed. Dispatcher only.
+ * Reads the cursor of a worker whose lock is free, and takes the resume point
+ * that it gives as consumed. An impossible cursor is a violation; the resume
+ * point is then the last valid consumed. Dispatcher only.
  */
 struct fb_resume_point fb_tx_recover(struct fb_tx *tx);
 
-/* Stores a new epoch or order and wakes the worker for it. Dispatcher only. */
+/* Stores a new epoch or command and wakes the worker for it. Dispatcher only. */
 void fb_tx_set_epoch(struct fb_tx *tx, uint64_t epoch);
 void fb_tx_set_command(struct fb_tx *tx, enum fb_command command);
 
 /* Sets up a consumer on claimed sides, at the resume point. */
 void fb_rx_init(struct fb_rx *rx, const struct fb_down *down, struct fb_up *up);
 
-/* How many descriptors are there from rx->next on, at most one burst. */
+/* How many descriptors wait from rx->next on, at most one burst. */
 static inline uint32_t fb_rx_peek(struct fb_rx *rx) {
     uint64_t waiting = rx->published - rx->next;
     if (waiting == 0) {
@@ -246,7 +246,7 @@ static inline const uint8_t *fb_rx_bytes(const struct fb_rx *rx, const struct fb
  * Says that descriptor i after rx->next comes under inspection. Returns false
  * if this incarnation has been revoked: leave without touching the packet. The
  * cursor is stored before the epoch is looked at; the dispatcher raises the
- * epoch, waits, and then judges the cursor. No processor fence is needed: after
+ * epoch, waits, and then reads the cursor. No processor fence is needed: after
  * 10 ms the store has left the store buffer, and a dead process has none.
  */
 static inline bool fb_rx_begin(const struct fb_rx *rx, uint32_t i) {
@@ -270,14 +270,14 @@ static inline void fb_rx_release(struct fb_rx *rx, uint32_t n) {
 }
 
 enum fb_wake {
-    FB_WAKE_NEW_DATA, /* something was published, or the order or the epoch changed */
+    FB_WAKE_NEW_DATA, /* something was published, or the command or the epoch changed */
     FB_WAKE_TIMEOUT,  /* nothing new: look whether the dispatcher lives */
     FB_WAKE_SIGNAL,   /* a signal handler ran */
 };
 
 /*
- * Sleeps until there is news, at most timeout_ms. News of an order is one that
- * differs from what fb_rx_command() last said. Worker only.
+ * Sleeps until something is published or the epoch changes, or the command
+ * differs from what fb_rx_command() last said; at most timeout_ms. Worker only.
  */
 enum fb_wake fb_rx_park(struct fb_rx *rx, unsigned timeout_ms);
 

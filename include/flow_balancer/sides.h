@@ -2,6 +2,21 @@
 #ifndef FLOW_BALANCER_SIDES_H
 #define FLOW_BALANCER_SIDES_H
 
+/*
+ * The shared objects, and who may touch what. This folder is the contract
+ * between processes: the layout of the objects and the verbs on them; shm/ has
+ * the rest of their code. All processes of one build use it, and so may a
+ * program of a user's. It knows nothing of capture, decoding, flow tables,
+ * policies or inspectors, and includes no header of dispatcher/ or worker/.
+ *
+ *   object.h   how an object is made and joined: region.h, guard.h, lock.h, names.h
+ *   ctl.h      /NAME.ctl: geometry, directory of workers, the dispatcher's counts
+ *   sides.h    /NAME.down.K and /NAME.up.K, here
+ *   ring.h     the ring that the two sides are: tx publishes, rx takes and releases
+ *   claim.h    how a process becomes worker K; life.h: the states of its number
+ *   counters.h, report.h   every count, and the report made of them
+ */
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,8 +35,8 @@
  *   down   dispatcher -> worker    one per number, for the whole run
  *   up     worker -> dispatcher    one per incarnation, made by the dispatcher
  *
- * What stands in an up side is input to the dispatcher: every word is loaded
- * once into a local and checked there.
+ * What is in an up side is input to the dispatcher: every word is loaded once
+ * into a local and checked there.
  *
  * Sequence numbers are 64 bits wide, free-running and masked only at the
  * array. cursor holds sequence x 2 + busy.
@@ -43,13 +58,13 @@ struct fb_down {
     uint64_t arena_offset; /* from the start of the object */
 
     /* Writer: dispatcher, once per burst. */
-    _Alignas(FB_APART) _Atomic uint64_t published; /* descriptors before this one are whole */
+    _Alignas(FB_APART) _Atomic uint64_t published; /* descriptors before this one are complete */
     _Atomic uint64_t publishes;                    /* how many stamps were written */
 
-    /* Writer: dispatcher, seldom. */
+    /* Writer: dispatcher, seldom. The command group, which protocol.md calls the order line. */
     _Alignas(FB_APART) _Atomic uint64_t epoch; /* the incarnation that may read on */
     _Atomic uint32_t command;                  /* enum fb_command */
-    _Atomic uint32_t doorbell;                 /* futex word: moves when there is news */
+    _Atomic uint32_t doorbell;                 /* futex word: moves with each wake */
 
     /* Writer: dispatcher, once per burst. */
     _Alignas(FB_APART) struct fb_stamp stamps[FB_STAMPS];
@@ -77,7 +92,7 @@ struct fb_up {
     _Alignas(FB_APART) _Atomic uint32_t worker_status; /* enum fb_worker_status */
     _Atomic int32_t cpu;                               /* the only one it may run on, or -1 */
     _Atomic int32_t numa_node;                         /* the only one it may run on, or -1 */
-    _Atomic int64_t pid;                               /* for display: nobody signals it */
+    _Atomic int64_t pid;                               /* for display: never signalled */
     _Atomic uint64_t counters[FB_WORKER_COUNT];
 
     /* Writer: worker, once per burst. */

@@ -73,7 +73,7 @@ int fb_cpus_run_on(const cpu_set_t *cpus) {
     return error != 0 ? error : CPU_EQUAL(&got, cpus) ? 0 : -EINVAL;
 }
 
-int fb_cpus_obey(const char *option, const cpu_set_t *cpus) {
+int fb_cpus_restrict(const char *option, const cpu_set_t *cpus) {
     cpu_set_t before;
     char asked[FB_CPUS_TEXT], allowed[FB_CPUS_TEXT];
     int error = fb_cpus_allowed(&before);

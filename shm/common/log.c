@@ -28,9 +28,9 @@ static const char *program_name = "flow-balancer";
 static enum fb_log_level written_up_to = FB_LOG_INFO;
 static const char *place_file;
 static unsigned place_line;
-static char *kept_text; /* NULL: nobody wants it */
+static char *kept_text; /* NULL: it is not wanted */
 static size_t kept_room;
-static char status_line[FB_LOG_STATUS_MAX]; /* what stands below the log lines */
+static char status_line[FB_LOG_STATUS_MAX]; /* what is below the log lines */
 
 /* A standard stream that is closed would be the next file that is opened: shared memory, say. */
 static void occupy_standard_streams(void) {
@@ -93,7 +93,7 @@ unsigned fb_log_status_width(void) {
 }
 
 /* What cannot be written has nowhere else to go. */
-static void write_all_at_once(const char *text, size_t length) {
+static void write_once(const char *text, size_t length) {
     ssize_t ignored = write(STDERR_FILENO, text, length);
     (void)ignored;
 }
@@ -108,7 +108,7 @@ void fb_log_set_status(const char *text) {
         return;
     char out[sizeof ERASE + sizeof status_line + 1];
     int n = snprintf(out, sizeof out, ERASE "%s\r", status_line);
-    write_all_at_once(out, (size_t)n);
+    write_once(out, (size_t)n);
 }
 
 /* One whole line, in place of the status line if there may be one. */
@@ -116,7 +116,7 @@ static void write_line(const char *line, size_t length) {
     char out[sizeof ERASE + LINE_MAX_BYTES + sizeof status_line + 1];
     int n = snprintf(out, sizeof out, "%s%.*s%s%s", can_erase() ? ERASE : "", (int)length, line,
                      status_line, *status_line != '\0' ? "\r" : "");
-    write_all_at_once(out, (size_t)n);
+    write_once(out, (size_t)n);
 }
 
 void fb_log(enum fb_log_level level, const char *format, ...) {

@@ -10,7 +10,7 @@
  * Whether every packet is in exactly one counter. The ledger adds up if, of the
  * dispatcher's own counts,
  *
- *   received = sum over rings(entered - removed) + shunted + sum(dropped) + held + pending
+ *   received = sum over rings(entered - removed) + bypassed + sum(dropped) + held + pending
  *   and for each ring  entered = inspected + quarantined + removed + waiting
  *
  * A packet that leaves a ring uninspected (moved to another, dropped on the

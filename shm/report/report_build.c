@@ -39,7 +39,7 @@ static json_t *text(const char *from, size_t max) {
     return string != NULL ? string : json_string("");
 }
 
-/* The name of a value of an enum that stands in shared memory. */
+/* The name of an enum value from shared memory. */
 static json_t *name(const char *const *names, size_t count, uint32_t index) {
     return json_string(index < count ? names[index] : "unknown");
 }

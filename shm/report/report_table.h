@@ -9,9 +9,9 @@
 
 /*
  * Where the report has its counts: one table from which the JSON is built and
- * the text printed. A counter stands at its path (counters.h); without one, in
- * the object of its list under its name. What stands at one key of an object
- * is a row: one counter, or several that are added up.
+ * the text printed. A counter is at its path (counters.h); without one, in the
+ * object of its list under its name. What is at one key of an object is a row:
+ * one counter, or several that are added up.
  */
 
 /* The lists of counters.h that are in sections; of the rings and the workers, sums over all. */
@@ -54,7 +54,7 @@ struct report_row {
 };
 #define REPORT_ROWS_MAX 64u
 
-/* The key of counter i of a list in an object, or NULL: it stands elsewhere. */
+/* The key of counter i of a list in an object, or NULL: it is elsewhere. */
 const char *report_key(const char *object, enum report_list_id list, unsigned i);
 
 /*
@@ -65,7 +65,7 @@ const char *report_key(const char *object, enum report_list_id list, unsigned i)
 unsigned report_rows(const struct report_section *section, const uint64_t *const *values,
                      struct report_row rows[REPORT_ROWS_MAX]);
 
-/* What stands at a path, of which length bytes count, or NULL. */
+/* What is at a path, of which length bytes count, or NULL. */
 json_t *report_object(const json_t *report, const char *path, size_t length);
 
 #endif

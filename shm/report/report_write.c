@@ -33,7 +33,7 @@ static int dump_to_fd(const json_t *report, int fd) {
     return error;
 }
 
-/* Writes beside path, then renames: whoever reads path sees a whole report, the old or the new. */
+/* Writes a file beside path, then renames it: a reader finds a complete report, old or new. */
 static int replace(const json_t *report, const char *path) {
     size_t size = strlen(path) + sizeof ".XXXXXX";
     char *temporary = malloc(size);

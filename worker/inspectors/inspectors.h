@@ -28,7 +28,7 @@ INSPECTORS(X)
 #undef X
 
 /*
- * Finds the inspector called `name`, as it stands before the colon of
+ * Finds the inspector called `name`: what comes before the colon of
  * --inspector. Returns its operations, constant and valid for ever, or NULL if
  * there is none of that name. Worker; any thread.
  */

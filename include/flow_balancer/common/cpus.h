@@ -32,8 +32,8 @@ int fb_cpus_allowed(cpu_set_t *cpus);
  */
 int fb_cpus_run_on(const cpu_set_t *cpus);
 
-/* The same for what a user asked for with an option: one logged line where it fails. */
-int fb_cpus_obey(const char *option, const cpu_set_t *cpus);
+/* fb_cpus_run_on() what the user of an option asked for: one logged line where it fails. */
+int fb_cpus_restrict(const char *option, const cpu_set_t *cpus);
 
 /* The processor of a set of one, or -1. */
 int fb_cpus_single(const cpu_set_t *cpus);

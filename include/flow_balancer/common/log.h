@@ -11,8 +11,8 @@
  *
  * Below the log lines on a terminal there may be a status line: one at a time,
  * of this process or of another one that shares the terminal. The cursor waits
- * at its start; a log line of any process erases it, and the process whose it
- * is writes it again behind its own log lines.
+ * at its start; a log line of any process erases it, and the process that it
+ * belongs to writes it again after its own log lines.
  */
 enum fb_log_level { FB_LOG_ERROR, FB_LOG_WARNING, FB_LOG_INFO, FB_LOG_DEBUG };
 
@@ -24,14 +24,13 @@ void fb_log_init(const char *program, enum fb_log_level last_level);
 /* Sets the last level that is written. */
 void fb_log_set_level(enum fb_log_level last_level);
 
-/* From now on "file:line: " stands before the text of each line; file NULL: no more. file is kept
- * by pointer. */
+/* From now on each line's text begins with "file:line: "; file NULL: no more. Kept by pointer. */
 void fb_log_set_place(const char *file, unsigned line);
 
 /*
  * From now on the text of each line of level error or warning is also written to
- * text, without program and level; the last one stays. NULL: no more. For who has
- * to answer somebody with what was logged.
+ * text, without program and level; the last one stays. NULL: no more. For answers
+ * to requests, which say what was logged.
  */
 void fb_log_keep(char *text, size_t room);
 

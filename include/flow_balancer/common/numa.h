@@ -62,8 +62,8 @@ int fb_numa_prefer_for(void *base, size_t size, int node);
 
 /*
  * The same for memory that is partly there already: what of it no other process
- * maps is moved. Whole pages, so what stands beside it on the first and the last
- * may come along. Takes tens of milliseconds on a busy machine: only where
+ * maps is moved. Whole pages, so other data on the first and the last of them
+ * may be moved too. Takes tens of milliseconds on a busy machine: only where
  * nothing waits. Returns 0 or -errno, no log.
  */
 int fb_numa_bring(void *base, size_t size, int node);

@@ -97,13 +97,13 @@ static void run_on_some(void *arg) {
     EXPECT(fb_cpus_run_on(&none_there) == -EINVAL);
     EXPECT(fb_cpus_run_on(&half_there) == -EINVAL);
     catch_begin(&caught);
-    EXPECT(fb_cpus_obey("--cpu", &half_there) == -EINVAL);
+    EXPECT(fb_cpus_restrict("--cpu", &half_there) == -EINVAL);
     const char *said = catch_end(&caught);
     char start[64];
     snprintf(start, sizeof start, "error: --cpu '%u,1023': not all", first_of(&before));
     EXPECT(lines_of(said) == 1 && strstr(said, start) != NULL);
     catch_begin(&caught);
-    EXPECT(fb_cpus_obey("--cpu", &before) == 0);
+    EXPECT(fb_cpus_restrict("--cpu", &before) == 0);
     EXPECT(catch_end(&caught)[0] == '\0');
 }
 
