@@ -2,6 +2,19 @@
 #ifndef WORKER_LOOP_H
 #define WORKER_LOOP_H
 
+/*
+ * A worker: a process that inspects the packets of the flows that are bound to
+ * one worker number. main.c joins an instance, claims a number and serves it;
+ * this is the loop over its ring, flow_states.h finds the inspector's state of a
+ * flow, place.h says where the process runs, and inspectors/ has what is done
+ * with a packet.
+ *
+ * A worker reads its down side and ctl, and writes to its up side and to what
+ * its inspector opens, nothing else. It may be killed at any instruction: what
+ * the next process of its number needs is in the two sides. It knows nothing of
+ * capture, decoding, the flow table, policies or other workers, and includes no
+ * header of dispatcher/.
+ */
 #include <signal.h>
 #include <stdbool.h>
 
@@ -12,11 +25,11 @@
 #include "worker/flow_states.h"
 
 /*
- * The worker's life on its ring, after the claim: take a burst, inspect each
- * packet in order, give the burst back, and sleep when there is none.
+ * What a worker does once it has claimed its number: takes a burst, inspects
+ * each packet in order, releases the burst, and sleeps when there is none.
  */
 enum loop_end {
-    LOOP_STOPPED,  /* ordered to stop: the ring is finished; or to leave: the burst is */
+    LOOP_STOPPED,  /* told to stop: the ring is finished; or to leave: the burst is */
     LOOP_ORPHANED, /* the dispatcher is gone: the ring is finished, the flows are ended */
     LOOP_REVOKED,  /* this incarnation may not go on; nothing more was touched */
     LOOP_FAILED,   /* the inspector failed, or no memory: logged */

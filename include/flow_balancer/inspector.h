@@ -9,8 +9,8 @@
 
 /*
  * What an inspector is: a name and up to five functions, called by one worker
- * process from one thread. To add one, write a file beside the others in
- * worker/inspectors/ and add its operations to the list in inspectors.h there.
+ * process from one thread. To add one, write a file in
+ * worker/inspectors/ and add its name to the list in inspectors.h there.
  *
  * A flow's state is flow_bytes of memory that the worker owns, zeroed before
  * the flow's first packet, found by the handle without a hash, and handed to
@@ -21,8 +21,9 @@
 struct fb_packet {
     const struct fb_desc *desc; /* in the ring, read-only; flags below are complete */
     const uint8_t *data;        /* caplen bytes, read-only, valid during the call */
-    uint16_t flags;             /* desc->flags plus FB_F_MID_STREAM where it is so */
-    int link_type;              /* libpcap's DLT_ value of the frame */
+    uint16_t
+        flags; /* desc->flags, and FB_F_MID_STREAM where this process holds no state of the flow */
+    int link_type; /* libpcap's DLT_ value of the frame */
 };
 
 struct fb_inspector_ops {
@@ -30,7 +31,7 @@ struct fb_inspector_ops {
     const char *help; /* one sentence for --help, with the syntax of the arguments */
 
     /*
-     * Called once, before the worker claims its number. args is what stood
+     * Called once, before the worker claims its number. args is what was given
      * after the colon, or NULL. On success stores the inspector's own state in
      * *self (owned by the inspector until close) and the bytes that it needs
      * per flow (0: none, at most FB_FLOW_BYTES_MAX). Returns 0, or -errno after

@@ -53,7 +53,7 @@ unsigned fb_clear_objects(const char *name, bool with_ctl);
  * Writes RUNTIME_DIR/flow-balancer into path[FB_PATH_MAX], RUNTIME_DIR being
  * /run for root, else $XDG_RUNTIME_DIR, else /tmp/flow-balancer-UID, and makes
  * it with mode 0700 if make and it is missing. Returns 0, or -errno after one
- * logged line (-EPERM: it belongs to somebody else or others may write to it).
+ * logged line (-EPERM: it is of another user, or others may write to it).
  */
 int fb_runtime_dir(char path[FB_PATH_MAX], bool make);
 

@@ -18,7 +18,7 @@
  *   thp        shared memory or anonymous memory with MADV_HUGEPAGE
  *   4k         ordinary pages
  *
- * Every region is populated when it is made, so that want of memory is an
+ * Every region is populated when it is made, so that lack of memory is an
  * error here and never a SIGBUS later. No fallocate: on a /dev/shm mounted
  * with huge=advise it yields no huge page.
  */
@@ -76,8 +76,7 @@ int fb_region_private(struct fb_region *region, size_t size, enum fb_hugepages m
 int fb_region_open(struct fb_region *region, const char *path, bool writable, size_t min_size,
                    unsigned owner);
 
-/* Returns 1 if path leads to the inode of fd, 0 if it does not (any more), else -errno. Any
- * process. */
+/* Returns 1 if path leads to the inode of fd, 0 if not (any more), else -errno. Any process. */
 int fb_region_named(const char *path, int fd);
 
 /* Unmaps and closes; harmless on a region of all zero with fd -1 or base NULL. */

@@ -16,7 +16,7 @@
  */
 #define FB_REPORT_SCHEMA "flow-balancer.report/1"
 
-/* What one worker number said of itself. All zero: it said nothing. */
+/* What the processes of one worker number say of themselves. All zero: nothing. */
 struct fb_worker_totals {
     uint64_t counters[FB_WORKER_COUNT];
     uint64_t latency[FB_LATENCY_BUCKETS];
@@ -27,10 +27,10 @@ struct fb_worker_totals {
 };
 
 /*
- * Adds what an up side says to *totals; cpu, node and whether it left become its own,
- * once it is claimed. The caller adds up incarnations, or has one, and starts with cpu and
- * node at -1. Values out of range are cut or
- * taken as -1: an up side is input. Any process that maps it.
+ * Adds what an up side says to *totals. Counts are added up, over incarnations
+ * or for one; cpu, node and left are those of the latest that was claimed. The
+ * caller starts with cpu and node at -1. An up side is input: numbers of
+ * processors and nodes that cannot be become -1. Any process that maps it.
  */
 void fb_worker_totals_add(struct fb_worker_totals *totals, const struct fb_up *up);
 
