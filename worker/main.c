@@ -17,7 +17,7 @@
 
 /* Exit statuses: what a supervisor has to tell apart. */
 enum exit_status {
-    EXIT_IN_ORDER = 0,
+    EXIT_CLEAN = 0,
     EXIT_FAILED = 1,
     EXIT_USAGE = 2,
     EXIT_REVOKED = 3,
@@ -27,6 +27,13 @@ enum exit_status {
 /* Pauses between tries to claim: a number is offered again milliseconds after its process died. */
 #define RETRY_FIRST_MS 1
 #define RETRY_MOST_MS 20
+
+struct worker {
+    const struct worker_options *options;
+    struct place place;
+    void *inspector;
+    size_t flow_bytes; /* that the inspector needs */
+};
 
 static volatile sig_atomic_t leave_signals;
 
@@ -94,7 +101,7 @@ static int join(const struct worker_options *o, struct fb_ctl_handle *ctl, struc
                 return EXIT_TRY_AGAIN;
         }
         if (leave_signals != 0)
-            return EXIT_IN_ORDER;
+            return EXIT_CLEAN;
         if (fb_now_ns() >= give_up_ns) {
             fb_error("no dispatcher of instance '%s' for %.0f s: start flow-dispatcher -n %s, or "
                      "see --orphan-timeout",
@@ -107,22 +114,22 @@ static int join(const struct worker_options *o, struct fb_ctl_handle *ctl, struc
     }
 }
 
-/* Serves one claim to its end. Returns an exit status, or -1 to join anew as a stranger. */
-static int serve(struct worker_options *o, const struct fb_ctl_handle *ctl, struct fb_claim *claim,
-                 void *inspector, size_t flow_bytes) {
+/* Serves one claim to its end. Returns an exit status, or -1 to join again as a stranger. */
+static int serve(struct worker *w, const struct fb_ctl_handle *ctl, struct fb_claim *claim) {
     static struct worker_loop loop;
+    const struct worker_options *o = w->options;
     const struct worker_loop_config config = {.ctl = ctl,
                                               .down = claim->down,
                                               .up = claim->up,
                                               .ops = o->ops,
-                                              .inspector = inspector,
-                                              .flow_bytes = flow_bytes,
+                                              .inspector = w->inspector,
+                                              .flow_bytes = w->flow_bytes,
                                               .spin = o->spin};
-    place_claimed(&o->place, ctl->ctl, claim->worker, claim->up);
+    place_claimed(&w->place, ctl->ctl, claim->worker, claim->up);
     if (worker_loop_init(&loop, &config) != 0)
         return EXIT_FAILED;
     enum loop_end end = LOOP_FAILED;
-    if (o->ops->claimed == NULL || o->ops->claimed(inspector, claim->worker) == 0) {
+    if (o->ops->claimed == NULL || o->ops->claimed(w->inspector, claim->worker) == 0) {
         fb_up_set_worker_status(claim->up, FB_STATUS_READY);
         end = worker_loop_run(&loop, &leave_signals);
     }
@@ -131,11 +138,11 @@ static int serve(struct worker_options *o, const struct fb_ctl_handle *ctl, stru
     case LOOP_STOPPED:
     case LOOP_ASKED:
         fb_up_set_worker_status(claim->up, FB_STATUS_LEFT);
-        return EXIT_IN_ORDER;
+        return EXIT_CLEAN;
     case LOOP_ORPHANED:
         fb_warning("worker %u: the dispatcher of instance '%s' is gone; its ring is finished",
                    claim->worker, o->name);
-        return leave_signals != 0 ? EXIT_IN_ORDER : -1;
+        return leave_signals != 0 ? EXIT_CLEAN : -1;
     case LOOP_REVOKED:
         fb_warning("worker %u: revoked by the dispatcher", claim->worker);
         return EXIT_REVOKED;
@@ -148,42 +155,48 @@ static int serve(struct worker_options *o, const struct fb_ctl_handle *ctl, stru
  * Goes to the node planned for its number, if a dispatcher is there already:
  * before the inspector takes memory. False after one logged line.
  */
-static bool place_early(struct worker_options *o) {
+static bool place_early(struct worker *w) {
     struct fb_ctl_handle ctl;
-    if (o->worker == WORKER_ANY || o->check)
+    if (w->options->worker == WORKER_ANY || w->options->check)
         return true;
-    enum fb_join joined = fb_ctl_join(&ctl, o->name);
+    enum fb_join joined = fb_ctl_join(&ctl, w->options->name);
     if (joined != FB_JOINED)
         return joined == FB_NOT_YET;
-    place_planned(&o->place, ctl.ctl, o->worker);
+    place_planned(&w->place, ctl.ctl, w->options->worker);
     fb_ctl_leave(&ctl);
     return true;
 }
 
-static int work(struct worker_options *o) {
-    void *inspector;
-    size_t flow_bytes = 0;
-    if (place_begin(&o->place) != 0 || !place_early(o))
-        return EXIT_FAILED;
-    /* Before the claim: a number that is claimed has packets waiting. */
-    int error = o->ops->open(o->inspector_args, &inspector, &flow_bytes);
-    if (error != 0)
-        return error == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+/* Claims and serves until there is a reason to end. Returns an exit status. */
+static int claim_and_serve(struct worker *w) {
     int status = -1;
-    while (status < 0 && !o->check) {
+    while (status < 0) {
         struct fb_ctl_handle ctl;
         struct fb_claim claim;
-        status = join(o, &ctl, &claim);
+        status = join(w->options, &ctl, &claim);
         if (status >= 0)
             break;
-        fb_debug("claimed worker %u of instance '%s'", claim.worker, o->name);
-        status = serve(o, &ctl, &claim, inspector, flow_bytes);
+        fb_debug("claimed worker %u of instance '%s'", claim.worker, w->options->name);
+        status = serve(w, &ctl, &claim);
         fb_claim_release(&claim);
         fb_ctl_leave(&ctl);
     }
+    return status;
+}
+
+static int work(const struct worker_options *o) {
+    static struct worker worker; /* 13 KB of topology */
+    worker.options = o;
+    if (place_init(&worker.place, &o->place) != 0 || !place_early(&worker))
+        return EXIT_FAILED;
+    /* Before the claim: a number that is claimed has packets waiting. */
+    int error = o->ops->open(o->inspector_args, &worker.inspector, &worker.flow_bytes);
+    if (error != 0)
+        return error == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+    int status = o->check ? EXIT_CLEAN : claim_and_serve(&worker);
     if (o->ops->close != NULL)
-        o->ops->close(inspector);
-    return o->check ? EXIT_IN_ORDER : status;
+        o->ops->close(worker.inspector);
+    return status;
 }
 
 /*
@@ -197,13 +210,13 @@ static void forbid_core_dump(void) {
 
 int main(int argc, char **argv) {
     fb_log_init("flow-worker", FB_LOG_INFO);
-    static struct worker_options options; /* 13 KB of topology */
+    struct worker_options options;
     switch (worker_options_parse(&options, argc, (const char **)argv)) {
     case FB_COMMAND_LINE_TAKEN:
         break;
     case FB_COMMAND_LINE_PRINTED:
         worker_options_free(&options);
-        return EXIT_IN_ORDER;
+        return EXIT_CLEAN;
     case FB_COMMAND_LINE_WRONG:
         worker_options_free(&options);
         return EXIT_USAGE;

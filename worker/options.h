@@ -20,7 +20,7 @@ struct worker_options {
     const struct fb_inspector_ops *ops;
     char *inspector_args; /* or NULL */
     bool spin;
-    struct place place;
+    struct place_request place;
     uint64_t orphan_ns;
     uint64_t parent; /* pid to follow, 0: none */
     bool check;

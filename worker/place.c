@@ -10,7 +10,7 @@
 static int go_to(const struct place *place, int number) {
     const struct fb_node *node = fb_topology_find(&place->topology, number);
     int error = node == NULL ? -ENODEV : 0;
-    if (error == 0 && !place->cpus_given)
+    if (error == 0 && !place->asked.cpus_given)
         error = fb_cpus_run_on(&node->cpus);
     return error != 0 ? error : fb_numa_prefer(number);
 }
@@ -19,25 +19,26 @@ static void refuse_node(const struct place *place, int error) {
     if (fb_numa_version() == NULL)
         fb_error("--numa-node '%d': this build has no libnuma: leave it out, or install "
                  "libnuma-dev and build again",
-                 place->node);
+                 place->asked.node);
     else if (error == -ENODEV)
         fb_error("--numa-node '%d': there is no such node with processors that this process may "
                  "use: leave it out, or give one that 'ls -d /sys/devices/system/node/node*' shows",
-                 place->node);
+                 place->asked.node);
     else
         fb_error("--numa-node '%d': the kernel or the container forbids it: %s: leave it out, or "
                  "give CAP_SYS_NICE",
-                 place->node, strerror(-error));
+                 place->asked.node, strerror(-error));
 }
 
-int place_begin(struct place *place) {
+int place_init(struct place *place, const struct place_request *asked) {
+    place->asked = *asked;
     place->planned = -1;
     (void)fb_cpus_allowed(&place->before);
     (void)fb_topology_read(&place->topology); /* it has no node if that fails */
-    int error = place->cpus_given ? fb_cpus_restrict("--cpu", &place->cpus) : 0;
-    if (error != 0 || place->node < 0)
+    int error = place->asked.cpus_given ? fb_cpus_restrict("--cpu", &place->asked.cpus) : 0;
+    if (error != 0 || place->asked.node < 0)
         return error;
-    error = go_to(place, place->node);
+    error = go_to(place, place->asked.node);
     if (error != 0)
         refuse_node(place, error);
     return error;
@@ -53,7 +54,7 @@ void place_planned(struct place *place, const struct fb_ctl *ctl, unsigned worke
     int planned = fb_ctl_numa_node(ctl, worker);
     if (planned < 0)
         planned = -1;
-    if (place->node != PLACE_PLAN || place->cpus_given || planned == place->planned)
+    if (place->asked.node != PLACE_PLAN || place->asked.cpus_given || planned == place->planned)
         return;
     bool moved = place->planned >= 0;
     place->planned = planned;

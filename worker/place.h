@@ -17,12 +17,15 @@
 #define PLACE_PLAN (-1) /* for node: what the dispatcher planned */
 #define PLACE_OFF (-2)  /* for node: whatever it planned, anywhere */
 
-struct place {
-    /* What the command line says. */
+/* What the command line says. */
+struct place_request {
     bool cpus_given;
     cpu_set_t cpus; /* if given */
     int node;       /* PLACE_PLAN, PLACE_OFF, or the number of one */
+};
 
+struct place {
+    struct place_request asked;
     cpu_set_t before; /* what the process was started with */
     int planned;      /* the node whose plan it followed last, or -1: none, or undone */
     struct fb_topology topology;
@@ -31,9 +34,9 @@ struct place {
 /*
  * Reads the topology and follows the command line, before anything large is
  * allocated. Returns 0, or -errno after one logged line if what was asked for
- * is not to be had.
+ * cannot be had.
  */
-int place_begin(struct place *place);
+int place_init(struct place *place, const struct place_request *asked);
 
 /*
  * Follows the plan for a number that is about to be claimed: what is allocated

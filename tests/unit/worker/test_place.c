@@ -16,12 +16,17 @@ static struct fb_up up;
 static struct place place;
 static struct caught caught;
 
+static int begin(void) {
+    const struct place_request asked = place.asked;
+    return place_init(&place, &asked);
+}
+
 static int place_nothing(void **state) {
     (void)state;
     memset(&ctl, 0, sizeof ctl);
     memset(&up, 0, sizeof up);
     memset(&place, 0, sizeof place);
-    place.node = PLACE_PLAN;
+    place.asked.node = PLACE_PLAN;
     for (unsigned k = 0; k < FB_MAX_WORKERS; k++) {
         fb_ctl_set_numa_node(&ctl, k, -1);
         fb_ctl_set_ring_numa_node(&ctl, k, -1);
@@ -56,7 +61,7 @@ static bool runs_on(const cpu_set_t *cpus) {
 }
 
 static void need_nodes(void) {
-    if (place_begin(&place) != 0 || place.topology.count == 0)
+    if (begin() != 0 || place.topology.count == 0)
         SKIP("%s", fb_numa_version() == NULL ? "built without libnuma"
                                              : "the kernel or the container has no NUMA");
 }
@@ -71,7 +76,7 @@ static void shrink_first_node(void) {
 
 static void go_without_a_plan(void *arg) {
     (void)arg;
-    EXPECT(place_begin(&place) == 0);
+    EXPECT(begin() == 0);
     EXPECT(claim(0)[0] == '\0' && runs_on(&place.before));
     EXPECT(said().cpu == fb_cpus_single(&place.before));
     EXPECT(said().numa_node == fb_topology_node_of(&place.topology, &place.before));
@@ -130,11 +135,11 @@ static void overrule_the_plan(void *arg) {
     int number = place.topology.nodes[0].number;
     shrink_first_node();
     fb_ctl_set_numa_node(&ctl, 0, number);
-    place.node = PLACE_OFF;
+    place.asked.node = PLACE_OFF;
     EXPECT(claim(0)[0] == '\0' && runs_on(&place.before));
-    place.node = PLACE_PLAN;
-    place.cpus_given = true;
-    place.cpus = place.before;
+    place.asked.node = PLACE_PLAN;
+    place.asked.cpus_given = true;
+    place.asked.cpus = place.before;
     EXPECT(claim(0)[0] == '\0' && runs_on(&place.before));
 }
 
@@ -161,7 +166,7 @@ static void find_nonsense(void *arg) {
 
 static void a_node_that_is_not_there_is_one_warning_and_the_worker_goes_on(void **state) {
     (void)state;
-    EXPECT(place_begin(&place) == 0);
+    EXPECT(begin() == 0);
     in_child(find_nonsense, NULL);
 }
 
@@ -171,7 +176,7 @@ static void find_the_ring_elsewhere(void *arg) {
     /* A second node, without processors of ours, to which no memory policy is asked to go. */
     place.topology.nodes[1] = (struct fb_node){.number = number + 1};
     place.topology.count = 2;
-    place.node = number;
+    place.asked.node = number;
     EXPECT(claim(1)[0] == '\0');
     fb_ctl_set_ring_numa_node(&ctl, 1, number + 1);
     const char *text = claim(1);
@@ -190,17 +195,17 @@ static void a_ring_on_another_node_is_one_warning(void **state) {
 
 static void begin_wrongly(void *arg) {
     (void)arg;
-    place.node = FB_NODE_NUMBERS - 1;
+    place.asked.node = FB_NODE_NUMBERS - 1;
     catch_begin(&caught);
-    EXPECT(place_begin(&place) != 0);
+    EXPECT(begin() != 0);
     const char *text = catch_end(&caught);
     EXPECT(lines_of(text) == 1 && strstr(text, "error: --numa-node '1023': ") != NULL);
-    place.node = PLACE_PLAN;
-    place.cpus_given = true;
-    CPU_ZERO(&place.cpus);
-    CPU_SET(CPU_SETSIZE - 1, &place.cpus);
+    place.asked.node = PLACE_PLAN;
+    place.asked.cpus_given = true;
+    CPU_ZERO(&place.asked.cpus);
+    CPU_SET(CPU_SETSIZE - 1, &place.asked.cpus);
     catch_begin(&caught);
-    EXPECT(place_begin(&place) != 0);
+    EXPECT(begin() != 0);
     text = catch_end(&caught);
     EXPECT(lines_of(text) == 1 && strstr(text, "error: --cpu '1023': ") != NULL);
 }
@@ -214,14 +219,14 @@ static void begin_on_a_node(void *arg) {
     (void)arg;
     int number = place.topology.nodes[0].number;
     cpu_set_t one = place.topology.nodes[0].cpus, cpus = one;
-    place.node = number;
-    EXPECT(place_begin(&place) == 0 && runs_on(&cpus));
+    place.asked.node = number;
+    EXPECT(begin() == 0 && runs_on(&cpus));
     unsigned cpu = first_of(&one);
     CPU_ZERO(&one);
     CPU_SET(cpu, &one);
-    place.cpus_given = true;
-    place.cpus = one;
-    EXPECT(place_begin(&place) == 0 && runs_on(&one));
+    place.asked.cpus_given = true;
+    place.asked.cpus = one;
+    EXPECT(begin() == 0 && runs_on(&one));
     EXPECT(claim(0)[0] == '\0' && runs_on(&one));
     EXPECT(said().cpu == (int)cpu && said().numa_node == number);
 }
