@@ -87,15 +87,15 @@ static bool set_tstamp_type(void *options, const struct fb_option_value *v) {
 /* GROUP[:MODE] */
 static bool set_fanout(void *options, const struct fb_option_value *v) {
     struct options *o = options;
-    char *end;
+    const char *rest = v->text;
     unsigned mode = FANOUT_CBPF;
-    unsigned long group = strtoul(v->text, &end, 10);
-    bool ok = v->text[0] >= '0' && v->text[0] <= '9' && group <= FANOUT_GROUP_MAX;
-    if (*end == ':')
-        for (mode = 0; mode < FANOUT_MODES && strcmp(end + 1, capture_fanout_modes[mode]) != 0;)
+    uint64_t group = 0;
+    bool ok = fb_parse_digits(&rest, FANOUT_GROUP_MAX, &group);
+    if (ok && *rest == ':')
+        for (mode = 0; mode < FANOUT_MODES && strcmp(rest + 1, capture_fanout_modes[mode]) != 0;)
             mode++;
     else
-        ok &= *end == '\0';
+        ok = ok && *rest == '\0';
     if (!ok || mode == FANOUT_MODES)
         fb_error("%s '%s': give a group from 0 to %u, and perhaps a mode: cbpf, hash, cpu or "
                  "qm, such as 7 or 7:hash",
