@@ -312,68 +312,21 @@ struct segment {
     uint8_t bytes[SEGMENT_MAX];
 };
 
+static const char segment_headers[SEGMENT_HEADERS + 1] =
+    "\x02\0\0\0\0\x0b\x02\0\0\0\0\x0a\x08\0"                      /* Ethernet */
+    "\x45\0\0\0\0\x01\0\0\x40\x06\0\0\x0a\0\0\x01\x0a\0\0\x02"    /* 10.0.0.1 to 10.0.0.2 */
+    "\x30\x39\0\x50\0\0\0\x01\0\0\0\x01\x50\x10\xff\xff\0\0\0\0"; /* TCP to port 80 */
+
 static void fill_segment(struct segment *segment, size_t size) {
-    const uint8_t headers[SEGMENT_HEADERS] = {2,
-                                              0,
-                                              0,
-                                              0,
-                                              0,
-                                              11,
-                                              2,
-                                              0,
-                                              0,
-                                              0,
-                                              0,
-                                              10,
-                                              8,
-                                              0, /* Ethernet */
-                                              0x45,
-                                              0,
-                                              (uint8_t)((size - 14) >> 8),
-                                              (uint8_t)(size - 14),
-                                              0,
-                                              1,
-                                              0,
-                                              0,
-                                              64,
-                                              6,
-                                              0,
-                                              0, /* IPv4 */
-                                              10,
-                                              0,
-                                              0,
-                                              1,
-                                              10,
-                                              0,
-                                              0,
-                                              2, /* from, to */
-                                              0x30,
-                                              0x39,
-                                              0,
-                                              80,
-                                              0,
-                                              0,
-                                              0,
-                                              1,
-                                              0,
-                                              0,
-                                              0,
-                                              1,
-                                              0x50,
-                                              0x10,
-                                              0xff,
-                                              0xff,
-                                              0,
-                                              0,
-                                              0,
-                                              0};
     segment->offload = (struct virtio_net_hdr){.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
                                                .gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
                                                .hdr_len = SEGMENT_HEADERS,
                                                .gso_size = 1448,
                                                .csum_start = 34,
                                                .csum_offset = 16};
-    memcpy(segment->bytes, headers, sizeof headers);
+    memcpy(segment->bytes, segment_headers, SEGMENT_HEADERS);
+    segment->bytes[16] = (uint8_t)((size - 14) >> 8); /* length of the IP packet */
+    segment->bytes[17] = (uint8_t)(size - 14);
     for (size_t i = SEGMENT_HEADERS; i < size; i++)
         segment->bytes[i] = (uint8_t)(i * 7 + (i >> 8) * 13 + size);
 }
