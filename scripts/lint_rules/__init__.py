@@ -4,9 +4,9 @@
 To add one: a module here, and its name in RULES.
 """
 
-from . import includes, labels, layout, tools
+from . import labels, layout, rooms, tools
 
-RULES = [layout, includes, labels, tools]
+RULES = [layout, rooms, labels, tools]
 
 
 def run(tree):

@@ -31,6 +31,8 @@ def findings_in(files, style):
             with open(os.path.join(root, path), "w", encoding="utf-8") as file:
                 file.write(text)
         shutil.copy(style, os.path.join(root, ".clang-format"))
+        for rule in RULES:
+            getattr(rule, "set_up", lambda _: None)(root)
         return run(Tree(root))
 
 

@@ -92,8 +92,9 @@ class Source:
 class Tree:
     """The files below root, and what the rules find in them."""
 
-    def __init__(self, root):
+    def __init__(self, root, build=None):
         self.root = root
+        self.build = build or os.path.join(root, "build")
         self.findings = []  # (path, line, text)
         self.notes = []  # what could not be checked, and why
         self.sources = {path: Source(root, path) for path in self.walk(SOURCE_DIRS) if path.endswith((".c", ".h"))}

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Findings of new rules that are being worked on: shown with `lint --pending`, and no failure until they are done."""
+
+# words of a finding -> where it is still pending; a folder ends with a slash
+PENDING_FOLDERS = {
+    "lines, at most 60": ["dispatcher/run/options.c"],
+}
+
+
+def is_pending(finding):
+    path, _, text = finding
+    return any(words in text and path.startswith(tuple(paths)) for words, paths in PENDING_FOLDERS.items())
