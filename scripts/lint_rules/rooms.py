@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Who includes whom: the layers of the architecture, their doors, and the libraries."""
+"""Rooms and doors: who may include whom and through which headers, and what is used in few files only."""
 
 import os
 import re
@@ -9,21 +9,25 @@ from .tree import PRODUCT_DIRS
 # Which folders a folder may include from: the layers of the architecture. Tests may include all,
 # and are included from nowhere; files directly in dispatcher/ are its main program.
 CONTRACTS = ["include/flow_balancer", "include/flow_balancer/common"]
-LAYERS = ["dispatcher/run", "dispatcher/datapath", "dispatcher/fleet", "dispatcher/flows"]
-LOWEST = ["dispatcher/capture", "dispatcher/decode"]
+SOURCES = ["dispatcher/capture", "dispatcher/decode"]
 MAY_INCLUDE = {
     "include/flow_balancer": ["include/flow_balancer"],
     "include/flow_balancer/common": CONTRACTS,
     "shm": ["shm", *CONTRACTS],
     "shm/common": ["shm/common", *CONTRACTS],
     "shm/report": ["shm/report", *CONTRACTS],
-    "dispatcher": [*LAYERS, *LOWEST, *CONTRACTS],
-    **{layer: [*LAYERS[i:], *LOWEST, *CONTRACTS] for i, layer in enumerate(LAYERS)},
-    **{room: [room, *CONTRACTS] for room in LOWEST},
+    "dispatcher": ["dispatcher/run", "dispatcher/capture", *CONTRACTS],
+    "dispatcher/run": ["dispatcher/run", "dispatcher/datapath", "dispatcher/fleet", "dispatcher/flows", *SOURCES, *CONTRACTS],
+    "dispatcher/datapath": ["dispatcher/datapath", "dispatcher/fleet", "dispatcher/flows", *SOURCES, *CONTRACTS],
+    "dispatcher/fleet": ["dispatcher/fleet", "dispatcher/flows", *CONTRACTS],
+    "dispatcher/flows": ["dispatcher/flows", *SOURCES, *CONTRACTS],
+    "dispatcher/capture": ["dispatcher/capture", *CONTRACTS],
+    "dispatcher/decode": ["dispatcher/decode", *CONTRACTS],
     "worker": ["worker", "worker/inspectors", *CONTRACTS],
     "worker/inspectors": ["worker/inspectors", *CONTRACTS],
-}
+}  # fmt: skip
 # The headers of a folder that other folders may include; where it has no row, all of them.
+# The first one says at its top what the folder does, what it may touch and what it must not know.
 DOORS = {
     "dispatcher/capture": ["capture.h", "capture_fanout.h", "frame.h"],
     "dispatcher/decode": ["decode.h"],
@@ -31,12 +35,17 @@ DOORS = {
     "dispatcher/fleet": ["fleet.h", "policy.h", "quarantine.h"],
     "dispatcher/datapath": ["datapath.h", "move.h"],
     "dispatcher/run": ["run.h", "options.h"],
+    "worker": ["loop.h"],
     "worker/inspectors": ["inspectors.h"],
 }
+ROOM_COMMENT_LINES = 8
 # Modules that know nothing of their neighbours in the folder.
 LONERS = ["flow_table", "worker_heap", "timer_wheel"]
 PCAP_FILES = re.compile(r"dispatcher/(capture/capture(_\w+)?|fleet/quarantine(_\w+)?)\.[ch]")
 ATOMIC_FILES = re.compile(r"(include/flow_balancer|shm)/(object|ring|sides|ctl|life|counters)\.[ch]")
+# The last word of a key holds bits of its flow too: its layout, who makes it, and the table.
+KEY_WORD = re.compile(r"\bword\[4\]")
+KEY_FILES = re.compile(r"include/flow_balancer/flow_key\.h|dispatcher/(decode/decode\.c|flows/flow_table\.[ch])")
 
 
 def check(tree):
@@ -56,6 +65,8 @@ def check(tree):
         if path != numa_files[0][0]:
             tree.report(path, line, f"<{name}> is already used in {numa_files[0][0]}: one file only")
     check_cycles(tree)
+    check_key_word(tree)
+    check_room_comments(tree)
 
 
 def resolve(tree, path, name):
@@ -112,6 +123,22 @@ def check_cycles(tree):
         visit(path)
 
 
+def check_key_word(tree):
+    for path, source in tree.product().items():
+        for number, line in enumerate(source.code, 1):
+            if KEY_WORD.search(line) and not KEY_FILES.fullmatch(path):
+                tree.report(path, number, "word[4] of a key only where its layout is known: see KEY_FILES in lint_rules/rooms.py")
+
+
+def check_room_comments(tree):
+    for folder, doors in DOORS.items():
+        source = tree.sources.get(f"{folder}/{doors[0]}")
+        if source and max((lines for lines, _ in source.head()), default=0) < ROOM_COMMENT_LINES:
+            what = f"the first door of {folder}/ begins with no comment of at least {ROOM_COMMENT_LINES} lines"
+            tree.report(source.path, 1, f"{what}: what the folder does, what it may touch, what it must not know")
+
+
+ROOM_COMMENT = "/*\n" + " * About this room.\n" * (ROOM_COMMENT_LINES - 2) + " */\n"
 CASES = [
     ("folders", "dispatcher/run/run.c", {"dispatcher/run/run.c": '#include "worker/w.h"\n', "worker/w.h": ""}, "must not include worker/"),
     ("folders back", "worker/loop.c", {"worker/loop.c": '#include "dispatcher/decode/decode.h"\n'}, "must not include dispatcher/decode/"),
@@ -126,6 +153,19 @@ CASES = [
     ("pcap", "worker/w.c", {"worker/w.c": "#include <pcap/dlt.h>\n"}, "<pcap/dlt.h> only in"),
     ("numa", "worker/loop.c", {"shm/n.c": "#include <numaif.h>\n"}, "one file only"),
     ("stdatomic", "shm/region.c", {"shm/region.c": "#include <stdatomic.h>\n"}, "<stdatomic.h> only in"),
+    ("key word", "worker/loop.c", {"worker/loop.c": "int f(void) {\n    return key.word[4];\n}\n"}, "word[4] of a key only"),
+    ("no room comment", "dispatcher/run/run.h", {"dispatcher/run/run.h": "int run(void);\n"}, "comment of at least 8 lines"),
+    ("short room comment", "dispatcher/run/run.h", {"dispatcher/run/run.h": ROOM_COMMENT.replace(" * About this room.\n", "", 1)}, "comment of at least 8 lines"),
+    ("late room comment", "dispatcher/run/run.h", {"dispatcher/run/run.h": "int run(void);\n\n" + ROOM_COMMENT}, "comment of at least 8 lines"),
+    ("far down", "dispatcher/fleet/f.c", {"dispatcher/fleet/f.c": '#include "dispatcher/decode/decode.h"\n'}, "must not include dispatcher/decode/"),
+    ("main", "dispatcher/main.c", {"dispatcher/main.c": '#include "dispatcher/decode/decode.h"\n'}, "must not include dispatcher/decode/"),
+    ("inspector", "worker/inspectors/i.c", {"worker/inspectors/i.c": '#include "worker/loop.h"\n', "worker/loop.h": ROOM_COMMENT}, "must not include worker/"),
+    ("shm parts", "shm/common/c.c", {"shm/common/c.c": '#include "shm/s.h"\n', "shm/s.h": ""}, "must not include shm/"),
+    ("tests", "worker/loop.c", {"worker/loop.c": '#include "tests/lib/t.h"\n', "tests/lib/t.h": ""}, "must not include tests/lib/"),
     ("cycle", "shm/a.h", {"shm/a.h": '#include "b.h"\n', "shm/b.h": '#include "a.h"\n'}, "include cycle"),
 ]  # fmt: skip
-ALLOWED = []
+ALLOWED = [
+    ("key word in a comment", {"worker/loop.c": "/* The kind is in word[4]. */\n"}),
+    ("key word of the table", {"dispatcher/flows/flow_table.c": "int f(void) {\n    return key.word[4];\n}\n"}),
+    ("room comment", {"dispatcher/run/run.h": "#include <stdint.h>\n\n" + ROOM_COMMENT + "int run(void);\n"}),
+]

@@ -6,15 +6,15 @@ import shutil
 import sys
 import tempfile
 
-from . import RULES, labels, run
+from . import RULES, labels, rooms, run
 from .tree import Tree
 
 CLEAN = {
     "include/flow_balancer/ring.h": "struct ring;\n",
     "shm/ring.c": labels.RING,
-    "dispatcher/capture/capture.h": "#include <pcap/pcap.h>\n",
+    "dispatcher/capture/capture.h": "#include <pcap/pcap.h>\n" + rooms.ROOM_COMMENT,
     "dispatcher/capture/capture_file.c": '#include "capture.h"\n',
-    "dispatcher/decode/decode.h": "int fb_decode(void);\n",
+    "dispatcher/decode/decode.h": rooms.ROOM_COMMENT + "int fb_decode(void);\n",
     "dispatcher/decode/decode.c": '#include "dispatcher/decode/decode.h"\n',
     "dispatcher/datapath/loop.c": '#include "dispatcher/decode/decode.h"\n',
     "dispatcher/flows/flow_table.h": "int flows;\n",
