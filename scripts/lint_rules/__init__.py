@@ -4,9 +4,9 @@
 To add one: a module here, and its name in RULES.
 """
 
-from . import calls, labels, layout, names, rooms, tools
+from . import calls, heads, labels, layout, names, rooms, tools
 
-RULES = [layout, names, rooms, calls, labels, tools]
+RULES = [layout, names, rooms, calls, heads, labels, tools]
 
 
 def run(tree):
