@@ -4,9 +4,9 @@
 To add one: a module here, and its name in RULES.
 """
 
-from . import calls, heads, labels, layout, names, rooms, tools
+from . import calls, heads, labels, layout, names, rooms, tools, words
 
-RULES = [layout, names, rooms, calls, heads, labels, tools]
+RULES = [layout, names, rooms, calls, heads, labels, words, tools]
 
 
 def run(tree):
