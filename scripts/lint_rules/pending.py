@@ -11,6 +11,7 @@ PENDING_FOLDERS = {
     "begins with no comment of at least": ["dispatcher/datapath/", "worker/"],
     "is a static function of": ["dispatcher/", "shm/report/", "worker/"],
     "is a predicate by its name": ["dispatcher/capture/", "worker/loop.c"],
+    "there is no such page": ["scripts/man/"],
     "lines, at most 60": ["dispatcher/run/options.c"],
 }
 
