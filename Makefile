@@ -19,6 +19,7 @@ CFLAGS   ?= -O2 -g
 ALL_CFLAGS := -std=c11 $(WARN) $(CFLAGS) -MMD -MP
 LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+MISSING  := $(strip $(if $(LIBS),,$(foreach pkg,$(PKGS),$(shell pkg-config --exists $(pkg) 2>/dev/null || echo $(pkg)))))
 
 # A folder, with those in it, is a library plus the main file named here.
 sources    = $(wildcard $(1)/*.c $(1)/*/*.c)
@@ -58,7 +59,7 @@ FAULT_WORKER := $(BUILD)/flow-worker-fault
 FAULT_OBJ    := $(call obj,$(wildcard tests/tools/fault_*.c))
 
 .DEFAULT_GOAL := help
-.PHONY: help build tests check check-proc check-san check-race check-numa soak soak-live model fuzz mutants bench bench-10m lint format coverage install clean race-tests fuzz-targets
+.PHONY: FORCE have-cmocka help build tests check check-proc check-san check-race check-numa soak soak-live model fuzz mutants bench bench-10m lint format coverage install clean race-tests fuzz-targets
 .SECONDARY:
 
 help:
@@ -89,7 +90,22 @@ build: $(PROGRAMS) $(TOOLS) $(MADE_PAGES) $(COMPLETION)
 
 tests: $(TESTS) $(PROC_TESTS) $(FAULT_WORKER) $(BENCHES)
 
-$(BUILD)/obj/%.o: %.c
+# Another compiler or other flags compile everything again. What cannot work is said before the compiler does.
+$(BUILD)/command: export COMMAND := $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CK_CFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(LIBS)
+$(BUILD)/command: FORCE
+	@command -v $(firstword $(CC)) >/dev/null || \
+	    { echo 'make: $(firstword $(CC)) is not installed: run scripts/install-deps --test, or set CC' >&2; exit 1; }
+	@[ -z '$(MISSING)' ] || { echo 'make: missing or not found by pkg-config: $(MISSING): run scripts/install-deps' >&2; exit 1; }
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$COMMAND" | cmp -s - $@ || printf '%s\n' "$$COMMAND" >$@
+FORCE:
+
+# Objects that cannot be compiled without cmocka.
+$(call obj,$(TEST_SRC) $(PROC_SRC) $(RACE_SRC) $(wildcard tests/lib/*.c tests/chaos/*.c tests/fuzz/*.c)): | have-cmocka
+have-cmocka:
+	@pkg-config --exists cmocka || { echo 'make: cmocka is missing, the tests need it: run scripts/install-deps --test' >&2; exit 1; }
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/command
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
@@ -204,7 +220,7 @@ $(MUTANT)/flow_balancer/ring.h: include/flow_balancer/ring.h
 	@if cmp -s $< $@; then echo 'R1 is not where it was: mend the mutation in the Makefile' >&2; \
 	    rm $@; exit 1; fi
 
-$(MUTANT)/race_ring: tests/race/race_ring.c $(MUTANT)/flow_balancer/ring.h $(SHM_LIB) $(wildcard tests/lib/*.h)
+$(MUTANT)/race_ring: tests/race/race_ring.c $(MUTANT)/flow_balancer/ring.h $(BUILD)/command $(SHM_LIB) $(wildcard tests/lib/*.h)
 	$(CC) -I$(MUTANT) $(CPPFLAGS) -std=c11 $(WARN) $(CFLAGS) $(LDFLAGS) -o $@ $< $(SHM_LIB) \
 	    $(LIBS) -lcmocka -lm -lpthread
 
