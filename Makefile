@@ -35,6 +35,9 @@ programs    = $(patsubst %.c,$(BUILD)/tests/%,$(notdir $(1)))
 TESTS      := $(call programs,$(TEST_SRC))
 PROC_TESTS := $(call programs,$(PROC_SRC))
 RACE_TESTS := $(call programs,$(RACE_SRC))
+# Those that take longest, two thirds of check-proc in all; scripts/test is without them.
+PROC_LONG  := captures chaos crash every_instruction instances life stop
+PROC_QUICK := $(filter-out $(PROC_LONG:%=$(BUILD)/tests/proc_%),$(PROC_TESTS))
 MUTANT     := $(BUILD)/mutant
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
@@ -59,7 +62,7 @@ FAULT_WORKER := $(BUILD)/flow-worker-fault
 FAULT_OBJ    := $(call obj,$(wildcard tests/tools/fault_*.c))
 
 .DEFAULT_GOAL := help
-.PHONY: FORCE have-cmocka help build tests check check-proc check-san check-race check-numa soak soak-live model fuzz mutants bench bench-10m lint format coverage install clean race-tests fuzz-targets
+.PHONY: FORCE have-cmocka help build tests check check-proc check-proc-quick check-san check-race check-numa soak soak-live model fuzz mutants bench bench-10m lint format coverage install clean race-tests fuzz-targets
 .SECONDARY:
 
 help:
@@ -68,6 +71,7 @@ help:
 	@echo '  build       flow-dispatcher, flow-worker, flow-stat, the trace generator, man pages and completion, in $(BUILD)/'
 	@echo '  check       unit tests (seconds)'
 	@echo '  check-proc  tests with real processes, signals and kill -9; the captures where they are'
+	@echo '  check-proc-quick  those of them that scripts/test runs: without the longest'
 	@echo '  check-san   unit tests under AddressSanitizer and UndefinedBehaviorSanitizer (clang)'
 	@echo '  check-race  ring and both sides under ThreadSanitizer (clang)'
 	@echo '  check-numa  placement in a guest of two NUMA nodes (qemu, without KVM; skips where it cannot be had)'
@@ -78,7 +82,7 @@ help:
 	@echo '  mutants     length checks of the decoder and of fragments weakened one by one: the tests must find each (clang)'
 	@echo '  bench       nanoseconds a packet beside yardsticks of the same run (a quarter of an hour; FULL=1: every size, flows and workers)'
 	@echo '  bench-10m   10 million packets, 8 workers, 3 runs: balanced, time, memory of each process'
-	@echo '  lint        include graph, ordering labels, file sizes, white space, shell and Python'
+	@echo '  lint        rooms and doors, calls, names, sizes, ordering labels, words, white space, shell and Python'
 	@echo '  format      let clang-format decide the white space'
 	@echo '  coverage    line coverage of the unit tests'
 	@echo '  install     programs, scripts, manual pages and completion under $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
@@ -169,10 +173,13 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(DISP_LIB) $(WORK_LIB) $(SHM_LIB
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lm -lpthread
 
 check: $(TESTS)
-	@scripts/run-tests -j 2 $(TESTS)
+	@scripts/run-tests -j 2 tests/unit/scripts/test_scripts $(TESTS)
 
 check-proc: build $(PROC_TESTS) $(FAULT_WORKER)
 	@FB_BUILD=$(abspath $(BUILD)) scripts/run-tests $(PROC_TESTS)
+
+check-proc-quick: build $(PROC_QUICK) $(FAULT_WORKER)
+	@FB_BUILD=$(abspath $(BUILD)) scripts/run-tests $(PROC_QUICK)
 
 SAN_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 check-san:
@@ -198,8 +205,7 @@ FUZZ_FLAGS := $(SAN_FLAGS) -fsanitize=fuzzer-no-link
 fuzz:
 	@if tests/fuzz/run --probe; then \
 	    $(MAKE) --no-print-directory fuzz-targets BUILD=$(BUILD)/fuzz CC=clang CFLAGS='$(FUZZ_FLAGS)' && \
-	    tests/fuzz/run $(BUILD)/fuzz $(FUZZ_TARGET); \
-	else echo 'SKIP  fuzz: clang has no fuzzer runtime: run scripts/install-deps --test'; fi
+	    tests/fuzz/run $(BUILD)/fuzz $(FUZZ_TARGET); fi
 
 fuzz-targets: $(FUZZERS) $(BUILD)/fuzz_seeds $(BUILD)/tracegen
 
@@ -243,8 +249,8 @@ bench: build $(BENCHES)
 bench-10m: build
 	@FB_BUILD=$(abspath $(BUILD)) tests/bench/ten_million
 
-lint:
-	@scripts/lint
+lint: build
+	@FB_BUILD=$(abspath $(BUILD)) scripts/lint
 	@scripts/man/check
 
 format:

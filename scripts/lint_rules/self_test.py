@@ -7,6 +7,7 @@ import sys
 import tempfile
 
 from . import RULES, labels, rooms, run
+from .tally import tally
 from .tree import Tree
 
 CLEAN = {
@@ -50,5 +51,7 @@ def self_test(style):
         if not any(found[0] == path and expected in found[2] for found in findings):
             print(f"lint --self-test: {name}: no finding '{expected}' in {path}, but {findings}", file=sys.stderr)
             failed += 1
-    print(f"lint --self-test: {len(cases) + len(allowed)} trees, {failed} wrong")
+    total = len(cases) + len(allowed)
+    tally(f"passed {total - failed}", f"failed {failed}")
+    print(f"lint --self-test: {total} trees, {failed} wrong")
     return 1 if failed else 0
