@@ -38,6 +38,9 @@ RACE_TESTS := $(call programs,$(RACE_SRC))
 # Those that take longest, two thirds of check-proc in all; scripts/test is without them.
 PROC_LONG  := captures chaos crash every_instruction instances life stop
 PROC_QUICK := $(filter-out $(PROC_LONG:%=$(BUILD)/tests/proc_%),$(PROC_TESTS))
+# What the machine has once (huge pages), or where time is part of the test; the others run two at a time.
+PROC_ALONE := $(patsubst %,$(BUILD)/tests/proc_%,hang killed live progress)
+run_proc    = FB_BUILD=$(abspath $(BUILD)) scripts/run-tests -j 2 $(filter-out $(PROC_ALONE),$(1)) --alone $(filter $(PROC_ALONE),$(1))
 MUTANT     := $(BUILD)/mutant
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
@@ -176,10 +179,10 @@ check: $(TESTS)
 	@scripts/run-tests -j 2 tests/unit/scripts/test_scripts $(TESTS)
 
 check-proc: build $(PROC_TESTS) $(FAULT_WORKER)
-	@FB_BUILD=$(abspath $(BUILD)) scripts/run-tests $(PROC_TESTS)
+	@$(call run_proc,$(PROC_TESTS))
 
 check-proc-quick: build $(PROC_QUICK) $(FAULT_WORKER)
-	@FB_BUILD=$(abspath $(BUILD)) scripts/run-tests $(PROC_QUICK)
+	@$(call run_proc,$(PROC_QUICK))
 
 SAN_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 check-san:
