@@ -27,7 +27,7 @@ SHM_SRC    := $(filter-out shm/flow_stat.c shm/common/option_doc.c,$(call source
 DISP_SRC   := $(filter-out dispatcher/main.c,$(call sources,dispatcher))
 WORK_SRC   := $(filter-out worker/main.c,$(call sources,worker))
 
-# A test program NAME.c becomes $(BUILD)/tests/NAME, wherever it stands.
+# A test program NAME.c becomes $(BUILD)/tests/NAME, wherever it is.
 TEST_SRC   := $(sort $(wildcard $(addprefix tests/,$(addsuffix test_*.c,unit/*/ unit/*/*/ sim/ bench/))))
 PROC_SRC   := $(sort $(wildcard tests/proc/proc_*.c tests/chaos/proc_*.c))
 RACE_SRC   := $(sort $(wildcard tests/race/race_*.c))
@@ -199,7 +199,7 @@ race-tests: $(RACE_TESTS) $(MUTANT)/race_ring
 check-numa: build $(BUILD)/tests/test_numa
 	@FB_BUILD=$(abspath $(BUILD)) tests/numa/run
 
-# What is searched, and what has to be refuted, stands in tests/model/run.
+# What is searched, and what has to be refuted, is in tests/model/run.
 model:
 	@tests/model/run $(BUILD)/model
 
@@ -226,7 +226,7 @@ mutants:
 $(MUTANT)/flow_balancer/ring.h: include/flow_balancer/ring.h
 	@mkdir -p $(@D)
 	sed '/R1: pairs with/,/;/s/memory_order_release/memory_order_relaxed/' $< >$@
-	@if cmp -s $< $@; then echo 'R1 is not where it was: mend the mutation in the Makefile' >&2; \
+	@if cmp -s $< $@; then echo 'R1 is not where it was: fix the mutation in the Makefile' >&2; \
 	    rm $@; exit 1; fi
 
 $(MUTANT)/race_ring: tests/race/race_ring.c $(MUTANT)/flow_balancer/ring.h $(BUILD)/command $(SHM_LIB) $(wildcard tests/lib/*.h)

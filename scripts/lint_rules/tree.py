@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What is checked: the files of the repository, and of C files what stands where in them."""
+"""What is checked: the files of the repository, and of C files what is where in them."""
 
 import bisect
 import collections

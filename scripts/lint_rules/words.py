@@ -19,7 +19,7 @@ WORDS = [
     (r"wish(?:es|ed)?", "status of the worker", "its last wish"),
     (r"(?:short|long) way", "fast path, slow path", "Goes the long way."),
     (r"let(?:s|ting)? out", "release", "It is let out."),
-    (r"flows? over", "flow_expired", "flows_over()"),
+    (r"flows_over", "flow_expired", "flows_over()"),
     (r"hopeless", "stop_waiting", "if (hopeless(run))"),
     (r"obey(?:s|ed|ing)?", "follow, handle", "Obeys it."),
     (r"look for company", "check_no_worker", "look_for_company()"),

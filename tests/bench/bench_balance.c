@@ -103,7 +103,7 @@ static void print_settings(const struct options *options) {
            SIM_FLOWS, SIM_SMALLEST, SIM_LARGEST);
     printf("- %.0f us a packet at full speed, each 0.5 to 1.5 of it; bursts of %u on both sides\n",
            SIM_SERVICE_NS / 1000, SIM_BURST);
-    printf("- held: equal, but %.0f %% of the time off the core, %.0f ms at once, each at its own"
+    printf("- held: equal, but %.0f %% of the time off the core, %.0f ms at a time, each at its own"
            " time\n",
            HELD * 100, SIM_HELD_NS / 1e6);
     puts("- elephant: one flow with that part of all packets; unavoidable: what it would lose with"

@@ -45,7 +45,7 @@ extern char **environ;
 struct line {
     unsigned worker;
     uint64_t flow;
-    bool anew; /* mid-stream or redelivered */
+    bool again; /* mid-stream or redelivered */
 };
 
 struct owner {
@@ -97,7 +97,7 @@ static bool parse_line(const char *text, struct line *line) {
     }
     line->worker = (unsigned)strtoul(field[1], NULL, 10);
     line->flow = strtoull(field[3], NULL, 10);
-    line->anew = strstr(field[7], "mid-stream") != NULL || strstr(field[7], "redelivered") != NULL;
+    line->again = strstr(field[7], "mid-stream") != NULL || strstr(field[7], "redelivered") != NULL;
     return line->worker < WORKERS;
 }
 
@@ -105,7 +105,7 @@ static void see_line(struct bench *b, const struct line *line, uint64_t now_ns) 
     struct owner *owner = &b->owners[line->flow % OWNERS];
     bool was_there = owner->flow == line->flow && owner->worker == b->killed;
     bool at_another = was_there && line->worker != b->killed;
-    bool in_next = line->anew && line->worker == b->killed;
+    bool in_next = line->again && line->worker == b->killed;
     if (b->inspected_ns == 0 && (b->failover ? at_another : in_next))
         b->inspected_ns = now_ns;
     *owner = (struct owner){line->flow, line->worker};
@@ -210,7 +210,7 @@ static bool reap(struct bench *b, bool in_order) {
         if (pid == b->main)
             b->main = 0;
         if (in_order && !killed && status != 0)
-            bench_die("%s ended with %s %d: the reason stands above", what,
+            bench_die("%s ended with %s %d: the reason is above", what,
                       WIFEXITED(status) ? "status" : "signal",
                       WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
     }

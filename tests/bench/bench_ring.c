@@ -10,7 +10,7 @@
  *   CK     Concurrency Kit's ck_ring, the same 64 bytes by value; it publishes
  *          each element by itself
  *   DPDK   rte_ring as dpdk-test measures it: bulks of 32 elements of 16 bytes,
- *          which nobody reads or writes. It prints the cycles of both sides
+ *          which no one reads or writes. It prints the cycles of both sides
  *          added up; they run at the same time, so half of it is shown
  *
  * They alternate. Consumers check number and contents of every element of ours

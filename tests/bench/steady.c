@@ -62,7 +62,7 @@ static void build(struct tg_random *random, uint32_t flow, uint8_t *at, uint32_t
     uint32_t headers = tg_header_bytes(segment.kind);
     segment.payload_bytes = bytes - headers;
     tg_frame_build(at, &segment);
-    /* All payload is zero, and would look alike in another's place. Nobody looks at checksums. */
+    /* All payload is zero, and would look alike in another's place. Checksums are not looked at. */
     memcpy(at + bytes - sizeof(uint32_t), &segment.seq, sizeof(uint32_t));
 }
 

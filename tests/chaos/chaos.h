@@ -30,7 +30,7 @@
 #define CHAOS_INSPECTOR "fault:rec,slow=1000@%12"
 
 enum chaos_kind {
-    CHAOS_KILL,          /* and started again, at once or after a moment */
+    CHAOS_KILL,          /* and started again, immediately or after a moment */
     CHAOS_KILL_TWICE,    /* the second time as soon as it has claimed its number */
     CHAOS_FAILOVER,      /* killed, and not started again before its number is lost */
     CHAOS_STOP,          /* stopped, and continued before it counts as hanging */

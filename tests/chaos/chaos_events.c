@@ -8,7 +8,7 @@
 #include "flow_balancer/sides.h"
 #include "tests/lib/random.h"
 
-#define BUSY_MOST 6u     /* numbers to which something is done at once */
+#define BUSY_MOST 6u     /* numbers to which something is done at the same time */
 #define READY_LEAST 3u   /* numbers to which nothing is done */
 #define SERVICE_LEAST 6u /* numbers in service: below, add comes in place of drain */
 #define BETWEEN_MS 50u   /* from one event to the next, at most */
@@ -41,7 +41,7 @@ enum step {
     AWAIT_DUE, /* dead or stopped for a while */
     AWAIT_REVOCATION,
     AWAIT_LEAVING, /* of a process that was asked to */
-    AWAIT_FREE,    /* nobody serves it any more */
+    AWAIT_FREE,    /* no process serves it any more */
     AWAIT_READY,   /* again */
     AWAIT_OLD,     /* continued, the process before has to see that it is revoked */
     AWAIT_SNAPSHOT
@@ -101,11 +101,11 @@ static void kill_worker(struct chaos *c, unsigned k) {
 }
 
 /* Whether the number has another process than before that has claimed it. */
-static bool is_claimed_anew(struct chaos *c, unsigned k) {
+static bool is_claimed_again(struct chaos *c, unsigned k) {
     struct seat *seat = &c->seats[k];
-    bool anew = chaos_revoked(c, k); /* before the state, which may be of the process before */
+    bool revoked = chaos_revoked(c, k); /* before the state, which may be of the process before */
     enum fb_state state = state_of(c, k);
-    if (!anew || (state != FB_STATE_STARTING && state != FB_STATE_READY))
+    if (!revoked || (state != FB_STATE_STARTING && state != FB_STATE_READY))
         return false;
     pid_t pid = c->supervised ? process_of_worker(c->t->name, k) : seat->pid;
     if (pid == 0 || (c->supervised && pid == seat->pid))
@@ -186,7 +186,7 @@ static void await_second(struct chaos *c, unsigned k) {
     look_for_ended(c, k);
     if (seat->process == NULL && !c->supervised)
         start_worker(c, k);
-    if (!is_claimed_anew(c, k))
+    if (!is_claimed_again(c, k))
         return;
     seat->epoch = fb_ctl_epoch(c->ctl.ctl, k);
     kill_worker(c, k);
@@ -262,9 +262,9 @@ static void await_leaving(struct chaos *c, unsigned k) {
 
 static void await_free(struct chaos *c, unsigned k) {
     struct seat *seat = &c->seats[k];
-    bool anew = chaos_revoked(c, k);
+    bool revoked = chaos_revoked(c, k);
     enum fb_state state = state_of(c, k);
-    if (!anew || (state != FB_STATE_ABSENT && state != FB_STATE_LOST))
+    if (!revoked || (state != FB_STATE_ABSENT && state != FB_STATE_LOST))
         return;
     seat->blow.effective = true;
     seat->blow.lost = state == FB_STATE_LOST;
@@ -274,14 +274,14 @@ static void await_free(struct chaos *c, unsigned k) {
 
 static void await_ready(struct chaos *c, unsigned k) {
     struct seat *seat = &c->seats[k];
-    bool anew = chaos_revoked(c, k);
+    bool revoked = chaos_revoked(c, k);
     enum fb_state state = state_of(c, k);
     bool lost = state == FB_STATE_LOST || state == FB_STATE_MOVING;
     seat->blow.lost = seat->blow.lost || (lost && seat->blow.kind != CHAOS_ADD);
     look_for_ended(c, k);
     if (seat->process == NULL)
         start_worker(c, k);
-    if (!anew || state != FB_STATE_READY)
+    if (!revoked || state != FB_STATE_READY)
         return;
     if (seat->blow.kind != CHAOS_SCRIBBLE)
         seat->blow.effective = true;

@@ -271,7 +271,7 @@ static void judge_coverage(struct judge *j) {
 /*
  * A process that was stopped with a packet in its hands records it when it is
  * continued. Where its number has gone on so far that the descriptor was
- * written anew, that is a later packet: one for each such process.
+ * written again, that is a later packet: one for each such process.
  */
 static bool was_woken(struct judge *j, const struct record *a, const struct record *b) {
     for (unsigned i = 0; i < j->c->blow_count; i++) {
@@ -291,7 +291,7 @@ static bool was_woken(struct judge *j, const struct record *a, const struct reco
 /*
  * One of two rows of a frame is left: that of the process that came after.
  * The other is of one that died with the packet in its hands, or was stopped
- * then, and in that case stands wherever it went on.
+ * then, and in that case is wherever it went on.
  */
 static void judge_doubles(struct judge *j) {
     struct records *r = &j->records;

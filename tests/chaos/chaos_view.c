@@ -60,7 +60,7 @@ uint64_t chaos_consumed(const struct chaos *c, unsigned worker) {
                                   offsetof(struct fb_up, consumed)) == sizeof consumed;
     if (up >= 0)
         close(up);
-    /* Where nobody says, or nonsense, all slots may be in use. */
+    /* Where there is no number, or nonsense, all slots may be in use. */
     if (!known || published - consumed > slots)
         consumed = published < slots ? 0 : published - slots;
     return consumed;
@@ -68,7 +68,7 @@ uint64_t chaos_consumed(const struct chaos *c, unsigned worker) {
 
 static uint64_t first_waiting_in(const struct chaos *c, unsigned worker) {
     uint64_t least = UINT64_MAX, consumed = chaos_consumed(c, worker);
-    /* A descriptor that has been written anew since belongs to a later frame. */
+    /* A descriptor that has been written again since belongs to a later frame. */
     for (uint64_t seq = consumed, end = published_in(c, worker); seq < end; seq++) {
         uint64_t frame = desc_at(c, worker, seq)->frame;
         least = frame < least ? frame : least;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Everything at once: 50,000 flows over eight to twelve workers to which
+ * Everything at the same time: 50,000 flows over eight to twelve workers to which
  * something happens all the time, and the promises hold. FB_CHAOS_SEED=N
  * repeats a run as far as the machine lets it: the events, their numbers and
  * pauses are those of the seed, the packet at which each strikes is not.
@@ -70,7 +70,7 @@ static void make_programs(struct test *t) {
 }
 
 static void set_out(struct chaos *c) {
-    /* Lost at once, numbers are lost while others move; or else some flows wait for a restart. */
+    /* Either numbers are lost while others move, or some flows wait for a restart. */
     unsigned failover_ms = random_below(3) == 0 ? 0 : 300;
     /* The depth binds, or the bytes do. */
     bool mixed = random_below(2) == 0;

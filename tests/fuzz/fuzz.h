@@ -22,7 +22,7 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A failed assertion aborts at once, where it was made, and not at exit. */
+/* A failed assertion aborts immediately, where it was made, and not at exit. */
 static inline void fuzz_abort_on_failure(void) {
     setenv("CMOCKA_TEST_ABORT", "1", 1);
 }

@@ -146,9 +146,9 @@ static bool give_back(unsigned worker) {
 
 static void lose(struct fuzz_input *in) {
     unsigned worker = fuzz_below(in, WORKERS);
-    bool stands = fuzz_below(in, 4) == 0; /* the clock cannot step */
-    flows_lose(&flows, worker, stands ? 0 : flows.now);
-    flows.now += !stands;
+    bool stopped = fuzz_below(in, 4) == 0; /* the clock cannot step */
+    flows_lose(&flows, worker, stopped ? 0 : flows.now);
+    flows.now += !stopped;
     flows.ends_pending -= handles[worker].pending;
     handles_reset(&handles[worker]);
     model_lose(worker);

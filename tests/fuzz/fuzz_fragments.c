@@ -5,7 +5,7 @@
 #include "tests/lib/fragments_model.h"
 
 /*
- * The input is a program that drives the tracker and its model at once: first
+ * The input is a program that drives the tracker and its model alike: first
  * the bounds of both, then one operation after another.
  */
 #define FUZZ_IDS 12u

@@ -26,7 +26,7 @@
 static const char *folder;
 static unsigned written;
 
-/* One seed: what stands before it, then its bytes. */
+/* One seed: what is before it, then its bytes. */
 static void save(const char *target, const void *head, size_t head_bytes, const void *bytes,
                  size_t n) {
     char path[4096];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One worker number: claim, death, revocation, resume, poison, and the loss of
- * a number that nobody claims. Numbers share nothing below the fleet, so one is
+ * a number that no process claims. Numbers share nothing below the fleet, so one is
  * enough here; what happens between several is in failover.pml. tests/model/run
  * says which variants spin has to refute.
  *
@@ -10,7 +10,7 @@
  *   Dispatcher          dispatcher/fleet.c: fleet_poll() and what it calls
  *     write, take         ring.h: fb_tx_publish(), fb_tx_refresh(); lane.h: lane_account()
  *     raise, wait         fleet.c: revoke_worker(), poll_dead(): REVOKE_WAIT_NS
- *     judge               ring.c: fb_tx_judge()
+ *     judge               ring.c: fb_tx_recover()
  *     withdraw, offer     fleet.c: withdraw(), offer()
  *     mark                lane.c: lane_mark_suspect()
  *   Process             a worker process; started again when it is gone
@@ -38,10 +38,10 @@
  *   nothing lost      what the dispatcher counts as inspected was inspected
  *   nothing doubled   inspected at most once more than it was a suspect; a flow end never
  *   nothing swapped   who has the number finds all before its packet settled
- *   alone             two processes of the same incarnation never inspect at once
+ *   alone             no two processes of one incarnation inspect at the same time
  *   told              an inspection that is not the first carries `redelivered`
  *   bounded poison    at the second death a packet is quarantined
- *   no false blame    an honest worker never breaks the protocol
+ *   no false charge   an honest worker never breaks the protocol
  *   one place each    a packet is inspected, quarantined or moved, and all are one of these
  * and no state without a way on (spin's invalid end states). A flow's packets
  * are all in one ring, so `nothing swapped` in the ring is order in each flow.
@@ -51,17 +51,17 @@
  *   NO_WAIT                the cursor is judged while its store is still in a buffer
  *   NO_EPOCH_LOOK          a revoked process inspects on beside the next one
  *   CLAIM_WITHOUT_EPOCH    the incarnation is read from the order line and not compared
- *                          with the up side's: a claim of a withdrawn up side stands
- *   NO_WISH_CHECK          an up side that a dead process leaves is claimed again: from
+ *                          with the up side's: a claim of a withdrawn up side holds
+ *   NO_STATUS_CHECK        an up side that a dead process leaves is claimed again: from
  *                          consumed on, though its cursor is further
  *   CONSUMED_BEFORE_CURSOR between the two an honest worker breaks the protocol
  *   MARK_AFTER_OFFER       the next process meets its suspect unmarked
- *   LOST_UNSEEN            given up by the last look at the wish, without a new epoch,
+ *   LOST_UNSEEN            given up by the last look at the status, without a new epoch,
  *                          wait and judgement: who has claimed it since inspects
  *                          what is moved away
  *   LAP                    not a hole, a limit: a stopped process doubles one packet
  *                          at most, but that is its suspect only until the ring has
- *                          been round once; then it reads what stands there now
+ *                          been round once; then it reads what is there now
  */
 #ifndef CRASHES
 #define CRASHES 1 /* kills at any step; the poison's come on top */
@@ -82,7 +82,7 @@
 #define SLOTS 2
 #define BURST 2
 #define PROCESSES 2
-#define OBJECTS (PROCESSES + 1) /* one that nobody has mapped is made anew */
+#define OBJECTS (PROCESSES + 1) /* one that no process has mapped is made again */
 #define NONE 255
 
 /* The down side and ctl. Writer: dispatcher. */
@@ -104,12 +104,12 @@ typedef Up {
     byte epoch;
     byte consumed;
     byte cursor;
-    bit claimed; /* the wish: not vacant */
+    bit claimed; /* the worker's status: not vacant */
     byte lock = NONE
 };
 Up up[OBJECTS];
 
-/* Processes: what they have mapped, and stores that nobody else sees yet. */
+/* Processes: what they have mapped, and stores that no other process sees yet. */
 byte object_of[PROCESSES] = NONE;
 byte epoch_of[PROCESSES];
 byte cursor_store[PROCESSES] = NONE;
@@ -175,7 +175,7 @@ inline begin_inspection() {
         :: DESC.skipped || DESC.seq != at ->
             /*
              * Nothing to inspect; or the process was revoked, stopped, and its
-             * slot used again since: instead of its suspect it reads what stands
+             * slot used again since: instead of its suspect it reads what is
              * there. That is still its one and last inspection.
              */
             assert(DESC.seq == at || down_epoch != epoch_of[me]);
@@ -224,9 +224,9 @@ again:
         :: named != object_of[me] -> goto again
         :: stop -> goto done
         fi;
-        /* may_claim(), holding the lock: only a holder changes the wish, so these two are one step. */
+        /* may_claim(), holding the lock: only a holder changes the status: one step. */
         if
-#ifdef NO_WISH_CHECK
+#ifdef NO_STATUS_CHECK
         :: named == object_of[me]
 #else
         :: !up[object_of[me]].claimed && named == object_of[me]
@@ -418,7 +418,7 @@ inline settle() {
 #endif
 }
 
-/* The clock of --failover ran out when the wish was last looked at: it may be claimed since. */
+/* The clock of --failover ran out when the status was last looked at: it may be claimed since. */
 inline lose() {
 #ifndef LOST_UNSEEN
     raise_and_wait();

@@ -160,7 +160,7 @@ inline lose(k) {
 
 /*
  * Housekeeping, fleet_poll(): what a dead number left is judged, and it is
- * claimed again, or nobody does so in time.
+ * claimed again, or no process does so in time.
  */
 inline settle(k) {
     if

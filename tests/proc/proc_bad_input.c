@@ -125,9 +125,9 @@ static unsigned errors_of(struct test *t, const struct process *p) {
 }
 
 /* It ended so, said so in one error line if at all, inspected all frames and left nothing; all
- * others ended in order. */
+ * others ended cleanly. */
 static void expect_outcome(struct test *t, struct process *p, int status, int frames,
-                           const char *part, const char *mend) {
+                           const char *part, const char *fix) {
     process_expect(t, p, status);
     for (unsigned i = 0; i < t->count; i++)
         if (&t->processes[i] != p)
@@ -135,7 +135,7 @@ static void expect_outcome(struct test *t, struct process *p, int status, int fr
     if (errors_of(t, p) != (status != EXIT_DONE))
         fail_msg("%s: not one error line but: %s", p->command, t->text);
     expect_said(t, p, part);
-    expect_said(t, p, mend);
+    expect_said(t, p, fix);
     if (frames == REFUSED)
         assert_false(file_exists(t, "out.json"));
     else
@@ -162,8 +162,8 @@ static const struct capture_row {
     const char *files; /* what follows -r */
     int frames, piped_frames;
     int status;
-    const char *part, *mend;
-    const char *piped_mend; /* NULL: as mend */
+    const char *part, *fix;
+    const char *piped_fix; /* NULL: as fix */
 } captures[] = {
     {"t.pcap", FRAMES, FRAMES, 0, "", "", NULL},
     {"header", 0, 0, 0, "", "", NULL},
@@ -190,7 +190,7 @@ static void a_capture_that_is_none_or_breaks_off_is_one_line(void **state) {
         start_worker(t, row->frames);
         struct process *run =
             process_start(t, "flow-dispatcher -n @ -r %s -w 1 --report out.json", row->files);
-        expect_outcome(t, run, row->status, row->frames, row->part, row->mend);
+        expect_outcome(t, run, row->status, row->frames, row->part, row->fix);
         if (row->status != EXIT_DONE)
             expect_said(t, run, row->files);
         processes_forget(t);
@@ -212,7 +212,7 @@ static void a_pipe_that_is_none_or_closes_in_between_is_one_line(void **state) {
             process_feed(run, bytes, read_bytes(t, row->files, bytes, sizeof bytes));
         process_close_input(run);
         expect_outcome(t, run, row->status, row->piped_frames, row->part,
-                       row->piped_mend != NULL ? row->piped_mend : row->mend);
+                       row->piped_fix != NULL ? row->piped_fix : row->fix);
         if (row->status != EXIT_DONE)
             expect_said(t, run, "standard input");
         processes_forget(t);
@@ -236,7 +236,7 @@ static void a_fifo_is_read_to_its_break(void **state) {
 static const struct {
     const char *words;
     int status, frames;
-    const char *part, *mend;
+    const char *part, *fix;
 } runs[] = {
     {"-r none", 1, REFUSED, "cannot open none: No such file", "give a capture file"},
     {"-r directory", 1, REFUSED, "cannot open directory: Is a directory", "give a capture file"},
@@ -291,14 +291,14 @@ static void what_cannot_be_read_or_written_is_known_as_early_as_can_be(void **st
         start_worker(t, runs[i].frames);
         struct process *run =
             process_start(t, "flow-dispatcher -n @ -w 1 --report out.json %s", runs[i].words);
-        expect_outcome(t, run, runs[i].status, runs[i].frames, runs[i].part, runs[i].mend);
+        expect_outcome(t, run, runs[i].status, runs[i].frames, runs[i].part, runs[i].fix);
         processes_forget(t);
     }
     assert_int_equal(files_of(t), files);
 }
 
 /* As a user who is not root, to whom a mode says nothing; the uid stays. */
-static void obey_modes(const struct test *t) {
+static void respect_modes(const struct test *t) {
     (void)t;
     if (geteuid() == 0 && (prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0) != 0 ||
                            prctl(PR_CAPBSET_DROP, CAP_DAC_READ_SEARCH, 0, 0, 0) != 0))
@@ -322,7 +322,7 @@ static void what_is_not_permitted_is_one_line(void **state) {
     write_bytes(t, "sealed.pcap", "", 0);
     assert_int_equal(chmod(file_in(t, "sealed.pcap"), 0), 0);
     assert_int_equal(mkdir(file_in(t, "sealed"), 0500), 0);
-    t->enter = obey_modes;
+    t->enter = respect_modes;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         struct process *run =
             process_start(t, "flow-balancer run -n @ -w 1 --report out.json %s", all[i][0]);
@@ -405,7 +405,7 @@ static const struct {
     const char *options, *more;
     bool filled;
     int status, frames;
-    const char *part, *mend;
+    const char *part, *fix;
 } rooms[] = {
     {"size=64M", "-w 8", false, 0, FRAMES, "rings take 4 MB", "remount,size="},
     {"size=1M", "-w 8", false, 1, REFUSED, "down.0 with ", "remount,size="},
@@ -438,7 +438,7 @@ static void short_shared_memory_is_met_or_is_one_line(void **state) {
             t, "/bin/sh inside.sh %s/flow-balancer run -n @ -r t.pcap --report out.json %s",
             t->scripts, rooms[i].more);
         skip_if_it_did(t, run);
-        expect_outcome(t, run, rooms[i].status, rooms[i].frames, rooms[i].part, rooms[i].mend);
+        expect_outcome(t, run, rooms[i].status, rooms[i].frames, rooms[i].part, rooms[i].fix);
         expect_left_nothing(t, NULL);
         processes_forget(t);
     }
@@ -459,8 +459,7 @@ static void a_report_on_a_full_disk_is_one_line_and_leaves_no_half(void **state)
     expect_left_nothing(t, "filler");
 }
 
-/* Of the frames read none is forgotten: inspected, or said and counted: nobody was left for them.
- */
+/* Of the frames read none is forgotten: inspected, or said and counted: it had no worker. */
 static void expect_rest_counted(struct test *t, struct process *run) {
     const json_t *report = report_of(t, "out.json");
     expect_balanced(report);

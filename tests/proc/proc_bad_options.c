@@ -324,7 +324,7 @@ static void every_option_that_help_shows_has_its_row_here(void **state) {
 static const struct wrong {
     const char *words[10];
     int status;
-    const char *part, *mend;
+    const char *part, *fix;
 } all_wrong[] = {
 #define DISPATCHER "flow-dispatcher", "-r", "t.pcap"
 #define WORKER "flow-worker", "--check"
@@ -396,14 +396,14 @@ static const struct wrong {
     {{"flow-balancer", "stop", "more"}, 2, "'more'", "--help"},
 };
 
-static void what_cannot_be_meant_is_one_line_with_its_value_and_the_mend(void **state) {
+static void what_cannot_be_meant_is_one_line_with_its_value_and_the_fix(void **state) {
     struct test *t = *state;
     make_files(t);
     for (size_t i = 0; i < sizeof all_wrong / sizeof *all_wrong; i++) {
         struct process *p = process_start_words(t, all_wrong[i].words);
         process_expect(t, p, all_wrong[i].status);
         expect_one_line_with(t, p, all_wrong[i].part);
-        expect_one_line_with(t, p, all_wrong[i].mend);
+        expect_one_line_with(t, p, all_wrong[i].fix);
         expect_said(t, p, ": error: ");
         processes_forget(t);
     }
@@ -468,7 +468,7 @@ int main(void) {
         PROCESS_TEST(every_option_that_help_shows_has_its_row_here),
         PROCESS_TEST(every_option_refuses_what_it_cannot_take),
         PROCESS_TEST(every_option_may_be_repeated_and_the_last_counts),
-        PROCESS_TEST(what_cannot_be_meant_is_one_line_with_its_value_and_the_mend),
+        PROCESS_TEST(what_cannot_be_meant_is_one_line_with_its_value_and_the_fix),
         PROCESS_TEST(names_that_could_leave_dev_shm_are_refused),
         PROCESS_TEST(a_worker_number_beyond_the_instances_is_refused),
     };

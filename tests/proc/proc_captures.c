@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Captures that nobody here wrote, with the truth beside them: every file that
+ * Captures that others made, with the truth beside them: every file that
  * libpcap opens, with 3 and 8 workers, by innermost and by outermost header. What
  * each run delivered is judged here (each frame once, each flow in order) and by
  * compare.py of the captures, which lets no tunnel be left unopened. All files
@@ -21,7 +21,7 @@
 
 #define FILES_MAX 256u
 #define NAME_MAX_BYTES 128u
-#define AT_ONCE 2u /* files: the processes of a small one wait more than they work */
+#define AT_A_TIME 2u /* files: the processes of a small one wait more than they work */
 
 /* Every difference from the truth, and why it is none of ours. */
 #define QUOTED                                                                                     \
@@ -83,7 +83,7 @@ struct suite {
     unsigned workers;
     struct capture captures[FILES_MAX];
     unsigned count;
-    struct job jobs[AT_ONCE];
+    struct job jobs[AT_A_TIME];
     unsigned seen[DIFFERENCES]; /* how often, in the judgement by flows that is under way */
     unsigned findings;
 };
@@ -325,7 +325,7 @@ static void judge_rows(struct suite *suite) {
     for (unsigned i = 0; i < DIFFERENCES; i++) {
         unsigned wanted = expected(suite, &differences[i]);
         if (suite->seen[i] < wanted) {
-            snprintf(what, sizeof what, "%s is %u and no longer %u: mend its row (%s)",
+            snprintf(what, sizeof what, "%s is %u and no longer %u: fix its row (%s)",
                      differences[i].kind, suite->seen[i], wanted, differences[i].reason);
             finding(suite, differences[i].file, what);
         }
@@ -362,13 +362,13 @@ static void run_all(struct suite *suite, const char *tunnel, unsigned workers) {
     assert_int_equal(process_run(t, "/usr/bin/env mkdir workers flows"), EXIT_DONE);
     processes_forget(t);
     for (unsigned i = 0; i < suite->count; i++) {
-        struct job *job = &suite->jobs[i % AT_ONCE];
+        struct job *job = &suite->jobs[i % AT_A_TIME];
         progress(suite, i);
         finish(suite, job);
         start(suite, job, &suite->captures[i]);
     }
-    for (unsigned i = 0; i < AT_ONCE; i++)
-        finish(suite, &suite->jobs[(suite->count + i) % AT_ONCE]);
+    for (unsigned i = 0; i < AT_A_TIME; i++)
+        finish(suite, &suite->jobs[(suite->count + i) % AT_A_TIME]);
     progress(suite, suite->count);
     processes_forget(t);
     judge(suite, false);

@@ -71,7 +71,7 @@ static void expect_recorded(struct test *t, uint64_t last, size_t suspects) {
     records_free(&records);
 }
 
-/* All was inspected in the end, whoever died; the dead do not count for themselves. */
+/* All was inspected in the end, whichever died; the dead do not count for themselves. */
 static void expect_nothing_lost(const json_t *report, json_int_t kills) {
     expect_balanced(report);
     expect_number(report, "ledger.inspected", number_at(report, "ledger.received"));
@@ -195,7 +195,7 @@ static void a_worker_that_is_always_killed_is_given_up_and_its_flows_move(void *
     }
     json_int_t before = stat_number(t, t->name, "ledger.inspected");
     UNTIL(t, is_under_way(t, before + 1000));
-    /* The mend that the message names. */
+    /* The fix that the message names. */
     assert_int_equal(process_run(t, "flow-balancer add -n @"), EXIT_DONE);
     assert_true(worker_is(t, t->name, 1, "ready"));
     stop(t, run, EXIT_RUNTIME);
@@ -236,7 +236,7 @@ static void a_worker_that_never_gets_ready_is_not_waited_for(void **state) {
     expect_number(report, "workers.1.packets", 0);
 }
 
-static void where_all_are_given_up_the_run_ends_at_once(void **state) {
+static void where_all_are_given_up_the_run_ends_immediately(void **state) {
     struct test *t = *state;
     make_trace(t);
     assert_int_equal(mkdir(file_in(t, "rec"), 0700), 0);
@@ -269,7 +269,7 @@ static void without_a_supervisor_the_flows_of_a_dead_worker_move_at_failover(voi
     UNTIL(t, worker_is(t, t->name, 1, "lost"));
     json_int_t before = stat_number(t, t->name, "ledger.inspected");
     UNTIL(t, is_under_way(t, before + 1000));
-    /* Its number is free for whoever comes, and gets new flows. */
+    /* Its number is free for any process that comes, and gets new flows. */
     workers[1] = process_start(t, "flow-worker -n @ --inspector digest:5");
     UNTIL(t, worker_is(t, t->name, 1, "ready"));
     stop(t, dispatcher, EXIT_DONE);
@@ -357,7 +357,7 @@ int main(void) {
         PROCESS_TEST(a_worker_that_is_always_killed_is_given_up_and_its_flows_move),
         PROCESS_TEST(an_inspector_that_fails_at_each_packet_costs_a_few_and_the_rest_goes_on),
         PROCESS_TEST(a_worker_that_never_gets_ready_is_not_waited_for),
-        PROCESS_TEST(where_all_are_given_up_the_run_ends_at_once),
+        PROCESS_TEST(where_all_are_given_up_the_run_ends_immediately),
         PROCESS_TEST(without_a_supervisor_the_flows_of_a_dead_worker_move_at_failover),
         PROCESS_TEST(a_worker_dumps_no_core_not_even_into_a_pipe),
         PROCESS_TEST(a_killed_supervisor_leaves_nothing_behind),

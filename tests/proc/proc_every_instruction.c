@@ -110,7 +110,7 @@ static uint64_t published(const struct stage *s) {
     return atomic_load(&s->down->published);
 }
 
-/* Feeds one burst, and waits until all of it stands in the ring. */
+/* Feeds one burst, and waits until all of it is in the ring. */
 static void feed_burst(struct stage *s) {
     uint8_t bytes[512];
     size_t n = 0;
@@ -200,7 +200,7 @@ static void kill_worker(struct stage *s) {
     s->t->count--; /* the last that was started */
 }
 
-/* ---- where it stands */
+/* ---- where it is */
 
 static bool is_packet(const struct stage *s, unsigned i) {
     const struct fb_desc *descs =
@@ -214,7 +214,7 @@ static off_t record_size(const struct stage *s) {
     return st.st_size;
 }
 
-/* The point at which the burst stands, the worker being stopped. */
+/* The point at which the burst is, the worker being stopped. */
 static unsigned point_now(struct stage *s) {
     uint64_t cursor = atomic_load(&s->up->cursor);
     uint64_t consumed = atomic_load(&s->up->consumed);

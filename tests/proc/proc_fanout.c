@@ -88,7 +88,7 @@ static void send_flow_part(struct line *line, size_t kind, uint32_t pair, unsign
     line->from_near += step % 2 == 0;
 }
 
-/* One step of every flow after the other. The kernel's buffer holds a round, however long nobody
+/* One step of every flow after the other. The kernel's buffer holds a round, however long no one
  * reads: it is 128 blocks, each closed a millisecond after its first frame, and sending takes less.
  */
 static void send_steps(struct line *line, unsigned from, unsigned to) {
@@ -236,7 +236,7 @@ static unsigned takers(void) {
     return count;
 }
 
-/* It waits for a worker that stands still; what is sent meanwhile is not its any more. */
+/* It waits for a worker that is stopped; what is sent meanwhile is not its any more. */
 static void an_instance_leaves_its_group_before_it_drains(void **state) {
     struct test *t = *state;
     struct line line;

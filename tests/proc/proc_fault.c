@@ -121,7 +121,7 @@ static void expect_other_worker_whole(struct test *t) {
     records_free(&records);
 }
 
-/* How many frames nobody recorded. */
+/* How many frames no worker recorded. */
 static size_t count_missing(struct test *t) {
     struct records records;
     records_read(&records, file_in(t, "rec"));
@@ -282,7 +282,7 @@ static uint64_t find_rare_bytes(struct test *t, char hex[33]) {
     return NTH;
 }
 
-static void a_poison_packet_kills_who_looks_at_it_and_costs_nobody_else_a_packet(void **state) {
+static void a_poison_packet_kills_who_looks_at_it_and_costs_no_other_a_packet(void **state) {
     struct test *t = *state;
     struct play play;
     char hex[33], rules[64];
@@ -361,7 +361,7 @@ static void who_claims_to_have_finished_all_loses_packets_of_its_own_only(void *
     break_once(*state, "consumed-all@100,kill@100", "cursor_range", false);
 }
 
-static void random_bytes_in_all_that_a_worker_may_write_hurt_nobody_else(void **state) {
+static void random_bytes_in_all_that_a_worker_may_write_hurt_no_other(void **state) {
     for (unsigned seed = 1; seed <= 5; seed++) {
         char rules[64];
         snprintf(rules, sizeof rules, "scribble=%u@100,sleep@100", seed);
@@ -400,11 +400,11 @@ int main(void) {
         PROCESS_TEST(while_a_worker_is_stuck_the_dispatcher_waits_without_spinning),
         PROCESS_TEST(the_death_of_a_worker_shows_though_its_child_lives_on),
         PROCESS_TEST(a_slow_worker_loses_nothing),
-        PROCESS_TEST(a_poison_packet_kills_who_looks_at_it_and_costs_nobody_else_a_packet),
+        PROCESS_TEST(a_poison_packet_kills_who_looks_at_it_and_costs_no_other_a_packet),
         PROCESS_TEST(what_a_living_worker_lies_about_is_counted_and_it_is_revoked),
         PROCESS_TEST(what_a_dead_worker_lied_about_is_counted),
         PROCESS_TEST(who_claims_to_have_finished_all_loses_packets_of_its_own_only),
-        PROCESS_TEST(random_bytes_in_all_that_a_worker_may_write_hurt_nobody_else),
+        PROCESS_TEST(random_bytes_in_all_that_a_worker_may_write_hurt_no_other),
         PROCESS_TEST(who_scribbles_and_goes_on_is_revoked_and_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

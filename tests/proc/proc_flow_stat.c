@@ -135,7 +135,7 @@ static void an_instance_whose_dispatcher_is_dead_is_not_running(void **state) {
     assert_int_equal(fb_ctl_clean(in->name), 0);
 }
 
-static void a_truncated_up_side_says_nothing_and_kills_nobody(void **state) {
+static void a_truncated_up_side_says_nothing_and_kills_no_process(void **state) {
     struct instance *in = *state;
     assert_int_equal(truncate(in->up[0].path, 0), 0);
     assert_int_equal(truncate(in->up[1].path, 64), 0); /* a header, and the rest beyond the end */
@@ -197,7 +197,7 @@ int main(void) {
         TEST(wrong_usage_is_one_line_and_2),
         TEST(an_instance_that_is_not_there_is_one_line_and_1),
         TEST(an_instance_whose_dispatcher_is_dead_is_not_running),
-        TEST(a_truncated_up_side_says_nothing_and_kills_nobody),
+        TEST(a_truncated_up_side_says_nothing_and_kills_no_process),
         TEST(an_up_side_of_another_run_or_none_is_passed_over),
         TEST(json_has_the_ledger_and_what_the_workers_say),
         TEST(text_names_dispatcher_geometry_and_workers),

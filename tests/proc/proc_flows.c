@@ -266,7 +266,7 @@ static void a_tuple_that_returns_again_and_again_has_a_flow_each_time(void **sta
     records_free(&records);
 }
 
-static void a_trace_read_again_starts_its_closed_connections_anew(void **state) {
+static void a_trace_read_again_starts_its_closed_connections_again(void **state) {
     struct test *t = *state;
     assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 20000 --flows 100 --udp 0"),
                      EXIT_DONE);
@@ -298,7 +298,7 @@ int main(void) {
         PROCESS_TEST(a_new_syn_on_a_closing_flow_is_a_new_flow),
         PROCESS_TEST(a_syn_on_a_live_flow_is_counted_and_the_flow_stays),
         PROCESS_TEST(a_tuple_that_returns_again_and_again_has_a_flow_each_time),
-        PROCESS_TEST(a_trace_read_again_starts_its_closed_connections_anew),
+        PROCESS_TEST(a_trace_read_again_starts_its_closed_connections_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Fragments through the real programs: captures that nobody here wrote, as they
+ * Fragments through the real programs: captures that others made, as they
  * are, shuffled, doubled and mixed; and datagrams cut up here, in every order
  * of up to four fragments. Which datagram a frame is of is found out here, with
  * no help of the decoder.
@@ -288,7 +288,7 @@ static void expect_datagrams_whole(const struct judge *j, const struct records *
 }
 
 /*
- * Row `at` stands behind one that was captured later. So it had to wait for its
+ * Row `at` is behind one that was captured later. So it had to wait for its
  * first fragment; and what comes next of its flow, but for more of the same
  * datagram that waited, is that.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Names and numbers: several instances, second dispatchers and workers, what a
- * killed dispatcher leaves, and workers that nobody supervises.
+ * killed dispatcher leaves, and workers without a supervisor.
  */
 #include "tests/lib/process.h"
 #include "tests/lib/records.h"

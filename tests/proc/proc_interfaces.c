@@ -141,7 +141,7 @@ static void an_interface_that_goes_down_goes_on_when_it_is_up(void **state) {
     close(tap);
 }
 
-static void an_interface_without_link_that_is_shut_down_says_what_to_mend_each_time(void **state) {
+static void an_interface_without_link_that_is_shut_down_says_what_to_fix_each_time(void **state) {
     struct test *t = *state;
     need_namespace();
     int tap = open_tap("tap3");
@@ -270,7 +270,7 @@ static void a_filter_of_the_command_line_cannot_be_read_again(void **state) {
     stop(t, run);
 }
 
-static void files_are_filtered_anew_from_the_next_frame_on(void **state) {
+static void files_get_the_new_filter_from_the_next_frame_on(void **state) {
     struct test *t = *state;
     assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 1000 --flows 10"), EXIT_DONE);
     write_text(t, "filter", "ip or ip6");
@@ -283,7 +283,7 @@ static void files_are_filtered_anew_from_the_next_frame_on(void **state) {
     expect_ledger(report_of(t, "out.json"));
 }
 
-/* A pipe that nobody reads yet stands for any reader of the report that takes its time. */
+/* A pipe that no one reads yet stands for any reader of the report that takes its time. */
 static void a_signal_while_the_report_is_written_does_no_harm(void **state) {
     struct test *t = *state;
     assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 10 --flows 1"), EXIT_DONE);
@@ -326,13 +326,13 @@ static void flows_time_out_while_a_full_ring_is_waited_for(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(an_interface_that_goes_down_goes_on_when_it_is_up),
-        PROCESS_TEST(an_interface_without_link_that_is_shut_down_says_what_to_mend_each_time),
+        PROCESS_TEST(an_interface_without_link_that_is_shut_down_says_what_to_fix_each_time),
         PROCESS_TEST(an_interface_that_is_gone_is_status_1_once_the_run_ends),
         PROCESS_TEST(the_last_interface_that_is_gone_ends_the_run_in_order),
         PROCESS_TEST(a_signal_to_the_supervisor_or_the_dispatcher_reads_the_filter_again),
         PROCESS_TEST(a_request_reads_it_again_and_tells_how_it_went),
         PROCESS_TEST(a_filter_of_the_command_line_cannot_be_read_again),
-        PROCESS_TEST(files_are_filtered_anew_from_the_next_frame_on),
+        PROCESS_TEST(files_get_the_new_filter_from_the_next_frame_on),
         PROCESS_TEST(a_signal_while_the_report_is_written_does_no_harm),
         PROCESS_TEST(flows_time_out_while_a_full_ring_is_waited_for),
     };

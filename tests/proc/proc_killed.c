@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Everything killed at once, and runs of which no worker is left. */
+/* Everything killed at the same time, and runs of which no worker is left. */
 #include "tests/lib/life_fixture.h"
 
 #include <dirent.h>
@@ -51,7 +51,7 @@ static void kill_all(struct test *t) {
         UNTIL(t, kill(pids[i], 0) != 0);
 }
 
-static void everything_killed_at_once_does_not_hinder_the_next_start(void **state) {
+static void everything_killed_together_does_not_hinder_the_next_start(void **state) {
     struct test *t = *state;
     make_trace(t);
     const char *start =
@@ -149,7 +149,7 @@ static unsigned rings_on_huge_pages(const struct test *t) {
     return count;
 }
 
-static void everything_killed_at_once_gives_its_huge_pages_back(void **state) {
+static void everything_killed_together_gives_its_huge_pages_back(void **state) {
     struct test *t = *state;
     make_trace(t);
     reserve_pages();
@@ -246,11 +246,11 @@ static void a_run_that_drops_goes_on_without_a_worker_and_says_how_many(void **s
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        PROCESS_TEST(everything_killed_at_once_does_not_hinder_the_next_start),
+        PROCESS_TEST(everything_killed_together_does_not_hinder_the_next_start),
         PROCESS_TEST(without_a_worker_a_lossless_run_ends_at_its_timeout),
         PROCESS_TEST(a_worker_that_comes_within_the_timeout_finds_all_that_waited),
         PROCESS_TEST(a_run_that_drops_goes_on_without_a_worker_and_says_how_many),
-        cmocka_unit_test_setup_teardown(everything_killed_at_once_gives_its_huge_pages_back,
+        cmocka_unit_test_setup_teardown(everything_killed_together_gives_its_huge_pages_back,
                                         processes_set_up, give_pages_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,7 +45,7 @@ static unsigned flows_begun(struct test *t, unsigned worker, uint64_t after, uin
     return count;
 }
 
-/* All was inspected by processes that left in order; whose flows moved had their bytes in two
+/* All was inspected by processes that left cleanly; whose flows moved had their bytes in two
  * rings. */
 static json_int_t expect_served(const json_t *report) {
     json_int_t received = number_at(report, "ledger.received");
@@ -89,12 +89,12 @@ static void without_a_supervisor_add_says_what_to_do(void **state) {
         t, "flow-dispatcher -n @ -r - -w 1 --max-workers 2 --report out.json " ALL_NEVER);
     struct process *workers[2];
     struct feed feed;
-    char mend[128];
+    char fix[128];
     workers[0] = process_start(t, "flow-worker -n @ -k 0");
     feed_open(&feed, t, "t.pcap", FEED_LINK_ETHERNET, dispatcher);
     UNTIL(t, worker_is(t, t->name, 0, "ready"));
-    snprintf(mend, sizeof mend, "start it yourself: flow-worker -n %s -k 1", t->name);
-    EXPECT_REFUSED(t, EXIT_RUNTIME, mend, "flow-balancer add -n @");
+    snprintf(fix, sizeof fix, "start it yourself: flow-worker -n %s -k 1", t->name);
+    EXPECT_REFUSED(t, EXIT_RUNTIME, fix, "flow-balancer add -n @");
     workers[1] = process_start(t, "flow-worker -n @ -k 1");
     UNTIL(t, worker_is(t, t->name, 1, "ready"));
     feed_flows(&feed, 0, FLOWS, 1);

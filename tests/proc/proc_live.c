@@ -2,7 +2,7 @@
 /*
  * Runs on live interfaces: what is sent on one end of a virtual line is
  * captured at the other, and every frame is found again, in the counter where
- * it belongs. Nobody else sends there, so all counts are exact.
+ * it belongs. No one else sends there, so all counts are exact.
  */
 #include "tests/lib/life_fixture.h"
 #include "tests/lib/netns_fixture.h"

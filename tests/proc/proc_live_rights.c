@@ -8,7 +8,7 @@
 
 #define NOBODY 65534
 
-static void become_nobody(const struct test *t) {
+static void become_unprivileged(const struct test *t) {
     setenv("XDG_RUNTIME_DIR", t->directory, 1);
     if (setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
         _exit(126);
@@ -35,12 +35,12 @@ static void begin(struct test *t) {
 
 static void without_the_right_one_line_names_the_capability(void **state) {
     struct test *t = *state;
-    char mend[2 * PROCESS_PATH_MAX];
+    char fix[2 * PROCESS_PATH_MAX];
     begin(t);
-    t->enter = become_nobody;
-    snprintf(mend, sizeof mend, "run as root, or `setcap cap_net_raw+ep %s/flow-dispatcher`",
+    t->enter = become_unprivileged;
+    snprintf(fix, sizeof fix, "run as root, or `setcap cap_net_raw+ep %s/flow-dispatcher`",
              t->programs);
-    EXPECT_REFUSED(t, EXIT_RUNTIME, mend, "flow-dispatcher -n @ -w 1 -i tap");
+    EXPECT_REFUSED(t, EXIT_RUNTIME, fix, "flow-dispatcher -n @ -w 1 -i tap");
 }
 
 static void the_capability_that_it_names_is_enough(void **state) {
@@ -51,7 +51,7 @@ static void the_capability_that_it_names_is_enough(void **state) {
             EXIT_DONE ||
         statvfs(t->programs, &place) != 0 || (place.f_flag & ST_NOSUID) != 0)
         NETNS_SKIP("no program can be given a capability in %s: set TMPDIR", t->directory);
-    t->enter = become_nobody;
+    t->enter = become_unprivileged;
     struct process *dispatcher = process_start(
         t, "flow-dispatcher -n @ -w 2 -i tap -B 65536 --report out.json --timeout all=never");
     struct process *workers[2];
@@ -62,7 +62,7 @@ static void the_capability_that_it_names_is_enough(void **state) {
     t->enter = NULL;
     json_int_t sent = netns_replayed(t, netns_replay(t, "sender", "--topspeed", "t.pcap"));
     netns_need_whole_line(sent, (json_int_t)netns_counts_of("tap").rx_packets);
-    t->enter = become_nobody;
+    t->enter = become_unprivileged;
     UNTIL(t, inspected(t) >= sent);
     stop(t, dispatcher, EXIT_DONE);
     for (unsigned k = 0; k < 2; k++)

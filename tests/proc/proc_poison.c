@@ -142,7 +142,7 @@ static void without_a_file_poison_is_counted_and_not_kept(void **state) {
     expect_counts(report_of(t, "out.json"), PACKETS + 1, 1, 0);
 }
 
-static void with_failover_at_once_poison_kills_one_process_and_no_other_worker(void **state) {
+static void with_failover_immediate_poison_kills_one_process_and_no_other_worker(void **state) {
     struct test *t = *state;
     struct records records;
     make_poisoned(t, "t.pcap", FEED_LINK_ETHERNET);
@@ -211,7 +211,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(poison_kills_two_processes_and_lies_in_the_file_as_captured),
         PROCESS_TEST(without_a_file_poison_is_counted_and_not_kept),
-        PROCESS_TEST(with_failover_at_once_poison_kills_one_process_and_no_other_worker),
+        PROCESS_TEST(with_failover_immediate_poison_kills_one_process_and_no_other_worker),
         PROCESS_TEST(a_flow_of_poison_costs_three_packets_and_is_bypassed),
         PROCESS_TEST(each_link_type_has_a_quarantine_file_of_its_own),
     };

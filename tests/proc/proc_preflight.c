@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * scripts/preflight on a made-up machine: twelve CPUs on two NUMA nodes, a
- * capture card on the second. As it stands nothing is to be changed; then one
+ * capture card on the second. As it is, nothing has to change; then one
  * thing at a time is broken, and that one line has to say so.
  */
 #include "tests/lib/process.h"
@@ -71,7 +71,7 @@ static const struct file good[] = {
 };
 #define GOOD (sizeof good / sizeof *good)
 
-/* What stands on every CPU. */
+/* What is on every CPU. */
 static const struct file of_a_cpu[] = {
     {"cpufreq/scaling_governor", "performance\n"},
     {"cpuidle/state0/name", "POLL\n"},
@@ -88,7 +88,7 @@ static const struct file of_a_cpu[] = {
 struct row {
     struct file broken;    /* no text: the file is taken away */
     const char *line;      /* that says so */
-    const char *mend;      /* stands on it; "" for a note */
+    const char *fix;       /* is on it; "" for a note */
     const char *arguments; /* instead of COMMAND */
 };
 
@@ -270,7 +270,7 @@ static void make_machine(struct test *t) {
 }
 
 /* As it was before a row. */
-static void mend_machine(struct test *t, const char *path) {
+static void fix_machine(struct test *t, const char *path) {
     unlink(in_tree(t, path));
     for (size_t i = 0; i < GOOD; i++)
         if (strcmp(good[i].path, path) == 0)
@@ -317,10 +317,10 @@ static void expect_row(struct test *t, const struct row *row) {
     const char *said =
         preflight(t, change ? 1 : EXIT_DONE, row->arguments == NULL ? COMMAND : row->arguments);
     const char *line = strstr(said, row->line), *end = line == NULL ? NULL : strchr(line, '\n');
-    const char *mend = line == NULL ? NULL : strstr(line, row->mend);
-    if (mend == NULL || mend > end)
+    const char *fix = line == NULL ? NULL : strstr(line, row->fix);
+    if (fix == NULL || fix > end)
         fail_msg("%s broken: no line with '%s' and '%s':\n%s", row->broken.path, row->line,
-                 row->mend, said);
+                 row->fix, said);
     if (change && row->arguments == NULL && lines_that_begin_with(said, "change") != 1) {
         /* Reserved pages are half of what it takes: one less is said of both. */
         bool pages = strstr(row->line, "huge pages") != NULL || strstr(row->line, "hugetlbfs");
@@ -335,7 +335,7 @@ static void each_thing_that_is_wrong_has_its_line(void **state) {
     for (size_t i = 0; i < ROWS; i++) {
         write_text(t, rows[i].broken.path, rows[i].broken.text);
         expect_row(t, &rows[i]);
-        mend_machine(t, rows[i].broken.path);
+        fix_machine(t, rows[i].broken.path);
     }
     assert_non_null(strstr(preflight(t, EXIT_DONE, COMMAND), "preflight: 0 to change, 0 notes, "));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What stands on the terminal while files are read: a small terminal keeps the
+ * What is on the terminal while files are read: a small terminal keeps the
  * lines that were ended, and each status line that stood below them.
  */
 #include "tests/lib/process.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Rings of a few packets and more workers than cores, some of which are killed: nothing stands
- * still. */
+/* Rings of a few packets and more workers than cores, some of which are killed: nothing
+ * stops. */
 #include "tests/lib/life_fixture.h"
 
 #define WORKERS 6u

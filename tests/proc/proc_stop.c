@@ -37,7 +37,7 @@ static void feed_trace(struct test *t, struct process *p) {
     free(bytes);
 }
 
-/* Stopped in order: all that was read was inspected, and every flow ended then. */
+/* Stopped cleanly: all that was read was inspected, and every flow ended then. */
 static void expect_drained(struct test *t) {
     const json_t *report = report_of(t, "out.json");
     json_int_t flows = number_at(report, "flows.created");
@@ -87,7 +87,7 @@ static void a_run_that_still_waits_for_its_pipe_can_be_stopped(void **state) {
     struct test *t = *state;
     struct process *run = process_start_piped(t, RUN "-r -");
     UNTIL(t, process_of_dispatcher(t->name) != 0);
-    pause_ms(200); /* it waits for the file header, or its workers start: both are to be obeyed */
+    pause_ms(200); /* it waits for the file header, or its workers start: both have to react */
     process_signal(run, SIGTERM);
     assert_in_range(process_wait(t, run), EXIT_DONE, EXIT_RUNTIME);
     assert_int_equal(objects_of(t->name), 0);
@@ -144,7 +144,7 @@ static void fragments_held_to_the_end_are_waited_for_as_well(void **state) {
     expect_number(report, "fragments.released_by_end", 200);
 }
 
-static void signals_to_all_at_once_are_one_request_to_drain(void **state) {
+static void signals_to_all_together_are_one_request_to_drain(void **state) {
     struct test *t = *state;
     make_trace(t);
     struct process *run =
@@ -279,7 +279,7 @@ int main(void) {
         PROCESS_TEST(a_full_ring_does_not_keep_a_run_from_stopping),
         PROCESS_TEST(the_end_of_a_file_waits_as_long_as_workers_go_on),
         PROCESS_TEST(fragments_held_to_the_end_are_waited_for_as_well),
-        PROCESS_TEST(signals_to_all_at_once_are_one_request_to_drain),
+        PROCESS_TEST(signals_to_all_together_are_one_request_to_drain),
         PROCESS_TEST(a_second_signal_ends_a_drain_that_would_take_long),
         PROCESS_TEST(a_stuck_worker_is_waited_for_until_the_drain_timeout),
         PROCESS_TEST(a_stuck_worker_holds_up_a_lossless_run_and_then_goes_on),

@@ -46,7 +46,7 @@ static bool next_mapping(FILE *maps, struct mapping *mapping) {
 /*
  * The worker's own two sides, looked up as somebody who took the process over
  * would: its up side is all that it shares and may write, its down side is
- * where the packet's descriptor stands.
+ * where the packet's descriptor is.
  */
 struct sides {
     struct fb_up *up;

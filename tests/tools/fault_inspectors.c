@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The inspectors of flow-worker-fault: those of flow-worker, and `fault`, which
- * records as `record` does and breaks the worker as it is told. It stands here
+ * records as `record` does and breaks the worker as it is told. It is here
  * in place of worker/inspectors/inspectors.c: no worker that is installed can do this.
  *
  * A packet is recorded when its faults are over: one that the process died of,

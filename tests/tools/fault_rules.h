@@ -20,13 +20,13 @@
 #define FAULT_ACTIONS(X)                                                                           \
     X(CRASH, "crash", false, 0, "stores into its ring, which it may only read: SIGSEGV")           \
     X(KILL, "kill", false, 0, "SIGKILL to itself")                                                 \
-    X(EXIT, "exit", true, 7, "leaves at once with status N")                                       \
+    X(EXIT, "exit", true, 7, "leaves immediately with status N")                                   \
     X(STOP, "stop", false, 0, "SIGSTOP to itself")                                                 \
     X(HANG, "hang", false, 0, "computes for ever")                                                 \
     X(SLEEP, "sleep", false, 0, "sleeps for ever")                                                 \
     X(SLOW, "slow", true, 100, "sleeps N microseconds")                                            \
     X(COPY, "copy", false, 0, "appends the packet to DIR/packets: its length, 4 bytes, its bytes") \
-    X(FORK, "fork", true, 5, "leaves a child for N seconds; its pid stands in DIR/child")          \
+    X(FORK, "fork", true, 5, "leaves a child for N seconds; its pid is in DIR/child")              \
     X(SCRIBBLE, "scribble", true, 1,                                                               \
       "random bytes, seed N, over all that it shares and may write")                               \
     X(TRUNCATE, "truncate", true, 0, "cuts its up side to N bytes")                                \

@@ -54,7 +54,7 @@ enum option {
 /* A decimal is kept as a count of 1/one; min and max bound what is kept. */
 static const struct option_rule {
     const char *name;
-    const char *mend;
+    const char *fix;
     size_t field;
     enum syntax syntax;
     uint64_t one;
@@ -98,7 +98,8 @@ static const struct poptOption popt_table[] = {
            "FILE"),
     OPTION("summary", 0, OPTION_SUMMARY, "write what was made as JSON", "FILE"),
     OPTION("packets", 0, OPTION_PACKETS, "length of the trace (1000000)", "N"),
-    OPTION("flows", 0, OPTION_FLOWS, "flows alive at once, reached after N packets (10000)", "N"),
+    OPTION("flows", 0, OPTION_FLOWS,
+           "flows alive at the same time, reached after N packets (10000)", "N"),
     OPTION("size", 0, OPTION_SIZE,
            "bytes of every frame (more where headers need it), or a mix of 650 on average (mix)",
            "60..1514|mix"),
@@ -140,7 +141,7 @@ static bool read_decimal(const char *text, uint64_t one, uint64_t max, uint64_t 
 }
 
 static int refuse(const struct option_rule *rule, const char *text) {
-    fprintf(stderr, "tracegen: %s '%s': give %s\n", rule->name, text, rule->mend);
+    fprintf(stderr, "tracegen: %s '%s': give %s\n", rule->name, text, rule->fix);
     return -EINVAL;
 }
 
@@ -160,11 +161,11 @@ static int set_option(struct settings *settings, const struct option_rule *rule,
         return 0;
     }
     uint64_t value;
-    bool legal = rule->syntax == DECIMAL ? read_decimal(text, rule->one, rule->max, &value)
+    bool valid = rule->syntax == DECIMAL ? read_decimal(text, rule->one, rule->max, &value)
                                          : read_whole_number(text, &value);
     if (rule->syntax == FRAME_SIZE && strcmp(text, "mix") == 0)
         value = TG_FRAME_MIX;
-    else if (!legal || value < rule->min || value > rule->max)
+    else if (!valid || value < rule->min || value > rule->max)
         return refuse(rule, text);
     *(uint64_t *)field = value;
     return 0;

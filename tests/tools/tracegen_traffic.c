@@ -15,7 +15,7 @@
 #define DATAGRAMS_MIN 1u /* a lone query or log line */
 #define FLOW_PACKETS_MAX (1u << 20)
 
-/* Flows of so many packets may be busy: at alpha 1.2 one in 750. More than BUSY_MAX at once are
+/* Flows of so many packets may be busy: at alpha 1.2 one in 750. More than BUSY_MAX at a time are
  * not. */
 #define BUSY_PACKETS_MIN 1000u
 #define BUSY_MAX 4096u
@@ -92,7 +92,7 @@ struct traffic {
     uint64_t tuple_offset;
     struct flow *slots; /* profile->flows of them */
     uint32_t opened;    /* slots that have been in use */
-    struct flow *ended; /* the slot to be used anew by the next packet, or NULL */
+    struct flow *ended; /* the slot to be used again by the next packet, or NULL */
     struct flow elephant;
     uint32_t picks[PICKS_AHEAD];
     uint32_t next_pick;

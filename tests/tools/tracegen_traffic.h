@@ -7,7 +7,7 @@
 #include "tests/tools/tracegen_pcap.h"
 
 /*
- * The traffic model. A number of flows is alive at once; each packet belongs
+ * The traffic model. A number of flows is alive at a time; each packet belongs
  * to one of them, picked at random, so that neighbours in the trace mostly
  * belong to different flows and each packet is a likely cache miss in a flow
  * table. As all flows then send alike, none sends much more than packets /
@@ -27,7 +27,7 @@
  */
 struct tg_profile {
     uint64_t packets;     /* below 2^32 */
-    uint64_t flows;       /* alive at once, 1 to TG_FLOWS_MAX */
+    uint64_t flows;       /* alive at a time, 1 to TG_FLOWS_MAX */
     uint64_t frame_bytes; /* 60 to 1514, or TG_FRAME_MIX */
     uint64_t seed;
     uint64_t alpha;    /* of the flow sizes, count of 2^-16 */

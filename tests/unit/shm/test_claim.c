@@ -190,7 +190,7 @@ static void an_epoch_that_is_not_the_directorys_is_not_claimed(void **state) {
     struct fixture *f = *state;
     fb_ctl_set_epoch(f->ours.ctl, WORKER, f->epoch + 1);
     expect_result(f, FB_CLAIM_NOT_YET, NULL);
-    fb_ctl_set_epoch(f->ours.ctl, WORKER, f->epoch - 1); /* the up side stands, ctl comes last */
+    fb_ctl_set_epoch(f->ours.ctl, WORKER, f->epoch - 1); /* the up side is there, ctl comes last */
     expect_result(f, FB_CLAIM_NOT_YET, NULL);
     fb_ctl_set_epoch(f->ours.ctl, WORKER, f->epoch);
     expect_claimed(f);
@@ -361,7 +361,7 @@ static void claim_and_wait(void *arg) {
     step_hear(&f->go);
 }
 
-static void the_number_of_a_killed_worker_is_free_at_once(void **state) {
+static void the_number_of_a_killed_worker_is_free_immediately(void **state) {
     struct fixture *f = *state;
     pid_t worker = child_start(claim_and_wait, f);
     assert_int_equal(step_hear(&f->told), 'c');
@@ -375,7 +375,7 @@ static void the_number_of_a_killed_worker_is_free_at_once(void **state) {
     expect_claimed(f);
 }
 
-static void of_several_that_claim_at_once_one_gets_the_number(void **state) {
+static void of_several_that_claim_together_one_gets_the_number(void **state) {
     struct fixture *f = *state;
     enum { RIVALS = 4, ROUNDS = 20 };
     for (unsigned round = 0; round < ROUNDS; round++) {
@@ -449,8 +449,8 @@ int main(void) {
         CLAIM_TEST(a_claimer_has_both_sides_the_lock_and_no_descriptor),
         CLAIM_TEST(the_next_incarnation_claims_the_next_up_side),
         CLAIM_TEST(the_down_side_is_read_only_for_its_worker),
-        CLAIM_TEST(the_number_of_a_killed_worker_is_free_at_once),
-        CLAIM_TEST(of_several_that_claim_at_once_one_gets_the_number),
+        CLAIM_TEST(the_number_of_a_killed_worker_is_free_immediately),
+        CLAIM_TEST(of_several_that_claim_together_one_gets_the_number),
         CLAIM_TEST(a_child_of_a_worker_does_not_keep_its_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

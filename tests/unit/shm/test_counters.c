@@ -133,7 +133,7 @@ static void direction_deaths_and_reason_share_a_byte_without_touching_each_other
             }
 }
 
-static void the_link_index_stands_above_all_flags(void **state) {
+static void the_link_index_is_above_all_flags(void **state) {
     (void)state;
     for (unsigned link = 0; link < FB_MAX_LINKS; link++) {
         struct fb_desc d = {.flags = (uint16_t)(link << FB_LINK_SHIFT)};
@@ -154,7 +154,7 @@ int main(void) {
         cmocka_unit_test(the_names_that_the_report_promises_are_there),
         cmocka_unit_test(every_state_has_a_name_of_its_own),
         cmocka_unit_test(direction_deaths_and_reason_share_a_byte_without_touching_each_other),
-        cmocka_unit_test(the_link_index_stands_above_all_flags),
+        cmocka_unit_test(the_link_index_is_above_all_flags),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,7 +138,7 @@ static void compete(void *arg) {
     fb_ctl_destroy(&f->ours);
 }
 
-static void of_several_that_start_at_once_one_becomes_the_dispatcher(void **state) {
+static void of_several_that_start_together_one_becomes_the_dispatcher(void **state) {
     struct fixture *f = *state;
     enum { RIVALS = 4, ROUNDS = 40 };
     for (unsigned round = 0; round < ROUNDS; round++) {
@@ -213,7 +213,7 @@ static void what_a_killed_dispatcher_left_is_cleared_by_the_next(void **state) {
     assert_memory_equal(f->joined.ctl->header.instance, before, sizeof before);
 }
 
-static void what_a_killed_dispatcher_left_can_be_cleaned_and_is_joined_by_nobody(void **state) {
+static void what_a_killed_dispatcher_left_can_be_cleaned_and_is_joined_by_none(void **state) {
     struct fixture *f = *state;
     leave_debris(f);
     fb_ctl_leave(&f->joined);
@@ -461,9 +461,9 @@ int main(void) {
         CTL_TEST(a_second_dispatcher_is_refused_and_the_first_goes_on),
         CTL_TEST(a_second_dispatcher_process_is_refused_before_and_after_the_magic),
         CTL_TEST(names_side_by_side_do_not_disturb_each_other),
-        CTL_TEST(of_several_that_start_at_once_one_becomes_the_dispatcher),
+        CTL_TEST(of_several_that_start_together_one_becomes_the_dispatcher),
         CTL_TEST(what_a_killed_dispatcher_left_is_cleared_by_the_next),
-        CTL_TEST(what_a_killed_dispatcher_left_can_be_cleaned_and_is_joined_by_nobody),
+        CTL_TEST(what_a_killed_dispatcher_left_can_be_cleaned_and_is_joined_by_none),
         CTL_TEST(sides_without_a_ctl_are_cleared_too),
         CTL_TEST(what_cannot_be_cleared_is_a_refusal_and_no_endless_try),
         CTL_TEST(the_ctl_of_another_user_is_refused_even_by_root),

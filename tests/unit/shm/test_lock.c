@@ -75,7 +75,7 @@ static void a_read_only_descriptor_cannot_take_it_but_can_probe(void **state) {
 
 /* ---- who holds it, and how long */
 
-static void nobody_holds_a_new_file(void **state) {
+static void no_process_holds_a_new_file(void **state) {
     struct fixture *f = *state;
     assert_false(fb_lock_held(f->fd));
 }
@@ -185,7 +185,7 @@ int main(void) {
         LOCK_TEST(a_second_description_is_refused_even_in_the_same_process),
         LOCK_TEST(a_descriptor_that_cannot_be_probed_is_not_declared_dead),
         LOCK_TEST(a_read_only_descriptor_cannot_take_it_but_can_probe),
-        LOCK_TEST(nobody_holds_a_new_file),
+        LOCK_TEST(no_process_holds_a_new_file),
         LOCK_TEST(readers_do_not_count_as_holders),
         LOCK_TEST(the_lock_covers_the_file_whatever_its_length),
         LOCK_TEST(a_mapping_keeps_the_lock_when_the_descriptor_is_closed),

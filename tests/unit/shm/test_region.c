@@ -205,7 +205,7 @@ static void an_object_that_is_missing_or_still_too_short_is_not_there_yet(void *
     assert_string_equal(text, "");
 }
 
-static void open_as_nobody(void *arg) {
+static void open_as_another(void *arg) {
     struct fixture *f = arg;
     EXPECT(setresuid(NOBODY, NOBODY, NOBODY) == 0);
     struct fb_region other;
@@ -220,7 +220,7 @@ static void an_object_of_another_user_is_refused(void **state) {
     struct fixture *f = *state;
     need_root();
     assert_int_equal(create(f, 4096, FB_HUGEPAGES_NEVER), 0);
-    in_child(open_as_nobody, f);
+    in_child(open_as_another, f);
     struct fb_region other;
     assert_int_equal(fchown(f->region.fd, NOBODY, NOBODY), 0);
     catch_begin(&f->caught);

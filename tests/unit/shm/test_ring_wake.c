@@ -9,7 +9,7 @@
 #include "tests/lib/random.h"
 
 #define ARENA 4096u
-/* A sleep that ends by news ends long before this; it only bounds a failing test. */
+/* A sleep that ends by new data ends long before this; it only bounds a failing test. */
 #define LONG_MS 20000u
 #define T0 UINT64_C(1000000000) /* some time of the dispatcher's clock */
 
@@ -40,14 +40,14 @@ static void make_sleeper(struct ring *r) {
 
 /* ---- when the dispatcher rings */
 
-static void without_news_nobody_is_woken(void **state) {
+static void without_new_data_none_is_woken(void **state) {
     struct ring *r = *state;
     make_sleeper(r);
     expect_ring(r, T0, false, false, false);
     expect_ring(r, T0, true, false, false);
 }
 
-static void a_worker_that_is_awake_is_not_woken_and_the_news_are_settled(void **state) {
+static void a_worker_that_is_awake_is_not_woken_and_the_new_data_is_settled(void **state) {
     struct ring *r = *state;
     ring_make(r, 128, 256, ARENA);
     publish(r, 100, T0);
@@ -56,7 +56,7 @@ static void a_worker_that_is_awake_is_not_woken_and_the_news_are_settled(void **
     expect_ring(r, T0 + FB_WAKE_DELAY_NS, true, false, false);
 }
 
-static void few_and_young_news_wait_for_company(void **state) {
+static void few_and_young_packets_wait_for_more(void **state) {
     struct ring *r = *state;
     make_sleeper(r);
     publish(r, FB_WAKE_WAITING - 1, T0);
@@ -64,7 +64,7 @@ static void few_and_young_news_wait_for_company(void **state) {
     expect_ring(r, T0 + FB_WAKE_DELAY_NS - 1, false, true, false);
 }
 
-static void enough_news_wake(void **state) {
+static void enough_new_data_wakes(void **state) {
     struct ring *r = *state;
     make_sleeper(r);
     publish(r, FB_WAKE_WAITING - 1, T0);
@@ -74,7 +74,7 @@ static void enough_news_wake(void **state) {
     expect_ring(r, T0 + 3, true, false, false);
 }
 
-static void old_news_wake_by_the_age_of_the_oldest(void **state) {
+static void old_data_wakes_by_the_age_of_the_oldest(void **state) {
     struct ring *r = *state;
     make_sleeper(r);
     publish(r, 1, T0);
@@ -97,7 +97,7 @@ static void a_sleeper_is_not_woken_again_before_the_pause_is_over_unless_forced(
     expect_ring(r, T0 + FB_WAKE_PAUSE_NS + 2, true, false, true);
 }
 
-static void every_order_and_every_epoch_rings_a_sleeper_at_once(void **state) {
+static void every_command_and_every_epoch_wakes_a_sleeper_immediately(void **state) {
     struct ring *r = *state;
     make_sleeper(r);
     uint32_t before = bell(r);
@@ -109,12 +109,12 @@ static void every_order_and_every_epoch_rings_a_sleeper_at_once(void **state) {
     fb_tx_set_command(&r->tx, FB_COMMAND_RUN);
     fb_tx_set_epoch(&r->tx, 3);
     assert_int_equal(bell(r) - before, 2);
-    r->tx.up = NULL; /* between two incarnations there is nobody to ring for */
+    r->tx.up = NULL; /* between two incarnations there is none to wake */
     fb_tx_set_epoch(&r->tx, 4);
     assert_int_equal(bell(r) - before, 2);
 }
 
-static void a_new_up_side_has_no_news_to_be_woken_for(void **state) {
+static void a_new_up_side_has_no_new_data_to_be_woken_for(void **state) {
     struct ring *r = *state;
     make_sleeper(r);
     publish(r, 100, T0);
@@ -148,7 +148,7 @@ static void a_revoked_worker_does_not_sleep(void **state) {
     assert_int_equal(fb_rx_park(&r->rx, LONG_MS), FB_WAKE_NEW_DATA);
 }
 
-/* Between the look and the sleep nobody rings, since nobody is parked yet. */
+/* Between the look and the sleep no one wakes it, since it is not parked yet. */
 static void an_order_that_came_after_the_last_look_at_it_is_not_slept_on(void **state) {
     struct ring *r = *state;
     ring_make(r, 128, 256, ARENA);
@@ -156,7 +156,7 @@ static void an_order_that_came_after_the_last_look_at_it_is_not_slept_on(void **
     fb_tx_set_command(&r->tx, FB_COMMAND_STOP);
     assert_int_equal(fb_rx_park(&r->rx, 1000), FB_WAKE_NEW_DATA);
     assert_int_equal(fb_rx_command(&r->rx), FB_COMMAND_STOP);
-    assert_int_equal(fb_rx_park(&r->rx, 1), FB_WAKE_TIMEOUT); /* known: no news any more */
+    assert_int_equal(fb_rx_park(&r->rx, 1), FB_WAKE_TIMEOUT); /* known: not new any more */
 }
 
 struct sleeper {
@@ -314,14 +314,14 @@ static void a_worker_half_the_stamps_behind_still_knows_each(void **state) {
 
 int main(void) {
     static const struct ring_test tests[] = {
-        RING_TEST(without_news_nobody_is_woken),
-        RING_TEST(a_worker_that_is_awake_is_not_woken_and_the_news_are_settled),
-        RING_TEST(few_and_young_news_wait_for_company),
-        RING_TEST(enough_news_wake),
-        RING_TEST(old_news_wake_by_the_age_of_the_oldest),
+        RING_TEST(without_new_data_none_is_woken),
+        RING_TEST(a_worker_that_is_awake_is_not_woken_and_the_new_data_is_settled),
+        RING_TEST(few_and_young_packets_wait_for_more),
+        RING_TEST(enough_new_data_wakes),
+        RING_TEST(old_data_wakes_by_the_age_of_the_oldest),
         RING_TEST(a_sleeper_is_not_woken_again_before_the_pause_is_over_unless_forced),
-        RING_TEST(every_order_and_every_epoch_rings_a_sleeper_at_once),
-        RING_TEST(a_new_up_side_has_no_news_to_be_woken_for),
+        RING_TEST(every_command_and_every_epoch_wakes_a_sleeper_immediately),
+        RING_TEST(a_new_up_side_has_no_new_data_to_be_woken_for),
         RING_TEST(an_empty_ring_is_slept_on_until_the_timeout),
         RING_TEST(what_was_published_before_is_not_slept_on),
         RING_TEST(a_revoked_worker_does_not_sleep),

@@ -88,7 +88,7 @@ static void words_of_different_writers_stand_apart(void **state) {
     before = 0;
     for (size_t i = 0; i < sizeof up / sizeof *up; before = up[i++])
         assert_true(up[i] % FB_APART == 0 && up[i] >= before + FB_APART);
-    /* What is written together stands together. */
+    /* What is written together is together. */
     assert_true(offsetof(struct fb_down, publishes) < offsetof(struct fb_down, published) + 64);
     assert_true(offsetof(struct fb_down, doorbell) < offsetof(struct fb_down, epoch) + 64);
     assert_true(offsetof(struct fb_up, parked) < offsetof(struct fb_up, consumed) + 64);

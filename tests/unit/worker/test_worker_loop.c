@@ -99,7 +99,7 @@ static int free_loop(void **state) {
     return 0;
 }
 
-/* A process that has claimed the number and stands at the resume point. */
+/* A process that has claimed the number and is at the resume point. */
 static void begin_life(uint64_t resume_seq) {
     memset(up, 0, sizeof *up);
     worker_loop_fini(&loop);
@@ -171,7 +171,7 @@ static uint64_t counted(enum fb_worker_counter counter) {
     return loop.counters[counter];
 }
 
-static void stands_idle_at(uint64_t seq) {
+static void is_idle_at(uint64_t seq) {
     assert_int_equal(atomic_load(&up->consumed), seq);
     assert_int_equal(atomic_load(&up->cursor), seq * 2);
 }
@@ -211,7 +211,7 @@ static void packets_and_ends_reach_the_inspector_in_order(void **state) {
             assert_int_equal(calls[n].reason, expected[n].reason);
             assert_int_equal(calls[n].packets_of_flow, expected[n].packets_of_flow);
         }
-        stands_idle_at(firsts[i] + 5);
+        is_idle_at(firsts[i] + 5);
         assert_int_equal(counted(FB_WORKER_PACKETS), 4);
         assert_int_equal(counted(FB_WORKER_BYTES), 240);
         assert_int_equal(counted(FB_WORKER_STARTS), 2);
@@ -234,7 +234,7 @@ static void the_end_of_a_flow_that_is_not_known_is_counted_and_passed_over(void 
     assert_int_equal(calls[1].packets_of_flow, 2);
     assert_int_equal(counted(FB_WORKER_UNKNOWN_ENDS), 2);
     assert_int_equal(counted(FB_WORKER_ENDS), 0);
-    stands_idle_at(4);
+    is_idle_at(4);
 }
 
 static void what_is_to_be_skipped_is_passed_over_unseen(void **state) {
@@ -251,7 +251,7 @@ static void what_is_to_be_skipped_is_passed_over_unseen(void **state) {
     assert_int_equal(calls[1].packets_of_flow, 2);
     assert_int_equal(counted(FB_WORKER_PACKETS), 2);
     assert_int_equal(counted(FB_WORKER_ENDS) + counted(FB_WORKER_UNKNOWN_ENDS), 0);
-    stands_idle_at(5);
+    is_idle_at(5);
 }
 
 static void after_a_restart_flows_are_in_mid_stream_once(void **state) {
@@ -270,7 +270,7 @@ static void after_a_restart_flows_are_in_mid_stream_once(void **state) {
     }
     assert_int_equal(calls[5].flags, FB_F_START | FB_F_REDELIVERED);
     assert_int_equal(counted(FB_WORKER_MID_STREAM), 2);
-    stands_idle_at(7);
+    is_idle_at(7);
 }
 
 static int fail_to_inspect(void) {
@@ -334,10 +334,10 @@ static void a_worker_revoked_on_an_empty_ring_leaves(void **state) {
     be_revoked();
     assert_int_equal(worker_loop_run(&loop, &leave_signals), LOOP_REVOKED);
     assert_int_equal(call_count, 0);
-    stands_idle_at(0);
+    is_idle_at(0);
 }
 
-static void the_order_to_stop_is_obeyed_when_the_ring_is_finished(void **state) {
+static void the_order_to_stop_is_followed_when_the_ring_is_finished(void **state) {
     (void)state;
     make_loop(0);
     for (uint64_t frame = 1; frame <= DEPTH; frame++)
@@ -345,7 +345,7 @@ static void the_order_to_stop_is_obeyed_when_the_ring_is_finished(void **state) 
     leave_signals = 1; /* and so is a signal */
     assert_int_equal(run_to_the_stop_command(), LOOP_STOPPED);
     assert_int_equal(call_count, DEPTH);
-    stands_idle_at(DEPTH);
+    is_idle_at(DEPTH);
 }
 
 static int signal_once_more(void) {
@@ -353,7 +353,7 @@ static int signal_once_more(void) {
     return 0;
 }
 
-static void a_second_signal_is_obeyed_at_the_end_of_the_burst(void **state) {
+static void a_second_signal_is_followed_at_the_end_of_the_burst(void **state) {
     (void)state;
     make_loop(0);
     for (uint64_t frame = 1; frame <= 20; frame++)
@@ -363,7 +363,7 @@ static void a_second_signal_is_obeyed_at_the_end_of_the_burst(void **state) {
     special = signal_once_more;
     assert_int_equal(worker_loop_run(&loop, &leave_signals), LOOP_ASKED);
     assert_int_equal(call_count, BURST);
-    stands_idle_at(BURST);
+    is_idle_at(BURST);
     assert_int_equal(counted(FB_WORKER_PACKETS), BURST);
 }
 
@@ -372,7 +372,7 @@ static int command_to_leave(void) {
     return 0;
 }
 
-static void the_order_to_leave_is_obeyed_at_the_end_of_the_burst(void **state) {
+static void the_order_to_leave_is_followed_at_the_end_of_the_burst(void **state) {
     (void)state;
     make_loop(0);
     for (uint64_t frame = 1; frame <= 20; frame++)
@@ -381,11 +381,11 @@ static void the_order_to_leave_is_obeyed_at_the_end_of_the_burst(void **state) {
     special = command_to_leave;
     assert_int_equal(worker_loop_run(&loop, &leave_signals), LOOP_STOPPED);
     assert_int_equal(call_count, BURST);
-    stands_idle_at(BURST);
+    is_idle_at(BURST);
     assert_int_equal(counted(FB_WORKER_PACKETS), BURST);
 }
 
-static void one_signal_is_obeyed_when_the_dispatcher_had_its_time(void **state) {
+static void one_signal_is_followed_when_the_dispatcher_had_its_time(void **state) {
     (void)state;
     make_loop(0);
     for (uint64_t frame = 1; frame <= 20; frame++)
@@ -394,7 +394,7 @@ static void one_signal_is_obeyed_when_the_dispatcher_had_its_time(void **state) 
     loop.asked_ns = 1; /* noticed at the start of the machine */
     assert_int_equal(worker_loop_run(&loop, &leave_signals), LOOP_ASKED);
     assert_int_equal(call_count, 20);
-    stands_idle_at(20);
+    is_idle_at(20);
 }
 
 static void the_dispatcher_gone_the_ring_is_finished_and_flows_end_orphaned(void **state) {
@@ -413,7 +413,7 @@ static void the_dispatcher_gone_the_ring_is_finished_and_flows_end_orphaned(void
     assert_int_equal(calls[22].reason, FB_END_ORPHANED);
     assert_int_equal(calls[21].packets_of_flow + calls[22].packets_of_flow, 14);
     assert_int_equal(counted(FB_WORKER_ENDS), 3);
-    stands_idle_at(21);
+    is_idle_at(21);
 }
 
 static void a_signal_waits_for_the_order_of_a_dispatcher_that_is_stopping(void **state) {
@@ -425,7 +425,7 @@ static void a_signal_waits_for_the_order_of_a_dispatcher_that_is_stopping(void *
     leave_signals = 1;
     loop.asked_ns = 1;
     loop.config.spin = true;
-    /* The order never comes; only that nobody is left to give it ends the wait. */
+    /* The order never comes; only that no dispatcher is left to give it ends the wait. */
     assert_int_equal(worker_loop_run(&loop, &leave_signals), LOOP_ORPHANED);
 }
 
@@ -461,7 +461,7 @@ static void the_last_words_of_a_dispatcher_are_heard(void **state) {
     assert_int_equal(call_count, 3);
     assert_int_equal(calls[1].frame, 2);
     assert_int_equal(calls[2].reason, FB_END_ORPHANED);
-    stands_idle_at(2);
+    is_idle_at(2);
 }
 
 static void an_inspector_without_state_or_flow_end_is_called_with_none(void **state) {
@@ -483,7 +483,7 @@ static void an_inspector_without_state_or_flow_end_is_called_with_none(void **st
     assert_int_equal(counted(FB_WORKER_ENDS), 1);
 }
 
-static void a_handle_out_of_range_fails_and_kills_nobody(void **state) {
+static void a_handle_out_of_range_fails_and_kills_no_process(void **state) {
     (void)state;
     make_loop(0);
     give_packet(1, 1, FB_F_START);
@@ -495,7 +495,7 @@ static void a_handle_out_of_range_fails_and_kills_nobody(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_handle_out_of_range_fails_and_kills_nobody),
+        cmocka_unit_test(a_handle_out_of_range_fails_and_kills_no_process),
         cmocka_unit_test(an_inspector_that_fails_leaves_the_cursor_on_that_packet),
         cmocka_unit_test(a_revoked_worker_finishes_its_packet_and_touches_no_other),
         cmocka_unit_test(a_worker_revoked_on_an_empty_ring_leaves),
@@ -504,10 +504,10 @@ int main(void) {
         cmocka_unit_test(packets_and_ends_reach_the_inspector_in_order),
         cmocka_unit_test(an_inspector_without_state_or_flow_end_is_called_with_none),
         cmocka_unit_test(after_a_restart_flows_are_in_mid_stream_once),
-        cmocka_unit_test(the_order_to_stop_is_obeyed_when_the_ring_is_finished),
-        cmocka_unit_test(a_second_signal_is_obeyed_at_the_end_of_the_burst),
-        cmocka_unit_test(the_order_to_leave_is_obeyed_at_the_end_of_the_burst),
-        cmocka_unit_test(one_signal_is_obeyed_when_the_dispatcher_had_its_time),
+        cmocka_unit_test(the_order_to_stop_is_followed_when_the_ring_is_finished),
+        cmocka_unit_test(a_second_signal_is_followed_at_the_end_of_the_burst),
+        cmocka_unit_test(the_order_to_leave_is_followed_at_the_end_of_the_burst),
+        cmocka_unit_test(one_signal_is_followed_when_the_dispatcher_had_its_time),
         cmocka_unit_test(a_signal_waits_for_the_order_of_a_dispatcher_that_is_stopping),
         cmocka_unit_test(the_dispatcher_gone_the_ring_is_finished_and_flows_end_orphaned),
         cmocka_unit_test(the_last_words_of_a_dispatcher_are_heard),

@@ -94,7 +94,7 @@ static void a_full_ring_stops_block_mode_and_loses_and_doubles_nothing(void **st
                 assert_int_equal(ingress_pending(&datapath.ingress),
                                  BURST_MAX - datapath.ingress.burst.next);
                 unsigned at = datapath.ingress.burst.next;
-                assert_int_equal(deliver(), EGRESS_RING_FULL); /* nobody has read: no progress */
+                assert_int_equal(deliver(), EGRESS_RING_FULL); /* no worker has read: no progress */
                 assert_int_equal(datapath.ingress.burst.next, at);
                 assert_int_equal(consume(0, 1 + stops++ % depths[d]) != 0, true);
             }

@@ -77,7 +77,7 @@ static void a_later_fragment_waits_and_comes_right_before_its_first(void **state
     }
 }
 
-static void datagrams_in_one_burst_are_let_out_one_by_one(void **state) {
+static void datagrams_in_one_burst_are_released_one_by_one(void **state) {
     (void)state;
     one_worker();
     struct packet one = datagram(false, 1000), two = datagram(false, 2000);
@@ -131,7 +131,7 @@ static void a_datagram_given_up_stays_one_flow_though_nothing_else_comes(void **
     finish_packets();
 }
 
-static void a_full_buffer_lets_out_what_waits_longest(void **state) {
+static void a_full_buffer_releases_what_waits_longest(void **state) {
     (void)state;
     one_worker();
     tracker.config.max_frames = 4;
@@ -209,7 +209,7 @@ static void a_burst_may_be_held_as_a_whole(void **state) {
     finish_packets();
 }
 
-static void what_is_let_out_waits_for_a_full_ring(void **state) {
+static void what_is_released_waits_for_a_full_ring(void **state) {
     (void)state;
     make_packet_loop(1, 4, true, "backlog");
     start_all();
@@ -230,7 +230,7 @@ static void what_is_let_out_waits_for_a_full_ring(void **state) {
     finish_packets();
 }
 
-static void what_is_let_out_into_a_full_ring_is_dropped_in_drop_mode(void **state) {
+static void what_is_released_into_a_full_ring_is_dropped_in_drop_mode(void **state) {
     (void)state;
     make_packet_loop(1, 4, false, "backlog");
     start_all();
@@ -310,7 +310,7 @@ static void fragments_held_while_their_worker_is_lost_go_with_the_flow(void **st
     finish_packets();
 }
 
-static void a_worker_lost_while_fragments_are_let_out_leaves_their_order(void **state) {
+static void a_worker_lost_while_fragments_are_released_leaves_their_order(void **state) {
     (void)state;
     make_packet_loop(2, 4, true, "backlog");
     start_all();
@@ -512,18 +512,18 @@ int main(void) {
         cmocka_unit_test(later_fragments_go_with_their_first),
         cmocka_unit_test(fragments_of_the_answer_go_the_other_way),
         cmocka_unit_test(a_later_fragment_waits_and_comes_right_before_its_first),
-        cmocka_unit_test(datagrams_in_one_burst_are_let_out_one_by_one),
+        cmocka_unit_test(datagrams_in_one_burst_are_released_one_by_one),
         cmocka_unit_test(what_waits_at_the_end_goes_by_addresses_and_protocol),
         cmocka_unit_test(a_datagram_given_up_stays_one_flow_though_nothing_else_comes),
-        cmocka_unit_test(a_full_buffer_lets_out_what_waits_longest),
+        cmocka_unit_test(a_full_buffer_releases_what_waits_longest),
         cmocka_unit_test(a_refused_frame_is_decoded_counted_and_timed_once),
         cmocka_unit_test(a_burst_may_be_held_as_a_whole),
-        cmocka_unit_test(what_is_let_out_waits_for_a_full_ring),
-        cmocka_unit_test(what_is_let_out_into_a_full_ring_is_dropped_in_drop_mode),
+        cmocka_unit_test(what_is_released_waits_for_a_full_ring),
+        cmocka_unit_test(what_is_released_into_a_full_ring_is_dropped_in_drop_mode),
         cmocka_unit_test(a_flow_that_ended_between_two_fragments_begins_again),
         cmocka_unit_test(a_flow_that_a_later_fragment_begins_is_of_its_keys_protocol),
         cmocka_unit_test(fragments_held_while_their_worker_is_lost_go_with_the_flow),
-        cmocka_unit_test(a_worker_lost_while_fragments_are_let_out_leaves_their_order),
+        cmocka_unit_test(a_worker_lost_while_fragments_are_released_leaves_their_order),
         cmocka_unit_test(a_burst_that_waited_is_of_the_time_at_which_it_goes_on),
         cmocka_unit_test(a_frame_refused_before_a_loss_is_of_the_time_after_it),
         cmocka_unit_test(one_id_in_two_vlans_is_two_datagrams_where_vlans_are_in_keys),

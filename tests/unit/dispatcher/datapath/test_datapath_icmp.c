@@ -124,7 +124,7 @@ static void a_later_fragment_quoted_leads_to_the_flow_of_its_datagram(void **sta
         unsigned sport = back ? 53 : 1000, dport = back ? 1000 : 53;
         struct packet d = ip(six, UDP, from, to, udp(sport, dport, data(56)));
         give_ip(udp_packet(six, 1000));
-        give_ip(unreachable(fragment(d, 7, 24, 48))); /* nobody knows it yet */
+        give_ip(unreachable(fragment(d, 7, 24, 48))); /* not known yet */
         send_given();
         give_ip(fragment(d, 7, 0, 24));
         if (whole)

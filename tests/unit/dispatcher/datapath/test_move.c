@@ -2,7 +2,7 @@
 /* The flows of a lost worker, on their way to the others. The listener checks each descriptor. */
 #include "tests/lib/move_listener.h"
 
-/* A worker dies with nothing under inspection, and nobody comes for its number in time. */
+/* A worker dies with nothing under inspection, and no process comes for its number in time. */
 static void lose_worker(unsigned k) {
     die(k);
     wait_for_failover();
@@ -63,7 +63,7 @@ static void live_flows_move_in_order_and_start_once(void **state) {
     }
 }
 
-static void where_the_packet_clock_stands_still_they_move_alike(void **state) {
+static void where_the_packet_clock_stops_they_move_alike(void **state) {
     (void)state;
     for (uint32_t left = 0; left < 3; left++) {
         make_moves_loop(2, 64, true, 64, NULL);
@@ -105,7 +105,7 @@ static void several_losses_within_one_tick_are_told_apart(void **state) {
     finish_moves();
 }
 
-static void an_idle_flow_binds_anew_with_its_next_packet(void **state) {
+static void an_idle_flow_binds_again_with_its_next_packet(void **state) {
     (void)state;
     make_moves_loop(2, 64, true, 64, NULL);
     come(0);
@@ -116,7 +116,7 @@ static void an_idle_flow_binds_anew_with_its_next_packet(void **state) {
     lose_worker(0);
     assert_int_equal(move_all(), EGRESS_DONE);
     leave(1);
-    come(0); /* the next process of that number, and nobody else: still no binding holds */
+    come(0); /* the next process of that number, and no other: still no binding holds */
     send_udp(0, 1);
     assert_int_equal(lane_of(0)->handles.bound, 1);
     let_time_pass(0);
@@ -179,7 +179,7 @@ static void in_drop_mode_what_finds_no_room_is_counted_and_shows_as_a_gap(void *
     (void)state;
     make_moves_loop(2, 8, false, 64, NULL);
     come(0);
-    send_udp(0, 11); /* three find no room at once */
+    send_udp(0, 11); /* three find no room immediately */
     come(1);
     send_udp(1, 5);
     lose_worker(0);
@@ -221,7 +221,7 @@ static void a_start_that_is_dropped_on_its_way_passes_to_the_next_packet(void **
     }
 }
 
-static void where_nobody_is_alive_block_mode_waits_and_drop_mode_counts(void **state) {
+static void where_no_worker_is_alive_block_mode_waits_and_drop_mode_counts(void **state) {
     (void)state;
     for (unsigned block = 0; block < 2; block++) {
         make_moves_loop(2, 8, block != 0, 64, NULL);
@@ -279,7 +279,7 @@ static void ended_flows_move_with_their_ends(unsigned depth, unsigned idle) {
     assert_int_equal(flows.ends_pending, lane_of(1)->handles.pending);
     finish_moves();
     assert_int_equal(told.packets, idle + 9);
-    /* Of flows that left no packet behind nobody hears any more. */
+    /* Of flows that left no packet behind no worker hears any more. */
     assert_int_equal(told.ends, 6 + 1);
     assert_int_equal(told.unknown_ends, 0);
 }
@@ -339,17 +339,17 @@ static void a_loss_within_a_loss_keeps_the_order(void **state) {
 
 static void a_suspect_of_a_lost_worker_is_quarantined_and_not_moved(void **state) {
     (void)state;
-    for (unsigned at_once = 0; at_once < 2; at_once++) {
+    for (unsigned immediate = 0; immediate < 2; immediate++) {
         make_moves_loop(2, 16, true, 64, NULL);
-        if (at_once != 0)
+        if (immediate != 0)
             fleet.timing.failover_ns = 0;
         come(0);
         send_udp(0, 8);
         come(1);
         die_at(0, 2);
         look();
-        assert_int_equal(state_of(0), at_once != 0 ? FB_STATE_MOVING : FB_STATE_VACANT);
-        if (at_once == 0)
+        assert_int_equal(state_of(0), immediate != 0 ? FB_STATE_MOVING : FB_STATE_VACANT);
+        if (immediate == 0)
             wait_for_failover();
         assert_int_equal(lane_of(0)->counters[FB_LANE_QUARANTINED], 1);
         assert_int_equal(move_all(), EGRESS_DONE);
@@ -431,7 +431,7 @@ static void what_is_in_a_lost_ring_of_a_bypassed_flow_is_counted_so(void **state
     assert_int_equal(told.packets, 1);
 }
 
-static void a_scribbled_descriptor_is_a_violation_and_goes_to_nobody(void **state) {
+static void a_scribbled_descriptor_is_a_violation_and_goes_nowhere(void **state) {
     (void)state;
     make_moves_loop(2, 16, true, 64, NULL);
     come(0);
@@ -443,7 +443,7 @@ static void a_scribbled_descriptor_is_a_violation_and_goes_to_nobody(void **stat
     struct fb_desc *descs = lane_of(0)->tx.descs;
     descs[0].handle = 8;
     descs[1].caplen = descs[1].wirelen = 65536;
-    descs[2].flow_id = 12345; /* of nobody */
+    descs[2].flow_id = 12345; /* of no flow */
     descs[3].flow_id = 8;     /* of the other worker */
     descs[4].flow_id = 6;     /* of this one */
     descs[5].l4_off = 500;
@@ -458,7 +458,7 @@ static void a_scribbled_descriptor_is_a_violation_and_goes_to_nobody(void **stat
     finish_moves();
 }
 
-static void a_scribbled_suspect_blames_no_flow(void **state) {
+static void a_scribbled_suspect_is_charged_to_no_flow(void **state) {
     (void)state;
     make_moves_loop(1, 32, true, 64, NULL);
     fleet.timing.failover_ns = NEVER;
@@ -483,23 +483,23 @@ static void a_scribbled_suspect_blames_no_flow(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(live_flows_move_in_order_and_start_once),
-        cmocka_unit_test(where_the_packet_clock_stands_still_they_move_alike),
+        cmocka_unit_test(where_the_packet_clock_stops_they_move_alike),
         cmocka_unit_test(by_the_clock_of_a_live_capture_they_move_alike),
         cmocka_unit_test(several_losses_within_one_tick_are_told_apart),
-        cmocka_unit_test(an_idle_flow_binds_anew_with_its_next_packet),
+        cmocka_unit_test(an_idle_flow_binds_again_with_its_next_packet),
         cmocka_unit_test(a_number_that_was_emptied_starts_afresh),
         cmocka_unit_test(in_block_mode_a_full_ring_is_waited_for),
         cmocka_unit_test(in_drop_mode_what_finds_no_room_is_counted_and_shows_as_a_gap),
         cmocka_unit_test(a_start_that_is_dropped_on_its_way_passes_to_the_next_packet),
-        cmocka_unit_test(where_nobody_is_alive_block_mode_waits_and_drop_mode_counts),
+        cmocka_unit_test(where_no_worker_is_alive_block_mode_waits_and_drop_mode_counts),
         cmocka_unit_test(flows_that_have_ended_move_with_their_ends),
         cmocka_unit_test(a_loss_within_a_loss_keeps_the_order),
         cmocka_unit_test(a_suspect_of_a_lost_worker_is_quarantined_and_not_moved),
         cmocka_unit_test(a_flow_that_kills_three_times_is_bypassed),
         cmocka_unit_test(a_flow_that_kills_one_worker_after_another_is_bypassed_too),
         cmocka_unit_test(what_is_in_a_lost_ring_of_a_bypassed_flow_is_counted_so),
-        cmocka_unit_test(a_scribbled_descriptor_is_a_violation_and_goes_to_nobody),
-        cmocka_unit_test(a_scribbled_suspect_blames_no_flow),
+        cmocka_unit_test(a_scribbled_descriptor_is_a_violation_and_goes_nowhere),
+        cmocka_unit_test(a_scribbled_suspect_is_charged_to_no_flow),
     };
     return cmocka_run_group_tests(tests, NULL, free_loop);
 }

@@ -52,7 +52,7 @@ static bool may_come(unsigned k) {
            (state == FB_STATE_ABSENT || state == FB_STATE_VACANT || state == FB_STATE_LOST);
 }
 
-static bool nobody_can_come(void) {
+static bool no_process_can_come(void) {
     for (unsigned k = 0; k < fleet.count; k++)
         if (state_of(k) != FB_STATE_MOVING)
             return false;
@@ -67,7 +67,7 @@ static void somebody_comes(void) {
 
 /* Processes that were ordered to leave do, after what they have at hand; a revoked one just ends.
  */
-static void obey_orders(void) {
+static void follow_commands(void) {
     for (unsigned k = 0; k < fleet.count; k++) {
         if (!hands[k].holds)
             continue;
@@ -104,7 +104,7 @@ static void ask_for_something(void) {
         now_ns += random_below(3) * SECOND;
     }
     observe();
-    obey_orders();
+    follow_commands();
 }
 
 static void work_somewhere(void) {
@@ -123,7 +123,7 @@ static void something_happens(void) {
     if (once_in(100))
         ask_for_something();
     if (once_in(30))
-        obey_orders();
+        follow_commands();
     look();
 }
 
@@ -134,7 +134,7 @@ static void move_lost(void) {
         assert_true(turns < 100000);
         enum egress_result stop = move_some();
         assert_true(stop == EGRESS_DONE || datapath.egress.block);
-        if (stop == EGRESS_NO_WORKER && nobody_can_come()) /* given up, one and all */
+        if (stop == EGRESS_NO_WORKER && no_process_can_come()) /* given up, one and all */
             move_drop_stopped(&datapath, FB_DROP_NO_WORKER);
         something_happens();
     }
@@ -167,7 +167,7 @@ static void random_run(const struct run *run, uint32_t packets) {
     for (unsigned left = 1, turns = 0; left != 0; turns++) {
         assert_true(turns < 1000);
         left = 0;
-        obey_orders();
+        follow_commands();
         for (unsigned k = 0; k < fleet.count; k++) {
             if (may_come(k))
                 come(k);
@@ -197,7 +197,7 @@ static void random_runs(const struct run *runs, size_t count, uint32_t packets) 
     assert_true(moves > 200 && failovers > 30 && redelivered > 5);
 }
 
-static void block_mode_loses_nothing_whoever_is_lost(void **state) {
+static void block_mode_loses_nothing_whichever_is_lost(void **state) {
     (void)state;
     static const struct run runs[] = {
         {.workers = 4, .depth = 32, .max_flows = 200, .tuples = 40, .block = true},
@@ -210,7 +210,7 @@ static void block_mode_loses_nothing_whoever_is_lost(void **state) {
     assert_true(dropped_alone < 200);
 }
 
-static void drop_mode_accounts_for_all_whoever_is_lost(void **state) {
+static void drop_mode_accounts_for_all_whichever_is_lost(void **state) {
     (void)state;
     static const struct run runs[] = {
         {.workers = 4, .depth = 32, .max_flows = 200, .tuples = 40},
@@ -226,8 +226,8 @@ static void drop_mode_accounts_for_all_whoever_is_lost(void **state) {
 int main(int argc, char **argv) {
     seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 20;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(block_mode_loses_nothing_whoever_is_lost),
-        cmocka_unit_test(drop_mode_accounts_for_all_whoever_is_lost),
+        cmocka_unit_test(block_mode_loses_nothing_whichever_is_lost),
+        cmocka_unit_test(drop_mode_accounts_for_all_whichever_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, free_loop);
 }

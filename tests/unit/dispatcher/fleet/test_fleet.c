@@ -5,7 +5,7 @@
 
 #include "tests/lib/random.h"
 
-static void nobody_alive_means_nobody_is_least_loaded(void **state) {
+static void none_alive_means_none_is_least_loaded(void **state) {
     (void)state;
     make_fleet(3, 8, "backlog", NEVER);
     assert_int_equal(fleet_pick(&fleet, 0, now_ns), WORKER_HEAP_NONE);
@@ -94,7 +94,7 @@ static void a_dead_workers_ring_keeps_filling_and_is_taken_up_where_it_stood(voi
     give(0, 4);
     finish(0, 2);
     die(0);
-    give(0, 1); /* nobody has noticed yet */
+    give(0, 1); /* not noticed yet */
     poll_fleet();
     give(0, 3);
     assert_int_equal(lane_waiting(lane_of(0)), 6);
@@ -251,7 +251,7 @@ static void consumed_is_read_once_in_a_round(void **state) {
     assert_int_equal(lane_waiting(lane_of(0)), 2);
 }
 
-static void a_burst_of_new_flows_is_spread_at_once(void **state) {
+static void a_burst_of_new_flows_is_spread_immediately(void **state) {
     (void)state;
     make_fleet(8, 64, "backlog-share", NEVER);
     for (unsigned k = 0; k < 8; k++)
@@ -276,7 +276,7 @@ static void stopping_lets_every_worker_finish_and_leave(void **state) {
         assert_int_equal(fb_rx_command(&hands[k].rx), FB_COMMAND_STOP);
         assert_false(fb_rx_revoked(&hands[k].rx));
     }
-    /* Nobody has claimed number 2, and nobody may now. */
+    /* No process has claimed number 2, and none may now. */
     struct fb_claim late;
     assert_int_equal(fb_claim_take(&late, &seen, 2), FB_CLAIM_NOT_YET);
     leave(1);
@@ -357,7 +357,7 @@ static void stopping_now_revokes_who_has_not_finished_and_counts_the_rest(void *
     stage_flow_end(0);
     publish_to(0);
     give(1, 2);
-    give(2, 3); /* nobody has come for these */
+    give(2, 3); /* no process has come for these */
     finish(0, 2);
     finish(1, 2);
     fleet_stop(&fleet, true, now_ns);
@@ -381,7 +381,7 @@ static void stopping_now_revokes_who_has_not_finished_and_counts_the_rest(void *
     assert_int_equal(fleet_abandon(&fleet), 0);
 }
 
-static void who_leaves_in_order_and_owes_nothing_leaves_a_free_number(void **state) {
+static void who_leaves_cleanly_and_owes_nothing_leaves_a_free_number(void **state) {
     (void)state;
     make_fleet(3, 8, "backlog", SECOND);
     start(0);
@@ -426,7 +426,7 @@ static void a_pid_that_cannot_be_is_not_shown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nobody_alive_means_nobody_is_least_loaded),
+        cmocka_unit_test(none_alive_means_none_is_least_loaded),
         cmocka_unit_test(a_number_that_is_taken_is_refused_to_another),
         cmocka_unit_test(an_up_side_is_claimed_once),
         cmocka_unit_test(the_life_of_a_number_is_as_drawn),
@@ -438,12 +438,12 @@ int main(void) {
         cmocka_unit_test(the_smaller_backlog_wins_and_then_the_smaller_share),
         cmocka_unit_test(the_least_loaded_is_right_at_every_step_of_a_random_run),
         cmocka_unit_test(consumed_is_read_once_in_a_round),
-        cmocka_unit_test(a_burst_of_new_flows_is_spread_at_once),
+        cmocka_unit_test(a_burst_of_new_flows_is_spread_immediately),
         cmocka_unit_test(stopping_lets_every_worker_finish_and_leave),
         cmocka_unit_test(a_ring_that_is_not_empty_is_offered_while_stopping_too),
         cmocka_unit_test(a_ring_that_waits_for_a_process_stays_claimable_while_stopping),
         cmocka_unit_test(stopping_now_revokes_who_has_not_finished_and_counts_the_rest),
-        cmocka_unit_test(who_leaves_in_order_and_owes_nothing_leaves_a_free_number),
+        cmocka_unit_test(who_leaves_cleanly_and_owes_nothing_leaves_a_free_number),
         cmocka_unit_test(a_pid_that_cannot_be_is_not_shown),
     };
     return cmocka_run_group_tests(tests, NULL, free_fleet);

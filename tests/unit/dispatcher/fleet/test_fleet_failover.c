@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Numbers for which nobody comes: when they are lost, and what is judged first. */
+/* Numbers for which no process comes: when they are lost, and what is judged first. */
 #include "tests/lib/fleet_fixture.h"
 
-static void a_number_that_nobody_claims_in_time_is_lost(void **state) {
+static void a_number_that_no_process_claims_in_time_is_lost(void **state) {
     (void)state;
     make_fleet(3, 16, "backlog", SECOND);
     /* One that never came is not missed. */
@@ -56,8 +56,8 @@ static void who_claims_a_number_just_before_it_is_lost_is_judged_first(void **st
  */
 static void the_last_one_is_awaited_until_somebody_else_is_ready(void **state) {
     (void)state;
-    for (unsigned at_once = 0; at_once < 2; at_once++) {
-        make_fleet(2, 16, "backlog", at_once != 0 ? 0 : SECOND);
+    for (unsigned immediate = 0; immediate < 2; immediate++) {
+        make_fleet(2, 16, "backlog", immediate != 0 ? 0 : SECOND);
         start(1);
         give(1, 3);
         die(1);
@@ -148,7 +148,7 @@ static void a_number_given_up_is_lost_even_where_it_would_be_awaited_for_ever(vo
     start(0);
     start(1);
     give(0, 5);
-    /* While its process lives nothing moves; when it is gone nobody is waited for. */
+    /* While its process lives nothing moves; when it is gone none is waited for. */
     fleet_give_up(&fleet, 0, now_ns);
     poll_fleet();
     assert_int_equal(state_of(0), FB_STATE_READY);
@@ -177,12 +177,12 @@ static void lose_sight_of_both(bool lossless) {
     revocation_passes();
 }
 
-static void a_lossless_run_loses_no_number_while_nobody_could_take_its_packets(void **state) {
+static void a_lossless_run_loses_no_number_while_none_could_take_its_packets(void **state) {
     (void)state;
     lose_sight_of_both(true);
     for (unsigned k = 0; k < 2; k++)
         assert_int_equal(state_of(k), FB_STATE_VACANT);
-    /* Whoever comes serves his own number, and can take what waits for the other. */
+    /* A process that comes serves its own number, and can take what waits for the other. */
     start(1);
     poll_fleet();
     revocation_passes();
@@ -197,7 +197,7 @@ static void a_run_that_drops_loses_its_last_number_too(void **state) {
     assert_int_equal(fleet.lost_count, 2);
 }
 
-static void who_is_forsaken_is_lost_though_nobody_could_take_its_packets(void **state) {
+static void who_is_given_up_is_lost_though_none_could_take_its_packets(void **state) {
     (void)state;
     lose_sight_of_both(true);
     fleet_give_up_all(&fleet);
@@ -228,16 +228,16 @@ static void what_waits_in_a_lost_ring_at_the_end_is_abandoned(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_number_that_nobody_claims_in_time_is_lost),
+        cmocka_unit_test(a_number_that_no_process_claims_in_time_is_lost),
         cmocka_unit_test(who_claims_a_number_just_before_it_is_lost_is_judged_first),
         cmocka_unit_test(the_last_one_is_awaited_until_somebody_else_is_ready),
         cmocka_unit_test(one_that_came_unseen_is_judged_before_its_number_is_lost),
         cmocka_unit_test(a_claim_stops_the_clock_of_failover),
         cmocka_unit_test(with_no_deadline_a_number_is_awaited_for_ever),
         cmocka_unit_test(a_number_given_up_is_lost_even_where_it_would_be_awaited_for_ever),
-        cmocka_unit_test(a_lossless_run_loses_no_number_while_nobody_could_take_its_packets),
+        cmocka_unit_test(a_lossless_run_loses_no_number_while_none_could_take_its_packets),
         cmocka_unit_test(a_run_that_drops_loses_its_last_number_too),
-        cmocka_unit_test(who_is_forsaken_is_lost_though_nobody_could_take_its_packets),
+        cmocka_unit_test(who_is_given_up_is_lost_though_none_could_take_its_packets),
         cmocka_unit_test(what_waits_in_a_lost_ring_at_the_end_is_abandoned),
     };
     return cmocka_run_group_tests(tests, NULL, free_fleet);

@@ -114,7 +114,7 @@ static void a_state_that_the_protocol_does_not_know_is_a_violation(void **state)
     }
 }
 
-static void a_wish_taken_back_by_a_claimer_that_died_is_a_violation_too(void **state) {
+static void a_status_taken_back_by_a_claimer_that_died_is_a_violation_too(void **state) {
     (void)state;
     make_fleet_with_work();
     fb_up_set_worker_status(hands[0].claim.up, FB_STATUS_VACANT);
@@ -218,7 +218,7 @@ static void an_up_side_truncated_before_its_claim_is_replaced(void **state) {
         now_ns += REVOKE_WAIT_NS;
         poll_fleet();
         assert_int_equal(fleet.violations[FB_VIOLATION_FAULT], life);
-        /* Nobody must come for a number that never had a worker. */
+        /* No process must come for a number that never had a worker. */
         assert_int_equal(state_of(0), life == 1 ? FB_STATE_ABSENT : FB_STATE_VACANT);
         start(0);
         die(0);
@@ -423,7 +423,7 @@ int main(void) {
         cmocka_unit_test(consumed_beyond_published_is_a_violation),
         cmocka_unit_test(a_lie_is_found_when_the_liar_is_about_to_get_a_flow),
         cmocka_unit_test(a_state_that_the_protocol_does_not_know_is_a_violation),
-        cmocka_unit_test(a_wish_taken_back_by_a_claimer_that_died_is_a_violation_too),
+        cmocka_unit_test(a_status_taken_back_by_a_claimer_that_died_is_a_violation_too),
         cmocka_unit_test(a_cursor_that_cannot_be_is_a_violation_and_nothing_is_lost),
         cmocka_unit_test(a_truncated_up_side_is_a_violation_and_not_our_death),
         cmocka_unit_test(a_truncated_up_side_that_the_data_path_finds_is_the_same_violation),

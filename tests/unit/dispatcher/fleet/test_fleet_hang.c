@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Workers that hang, drain, are started anew, or do not leave though they were asked to. */
+/* Workers that hang, drain, are restarted, or do not leave though they were asked to. */
 #include "tests/lib/fleet_fixture.h"
 
 #include <sys/stat.h>
@@ -44,7 +44,7 @@ static uint32_t bind_flow(unsigned k) {
 
 /* ---- hang */
 
-static void packets_that_wait_and_a_cursor_that_stands_are_a_hang(void **state) {
+static void packets_that_wait_and_a_cursor_that_stays_are_a_hang(void **state) {
     (void)state;
     make_two(NEVER);
     give(0, 3);
@@ -57,7 +57,7 @@ static void packets_that_wait_and_a_cursor_that_stands_are_a_hang(void **state) 
     fb_ctl_set_pid(ctl.ctl, 0, 4711);
     after(1);
     assert_int_equal(lane_of(0)->counters[FB_LANE_HANGS], 1);
-    assert_int_equal(lane_of(0)->revoked_pid, 4711); /* for whoever has to kill it */
+    assert_int_equal(lane_of(0)->revoked_pid, 4711); /* for its supervisor, which has to kill it */
     is_revoked_and_judged(0, FB_STATE_VACANT);
     assert_int_equal(fleet.redelivered, 1);
     assert_int_equal(state_of(1), FB_STATE_READY);
@@ -99,7 +99,7 @@ static void a_cursor_that_moves_now_and_then_is_no_hang(void **state) {
     assert_int_equal(state_of(0), FB_STATE_DEAD);
 }
 
-static void where_nothing_waits_nobody_hangs(void **state) {
+static void where_nothing_waits_no_worker_hangs(void **state) {
     (void)state;
     make_two(NEVER);
     after(1000 * SECOND);
@@ -114,7 +114,7 @@ static void where_nothing_waits_nobody_hangs(void **state) {
     assert_int_equal(lane_of(0)->counters[FB_LANE_HANGS], 0);
 }
 
-static void with_no_limit_nobody_hangs(void **state) {
+static void with_no_limit_no_worker_hangs(void **state) {
     (void)state;
     hang_of_fleet = NEVER;
     make_fleet(1, 16, "backlog", NEVER);
@@ -163,7 +163,7 @@ static void a_draining_worker_gets_no_new_flow_and_leaves_when_it_owes_nothing(v
 
 static void at_its_deadline_a_draining_worker_leaves_and_is_lost(void **state) {
     (void)state;
-    make_two(NEVER); /* nobody is waited for, all the same */
+    make_two(NEVER); /* none is waited for, all the same */
     bind_flow(0);
     give(0, 8);
     finish(0, 1);
@@ -185,7 +185,7 @@ static void at_its_deadline_a_draining_worker_leaves_and_is_lost(void **state) {
     assert_int_equal(fleet_wanted(&fleet), 1);
 }
 
-static void a_draining_worker_that_dies_is_lost_at_once(void **state) {
+static void a_draining_worker_that_dies_is_lost_immediately(void **state) {
     (void)state;
     for (unsigned owes = 0; owes < 2; owes++) {
         make_two(NEVER);
@@ -283,14 +283,14 @@ static void where_no_up_side_can_be_made_the_number_is_lost_in_time(void **state
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(packets_that_wait_and_a_cursor_that_stands_are_a_hang),
+        cmocka_unit_test(packets_that_wait_and_a_cursor_that_stays_are_a_hang),
         cmocka_unit_test(one_that_has_not_even_begun_hangs_too),
         cmocka_unit_test(a_cursor_that_moves_now_and_then_is_no_hang),
-        cmocka_unit_test(where_nothing_waits_nobody_hangs),
-        cmocka_unit_test(with_no_limit_nobody_hangs),
+        cmocka_unit_test(where_nothing_waits_no_worker_hangs),
+        cmocka_unit_test(with_no_limit_no_worker_hangs),
         cmocka_unit_test(a_draining_worker_gets_no_new_flow_and_leaves_when_it_owes_nothing),
         cmocka_unit_test(at_its_deadline_a_draining_worker_leaves_and_is_lost),
-        cmocka_unit_test(a_draining_worker_that_dies_is_lost_at_once),
+        cmocka_unit_test(a_draining_worker_that_dies_is_lost_immediately),
         cmocka_unit_test(one_that_is_asked_to_leave_and_does_not_is_revoked),
         cmocka_unit_test(a_restart_makes_room_for_the_next_process_which_goes_on),
         cmocka_unit_test(where_no_up_side_can_be_made_the_number_is_lost_in_time),

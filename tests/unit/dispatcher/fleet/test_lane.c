@@ -249,7 +249,7 @@ static void the_cursor_of_a_dead_worker_counts_what_it_finished(void **state) {
     }
 }
 
-/* Packets, ends and skips in any order, against a list of what stands in the ring. */
+/* Packets, ends and skips in any order, against a list of what is in the ring. */
 static void random_use_agrees_with_a_plain_list(uint64_t first_seq) {
     bool packet[16];
     unsigned in_ring = 0;
@@ -298,7 +298,7 @@ static void packets_are_counted_right_with_ends_in_between(void **state) {
     random_use_agrees_with_a_plain_list(JUST_BELOW_THE_WRAP);
 }
 
-/* ---- the ring of a worker that is gone: what stands in it, and what becomes of it */
+/* ---- the ring of a worker that is gone: what is in it, and what becomes of it */
 
 static bool stage_packet_of(uint64_t flow_id) {
     uint64_t seq = lane.tx.seq;
@@ -356,7 +356,7 @@ static const uint64_t starts[][2] = {
     {0, 0}, {0, 15}, {JUST_BELOW_THE_WRAP, 14}, {JUST_BELOW_THE_WRAP, UINT64_MAX - 1}};
 #define STARTS (sizeof starts / sizeof *starts)
 
-static void what_stands_first_is_told_and_taken_out(void **state) {
+static void what_is_first_is_told_and_taken_out(void **state) {
     (void)state;
     for (unsigned i = 0; i < STARTS; i++) {
         make_lane_at(starts[i][0], starts[i][1]);
@@ -570,7 +570,7 @@ int main(void) {
         cmocka_unit_test(a_suspect_flow_end_becomes_a_skip_and_its_handle_comes_back),
         cmocka_unit_test(the_cursor_of_a_dead_worker_counts_what_it_finished),
         cmocka_unit_test(packets_are_counted_right_with_ends_in_between),
-        cmocka_unit_test(what_stands_first_is_told_and_taken_out),
+        cmocka_unit_test(what_is_first_is_told_and_taken_out),
         cmocka_unit_test(a_quarantined_packet_is_a_skip_before_all_marks),
         cmocka_unit_test(a_ring_of_nothing_but_ends_and_one_packet_has_room_for_its_skip),
         cmocka_unit_test(only_the_packets_of_the_flow_are_skipped),

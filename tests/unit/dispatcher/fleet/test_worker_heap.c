@@ -105,7 +105,7 @@ static void loads_are_compared_in_all_64_bits(void **state) {
     assert_int_equal(worker_heap_top(&heap), 1);
 }
 
-/* No entry is before its parent, and each worker's position is where it stands. */
+/* No entry is before its parent, and each worker's position is where it is. */
 static void heap_is_in_order(void) {
     for (uint32_t i = 0; i < heap.count; i++) {
         const struct worker_heap_entry *entry = &heap.entries[i];

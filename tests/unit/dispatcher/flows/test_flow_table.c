@@ -164,7 +164,7 @@ static void bits_beside_the_kind_do_not_disturb_equality(void **state) {
     uint32_t flow = add_with(77, 5);
     for (uint64_t bits = 0; bits <= FLOW_BITS; bits += 4) {
         table.entries[flow].key.word[4] = (key_of[flow].word[4] & ~FLOW_BITS) | bits;
-        /* But an entry that is not alive is no flow's, though its key still stands there. */
+        /* But an entry that is not alive is no flow's, though its key is still there. */
         bool alive_bit = (bits & FLOW_LIVE) != 0;
         assert_int_equal(flow_table_is(&table, flow, &key_of[flow]), alive_bit);
         assert_int_equal(find(77, 5), alive_bit ? flow : NO_FLOW);

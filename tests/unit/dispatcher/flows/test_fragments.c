@@ -71,14 +71,14 @@ static void a_whole_packet_is_passed_and_leaves_no_trace(void **state) {
     expect("1", 5);
     assert_int_equal(counter(FB_FRAGMENT_DATAGRAMS), 0);
     assert_true(later(7, 16));
-    /* Nor does it let out what waits. */
+    /* Nor does it release what waits. */
     assert_false(offer(&atomic, key_with(6, UDP), 1, 100));
     expect("3", 6);
 }
 
 /* ---- which datagram, which key ---- */
 
-static void fragments_after_their_first_go_at_once_under_its_key(void **state) {
+static void fragments_after_their_first_go_immediately_under_its_key(void **state) {
     (void)state;
     assert_false(first(7, 5));
     assert_false(later(7, 16));
@@ -414,7 +414,7 @@ int main(void) {
         TEST(the_default_configuration_is_sound),
         TEST(while_frames_are_leaving_every_fragment_is_refused),
         TEST(a_whole_packet_is_passed_and_leaves_no_trace),
-        TEST(fragments_after_their_first_go_at_once_under_its_key),
+        TEST(fragments_after_their_first_go_immediately_under_its_key),
         TEST(fragments_before_their_first_wait_and_go_right_before_it),
         TEST(what_differs_in_any_part_of_its_identity_is_another_datagram),
         TEST(datagrams_of_one_hash_chain_are_told_apart),

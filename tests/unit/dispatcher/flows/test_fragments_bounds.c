@@ -68,7 +68,7 @@ static void a_frame_of_no_bytes_is_held_like_any(void **state) {
     expect("1 2 3 4", 5);
 }
 
-static void a_large_buffer_makes_room_for_a_burst_at_once(void **state) {
+static void a_large_buffer_makes_room_for_a_whole_burst(void **state) {
     (void)state;
     struct fragments_config config = fragments_default_config(32);
     make_tracker(config);
@@ -83,7 +83,7 @@ static void a_large_buffer_makes_room_for_a_burst_at_once(void **state) {
     assert_int_equal(fragments_held(&tracker), config.max_frames);
 }
 
-static void frames_are_let_out_in_bursts_no_larger_than_asked(void **state) {
+static void frames_are_released_in_bursts_no_larger_than_asked(void **state) {
     (void)state;
     assert_true(later(1, 16));
     assert_true(later(2, 16));
@@ -191,7 +191,7 @@ static void complete_datagrams_are_forgotten_in_the_order_of_their_last_use(void
     assert_true(last(2, 16));
 }
 
-static void a_datagram_that_waits_is_let_out_before_it_is_forgotten(void **state) {
+static void a_datagram_that_waits_is_released_before_it_is_forgotten(void **state) {
     (void)state;
     struct fragments_config config = small_config();
     config.max_datagrams = 1;
@@ -233,13 +233,13 @@ int main(void) {
         TEST(a_buffer_that_is_full_of_bytes_makes_room_for_the_next),
         TEST(the_longest_frame_is_held_and_comes_back_whole),
         TEST(a_frame_of_no_bytes_is_held_like_any),
-        TEST(a_large_buffer_makes_room_for_a_burst_at_once),
-        TEST(frames_are_let_out_in_bursts_no_larger_than_asked),
+        TEST(a_large_buffer_makes_room_for_a_whole_burst),
+        TEST(frames_are_released_in_bursts_no_larger_than_asked),
         TEST(what_is_let_go_while_frames_leave_goes_behind_them),
         TEST(frames_too_long_for_one_burst_come_in_several),
         TEST(a_full_table_forgets_the_cheapest_and_of_those_the_oldest),
         TEST(complete_datagrams_are_forgotten_in_the_order_of_their_last_use),
-        TEST(a_datagram_that_waits_is_let_out_before_it_is_forgotten),
+        TEST(a_datagram_that_waits_is_released_before_it_is_forgotten),
         TEST(a_flood_of_later_fragments_leaves_known_datagrams_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,12 +4,12 @@
 #include "tests/lib/random.h"
 
 /*
- * The tracker against its model: many datagrams at once, shuffled, doubled,
+ * The tracker against its model: many datagrams at a time, shuffled, doubled,
  * overlapping, with firsts that never come. What is promised is then asked of
  * the log of deliveries without regard to the model.
  */
 #define MOST_IDS 65536u
-#define PLANS 24u /* datagrams under way at once */
+#define PLANS 24u /* datagrams under way at a time */
 #define STEPS 10000u
 
 /* A datagram that is being sent. */

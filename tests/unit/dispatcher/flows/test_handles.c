@@ -79,7 +79,7 @@ static void ends_come_out_in_the_order_of_ending(void **state) {
         assert_int_equal(end.handle, order[i]);
     }
     assert_false(handles_pop_end(&handles, &end));
-    /* The list begins anew after it was empty. */
+    /* The list begins again after it was empty. */
     handles_end(&handles, 2, FB_END_CLOSED);
     assert_true(handles_pop_end(&handles, &end));
     assert_int_equal(end.handle, 2);
@@ -114,7 +114,7 @@ static void generations_wrap_after_65536_flows(void **state) {
 
 enum where { FREE, BOUND, PENDING, ENDING };
 
-/* What became of each handle, and the pending ends in order. */
+/* What became of each handle, and the pending ends in their order. */
 struct model {
     enum where where[HANDLES];
     uint64_t flow_id[HANDLES];

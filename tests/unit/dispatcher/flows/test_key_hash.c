@@ -101,7 +101,7 @@ static void every_bit_of_key_and_secret_changes_the_hash(void **state) {
     }
 }
 
-/* A burst of n keys at a stride; what stands behind the hashes stays. */
+/* A burst of n keys at a stride; what is behind the hashes stays. */
 static void burst_is_one_by_one(unsigned n, size_t stride) {
     static _Alignas(64) char keys[MOST_KEYS * LONGEST_STRIDE];
     uint64_t hashes[MOST_KEYS + KEY_HASH_LANES];

@@ -271,7 +271,7 @@ static void a_bad_first_stamp_in_every_loop_is_given_up(void **state) {
     }
 }
 
-static void the_last_tick_is_where_time_stands_still(void **state) {
+static void the_last_tick_is_where_time_stops(void **state) {
     (void)state;
     packet_clock_init(&pc, UINT64_MAX);
     advance(0);
@@ -364,7 +364,7 @@ int main(void) {
         cmocka_unit_test_setup(a_further_file_after_the_clock_is_not_shifted, new_clock),
         cmocka_unit_test_setup(short_files_days_apart_confirm_each_other, new_clock),
         cmocka_unit_test_setup(a_bad_first_stamp_in_every_loop_is_given_up, new_clock),
-        cmocka_unit_test_setup(the_last_tick_is_where_time_stands_still, new_clock),
+        cmocka_unit_test_setup(the_last_tick_is_where_time_stops, new_clock),
         cmocka_unit_test_setup(time_never_goes_back_under_hostile_stamps, new_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

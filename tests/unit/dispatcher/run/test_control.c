@@ -232,7 +232,7 @@ static void a_reply_that_fits_no_packet_drops_the_client(void **state) {
 }
 
 /* A process of another uid that may pass the folder and the socket's mode all the same. */
-static int connect_as_nobody(const struct fixture *f, int go_on) {
+static int connect_as_another(const struct fixture *f, int go_on) {
     if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) != 0 || setuid(NOBODY) != 0)
         return 77;
     int fd = try_connect(f);
@@ -259,7 +259,7 @@ static void another_uid_is_refused(void **state) {
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0)
-        _exit(connect_as_nobody(f, go_on[0]));
+        _exit(connect_as_another(f, go_on[0]));
     int status = -1;
     assert_int_equal(write(go_on[1], "x", 1), 1);
     for (unsigned i = 0; i < 5000 && waitpid(child, &status, WNOHANG) == 0; i++) {

@@ -31,7 +31,7 @@ static void what_is_no_option_is_refused(void **state) {
 }
 
 /* Not the word behind, which popt would take for a value, or leave over. */
-static void an_option_without_its_value_is_blamed_by_its_own_name(void **state) {
+static void an_option_without_its_value_is_refused_by_its_own_name(void **state) {
     (void)state;
     assert_int_equal(PARSE("-r", "x", "-w"), OPTIONS_WRONG);
     expect_refusal_with(&f, "error: -w: missing argument");
@@ -410,7 +410,7 @@ static int forget_options(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_no_option_is_refused),
-        cmocka_unit_test(an_option_without_its_value_is_blamed_by_its_own_name),
+        cmocka_unit_test(an_option_without_its_value_is_refused_by_its_own_name),
         cmocka_unit_test(what_does_not_go_together_is_refused),
         cmocka_unit_test(more_sources_than_there_is_room_for_are_refused),
         cmocka_unit_test(a_filter_file_that_cannot_be_read_is_refused),

@@ -70,7 +70,7 @@ static int reread(void) {
     return error;
 }
 
-static void the_file_of_the_command_line_is_read_anew(void **state) {
+static void the_file_of_the_command_line_is_read_again(void **state) {
     (void)state;
     write_file(file, "tcp");
     write_file(config, "bpf = icmp\n"); /* which the command line replaces */
@@ -86,7 +86,7 @@ static void the_file_of_the_command_line_is_read_anew(void **state) {
     assert_non_null(strstr(said, "cannot read the filter file"));
 }
 
-static void the_config_is_read_anew_whatever_has_the_filter_now(void **state) {
+static void the_config_is_read_again_whatever_has_the_filter_now(void **state) {
     (void)state;
     char line[128];
     write_file(config, "workers = 2\nbpf = tcp\n");
@@ -144,8 +144,8 @@ static void refuse_to_reread(const char *option) {
     assert_null(filter);
 }
 
-/* As -F <(...) is: the second time there is nothing in it, or nobody writes. */
-static void pipe_is_not_read_anew(void **state) {
+/* As -F <(...) is: the second time there is nothing in it, or no one writes. */
+static void pipe_is_not_read_again(void **state) {
     (void)state;
     char line[128];
     unlink(file);
@@ -164,10 +164,10 @@ static void pipe_is_not_read_anew(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(the_file_of_the_command_line_is_read_anew, forget),
-        cmocka_unit_test_teardown(the_config_is_read_anew_whatever_has_the_filter_now, forget),
+        cmocka_unit_test_teardown(the_file_of_the_command_line_is_read_again, forget),
+        cmocka_unit_test_teardown(the_config_is_read_again_whatever_has_the_filter_now, forget),
         cmocka_unit_test_teardown(what_is_on_the_command_line_is_nowhere_to_be_read, forget),
-        cmocka_unit_test_teardown(pipe_is_not_read_anew, forget),
+        cmocka_unit_test_teardown(pipe_is_not_read_again, forget),
     };
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

@@ -127,7 +127,7 @@ static void all_numbers_are_planned_for_on_every_machine(void **state) {
     }
 }
 
-static void a_list_is_taken_in_its_order_and_begins_anew(void **state) {
+static void a_list_is_taken_in_its_order_and_begins_again(void **state) {
     (void)state;
     add_node(0, 2);
     add_node(1, 2);
@@ -138,7 +138,7 @@ static void a_list_is_taken_in_its_order_and_begins_anew(void **state) {
     assert_int_equal(plan.home, 1);
 }
 
-static void a_list_is_obeyed_with_one_node_too(void **state) {
+static void a_list_is_followed_with_one_node_too(void **state) {
     (void)state;
     add_node(0, 2);
     assert_true(placement_parse("0", &request));
@@ -271,8 +271,8 @@ int main(void) {
         cmocka_unit_test_setup(nearer_nodes_come_first_and_of_equal_ones_the_lower_number, no_node),
         cmocka_unit_test_setup(further_rounds_go_by_the_number_of_processors, no_node),
         cmocka_unit_test_setup(all_numbers_are_planned_for_on_every_machine, no_node),
-        cmocka_unit_test_setup(a_list_is_taken_in_its_order_and_begins_anew, no_node),
-        cmocka_unit_test_setup(a_list_is_obeyed_with_one_node_too, no_node),
+        cmocka_unit_test_setup(a_list_is_taken_in_its_order_and_begins_again, no_node),
+        cmocka_unit_test_setup(a_list_is_followed_with_one_node_too, no_node),
         cmocka_unit_test_setup(a_node_that_is_not_there_is_found, no_node),
         cmocka_unit_test_setup(what_is_no_mode_and_no_list_is_refused, no_node),
         cmocka_unit_test_setup(an_interface_has_the_node_of_its_driver_or_none, no_node),

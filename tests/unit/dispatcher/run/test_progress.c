@@ -232,12 +232,12 @@ static void rates_forget_what_is_longer_ago_than_the_samples(void **state) {
     for (unsigned i = 1; i < PROGRESS_SAMPLES; i++) {
         double before = sample.packets_per_s;
         assert_true(later(0, 0));
-        assert_true(sample.packets_per_s < before); /* at once, but not all at once */
+        assert_true(sample.packets_per_s < before); /* immediately, but not all of it */
     }
     expect_rates(0, 0);
 }
 
-static void delivery_begins_anew_after_preloading(void **state) {
+static void delivery_begins_again_after_preloading(void **state) {
     (void)state;
     sample.capture.preloading = true;
     later(0, 0);
@@ -272,7 +272,7 @@ int main(void) {
         cmocka_unit_test(idle_workers_are_not_busy),
         RATE_TEST(steady_rates_are_right_from_the_second_sample_on),
         RATE_TEST(rates_forget_what_is_longer_ago_than_the_samples),
-        RATE_TEST(delivery_begins_anew_after_preloading),
+        RATE_TEST(delivery_begins_again_after_preloading),
         RATE_TEST(no_time_between_samples_is_no_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,7 +41,7 @@ static void make_requests(unsigned workers, unsigned max_workers) {
     assert_int_equal(connect(client, (const struct sockaddr *)&address, sizeof address), 0);
 }
 
-/* Sends a request as it stands; the reply is the caller's. */
+/* Sends a request as it is; the reply is the caller's. */
 static json_t *ask(const char *text) {
     char reply[65536];
     assert_int_equal(send(client, text, strlen(text), 0), strlen(text));
@@ -112,7 +112,7 @@ struct expected {
     enum fb_state then, at_last;
 };
 
-/* Its process obeys or is gone, nobody comes, and its packets are moved. */
+/* Its process leaves or is gone, no other comes, and its packets are moved. */
 static enum fb_state settled(void) {
     for (unsigned n = 0; n < 4; n++) {
         if (hands[0].holds && fb_rx_revoked(&hands[0].rx))
@@ -203,7 +203,7 @@ static void give_up_is_answered_in_every_state(void **state) {
     }
 }
 
-/* Only a number that nobody has or waits for can be added. */
+/* Only a number that no process has or waits for can be added. */
 static void add_is_answered_in_every_state(void **state) {
     (void)state;
     for (unsigned s = 0; s < FB_STATE_COUNT; s++) {
@@ -285,7 +285,7 @@ static void a_worker_that_is_no_number_in_range_is_refused(void **state) {
     is_refused(ask("{\"request\": \"dance\"}"), "unknown request 'dance'");
 }
 
-static void while_the_run_ends_nobody_is_added_drained_or_started_anew(void **state) {
+static void while_the_run_ends_no_worker_is_added_drained_or_restarted(void **state) {
     (void)state;
     make_requests(2, 3);
     start(0);
@@ -296,7 +296,7 @@ static void while_the_run_ends_nobody_is_added_drained_or_started_anew(void **st
     is_refused(ask_of("restart", 0), "restart 0: the run is ending");
     assert_int_equal(state_of(0), FB_STATE_READY);
     assert_int_equal(fleet_wanted(&fleet), 2);
-    is_done(ask_of("give-up", 0)); /* what nobody starts any more must not be waited for */
+    is_done(ask_of("give-up", 0)); /* what is not started any more must not be waited for */
     assert_int_equal(fleet_wanted(&fleet), 1);
 }
 
@@ -379,7 +379,7 @@ int main(void) {
         cmocka_unit_test(add_takes_the_first_free_number_until_there_is_none),
         cmocka_unit_test(the_last_worker_cannot_be_drained),
         cmocka_unit_test(a_worker_that_is_no_number_in_range_is_refused),
-        cmocka_unit_test(while_the_run_ends_nobody_is_added_drained_or_started_anew),
+        cmocka_unit_test(while_the_run_ends_no_worker_is_added_drained_or_restarted),
         cmocka_unit_test(a_reload_tells_the_filter_or_why_there_is_no_other),
         cmocka_unit_test(stops_are_counted_and_now_is_kept),
         cmocka_unit_test(workers_lists_every_number_as_it_is),

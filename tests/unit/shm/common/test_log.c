@@ -62,11 +62,11 @@ static void errors_and_warnings_can_be_kept_to_answer_somebody(void **state) {
     fb_error("%s", "longer than there is room for");
     assert_string_equal(kept, "longer than the");
     fb_log_keep(NULL, 0);
-    fb_error("nobody");
+    fb_error("no one");
     to_terminal();
     assert_string_equal(kept, "longer than the");
     assert_string_equal(next_write(), "tester: error: longer than there is room for\n");
-    assert_string_equal(next_write(), "tester: error: nobody\n");
+    assert_string_equal(next_write(), "tester: error: no one\n");
     assert_null(next_write());
 }
 
@@ -198,7 +198,7 @@ static void expect_seen(const char *expected) {
     assert_string_equal(packet, expected);
 }
 
-static void status_line_stands_below_the_log_lines_until_it_is_taken_away(void **state) {
+static void status_line_is_below_the_log_lines_until_it_is_taken_away(void **state) {
     (void)state;
     need_terminal();
     to_pipe();
@@ -330,7 +330,7 @@ int main(void) {
         LOG_TEST(a_line_that_is_too_long_is_cut_and_still_one_line),
         LOG_TEST(a_closed_standard_error_is_no_error),
         LOG_TEST(a_pipe_gets_no_status_line),
-        TERMINAL_TEST(status_line_stands_below_the_log_lines_until_it_is_taken_away),
+        TERMINAL_TEST(status_line_is_below_the_log_lines_until_it_is_taken_away),
         TERMINAL_TEST(where_lines_cannot_be_erased_there_is_no_status_line),
         TERMINAL_TEST(who_quiets_the_log_gets_no_status_line),
         TERMINAL_TEST(width_is_the_terminals),

@@ -2,7 +2,7 @@
 /*
  * shm/common/option_doc.c: what is made of the list of options when the programs
  * are built: completion for bash and zsh, and the lists in the man pages. All of
- * it stands in the folder above that of the tests.
+ * it is in the folder above that of the tests.
  */
 #include "tests/lib/child.h"
 

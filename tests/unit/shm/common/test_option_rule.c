@@ -73,7 +73,7 @@ static void a_value_sets_its_member_and_no_other(void **state) {
     assert_false(sample.flag);
 }
 
-static void a_wrong_value_is_refused_with_option_value_and_mend(void **state) {
+static void a_wrong_value_is_refused_with_option_value_and_fix(void **state) {
     (void)state;
     expect_refused(FB_OPT_WORKERS, "0", "--workers '0': give a whole number from 1 to 256");
     expect_refused(FB_OPT_WORKERS, "4294967297", "--workers '4294967297': give");
@@ -104,7 +104,7 @@ int main(void) {
     fb_log_init("test_option_rule", FB_LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_value_sets_its_member_and_no_other),
-        cmocka_unit_test(a_wrong_value_is_refused_with_option_value_and_mend),
+        cmocka_unit_test(a_wrong_value_is_refused_with_option_value_and_fix),
         cmocka_unit_test(a_choice_is_one_of_the_words_in_the_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,14 +11,14 @@
 
 static struct caught caught;
 
-/* Each refusal is one line that names the option, the value and the mend. */
-static void expect_refusal(bool parsed, const char *text, const char *mend) {
+/* Each refusal is one line that names the option, the value and the fix. */
+static void expect_refusal(bool parsed, const char *text, const char *fix) {
     const char *said = catch_end(&caught);
     if (parsed)
         fail_msg("'%s' was taken", text);
     if (lines_of(said) != 1 || strstr(said, "--option '") == NULL || strstr(said, text) == NULL ||
-        strstr(said, mend) == NULL)
-        fail_msg("'%s' is refused with '%s', expected '%s' in it", text, said, mend);
+        strstr(said, fix) == NULL)
+        fail_msg("'%s' is refused with '%s', expected '%s' in it", text, said, fix);
 }
 
 static void digits_are_taken_up_to_what_is_none(void **state) {

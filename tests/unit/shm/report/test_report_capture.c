@@ -100,7 +100,7 @@ static void the_text_has_a_line_for_each_of_them(void **state) {
     free(printed);
 }
 
-/* What stands in shared memory may be damaged: no name and no number leads out of it. */
+/* What is in shared memory may be damaged: no name and no number leads out of it. */
 static void damaged_interfaces_are_shown_as_far_as_they_go(void **state) {
     (void)state;
     ctl->interfaces = UINT32_MAX;

@@ -214,7 +214,7 @@ static void record_goes_on_after_the_last_whole_line(void **state) {
     const char *kept[] = {"", "", "whole\n", "whole\n", "whole\n"};
     char path[128];
     char text[128];
-    memset(long_half, 'x', sizeof long_half - 1); /* longer than what is read at once */
+    memset(long_half, 'x', sizeof long_half - 1); /* longer than what is read at a time */
     memcpy(long_half, "whole\n", 6);
     snprintf(path, sizeof path, "%s/worker-5.tsv", (const char *)*state);
     for (unsigned i = 0; i < sizeof before / sizeof *before; i++) {
