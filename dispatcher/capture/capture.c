@@ -75,8 +75,8 @@ static int check_config(const struct capture_config *config) {
                  config->file_count, config->interface_count);
         return -EINVAL;
     }
-    if (config->snaplen < 0 || config->snaplen > (int)CAPTURE_FRAME_MAX) {
-        fb_error("snapshot length %d: -s takes 0 to %u", config->snaplen, CAPTURE_FRAME_MAX);
+    if (config->snaplen < 0 || config->snaplen > (int)FB_FRAME_MAX) {
+        fb_error("snapshot length %d: -s takes 0 to %u", config->snaplen, FB_FRAME_MAX);
         return -EINVAL;
     }
     if (config->loops < 1 || !(config->speed >= 0)) {
@@ -106,7 +106,7 @@ int capture_open(struct capture **capture, const struct capture_config *config) 
     }
     c->config = *config;
     if (c->config.snaplen == 0)
-        c->config.snaplen = (int)CAPTURE_FRAME_MAX;
+        c->config.snaplen = (int)FB_FRAME_MAX;
     c->sink = (struct capture_sink){
         .snaplen = (uint32_t)c->config.snaplen,
         .align_mask = CAPTURE_SLACK - 1,

@@ -75,7 +75,7 @@ struct capture_config {
     const char *const *interfaces; /* no name twice */
     unsigned interface_count;      /* at most FB_MAX_INTERFACES */
     const char *filter;            /* NULL: every frame */
-    int snaplen;                   /* bytes, 0: CAPTURE_FRAME_MAX */
+    int snaplen;                   /* bytes, 0: FB_FRAME_MAX */
 
     /* Files only. */
     bool preload;   /* load all files into memory, then deliver from there */

@@ -92,7 +92,7 @@ static void configure(const struct capture_config *config, pcap_t *pcap, const c
     int snaplen = config->snaplen, kib = buffer_kib(config);
 
     if (config->immediate) {
-        snaplen = snaplen == (int)CAPTURE_FRAME_MAX ? IMMEDIATE_SNAPLEN : snaplen;
+        snaplen = snaplen == (int)FB_FRAME_MAX ? IMMEDIATE_SNAPLEN : snaplen;
         pcap_set_immediate_mode(pcap, 1);
     }
     pcap_set_snaplen(pcap, snaplen);
@@ -287,7 +287,7 @@ static int check_memory(const struct capture_config *config) {
 static void say_immediate(const struct capture_config *config) {
     int kib = buffer_kib(config);
 
-    if (config->immediate && config->snaplen == (int)CAPTURE_FRAME_MAX)
+    if (config->immediate && config->snaplen == (int)FB_FRAME_MAX)
         fb_warning("--immediate: every frame takes the room of the longest, up to 64 KB: a buffer "
                    "of %d KiB holds as few as %d: more with -s 2000 if frames are no longer, or -B",
                    kib, kib / (IMMEDIATE_SNAPLEN / 1024));

@@ -23,7 +23,7 @@
  * Lengths are untrusted input: if one is impossible, all bytes are released, and
  * libpcap finds and names the fault.
  */
-#define FIRST_BYTES (4 * CAPTURE_FRAME_MAX)
+#define FIRST_BYTES (4 * FB_FRAME_MAX)
 #define UNIT_MOST ((16u << 20) + 4096) /* libpcap refuses longer pcapng blocks */
 
 /* The block type that pcapng begins with, the same in either byte order. */

@@ -36,7 +36,7 @@ struct capture_sink {
 };
 
 /* Room that one frame takes at most. */
-#define CAPTURE_SINK_ROOM (CAPTURE_FRAME_MAX + 2 * CAPTURE_SLACK)
+#define CAPTURE_SINK_ROOM (FB_FRAME_MAX + 2 * CAPTURE_SLACK)
 
 /* True if another frame of any length fits. */
 static inline bool capture_sink_has_room(const struct capture_sink *sink) {

@@ -5,12 +5,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "flow_balancer/descriptor.h"
+
 /*
  * One captured frame, and the limits that everybody who handles frames relies
  * on. Code that only handles frames includes this and nothing else of capture.
  */
-#define CAPTURE_FRAME_MAX 262144u /* no frame is longer: libpcap's greatest snapshot length */
-#define CAPTURE_SLACK 64u         /* bytes after a frame that may be read: one vector load */
+#define CAPTURE_SLACK 64u /* bytes after a frame that may be read: one vector load */
 
 /*
  * The bytes are valid until the next capture_burst(), those of preloaded frames
@@ -20,7 +21,7 @@
 struct frame {
     const uint8_t *data; /* 64-byte aligned; preloaded: 16 */
     uint64_t time_ns;    /* since 1970, as captured; a stamp before 1970 is 0 */
-    uint32_t caplen;     /* 0 to CAPTURE_FRAME_MAX */
+    uint32_t caplen;     /* 0 to FB_FRAME_MAX */
     uint32_t wirelen;    /* at least caplen */
     int32_t dlt;         /* link type, a DLT_ value */
     bool new_source;     /* first frame of a file or of a loop: the time may start over */

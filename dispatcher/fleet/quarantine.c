@@ -13,8 +13,6 @@
 
 #include "flow_balancer/common/log.h"
 
-#include "dispatcher/capture/capture.h"
-
 #define NS_PER_SECOND UINT64_C(1000000000)
 
 int quarantine_open(struct quarantine *quarantine, const char *path) {
@@ -61,8 +59,8 @@ static void name_file(char *name, size_t size, const char *path, unsigned link, 
 }
 
 static pcap_dumper_t *open_file(const char *name, const struct quarantined *packet) {
-    pcap_t *pcap = pcap_open_dead_with_tstamp_precision(packet->dlt, CAPTURE_FRAME_MAX,
-                                                        PCAP_TSTAMP_PRECISION_NANO);
+    pcap_t *pcap =
+        pcap_open_dead_with_tstamp_precision(packet->dlt, FB_FRAME_MAX, PCAP_TSTAMP_PRECISION_NANO);
     if (pcap == NULL) {
         fb_error("no memory for the quarantine file %s", name);
         return NULL;

@@ -254,7 +254,7 @@ unsigned fragments_burst(struct fragments *t, struct fragments_out *out, unsigne
     unsigned n = 0;
     while (n < max && t->released_frames != 0) {
         uint32_t caplen = t->held[t->released_first].caplen;
-        if (caplen > CAPTURE_FRAME_MAX - at)
+        if (caplen > FB_FRAME_MAX - at)
             break;
         take_released(t, &out[n++], t->scratch + at);
         at = (at + caplen + 63) & ~UINT32_C(63);
@@ -497,10 +497,10 @@ static bool is_sound(const struct fragments_config *config) {
     else if (config->max_frames == 0 || config->max_frames > FRAGMENTS_MAX)
         fb_error("fragments: %" PRIu32 " frames cannot be held: 1 to %u can", config->max_frames,
                  FRAGMENTS_MAX);
-    else if (config->max_bytes < CAPTURE_FRAME_MAX || config->max_bytes > MOST_BYTES)
+    else if (config->max_bytes < FB_FRAME_MAX || config->max_bytes > MOST_BYTES)
         fb_error("fragments: a buffer of %" PRIu64 " bytes: it must have %u (the longest frame) to "
                  "%" PRIu64,
-                 config->max_bytes, CAPTURE_FRAME_MAX, MOST_BYTES);
+                 config->max_bytes, FB_FRAME_MAX, MOST_BYTES);
     else if (config->timeout_ticks == 0)
         fb_error("fragments: a timeout of 0 ticks: it must be at least 1");
     else
@@ -527,7 +527,7 @@ static struct layout lay_out(const struct fragments *t) {
     layout.buckets = place(&at, ((size_t)t->bucket_mask + 1) * sizeof(uint32_t));
     layout.block_next = place(&at, t->block_count * sizeof(uint32_t));
     layout.blocks = place(&at, (size_t)t->block_count * FRAGMENTS_BLOCK);
-    layout.scratch = place(&at, CAPTURE_FRAME_MAX + CAPTURE_SLACK);
+    layout.scratch = place(&at, FB_FRAME_MAX + CAPTURE_SLACK);
     layout.size = at;
     return layout;
 }

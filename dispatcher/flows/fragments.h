@@ -151,7 +151,7 @@ bool fragment_read(const uint8_t *bytes, uint32_t caplen, uint32_t ip_off, uint3
 struct fragments_config {
     uint32_t max_datagrams; /* tracked at the same time, 1 to FRAGMENTS_MAX */
     uint32_t max_frames;    /* held at the same time, 1 to FRAGMENTS_MAX */
-    uint64_t max_bytes;     /* of buffer, CAPTURE_FRAME_MAX to 4 GB; frames take whole blocks */
+    uint64_t max_bytes;     /* of buffer, FB_FRAME_MAX to 4 GB; frames take whole blocks */
     uint32_t timeout_ticks; /* at least 1 */
     uint32_t reuse_ticks;
 };

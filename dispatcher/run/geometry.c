@@ -13,7 +13,7 @@
 #include "dispatcher/capture/capture.h"
 
 #define RING_BYTES_AUTO (UINT64_C(16) << 20)
-#define RING_BYTES_LEAST (UINT64_C(4) * CAPTURE_FRAME_MAX)
+#define RING_BYTES_LEAST (UINT64_C(4) * FB_FRAME_MAX)
 
 static uint32_t power_of_two_above(uint64_t n) {
     uint32_t power = 1;

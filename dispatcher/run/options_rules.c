@@ -15,8 +15,8 @@
 #define HANG_LEAST_NS (FB_OPTION_SECOND_NS / 10)
 #define MERGE_WINDOW_MOST_US 10000000u
 #define BUFFER_MOST_KIB 2097151u /* below 2 GB: libpcap counts bytes in an int */
-#define FRAGMENT_BYTES_LEAST (UINT64_C(4) * CAPTURE_FRAME_MAX)
-#define RING_BYTES_LEAST (UINT64_C(4) * CAPTURE_FRAME_MAX)
+#define FRAGMENT_BYTES_LEAST (UINT64_C(4) * FB_FRAME_MAX)
+#define RING_BYTES_LEAST (UINT64_C(4) * FB_FRAME_MAX)
 #define RING_BYTES_MOST (UINT64_C(1) << 36)
 
 static bool add_source(const struct fb_option_value *v, const char **list, unsigned *count) {
@@ -242,7 +242,7 @@ const struct fb_option_rule options_rules[FB_OPTIONS] = {
     [FB_OPT_INTERFACE] = CALL(add_interface),
     [FB_OPT_BPF] = CALL(set_filter),
     [FB_OPT_FILTER_FILE] = CALL(set_filter_file),
-    [FB_OPT_SNAPSHOT_LENGTH] = COUNT(snaplen, 0, CAPTURE_FRAME_MAX),
+    [FB_OPT_SNAPSHOT_LENGTH] = COUNT(snaplen, 0, FB_FRAME_MAX),
     [FB_OPT_BUFFER_SIZE] = COUNT(buffer_kib, 1, BUFFER_MOST_KIB),
     [FB_OPT_NO_PROMISCUOUS_MODE] = FLAG(no_promiscuous),
     [FB_OPT_DIRECTION] = CALL(set_direction),

@@ -8,6 +8,8 @@
 
 #include "flow_balancer/counters.h"
 
+#define FB_FRAME_MAX 262144u /* no frame is longer: libpcap's greatest snapshot length */
+
 /*
  * What travels through a ring: one descriptor per packet or flow end.
  *

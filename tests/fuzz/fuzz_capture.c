@@ -53,7 +53,7 @@ static void judge_frame(struct reading *r, const struct frame *frame, const stru
     static const struct decode_options options = {.secret = {1, 2}};
     enum link_layer link;
     struct decoded d;
-    assert_true(frame->caplen <= CAPTURE_FRAME_MAX && frame->wirelen >= frame->caplen);
+    assert_true(frame->caplen <= FB_FRAME_MAX && frame->wirelen >= frame->caplen);
     assert_true((flags & CAPTURE_INPUT_SNAP) == 0 || frame->caplen <= CUT);
     assert_true(before == NULL || frame->data >= before->data + before->caplen);
     assert_int_equal(frame->new_source, r->frames == 0);

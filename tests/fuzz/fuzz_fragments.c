@@ -25,7 +25,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 static void begin(struct fuzz_input *in) {
     make_both((struct fragments_config){.max_datagrams = 1 + fuzz_below(in, 12),
                                         .max_frames = 1 + fuzz_below(in, 130),
-                                        .max_bytes = CAPTURE_FRAME_MAX + 4096 * fuzz_below(in, 4),
+                                        .max_bytes = FB_FRAME_MAX + 4096 * fuzz_below(in, 4),
                                         .timeout_ticks = 1 + fuzz_below(in, 16),
                                         .reuse_ticks = fuzz_below(in, 6)});
     tracker.hash.secret[0] = 1; /* the same every time, so that what fails can be repeated */

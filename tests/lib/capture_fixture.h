@@ -76,7 +76,7 @@ static inline void put_pcap_header(struct bytes *b, uint32_t magic, uint32_t dlt
     put16(b, 4);
     put32(b, 0);
     put32(b, 0);
-    put32(b, CAPTURE_FRAME_MAX);
+    put32(b, FB_FRAME_MAX);
     put32(b, dlt);
 }
 
@@ -113,7 +113,7 @@ static inline void put_interface(struct bytes *b, unsigned dlt) {
     put32(b, 20);
     put16(b, dlt);
     put16(b, 0);
-    put32(b, CAPTURE_FRAME_MAX);
+    put32(b, FB_FRAME_MAX);
     put32(b, 20);
 }
 

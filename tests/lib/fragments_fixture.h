@@ -32,7 +32,7 @@ static uint32_t now;
 static uint64_t sent; /* number of the last frame offered */
 static struct delivered delivered[MOST_SENT];
 static unsigned delivered_count;
-static uint8_t pattern[CAPTURE_FRAME_MAX + 256];
+static uint8_t pattern[FB_FRAME_MAX + 256];
 
 static inline void no_tracker(void) {
     if (tracker.region.base != NULL)
@@ -50,7 +50,7 @@ static inline int free_tracker(void **state) {
 static inline struct fragments_config small_config(void) {
     return (struct fragments_config){.max_datagrams = 16,
                                      .max_frames = 8,
-                                     .max_bytes = CAPTURE_FRAME_MAX,
+                                     .max_bytes = FB_FRAME_MAX,
                                      .timeout_ticks = 30,
                                      .reuse_ticks = 4};
 }

@@ -44,7 +44,7 @@ static inline void make_packet_loop(unsigned workers, uint32_t depth, bool block
                                     const char *policy) {
     struct fragments_config config = fragments_default_config(PACKET_CLOCK_TICKS_PER_SECOND);
     config.max_datagrams = config.max_frames = 64;
-    config.max_bytes = CAPTURE_FRAME_MAX;
+    config.max_bytes = FB_FRAME_MAX;
     config.timeout_ticks = 20 * PACKET_CLOCK_TICKS_PER_SECOND;
     no_packet_loop();
     make_loop(workers, depth, block, 256, NULL);

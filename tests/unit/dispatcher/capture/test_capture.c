@@ -296,7 +296,7 @@ static void longest_frames_all_come_though_few_fit_a_burst(void **state) {
 
     put_pcap_header(&b, 0xa1b2c3d4, 1);
     for (unsigned i = 0; i < 20; i++)
-        put_record(&b, i, 0, CAPTURE_FRAME_MAX, CAPTURE_FRAME_MAX, (uint8_t)i);
+        put_record(&b, i, 0, FB_FRAME_MAX, FB_FRAME_MAX, (uint8_t)i);
     files[0] = save("longest", &b);
     config = config_of(files);
     for (unsigned preload = 0; preload < 2; preload++) {

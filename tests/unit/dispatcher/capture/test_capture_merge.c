@@ -232,7 +232,7 @@ static void the_longest_frames_go_round_and_stay_whole(void **state) {
     (void)state;
     begin(1, NEVER, 64, 2 * BYTES);
     for (unsigned i = 0; i < 40; i++) {
-        assert_true(put_long(0, i, i % 3 == 0 ? CAPTURE_FRAME_MAX : i % 3 == 1 ? 0 : 1500));
+        assert_true(put_long(0, i, i % 3 == 0 ? FB_FRAME_MAX : i % 3 == 1 ? 0 : 1500));
         if (i >= 2) /* never empty, or it would begin at the start again */
             assert_int_equal(take(1), 1);
     }

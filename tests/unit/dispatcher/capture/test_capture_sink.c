@@ -40,7 +40,7 @@ static int end(void **state) {
 
 /* A frame whose bytes are all `tag`. */
 static void give(long s, long fraction, uint32_t caplen, uint32_t wirelen, uint8_t tag) {
-    static uint8_t data[CAPTURE_FRAME_MAX];
+    static uint8_t data[FB_FRAME_MAX];
     const struct pcap_pkthdr header = {
         .ts = {.tv_sec = s, .tv_usec = fraction}, .caplen = caplen, .len = wirelen};
     memset(data, tag, caplen);
@@ -128,8 +128,8 @@ static void sink_is_full_when_the_longest_frame_has_no_room(void **state) {
     give(1, 0, 60, 60, 2);
     assert_false(capture_sink_has_room(&sink));
     sink.next = memory;
-    sink.snaplen = CAPTURE_FRAME_MAX;
-    give(1, 0, CAPTURE_FRAME_MAX, CAPTURE_FRAME_MAX, 3); /* what a sink with room takes */
+    sink.snaplen = FB_FRAME_MAX;
+    give(1, 0, FB_FRAME_MAX, FB_FRAME_MAX, 3); /* what a sink with room takes */
     assert_true(sink.next + CAPTURE_SLACK <= sink.end);
 }
 

@@ -18,8 +18,8 @@ static void a_configuration_out_of_range_is_refused(void **state) {
         FIELD(max_datagrams, FRAGMENTS_MAX + 1u, 1000),
         FIELD(max_frames, 0, 1),
         FIELD(max_frames, FRAGMENTS_MAX + 1u, 1000),
-        FIELD(max_bytes, CAPTURE_FRAME_MAX - 1, CAPTURE_FRAME_MAX),
-        FIELD(max_bytes, (UINT64_C(4) << 30) + 1, CAPTURE_FRAME_MAX + 1),
+        FIELD(max_bytes, FB_FRAME_MAX - 1, FB_FRAME_MAX),
+        FIELD(max_bytes, (UINT64_C(4) << 30) + 1, FB_FRAME_MAX + 1),
         FIELD(timeout_ticks, 0, 1),
         FIELD(timeout_ticks, 0, UINT32_MAX),
     };

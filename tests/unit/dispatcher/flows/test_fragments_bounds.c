@@ -36,7 +36,7 @@ static void a_buffer_that_is_full_of_bytes_makes_room_for_the_next(void **state)
     (void)state;
     struct fragment f = piece(1, 16, 16, true);
     /* Three of these fill all blocks but two. */
-    uint32_t third = (CAPTURE_FRAME_MAX / FRAGMENTS_BLOCK - 2) / 3 * FRAGMENTS_BLOCK;
+    uint32_t third = (FB_FRAME_MAX / FRAGMENTS_BLOCK - 2) / 3 * FRAGMENTS_BLOCK;
     for (f.id = 1; f.id <= 3; f.id++)
         assert_true(offer(&f, key_with(0, UDP), 0, third));
     for (; f.id <= 5; f.id++)
@@ -52,7 +52,7 @@ static void the_longest_frame_is_held_and_comes_back_whole(void **state) {
     (void)state;
     struct fragment f = piece(1, 16, 16, true);
     for (f.id = 1; f.id <= 3; f.id++)
-        assert_true(offer(&f, key_with(0, UDP), 0, CAPTURE_FRAME_MAX));
+        assert_true(offer(&f, key_with(0, UDP), 0, FB_FRAME_MAX));
     expect("1 2", 0);
     assert_false(first(3, 5));
     expect("3 4", 5);
@@ -121,10 +121,10 @@ static void what_is_let_go_while_frames_leave_goes_behind_them(void **state) {
 static void frames_too_long_for_one_burst_come_in_several(void **state) {
     (void)state;
     struct fragments_config config = small_config();
-    config.max_bytes = 4 * CAPTURE_FRAME_MAX;
+    config.max_bytes = 4 * FB_FRAME_MAX;
     make_tracker(config);
     struct fragment f = piece(1, 16, 16, true);
-    static const uint32_t lengths[] = {CAPTURE_FRAME_MAX, 1, CAPTURE_FRAME_MAX - 64, 1, 64};
+    static const uint32_t lengths[] = {FB_FRAME_MAX, 1, FB_FRAME_MAX - 64, 1, 64};
     for (unsigned i = 0; i < 5; i++)
         assert_true(offer(&f, key_with(0, UDP), 0, lengths[i]));
     fragments_release(&tracker);

@@ -53,7 +53,7 @@ static void new_plan(struct plan *p, const struct run *run) {
             if (random_below(8) == 0 && from + 1 < p->parts && p->parts > 2)
                 e.parts = 2;
             if (random_below(run->long_frames) == 0)
-                e.caplen = random_below(CAPTURE_FRAME_MAX + 1);
+                e.caplen = random_below(FB_FRAME_MAX + 1);
             e.more = e.from + e.parts < p->parts;
             p->events[p->count++] = e;
         }
@@ -151,7 +151,7 @@ static void with_room_and_time_every_datagram_goes_to_its_flow(void **state) {
     (void)state;
     static const struct run run = {.config = {.max_datagrams = 300,
                                               .max_frames = 200,
-                                              .max_bytes = 64 * CAPTURE_FRAME_MAX,
+                                              .max_bytes = 64 * FB_FRAME_MAX,
                                               .timeout_ticks = 100,
                                               .reuse_ticks = 100},
                                    .tick_every = 8,
@@ -167,7 +167,7 @@ static void with_little_room_every_datagram_still_goes_one_way(void **state) {
     (void)state;
     static const struct run run = {.config = {.max_datagrams = 300,
                                               .max_frames = 6,
-                                              .max_bytes = CAPTURE_FRAME_MAX,
+                                              .max_bytes = FB_FRAME_MAX,
                                               .timeout_ticks = 100,
                                               .reuse_ticks = 100},
                                    .tick_every = 8,
@@ -187,7 +187,7 @@ static void bounds_and_reuse_agree_with_the_model(void **state) {
     for (unsigned i = 0; i < 16; i++) {
         struct run run = {.config = {.max_datagrams = 1 + random_below(i % 2 == 0 ? 12 : 60),
                                      .max_frames = 1 + random_below(i % 3 == 0 ? 200 : 10),
-                                     .max_bytes = CAPTURE_FRAME_MAX * (1 + random_below(3)),
+                                     .max_bytes = FB_FRAME_MAX * (1 + random_below(3)),
                                      .timeout_ticks = 1 + random_below(40),
                                      .reuse_ticks = random_below(10)},
                           .ids = i % 4 == 0 ? 0 : 4 + random_below(40),

@@ -9,7 +9,7 @@
 
 #include "flow_balancer/common/grouped.h"
 
-static void a_comma_stands_before_each_three_digits_but_the_first(void **state) {
+static void a_comma_is_before_each_three_digits_but_the_first(void **state) {
     (void)state;
     static const struct {
         uint64_t number;
@@ -30,7 +30,7 @@ static void a_comma_stands_before_each_three_digits_but_the_first(void **state) 
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_comma_stands_before_each_three_digits_but_the_first),
+        cmocka_unit_test(a_comma_is_before_each_three_digits_but_the_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,7 +40,8 @@ static void totals_add_up_over_incarnations(void **state) {
     fb_worker_totals_add(&totals, up);
     atomic_store(&up->cpu, 5);
     fb_worker_totals_add(&totals, up);
-    fb_up_set_worker_status(up, FB_STATUS_VACANT); /* the next offer, which nobody has claimed */
+    fb_up_set_worker_status(up,
+                            FB_STATUS_VACANT); /* the next offer, which no process has claimed */
     atomic_store(&up->cpu, -1);
     fb_up_set_counter(up, FB_WORKER_PACKETS, 0);
     atomic_store(&up->latency[fb_latency_bucket(100)], 0);
