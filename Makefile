@@ -263,8 +263,9 @@ SHARE_DIR := $(DESTDIR)$(PREFIX)/share
 BASH_DIR  := $(SHARE_DIR)/bash-completion/completions
 ZSH_DIR   := $(SHARE_DIR)/zsh/site-functions
 install: build
-	install -d $(DESTDIR)$(PREFIX)/bin
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/flow-balancer/supervisor
 	install -m 0755 $(PROGRAMS) scripts/flow-balancer $(DESTDIR)$(PREFIX)/bin
+	install -m 0644 scripts/supervisor/*.py $(DESTDIR)$(PREFIX)/lib/flow-balancer/supervisor
 	install -m 0755 scripts/preflight $(DESTDIR)$(PREFIX)/bin/flow-preflight
 	for page in $(MAN_PAGES); do \
 	    install -D -m 0644 -t $(SHARE_DIR)/man/man$${page##*.} $$page || exit 1; done

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The supervisor of flow-balancer: starts one dispatcher and its workers, watches them, ends them.
+
+It holds no packet and maps no shared memory. It starts the two programs, restarts a worker that
+crashed, forwards signals, and asks the dispatcher over its control socket. It signals only
+processes that it started itself, through their pidfd, never a pid that it read somewhere.
+
+From the top down; a module imports only from those below it:
+
+    main                     which command, and what an error looks like
+    commands, background     what each command does; `start` in the background
+    run, plan, instance      one run; what it was asked for; a running instance, asked by others
+    options                  the command line
+    worker, child, loop      one worker number; one process; timers and descriptors
+    control, paths           the dispatcher's control socket; where files and programs are
+    values, log, failure     values of options; log lines; the error that ends the program
+"""

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One process that we started: its pidfd, its end. Must not know which program it runs."""
+
+import os
+import signal
+import subprocess
+
+
+class Child:
+    """A process of ours in a session of its own. It gets SIGTERM should we die: it asks for that
+
+    itself (--parent), since the kernel forgets what setpriv asked for when it runs a program with
+    file capabilities, which a dispatcher on an interface may well have.
+    """
+
+    def __init__(self, argv, stdin=None):
+        argv = [*argv, "--parent", str(os.getpid())]
+        self.process = subprocess.Popen(argv, stdin=stdin, start_new_session=True)
+        self.pid = self.process.pid
+        self.pidfd = os.pidfd_open(self.pid)
+
+    def kill(self, signum):
+        try:
+            signal.pidfd_send_signal(self.pidfd, signum)
+        except ProcessLookupError:
+            pass  # it has ended and its pidfd is about to say so
+
+    def reap(self):
+        """The exit status, negative for a signal. Waits unless the pidfd has become readable."""
+        os.close(self.pidfd)
+        return self.process.wait()
+
+
+def describe(status):
+    """What reap() returned, in words."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"signal {-status} ({signal.Signals(-status).name})"
+    except ValueError:
+        return f"signal {-status}"

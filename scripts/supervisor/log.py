@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Log lines on standard error. Must not know what they are about."""
+
+import os
+
+LEVELS = ("error", "warning", "info", "debug")
+ERASE = "\r\x1b[K"  # removes the dispatcher's status line, which may be on the same terminal
+
+
+class Log:
+    """Writes each line with one call, so that lines of several processes do not mix."""
+
+    def __init__(self, level="info", fd=2):
+        self.level = level
+        self.fd = fd
+
+    def error(self, text):
+        self.write("error", text)
+
+    def warning(self, text):
+        self.write("warning", text)
+
+    def debug(self, text):
+        self.write("debug", text)
+
+    def write(self, level, text):
+        if LEVELS.index(level) > LEVELS.index(self.level):
+            return
+        erase = ERASE if os.isatty(self.fd) and os.environ.get("TERM", "dumb") not in ("", "dumb") else ""
+        try:
+            os.write(self.fd, f"{erase}flow-balancer: {level}: {text}\n".encode(errors="replace"))
+        except OSError:
+            pass  # nowhere else to say it

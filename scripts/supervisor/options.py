@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The command line: commands, their options, their help. Must not know how a command is carried out."""
+
+import argparse
+import subprocess
+import sys
+
+from . import values
+from .failure import EXIT_USAGE, Failure
+from .log import LEVELS
+from .worker import CRASH_LIMIT, CRASH_WINDOW_S
+
+DEFAULT_NAME = "flow-balancer"
+DEFAULT_WORKERS = 8
+ORPHAN_TIMEOUT_S = 1  # no other dispatcher follows under this supervisor: no use in waiting
+STOP_TIMEOUT_S = 40  # above the dispatcher's own --drain-timeout of 30 s
+
+PASSED_ON = (
+    "All other options go to the dispatcher as they are, for example -r FILE, -i IFACE, --policy P, "
+    "--on-full block|drop, --bpf EXPR, --report FILE.json: see flow-dispatcher --help. A crashed worker is started "
+    f"again; at its crash number {CRASH_LIMIT} within {CRASH_WINDOW_S:.0f} s it is given up, its flows go to the others "
+    "and the run ends with status 1 when it does. SIGINT and SIGTERM drain the rings and end the "
+    "run; a second one, more than a second later, ends it without draining, a third one kills. SIGHUP "
+    "reads the filter again, as reload does; on a terminal, which has gone then, it ends the run. "
+    "Exit status: 0; 1 if something failed, broke off, was abandoned or does not add up; 2 wrong usage."
+)
+PASSED_TO_STAT = (
+    "Other options go to flow-stat as they are: --json, --config FILE. "
+    "Exit status: 0, 1 if it does not run, 2 wrong usage."
+)
+
+
+class Call:
+    """One call of the script: its options, the words that it passes on, and where it runs."""
+
+    def __init__(self, options, rest, places, log):
+        self.options = options
+        self.rest = rest
+        self.places = places
+        self.log = log
+
+    def name(self):
+        return self.options.name or DEFAULT_NAME
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors are one line with exit status 2."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, allow_abbrev=False, **kwargs)
+
+    def error(self, message):
+        raise Failure(f"{message} (see '{self.prog} --help')", EXIT_USAGE)
+
+
+def show_version(places):
+    class ShowVersion(argparse.Action):
+        """Prints the version of the programs, which is ours."""
+
+        def __call__(self, *_):
+            argv = [places.program_dir() + "/flow-dispatcher", "--version"]
+            done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=False)
+            words = done.stdout.split()
+            print("flow-balancer", words[1] if len(words) > 1 else "of unknown version")
+            sys.exit(0)
+
+    return ShowVersion
+
+
+def add_name_option(parser, default_name):
+    text = f"instance name (default: {default_name})"
+    parser.add_argument("-n", "--name", metavar="NAME", type=values.instance_name, help=text)
+
+
+def add_run_options(parser, default_name):
+    add_name_option(parser, default_name)
+    parser.add_argument(
+        "-w", "--workers", metavar="WORKERS", type=values.worker_count,
+        help=f"number of worker processes (default: {DEFAULT_WORKERS})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--inspector", metavar="NAME[:ARGS]",
+        help="what the workers do with packets (default: count; see flow-worker --help)",
+    )  # fmt: skip
+    parser.add_argument("--wait", metavar="spin|park", help="how idle workers wait (default: park)")
+    parser.add_argument(
+        "--worker-cpu", metavar="LIST", type=values.cpu_list,
+        help="processors of the workers, one each by number, then anew (default: those of the worker's NUMA node); "
+        "--cpu LIST is for the dispatcher",
+    )  # fmt: skip
+    parser.add_argument(
+        "--orphan-timeout", metavar="S",
+        help=f"how long workers outlive their dispatcher (default: {ORPHAN_TIMEOUT_S}; with --config that of flow-worker)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--config", metavar="FILE",
+        help="options of all programs as lines such as 'workers = 4'; the command line wins",
+    )  # fmt: skip
+    parser.add_argument("--log-level", metavar="LEVEL", help="error, warning, info (default) or debug")
+
+
+def make_parser(places):
+    parser = Parser(prog="flow-balancer", description="Spreads the flows of a capture over worker processes.")
+    parser.add_argument("--version", nargs=0, action=show_version(places), help="print the version and leave")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+
+    def add(name, text, epilog=None):
+        return commands.add_parser(name, help=text, description=text, epilog=epilog)
+
+    run = add("run", "run in the foreground to the end of the capture and print the report", PASSED_ON)
+    add_run_options(run, "run-PID")
+    start = add("start", "run in the background; returns when all workers are ready", PASSED_ON)
+    add_run_options(start, DEFAULT_NAME)
+    stop = add("stop", "drain and end a running instance; returns when it is gone")
+    stop.add_argument(
+        "--timeout", metavar="S", type=values.seconds, default=STOP_TIMEOUT_S,
+        help=f"seconds after which stop fails if the instance still runs (default: {STOP_TIMEOUT_S})",
+    )  # fmt: skip
+    status = add("status", "print what a running instance does", PASSED_TO_STAT)
+    more = add("add", "start one more worker of a running instance, up to --max-workers")
+    text = "give a worker no new flows; it leaves when its flows are over, or after --drain-timeout, when they move"
+    drain = add("drain", text)
+    drain.add_argument("worker", metavar="K", type=values.worker_number, help="worker number")
+    text = "replace a worker's process, or those of all one after the other; their flows wait for it"
+    restart = add("restart", text)
+    restart.add_argument("worker", metavar="K|all", type=values.worker_or_all, help="worker number, or all")
+    reload = add("reload", "read the filter again, of -F FILE or --config FILE; one that is wrong changes nothing")
+    for command in (stop, status, more, drain, restart, reload):
+        add_name_option(command, DEFAULT_NAME)
+    return parser
+
+
+def parse(argv, places, log):
+    """The call that these words make; sets the log level. Failure if they are wrong."""
+    parser = make_parser(places)
+    options, rest = parser.parse_known_args(argv)
+    if not options.command:
+        parser.error("no command: give run, start, stop, status, add, drain, restart or reload")
+    if options.command not in ("run", "start", "status") and rest:
+        parser.error(f"{options.command} does not know '{rest[0]}'")
+    level = getattr(options, "log_level", None)
+    if level and level not in LEVELS:
+        parser.error(f"--log-level '{level}' is none of {', '.join(LEVELS)}")
+    log.level = level or log.level
+    return Call(options, rest, places, log)

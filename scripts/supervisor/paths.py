@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Where programs, the runtime directory, control sockets and logs are.
+
+Must not know what is in those files, nor who uses them.
+"""
+
+import os
+import stat
+
+from .failure import Failure
+
+
+class Places:
+    """The places of one user. script_dir is the folder of the script that was called."""
+
+    def __init__(self, script_dir, uid=None, environ=os.environ, run="/run", tmp="/tmp"):
+        self.script_dir = script_dir
+        self.uid = os.geteuid() if uid is None else uid
+        self.environ = environ
+        self.run = run
+        self.tmp = tmp
+
+    def program_dir(self):
+        """The folder that holds flow-dispatcher, flow-worker and flow-stat."""
+        places = [os.path.join(os.path.dirname(self.script_dir), "build"), self.script_dir]
+        if self.environ.get("FB_BUILD"):
+            places = [self.environ["FB_BUILD"]]
+        for place in places:
+            if os.access(os.path.join(place, "flow-dispatcher"), os.X_OK):
+                return os.path.abspath(place)
+        raise Failure(
+            f"flow-dispatcher is not in {' nor in '.join(places)}: run 'make build', or set FB_BUILD to its folder"
+        )
+
+    def runtime_base(self):
+        """The folder above ours, and whether it is ours to make."""
+        if self.uid == 0:
+            return self.run, False
+        if self.environ.get("XDG_RUNTIME_DIR", "").startswith("/"):
+            return self.environ["XDG_RUNTIME_DIR"], False
+        return f"{self.tmp}/flow-balancer-{self.uid}", True
+
+    def runtime_dir(self):
+        """Where control sockets and logs live; the dispatcher chooses the same place."""
+        return os.path.join(self.runtime_base()[0], "flow-balancer")
+
+    def make_runtime_dir(self):
+        """Makes the folder if it is missing; refuses one that another user could have put there."""
+        base, ours = self.runtime_base()
+        for path in [base, self.runtime_dir()] if ours else [self.runtime_dir()]:
+            try:
+                os.mkdir(path, 0o700)
+            except FileExistsError:
+                pass
+            except OSError as error:
+                raise Failure(
+                    f"cannot make {path}: {error.strerror}; set XDG_RUNTIME_DIR to a folder of yours"
+                ) from None
+            found = os.lstat(path)
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != self.uid or found.st_mode & 0o022:
+                raise Failure(f"{path} is not a directory that only uid {self.uid} may write to: chmod 700 or remove it")
+        return path
+
+    def socket(self, name):
+        return os.path.join(self.runtime_dir(), name + ".sock")
+
+    def log(self, name):
+        return os.path.join(self.runtime_dir(), name + ".log")

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What `run` and `start` were asked for, split between the programs.
+
+Must not start anything but the programs' own checks of their options.
+"""
+
+import json
+import os
+import subprocess
+
+from .failure import EXIT_FAILED, EXIT_USAGE, Failure
+from .options import DEFAULT_WORKERS, ORPHAN_TIMEOUT_S
+
+
+class Checked(Failure):
+    """A program refused its options, and has said why itself."""
+
+    def __init__(self, status):
+        super().__init__("", EXIT_USAGE if status == EXIT_USAGE else EXIT_FAILED)
+
+
+class Plan:
+    def __init__(self, call, default_name):
+        options = call.options
+        self.programs = call.places.program_dir()
+        both = ["--config", options.config] if options.config else []
+        if options.log_level:
+            both += ["--log-level", options.log_level]
+        self.inspector_args = [*both]
+        for option in ("inspector", "orphan_timeout", "wait"):
+            if getattr(options, option) is not None:
+                self.inspector_args += ["--" + option.replace("_", "-"), getattr(options, option)]
+        if options.orphan_timeout is None and not options.config:
+            self.inspector_args += ["--orphan-timeout", str(ORPHAN_TIMEOUT_S)]
+        in_file = self.read_config([*call.rest, *both], call) if options.config else {}
+        self.name = options.name or in_file.get("name") or default_name
+        self.workers = options.workers if options.workers is not None else int(in_file.get("workers", DEFAULT_WORKERS))
+        self.worker_cpus = options.worker_cpu or []
+        self.worker_args = [*self.inspector_args, "-n", self.name]
+        self.dispatcher_args = [*call.rest, *both, "-w", str(self.workers), "-n", self.name]
+        self.socket = call.places.socket(self.name)
+
+    def read_config(self, args, call):
+        """What the file says, as the dispatcher reads it; it refuses its options before anything is started."""
+        options = call.options
+        if options.workers is not None:
+            args = [*args, "-w", str(options.workers)]
+        if options.name:
+            args = [*args, "-n", options.name]
+        argv = [self.program("flow-dispatcher"), *args, "--check"]
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+        if done.returncode:
+            raise Checked(done.returncode)
+        try:
+            found = json.loads(done.stdout)
+        except ValueError:
+            return {}  # one of the options makes it print something else
+        # What was given several times is a list; its last counts.
+        found = {key: value[-1] if isinstance(value, list) else value for key, value in found.items()}
+        call.log.level = found.get("log-level", call.log.level)
+        return found
+
+    def program(self, name):
+        return os.path.join(self.programs, name)
+
+    def cpu_args(self, number):
+        """The same processor for each process of a worker number."""
+        return ["--cpu", str(self.worker_cpus[number % len(self.worker_cpus)])] if self.worker_cpus else []
+
+    def check_worker_options(self):
+        """Worker options are refused before anything is started; the worker says why itself."""
+        argv = [self.program("flow-worker"), "--check", *self.inspector_args]
+        if self.worker_cpus:
+            argv += ["--cpu", ",".join(str(cpu) for cpu in self.worker_cpus)]
+        status = subprocess.run(argv, stdin=subprocess.DEVNULL, check=False).returncode
+        if status:
+            raise Checked(status)

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One run, from the dispatcher's start to the end of the last child.
+
+Must not know whether it runs in the foreground, nor what the options mean that it hands on.
+"""
+
+import os
+import signal
+import subprocess
+
+from .child import Child, describe
+from .control import Control
+from .failure import EXIT_FAILED, EXIT_USAGE
+from .loop import Loop, Signals
+from .worker import CRASH_LIMIT, CRASH_WINDOW_S, EXIT_REFUSED, EXIT_REVOKED, Worker
+
+CONNECT_FIRST_S = 0.005  # pause between looks for the dispatcher's socket; doubles
+CONNECT_MAX_S = 0.1
+SETTLE_S = 0.2  # a worker left with 0: by now the dispatcher knows whether it was told to
+LEAVE_S = 5.0  # for workers to leave by themselves once the dispatcher has ended
+TERMINATE_S = 2.0  # from SIGTERM to SIGKILL for those that did not
+HURRY_S = 0.3  # instead of both after a second signal: what waits is already counted as abandoned
+READY_POLL_S = 0.05  # how often the dispatcher is asked whether all workers are ready
+LOOK_S = 0.25  # how often the dispatcher is asked which workers it wants, and which hang
+SAME_SIGNAL_S = 1.0  # what comes within it of one counts as the same, as the dispatcher has it
+SIGNALS_FORWARDED = 2  # the dispatcher drains at the first, hurries at the second; then all is killed
+
+
+def has_terminal():
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+class Supervisor:
+    """One dispatcher and its workers.
+
+    What it needs of the system comes in from outside: loop (time and events), spawn (makes a
+    Child of argv and stdin), connect (makes a Control of a path), call (runs a program to its end).
+    """
+
+    def __init__(self, plan, log, on_ready=None, loop=None, spawn=Child, connect=Control, call=subprocess.run,
+                 terminal=None):  # fmt: skip
+        self.plan = plan
+        self.log = log
+        self.on_ready = on_ready
+        self.loop = loop or Loop()
+        self.spawn = spawn
+        self.connect = connect
+        self.call = call
+        self.has_terminal = has_terminal() if terminal is None else terminal
+        self.dispatcher = None
+        self.dispatcher_status = None  # as reap() returns it, once it has ended
+        self.workers = {number: Worker(number) for number in range(plan.workers)}
+        self.listening = False  # the dispatcher does, and has its handlers
+        self.signals_seen = 0
+        self.signal_at = None  # when the last one that counted came
+        self.forced_status = 0  # what the run ends with even if the dispatcher is content
+
+    def run(self):
+        """To the end of the last child; returns the exit status of the run."""
+        signals = Signals((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+        self.loop.watch(signals.fileno(), lambda: self.signals_arrived(signals.read()))
+        try:
+            self.start_dispatcher()
+            while self.children():
+                self.loop.step()
+        finally:
+            self.clear_up()
+            signals.close()
+        return self.status()
+
+    def status(self):
+        return max(EXIT_FAILED if self.dispatcher_status < 0 else self.dispatcher_status, self.forced_status)
+
+    def clear_up(self):
+        """Nothing is left to kill unless an exception of ours cut the run short."""
+        for child in self.children():
+            child.kill(signal.SIGKILL)
+            child.reap()
+        # A dispatcher that was killed leaves its objects; clearing them is its own program's work.
+        if self.dispatcher_status is None or self.dispatcher_status < 0:
+            self.call([self.plan.program("flow-dispatcher"), "--clean", "-n", self.plan.name], check=False)
+
+    # signals
+
+    def signals_arrived(self, arrived):
+        """SIGHUP re-reads the filter; where there is a terminal, it has gone, and that ends the run."""
+        if not self.has_terminal and signal.SIGHUP in arrived:
+            if self.dispatcher and self.listening:
+                self.dispatcher.kill(signal.SIGHUP)
+            if set(arrived) == {signal.SIGHUP}:
+                return
+        now = self.loop.now()
+        if self.signal_at is not None and now - self.signal_at < SAME_SIGNAL_S:
+            return
+        self.signal_at = now
+        self.signals_seen += 1
+        if self.signals_seen > SIGNALS_FORWARDED:
+            for child in self.children():
+                child.kill(signal.SIGKILL)
+        elif self.dispatcher:
+            self.dispatcher.kill(signal.SIGTERM)
+        else:
+            self.end_workers(signal.SIGTERM if self.signals_seen == 1 else signal.SIGKILL)
+
+    # children
+
+    def children(self):
+        found = [worker.child for worker in self.workers.values() if worker.child]
+        return found + [self.dispatcher] if self.dispatcher else found
+
+    def start_child(self, argv, on_end, stdin=None):
+        child = self.spawn(argv, stdin=stdin)
+
+        def ended():
+            self.loop.unwatch(child.pidfd)
+            on_end(child.reap())
+
+        self.loop.watch(child.pidfd, ended)
+        return child
+
+    def start_dispatcher(self):
+        self.dispatcher = self.start_child(
+            [self.plan.program("flow-dispatcher"), *self.plan.dispatcher_args], self.dispatcher_ended
+        )
+        self.look_for_dispatcher(CONNECT_FIRST_S)
+
+    def dispatcher_ended(self, status):
+        if status < 0:
+            self.log.error(f"the dispatcher died: {describe(status)}; what it left in shared memory will be cleared")
+        self.dispatcher = None
+        self.dispatcher_status = status
+        self.loop.cancel_timers()  # restarts and looks, which all are about a living dispatcher
+        leave, terminate = (HURRY_S, HURRY_S) if self.signals_seen > 1 else (LEAVE_S, TERMINATE_S)
+        self.loop.after(leave, lambda: self.end_workers(signal.SIGTERM))
+        self.loop.after(leave + terminate, lambda: self.end_workers(signal.SIGKILL))
+
+    def end_workers(self, signum):
+        for worker in self.workers.values():
+            if worker.child:
+                self.log.warning(f"worker {worker.number} did not leave by itself: {signal.Signals(signum).name}")
+                worker.child.kill(signum)
+
+    # the dispatcher, as it answers
+
+    def ask(self, request, **fields):
+        with self.connect(self.plan.socket) as control:
+            return control.ask(request, **fields)
+
+    def look_for_dispatcher(self, pause):
+        """The workers start when *our* dispatcher listens: one that refuses its options never does."""
+        try:
+            with self.connect(self.plan.socket) as control:
+                found = control.pid == self.dispatcher.pid
+        except OSError:
+            found = False
+        if not found:
+            self.loop.after(pause, lambda: self.look_for_dispatcher(min(pause * 2, CONNECT_MAX_S)))
+            return
+        self.listening = True
+        for worker in self.workers.values():
+            self.start_worker(worker)
+        if self.on_ready:
+            self.look_for_ready()
+        self.loop.after(LOOK_S, self.look_after_workers)
+
+    def ask_workers(self):
+        """Every number as the dispatcher sees it, and whether it is stopping; nothing if it does not say."""
+        try:
+            answer = self.ask("workers")
+            return {w["worker"]: w for w in answer["workers"]}, bool(answer["stopping"])
+        except (OSError, KeyError, TypeError) as error:
+            self.log.debug(f"the dispatcher does not tell its workers: {error}")
+            return {}, None
+
+    def look_for_ready(self):
+        found = self.ask_workers()[0]
+        if all(found.get(k, {}).get("state") in ("ready", "draining", "stopping") for k in self.workers):
+            self.on_ready()
+        else:
+            self.loop.after(READY_POLL_S, self.look_for_ready)
+
+    def look_after_workers(self):
+        """Starts the workers that the dispatcher wants, and kills those of ours that it has revoked."""
+        found, stopping = self.ask_workers()
+        for number, seen in found.items():
+            worker = self.workers.get(number)
+            if worker and worker.child and worker.child.pid == seen["revoked_pid"]:
+                self.log.warning(f"worker {number} was revoked and is still there: SIGKILL")
+                worker.child.kill(signal.SIGKILL)
+            elif seen["wanted"] and not stopping:
+                if not worker or worker.given_up:
+                    self.workers[number] = worker = Worker(number, seen["restarts_asked"])
+                self.start_worker(worker)
+        self.loop.after(LOOK_S, self.look_after_workers)
+
+    # workers
+
+    def may_start(self, worker):
+        """The one place that decides whether a number gets a process: asked before every start."""
+        return self.dispatcher is not None and not (worker.child or worker.awaited or worker.given_up)
+
+    def start_worker(self, worker):
+        if not self.may_start(worker):
+            return
+        argv = [self.plan.program("flow-worker"), *self.plan.worker_args, "-k", str(worker.number)]
+        argv += self.plan.cpu_args(worker.number)
+        worker.child = self.start_child(
+            argv, lambda status: self.worker_ended(worker, status), stdin=subprocess.DEVNULL
+        )
+
+    def start_later(self, worker, pause):
+        def start():
+            worker.awaited = False
+            self.start_worker(worker)
+
+        worker.awaited = True
+        self.loop.after(pause, start)
+
+    def worker_ended(self, worker, status):
+        worker.child = None
+        if not self.dispatcher or self.signals_seen > SIGNALS_FORWARDED:
+            return
+        if status == 0:
+            worker.awaited = True
+            self.check_left(worker, settled=False)
+        elif status == EXIT_REFUSED:
+            self.start_later(worker, worker.note_refusal())
+        elif status == EXIT_USAGE:
+            self.log.error(f"worker {worker.number} refuses its options: the run ends")
+            self.forced_status = EXIT_USAGE
+            self.dispatcher.kill(signal.SIGTERM)
+        elif status != EXIT_REVOKED or self.signals_seen < 2:
+            self.worker_crashed(worker, describe(status))
+
+    def worker_crashed(self, worker, how):
+        pause = worker.note_crash(self.loop.now())
+        if pause is None:
+            self.give_up(worker, how)
+            return
+        self.log.warning(f"worker {worker.number} crashed: {how}; starting it again in {pause * 1000:.0f} ms")
+        self.start_later(worker, pause)
+
+    def check_left(self, worker, settled):
+        """A worker that left with 0 although nobody told it to is as missing as one that crashed."""
+        found, stopping = self.ask_workers()
+        seen = found.get(worker.number)
+        if seen and not stopping and seen["restarts_asked"] != worker.restarts_asked:
+            worker.restarts_asked = seen["restarts_asked"]
+            self.start_later(worker, 0)
+        elif not seen or not settled:
+            self.loop.after(SETTLE_S, lambda: self.check_left(worker, settled=True))
+        elif stopping or not seen["wanted"]:
+            worker.awaited = False
+        else:
+            self.worker_crashed(worker, "left without having been told to")
+
+    def give_up(self, worker, how):
+        self.log.error(
+            f"worker {worker.number} crashed {CRASH_LIMIT} times within {CRASH_WINDOW_S:.0f} s, "
+            f"last by {how}: it is given up and its flows go to the others; mend the inspector, "
+            f"then 'flow-balancer add -n {self.plan.name}'",
+        )
+        worker.given_up = True
+        self.forced_status = max(EXIT_FAILED, self.forced_status)
+        try:
+            self.ask("give-up", worker=worker.number)
+        except OSError as error:
+            self.log.error(f"the dispatcher does not take that: {error}; it is stopped")
+            if self.dispatcher:
+                self.dispatcher.kill(signal.SIGTERM)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One worker number over all its processes: how long to wait before the next, and when to give it up.
+
+Must not know how a process is started, nor what time it is: callers say both.
+"""
+
+EXIT_REVOKED = 3  # a crash, but when a run is ended without draining
+EXIT_REFUSED = 75  # EX_TEMPFAIL of sysexits.h: a worker found nothing to claim yet
+
+# A worker number is given up at its eighth crash within 10 s: a packet that kills is met
+# twice before it is quarantined, so three such packets in a row are survived.
+CRASH_LIMIT = 8
+CRASH_WINDOW_S = 10.0
+RESTART_FIRST_S = 0.05  # the first restart is immediate, the second waits this long; doubles
+RESTART_MAX_S = 0.5  # well below the dispatcher's own --failover of 1 s, or waiting would lose the number
+CLAIM_FIRST_S = 0.01  # pause before a refused claim is tried again; doubles
+CLAIM_MAX_S = 0.2
+
+
+class Worker:
+    """One worker number."""
+
+    def __init__(self, number, restarts_asked=0):
+        self.number = number
+        self.child = None
+        self.awaited = False  # its next start is on a timer
+        self.given_up = False
+        self.restarts_asked = restarts_asked  # as the dispatcher counts them
+        self.crashes = []  # when, within the last CRASH_WINDOW_S
+        self.refusals = 0  # refused claims in a row
+
+    def note_crash(self, now):
+        """Counts a crash; returns the pause before the next start, or None at the limit."""
+        self.refusals = 0
+        self.crashes = [when for when in self.crashes if now - when < CRASH_WINDOW_S] + [now]
+        if len(self.crashes) >= CRASH_LIMIT:
+            return None
+        if len(self.crashes) == 1:
+            return 0.0
+        return min(RESTART_FIRST_S * 2 ** (len(self.crashes) - 2), RESTART_MAX_S)
+
+    def note_refusal(self):
+        """Counts a refused claim; returns the pause before the next start."""
+        self.refusals += 1
+        return min(CLAIM_FIRST_S * 2 ** min(self.refusals - 1, 10), CLAIM_MAX_S)
