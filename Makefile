@@ -176,7 +176,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(DISP_LIB) $(WORK_LIB) $(SHM_LIB
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lm -lpthread
 
 check: $(TESTS)
-	@scripts/run-tests -j 2 tests/unit/scripts/test_scripts $(TESTS)
+	@scripts/run-tests -j 2 tests/unit/scripts/test_scripts tests/unit/supervisor/test_supervisor $(TESTS)
 
 check-proc: build $(PROC_TESTS) $(FAULT_WORKER)
 	@$(call run_proc,$(PROC_TESTS))

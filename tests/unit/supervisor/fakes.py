@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A clock that only tests move, and a dispatcher, children and a log that are none."""
+
+import heapq
+import itertools
+import os
+import shutil
+import signal
+import tempfile
+import unittest
+
+from supervisor.loop import Loop
+from supervisor.run import Supervisor
+
+START = 1000.0  # the fake clock does not begin at 0: nor does the real one
+
+
+class FakeLoop(Loop):
+    def __init__(self):  # without Loop's own: no selector is needed
+        self.time = START
+        self.now = lambda: self.time
+        self.timers = []
+        self.timer_count = 0
+        self.watched = {}
+
+    def watch(self, fd, action):
+        assert fd not in self.watched
+        self.watched[fd] = action
+
+    def unwatch(self, fd):
+        del self.watched[fd]
+
+    def advance(self, seconds):
+        """Lets time pass; timers are called at their times. Half a microsecond more: sums of floats are not exact."""
+        end = self.time + seconds + 5e-7
+        while self.timers and self.timers[0][0] <= end:
+            self.time, _, action = heapq.heappop(self.timers)
+            action()
+        self.time = end
+
+
+class FakeChild:
+    numbers = itertools.count(5000)
+
+    def __init__(self, loop, argv, stdin):
+        self.loop = loop
+        self.argv = argv
+        self.stdin = stdin
+        self.pid = next(self.numbers)
+        self.pidfd = -self.pid
+        self.signals = []
+        self.status = None
+        self.reaped = False
+
+    def kill(self, signum):
+        self.signals.append(signum)
+
+    def reap(self):
+        self.reaped = True
+        return self.status
+
+    def exit(self, status):
+        """It ends, and the loop notices."""
+        self.status = status
+        self.loop.watched[self.pidfd]()
+
+
+class FakeLog:
+    def __init__(self):
+        self.level = "info"
+        self.lines = []
+
+    def error(self, text):
+        self.lines.append(("error", text))
+
+    def warning(self, text):
+        self.lines.append(("warning", text))
+
+    def debug(self, text):
+        self.lines.append(("debug", text))
+
+    def text(self):
+        return "\n".join(f"{level}: {text}" for level, text in self.lines)
+
+
+class FakePlan:
+    name = "test"
+    socket = "/nowhere/test.sock"
+    dispatcher_args = ["-r", "x.pcap"]
+    worker_args = ["--inspector", "count"]
+
+    def __init__(self, workers):
+        self.workers = workers
+
+    def program(self, name):
+        return "/programs/" + name
+
+    def cpu_args(self, number):
+        return ["--cpu", str(number + 10)]
+
+
+class FakeControl:
+    """A connection to the FakeDispatcher."""
+
+    def __init__(self, dispatcher):
+        self.dispatcher = dispatcher
+        self.pid = dispatcher.pid
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def ask(self, request, **fields):
+        return self.dispatcher.answer(request, fields)
+
+
+class FakeDispatcher:
+    """What answers on the control socket."""
+
+    def __init__(self):
+        self.pid = None  # None: it does not listen
+        self.asked = []
+        self.stopping = False
+        self.refuses = False
+        self.workers = {}
+
+    def connect(self, path):
+        assert path == FakePlan.socket
+        if self.pid is None:
+            raise ConnectionRefusedError
+        return FakeControl(self)
+
+    def say(self, number, **fields):
+        """What it will tell of a worker number."""
+        known = {"worker": number, "state": "ready", "wanted": True, "revoked_pid": 0, "restarts_asked": 0}
+        self.workers.setdefault(number, known).update(fields)
+
+    def answer(self, request, fields):
+        self.asked.append((request, fields))
+        if self.refuses:
+            raise OSError(f"'{request}' refused: no reason given")
+        if request == "give-up":
+            self.say(fields["worker"], wanted=False, state="lost")
+        return {"ok": True, "stopping": self.stopping, "workers": list(self.workers.values())}
+
+
+class FakeRun:
+    """A Supervisor with nothing real around it."""
+
+    def __init__(self, workers=2, terminal=False, on_ready=None):
+        self.loop = FakeLoop()
+        self.log = FakeLog()
+        self.said = FakeDispatcher()
+        self.started = []  # every child, in order
+        self.called = []  # programs that ran to their end
+        self.supervisor = Supervisor(
+            FakePlan(workers),
+            self.log,
+            on_ready,
+            loop=self.loop,
+            spawn=self.spawn,
+            connect=self.said.connect,
+            call=lambda argv, check: self.called.append(argv),
+            terminal=terminal,
+        )
+
+    def spawn(self, argv, **streams):
+        self.started.append(FakeChild(self.loop, argv, **streams))
+        return self.started[-1]
+
+    def begin(self, listening=True):
+        """Starts the dispatcher, and unless told otherwise lets it listen, so that the workers start."""
+        self.supervisor.start_dispatcher()
+        for number in self.supervisor.workers:
+            self.said.say(number)
+        if listening:
+            self.listen()
+        return self
+
+    def listen(self):
+        self.said.pid = self.dispatcher.pid
+        self.loop.advance(0.1)
+
+    @property
+    def dispatcher(self):
+        return self.started[0]
+
+    def starts(self, number):
+        """Every process that was started for a worker number."""
+        return [child for child in self.started[1:] if child.argv[child.argv.index("-k") + 1] == str(number)]
+
+    def worker(self, number):
+        """Its present process."""
+        return self.supervisor.workers[number].child
+
+    def signal(self, *signums):
+        self.supervisor.signals_arrived(list(signums))
+
+
+def keep_signals(test):
+    """For a test that calls run(): what the process does with signals is as before when the test has ended."""
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        test.addCleanup(signal.signal, signum, signal.getsignal(signum))
+
+
+class FolderTest(unittest.TestCase):
+    """A test with a folder of its own."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="test_supervisor.")
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def path(self, *names):
+        return os.path.join(self.folder, *names)
+
+    def write(self, name, text, mode=0o600):
+        with open(self.path(name), "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+        os.chmod(self.path(name), mode)
+        return self.path(name)
+
+    def read(self, name):
+        with open(self.path(name), encoding="utf-8") as file:
+            return file.read()

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What is asked of a running instance, and what is waited for."""
+
+import argparse
+import contextlib
+import fcntl
+import io
+import os
+import socket
+import subprocess
+import time
+from unittest import mock
+
+from fakes import FolderTest
+from supervisor import commands, instance
+from supervisor.failure import Failure
+from supervisor.options import Call
+from supervisor.paths import Places
+
+
+class Answers:
+    """A dispatcher that answers each request from a list of its own, the last one again and again."""
+
+    def __init__(self, pid, **answers):
+        self.pid = pid
+        self.answers = answers
+        self.asked = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def ask(self, request, **fields):
+        self.asked.append((request, fields))
+        answers = self.answers[request]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return {"ok": True, **answer}
+
+
+def workers(*states):
+    """An answer to `workers`: (state, pid) of each number."""
+    return {"workers": [{"worker": k, "state": state, "pid": pid} for k, (state, pid) in enumerate(states)]}
+
+
+class CommandTest(FolderTest):
+    def setUp(self):
+        super().setUp()
+        self.places = Places("/scripts", uid=1000, environ={"XDG_RUNTIME_DIR": self.folder})
+        os.mkdir(self.path("flow-balancer"))
+        for name in ("ADD_TIMEOUT_S", "START_TIMEOUT_S"):
+            patch = mock.patch.object(commands, name, 0.05)
+            patch.start()
+            self.addCleanup(patch.stop)
+        patch = mock.patch.object(instance, "READY_POLL_S", 0.001)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def running(self, dispatcher_pid=0, **answers):
+        """The next command finds this instance running."""
+        answers = Answers(dispatcher_pid, **answers)
+        patch = mock.patch.object(instance.Instance, "open", lambda _: answers)
+        patch.start()
+        self.addCleanup(patch.stop)
+        return answers
+
+    def call(self, command, **options):
+        """Its status, and what it printed."""
+        call = Call(argparse.Namespace(**{"name": "x", **options}), [], self.places, None)
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            status = command(call)
+        return status, output.getvalue()
+
+    def process(self, command="exec sleep 600"):
+        process = subprocess.Popen(["/bin/sh", "-c", command])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+
+class Stop(CommandTest):
+    def stop(self, timeout=60.0):
+        return self.call(commands.stop, timeout=timeout)[0]
+
+    def test_it_asks_for_the_stop_and_returns_when_all_processes_have_ended(self):
+        dispatcher, worker = self.process("sleep 0.05"), self.process("sleep 0.1")
+        answers = self.running(dispatcher.pid, workers=[workers(("ready", worker.pid))], stop=[{}])
+        self.assertEqual(self.stop(), 0)
+        self.assertEqual([request for request, _ in answers.asked], ["workers", "stop"])
+        for process in (dispatcher, worker):
+            self.assertIsNotNone(os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT))
+
+    def test_a_dispatcher_that_does_not_end_is_waited_for_to_the_timeout(self):
+        self.running(self.process().pid, workers=[workers(("ready", 0))], stop=[{}])
+        with self.assertRaisesRegex(Failure, "'x' still runs 0.03 s after it was told to stop: give a longer"):
+            self.stop(timeout=0.03)
+
+    def test_so_is_a_worker(self):
+        dispatcher = self.process("exit 0")
+        stuck = self.process()
+        self.running(dispatcher.pid, workers=[workers(("absent", 0), ("ready", stuck.pid))], stop=[{}])
+        with self.assertRaisesRegex(Failure, "'x' still runs"):
+            self.stop(timeout=0.03)
+
+    def test_no_process_is_signalled(self):
+        worker = self.process()
+        self.running(self.process("exit 0").pid, workers=[workers(("ready", worker.pid))], stop=[{}])
+        with self.assertRaises(Failure):
+            self.stop(timeout=0.03)
+        self.assertIsNone(worker.poll())
+
+    def test_what_a_worker_says_that_is_no_pid_is_passed_over(self):
+        nonsense = [("ready", pid) for pid in (-1, 1 << 40, "x", None, 4194304)]
+        self.running(self.process("exit 0").pid, workers=[workers(*nonsense)], stop=[{}])
+        self.assertEqual(self.stop(), 0)
+
+    def test_a_refusal_is_one_line(self):
+        self.running(os.getpid(), workers=[OSError("the run is ending")])
+        with self.assertRaisesRegex(Failure, "'x' cannot be told to stop: the run is ending"):
+            self.stop()
+
+    def hold_log(self):
+        fd = os.open(self.places.log("x"), os.O_RDWR | os.O_CREAT, 0o600)
+        self.addCleanup(os.close, fd)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        return fd
+
+    def test_the_supervisor_of_start_is_waited_for_by_its_log(self):
+        self.hold_log()
+        self.running(self.process("exit 0").pid, workers=[workers()], stop=[{}])
+        begun = time.monotonic()
+        self.assertEqual(self.stop(timeout=0.2), 0)
+        self.assertGreaterEqual(time.monotonic() - begun, 0.2)
+
+    def test_a_log_that_is_released_ends_the_wait(self):
+        fcntl.flock(self.hold_log(), fcntl.LOCK_UN)
+        with mock.patch.object(time, "sleep", lambda _: self.fail("it waits for a log that is free")):
+            commands.await_log_release(self.places.log("x"), time.monotonic() + 60)
+
+    def test_a_link_in_its_place_is_not_followed(self):
+        self.hold_log()
+        os.rename(self.places.log("x"), self.path("held"))
+        os.symlink(self.path("held"), self.places.log("x"))
+        with mock.patch.object(time, "sleep", lambda _: self.fail("it waits for what is no log of ours")):
+            commands.await_log_release(self.places.log("x"), time.monotonic() + 60)
+
+    def test_without_a_log_there_is_nothing_to_wait_for(self):
+        commands.await_log_release(self.path("none"), time.monotonic() + 60)
+
+
+class Add(CommandTest):
+    def test_it_returns_when_the_worker_is_ready(self):
+        states = [workers(("ready", 7), (state, 8)) for state in ("absent", "starting", "starting", "ready")]
+        self.running(add=[{"worker": 1}], workers=states)
+        self.assertEqual(self.call(commands.add), (0, "worker 1 of 'x' is ready\n"))
+
+    def test_without_a_supervisor_it_says_what_to_do(self):
+        self.running(add=[{"worker": 1}], workers=[workers(("ready", 7), ("absent", 0))])
+        with self.assertRaisesRegex(Failure, "start it yourself: flow-worker -n x -k 1"):
+            self.call(commands.add)
+
+    def test_one_that_does_not_become_ready_is_said(self):
+        self.running(add=[{"worker": 0}], workers=[workers(("starting", 7))])
+        with self.assertRaisesRegex(Failure, "worker 0 of 'x' did not become ready within"):
+            self.call(commands.add)
+
+    def test_a_refusal_is_one_line(self):
+        self.running(add=[OSError("--max-workers at the start gives more")])
+        with self.assertRaisesRegex(Failure, "'x': --max-workers at the start gives more"):
+            self.call(commands.add)
+
+
+class Restart(CommandTest):
+    def test_it_returns_when_another_process_is_ready(self):
+        states = [workers(("ready", 7)), workers(("ready", 7)), workers(("vacant", 0)), workers(("ready", 8))]
+        answers = self.running(restart=[{}], workers=states)
+        self.assertEqual(self.call(commands.restart, worker=0), (0, "worker 0 of 'x' was restarted\n"))
+        self.assertEqual(len(answers.answers["workers"]), 1)
+
+    def test_the_same_process_is_no_restart(self):
+        self.running(restart=[{}], workers=[workers(("ready", 7))])
+        with self.assertRaisesRegex(Failure, "worker 0 of 'x' is not ready again"):
+            self.call(commands.restart, worker=0)
+
+    def test_all_are_those_that_serve_one_after_the_other(self):
+        first = workers(("ready", 1), ("absent", 0), ("lost", 0), ("draining", 4), ("starting", 5))
+        answers = self.running(restart=[{}], workers=[first, *[first, workers(("ready", 9))] * 2])
+        with mock.patch.object(commands, "restart_one", lambda _, number: answers.asked.append(number)):
+            self.call(commands.restart, worker="all")
+        self.assertEqual(answers.asked[1:], [0, 4])
+
+    def test_a_number_that_is_not_there_is_said_before_anything_is_asked(self):
+        answers = self.running(restart=[{}], workers=[workers(("ready", 1))])
+        with self.assertRaisesRegex(Failure, "'x' has no worker number 1"):
+            self.call(commands.restart, worker=1)
+        self.assertNotIn("restart", [request for request, _ in answers.asked])
+
+
+class DrainAndReload(CommandTest):
+    def test_drain_names_the_worker(self):
+        answers = self.running(drain=[{}])
+        status, text = self.call(commands.drain, worker=3)
+        self.assertEqual(status, 0)
+        self.assertEqual(answers.asked, [("drain", {"worker": 3})])
+        self.assertIn("worker 3 of 'x' gets no new flows", text)
+
+    def test_reload_says_which_filter_there_is_now(self):
+        self.running(reload=[{"filter": "tcp port 80"}])
+        self.assertEqual(self.call(commands.reload), (0, "the filter of 'x' is now \"tcp port 80\"\n"))
+
+    def test_or_that_there_is_none(self):
+        self.running(reload=[{}])
+        self.assertIn("has no filter now", self.call(commands.reload)[1])
+
+
+class Absent(CommandTest):
+    def test_an_instance_that_does_not_run_is_one_line_with_its_path(self):
+        for command, options in ((commands.stop, {"timeout": 1}), (commands.add, {}), (commands.reload, {}),
+                                 (commands.drain, {"worker": 0}), (commands.restart, {"worker": "all"})):  # fmt: skip
+            with self.assertRaisesRegex(Failure, "no instance 'x' is running: .*flow-balancer/x.sock"):
+                self.call(command, **options)
+
+    def test_so_is_one_whose_dispatcher_was_killed(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(self.places.socket("x"))
+        with self.assertRaisesRegex(Failure, "no instance 'x' is running"):
+            self.call(commands.stop, timeout=1)

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The command line, and the line that is printed when it is wrong."""
+
+import argparse
+import contextlib
+import io
+import os
+import unittest
+from unittest import mock
+
+from fakes import FolderTest
+from supervisor import main, options, values
+from supervisor.failure import Failure
+from supervisor.log import Log
+from supervisor.paths import Places
+
+
+def parse(*words, log=None):
+    return options.parse(list(words), Places("/scripts"), log or Log())
+
+
+class Run(unittest.TestCase):
+    def test_what_is_not_ours_goes_on_in_its_order(self):
+        call = parse("run", "-r", "a.pcap", "-w", "4", "--policy", "hash", "-n", "x", "--bpf", "tcp port 80", "-p")
+        self.assertEqual(call.rest, ["-r", "a.pcap", "--policy", "hash", "--bpf", "tcp port 80", "-p"])
+        self.assertEqual((call.options.workers, call.options.name), (4, "x"))
+
+    def test_an_option_is_not_taken_for_another_that_begins_like_it(self):
+        self.assertEqual(parse("run", "--work", "4", "--conf", "x").rest, ["--work", "4", "--conf", "x"])
+
+    def test_the_level_is_that_of_our_own_lines_too(self):
+        log = Log()
+        parse("run", "--log-level", "debug", log=log)
+        self.assertEqual(log.level, "debug")
+        parse("run", log=log)
+        self.assertEqual(log.level, "debug")
+
+    def test_wrong_values_are_quoted(self):
+        for words, part in (
+            (["run", "-w", "none"], "'none' is no number of workers"),
+            (["run", "-w", ""], "'' is no number of workers: give a whole number"),
+            (["run", "-n", "a/b"], "'a/b' is no instance name"),
+            (["run", "--worker-cpu", "3-1"], "'3-1' is no list of processors"),
+            (["run", "--log-level", "loud"], "--log-level 'loud' is none of error, warning, info, debug"),
+            (["drain", "all"], "'all' is no worker number"),
+            (["restart", "1x"], "'1x' is no worker number"),
+            (["stop", "--timeout", "soon"], "'soon' is no number of seconds: give for example 40"),
+            (["stop", "more"], "stop does not know 'more'"),
+            (["add", "--max-workers", "3"], "add does not know '--max-workers'"),
+            (["drain"], "K"),
+            (["run", "-w"], "-w/--workers: expected one argument"),
+        ):
+            with self.assertRaisesRegex(Failure, part) as caught:
+                parse(*words)
+            self.assertEqual(caught.exception.status, 2)
+
+    def test_status_passes_on_what_flow_stat_knows(self):
+        self.assertEqual(parse("status", "-n", "x", "--json").rest, ["--json"])
+
+    def test_stop_waits_longer_than_rings_may_drain(self):
+        self.assertEqual(parse("stop").options.timeout, 40)
+        self.assertEqual(parse("stop", "--timeout", "1.5").options.timeout, 1.5)
+
+    def test_restart_takes_a_number_or_all(self):
+        self.assertEqual(parse("restart", "all").options.worker, "all")
+        self.assertEqual(parse("restart", "12").options.worker, 12)
+
+
+class Help(unittest.TestCase):
+    def test_every_command_prints_it_for_h_and_help(self):
+        for words in ([], *([command] for command in main.COMMANDS)):
+            texts = set()
+            for option in ("-h", "--help"):
+                output = io.StringIO()
+                with contextlib.redirect_stdout(output), self.assertRaises(SystemExit) as caught:
+                    parse(*words, option)
+                self.assertEqual(caught.exception.code, 0)
+                texts.add(output.getvalue())
+            self.assertEqual(len(texts), 1)
+            self.assertGreater(len(texts.pop()), 100)
+
+    def test_every_command_that_help_lists_exists_and_the_other_way_round(self):
+        parser = options.make_parser(Places("/scripts"))
+        self.assertEqual(list(parser._subparsers._group_actions[0].choices), list(main.COMMANDS))
+
+
+class Version(FolderTest):
+    def version(self, says):
+        self.write("flow-dispatcher", f"#!/bin/sh\necho '{says}'\n", 0o700)
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output), self.assertRaises(SystemExit) as caught:
+            options.parse(["--version"], Places(self.folder, environ={}), Log())
+        self.assertEqual(caught.exception.code, 0)
+        return output.getvalue()
+
+    def test_it_is_that_of_the_programs(self):
+        self.assertEqual(self.version("flow-dispatcher 1.2.3, libnuma 2"), "flow-balancer 1.2.3,\n")
+        self.assertEqual(self.version("flow-dispatcher 1.2.3"), "flow-balancer 1.2.3\n")
+        self.assertEqual(self.version(""), "flow-balancer of unknown version\n")
+
+
+class Values(unittest.TestCase):
+    def test_a_list_of_processors_keeps_its_order(self):
+        self.assertEqual(values.cpu_list("3"), [3])
+        self.assertEqual(values.cpu_list("4,0-2,1"), [4, 0, 1, 2, 1])
+        for text in ("", ",", "1,", "1-", "-1", "2-1", "a", "1 2", "1.5", "12345", "\u0663"):
+            with self.assertRaises(argparse.ArgumentTypeError):
+                values.cpu_list(text)
+
+    def test_an_instance_name_cannot_leave_its_folder(self):
+        for text in ("a", "A-9_z", "a" * 64):
+            self.assertEqual(values.instance_name(text), text)
+        for text in ("", ".", "..", "a/b", "a b", "a\n", "\u00e4", "a" * 65):
+            with self.assertRaises(argparse.ArgumentTypeError):
+                values.instance_name(text)
+
+    def test_seconds(self):
+        self.assertEqual(values.seconds("0.5"), 0.5)
+        for text in ("", "-1", "1e3", "nan", "inf", "1.2345", "soon"):
+            with self.assertRaises(argparse.ArgumentTypeError):
+                values.seconds(text)
+
+
+class Main(unittest.TestCase):
+    def run_main(self, outcome, *words):
+        """Its status, and the lines it wrote, when the command ends so."""
+        reader, writer = os.pipe()
+        log = Log(fd=writer)
+        with mock.patch.object(main, "Log", lambda: log), mock.patch.dict(main.COMMANDS, {"run": outcome}):
+            status = main.main(list(words) or ["run"], "/scripts")
+        os.close(writer)
+        text = os.read(reader, 4096).decode()
+        os.close(reader)
+        return status, text
+
+    def test_the_status_of_the_command_is_its_own(self):
+        self.assertEqual(self.run_main(lambda _: 7), (7, ""))
+
+    def test_a_failure_is_one_line_and_its_status(self):
+        failing = mock.Mock(side_effect=Failure("it does not work: do this", 2))
+        self.assertEqual(self.run_main(failing), (2, "flow-balancer: error: it does not work: do this\n"))
+
+    def test_one_that_was_said_already_is_not_said_again(self):
+        self.assertEqual(self.run_main(mock.Mock(side_effect=Failure("", 2))), (2, ""))
+
+    def test_an_error_of_the_system_is_one_line_and_1(self):
+        status, text = self.run_main(mock.Mock(side_effect=OSError("disk on fire")))
+        self.assertEqual((status, text), (1, "flow-balancer: error: disk on fire\n"))
+
+    def test_ctrl_c_has_the_status_that_shells_expect(self):
+        self.assertEqual(self.run_main(mock.Mock(side_effect=KeyboardInterrupt)), (130, ""))
+
+    def test_wrong_usage_is_one_line_and_2(self):
+        status, text = self.run_main(None, "run", "-w", "x")
+        self.assertEqual(status, 2)
+        self.assertRegex(text, "^flow-balancer: error: [^\n]*\n$")

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What `run` and `start` were asked for, and what each program gets of it."""
+
+from fakes import FolderTest
+from supervisor import options
+from supervisor.failure import Failure
+from supervisor.log import Log
+from supervisor.paths import Places
+from supervisor.plan import Plan
+
+# Notes its words, says what it is told to say, ends with the status that it is told.
+PROGRAM = """#!/bin/sh
+printf '%s\\n' "$@" >"$0.words"
+[ ! -r "$0.says" ] || cat "$0.says"
+[ ! -r "$0.status" ] || exit "$(cat "$0.status")"
+"""
+
+
+class PlanTest(FolderTest):
+    def setUp(self):
+        super().setUp()
+        self.log = Log()
+        for name in ("flow-dispatcher", "flow-worker"):
+            self.write(name, PROGRAM, 0o700)
+
+    def plan(self, *words):
+        places = Places("/scripts", environ={"FB_BUILD": self.folder})
+        return Plan(options.parse(["run", *words], places, self.log), "the-default")
+
+    def words_of(self, name):
+        return self.read(name + ".words").split("\n")[:-1]
+
+
+class Programs(PlanTest):
+    def test_the_dispatcher_gets_what_is_not_ours_and_what_it_has_to_agree_on(self):
+        plan = self.plan("-r", "x.pcap", "-w", "3", "-n", "a", "--policy", "hash", "--log-level", "debug")
+        words = plan.dispatcher_args
+        for pair in (["-r", "x.pcap"], ["-w", "3"], ["-n", "a"], ["--policy", "hash"], ["--log-level", "debug"]):
+            self.assertEqual(words[words.index(pair[0]) + 1], pair[1])
+        self.assertEqual(len(words), 10)
+        self.assertEqual((plan.workers, plan.name), (3, "a"))
+
+    def test_workers_get_what_is_theirs(self):
+        plan = self.plan("-r", "x", "--inspector", "digest:5", "--wait", "spin", "--orphan-timeout", "7", "-n", "a")
+        self.assertEqual(
+            plan.worker_args, ["--inspector", "digest:5", "--orphan-timeout", "7", "--wait", "spin", "-n", "a"]
+        )
+
+    def test_by_default_eight_workers_leave_a_second_after_their_dispatcher(self):
+        plan = self.plan("-r", "x")
+        self.assertEqual((plan.workers, plan.name), (8, "the-default"))
+        self.assertEqual(plan.worker_args, ["--orphan-timeout", "1", "-n", "the-default"])
+
+    def test_processors_are_given_by_number_and_from_the_first_again(self):
+        plan = self.plan("-r", "x", "--worker-cpu", "5,2-3")
+        self.assertEqual([plan.cpu_args(k)[1] for k in range(5)], ["5", "2", "3", "5", "2"])
+        self.assertEqual(self.plan("-r", "x").cpu_args(0), [])
+
+    def test_its_socket_is_where_the_dispatcher_listens(self):
+        self.assertTrue(self.plan("-r", "x", "-n", "a").socket.endswith("/flow-balancer/a.sock"))
+
+
+class Checks(PlanTest):
+    def test_the_worker_checks_its_options_before_anything_is_started(self):
+        self.plan("-r", "x", "--inspector", "count", "--worker-cpu", "1,3").check_worker_options()
+        words = self.words_of("flow-worker")
+        self.assertEqual(words[0], "--check")
+        self.assertIn("count", words)
+        self.assertEqual(words[words.index("--cpu") + 1], "1,3")
+
+    def test_its_refusal_ends_the_program_without_another_word(self):
+        for theirs, ours in (("2", 2), ("1", 1), ("139", 1)):
+            self.write("flow-worker.status", theirs)
+            with self.assertRaises(Failure) as caught:
+                self.plan("-r", "x").check_worker_options()
+            self.assertEqual((str(caught.exception), caught.exception.status), ("", ours))
+
+
+class ConfigFile(PlanTest):
+    def plan_with(self, says, *words):
+        self.write("x.conf", "")
+        self.write("flow-dispatcher.says", says)
+        return self.plan("--config", self.path("x.conf"), *words)
+
+    def test_the_dispatcher_reads_it_and_says_what_it_found(self):
+        plan = self.plan_with('{"workers": "5", "name": "from-file", "log-level": "debug"}', "-i", "lo")
+        self.assertEqual((plan.workers, plan.name), (5, "from-file"))
+        self.assertEqual(self.log.level, "debug")
+        words = self.words_of("flow-dispatcher")
+        self.assertIn("--check", words)
+        self.assertEqual(words[words.index("-i") + 1], "lo")
+        for args in (plan.dispatcher_args, plan.worker_args):
+            self.assertEqual(args[args.index("--config") + 1], self.path("x.conf"))
+
+    def test_the_command_line_wins(self):
+        plan = self.plan_with('{"workers": "5", "name": "from-file"}', "-w", "2", "-n", "mine")
+        self.assertEqual((plan.workers, plan.name), (2, "mine"))
+        words = self.words_of("flow-dispatcher")
+        self.assertEqual(words[words.index("-w") + 1], "2")
+        self.assertEqual(words[words.index("-n") + 1], "mine")
+
+    def test_of_what_is_repeated_the_last_counts(self):
+        self.assertEqual(self.plan_with('{"workers": ["5", "6"]}').workers, 6)
+
+    def test_what_it_does_not_say_has_its_default(self):
+        plan = self.plan_with("{}")
+        self.assertEqual((plan.workers, plan.name), (8, "the-default"))
+
+    def test_how_long_workers_outlive_the_dispatcher_is_then_for_the_file_to_say(self):
+        self.assertNotIn("--orphan-timeout", self.plan_with("{}").worker_args)
+
+    def test_a_refusal_ends_the_program_without_another_word(self):
+        for theirs, ours in (("2", 2), ("1", 1)):
+            self.write("flow-dispatcher.status", theirs)
+            with self.assertRaises(Failure) as caught:
+                self.plan_with("")
+            self.assertEqual((str(caught.exception), caught.exception.status), ("", ours))
+
+    def test_an_option_that_makes_it_print_something_else_is_left_to_it(self):
+        self.assertEqual(self.plan_with("Usage: ...").workers, 8)
