@@ -13,5 +13,6 @@ From the top down; a module imports only from those below it:
     options                  the command line
     worker, child, loop      one worker number; one process; timers and descriptors
     control, paths           the dispatcher's control socket; where files and programs are
-    values, log, failure     values of options; log lines; the error that ends the program
+    config, values           what the script takes from the file of --config; values of options
+    log, failure             log lines; the error that ends the program
 """

@@ -5,7 +5,7 @@ import argparse
 import subprocess
 import sys
 
-from . import values
+from . import config, values
 from .failure import EXIT_USAGE, Failure
 from .log import LEVELS
 from .worker import CRASH_LIMIT, CRASH_WINDOW_S
@@ -40,7 +40,10 @@ class Call:
         self.log = log
 
     def name(self):
-        return self.options.name or DEFAULT_NAME
+        """The instance that is asked: by the command line, by the file of --config, or the default."""
+        path = self.options.config
+        in_file = config.read_key(path, "name", values.instance_name) if path and not self.options.name else None
+        return self.options.name or in_file or DEFAULT_NAME
 
 
 class Parser(argparse.ArgumentParser):
@@ -124,9 +127,12 @@ def make_parser(places):
     text = "replace a worker's process, or those of all one after the other; their flows wait for it"
     restart = add("restart", text)
     restart.add_argument("worker", metavar="K|all", type=values.worker_or_all, help="worker number, or all")
-    reload = add("reload", "read the filter again, of -F FILE or --config FILE; one that is wrong changes nothing")
+    text = "read the filter again, from the -F FILE or --config FILE of the run; one that is wrong changes nothing"
+    reload = add("reload", text)
     for command in (stop, status, more, drain, restart, reload):
         add_name_option(command, DEFAULT_NAME)
+    for command in (stop, more, drain, restart, reload):
+        command.add_argument("--config", metavar="FILE", help="take the instance name from this file")
     return parser
 
 

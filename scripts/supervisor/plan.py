@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 
+from . import config, values
 from .failure import EXIT_FAILED, EXIT_USAGE, Failure
 from .options import DEFAULT_WORKERS, ORPHAN_TIMEOUT_S
 
@@ -35,7 +36,7 @@ class Plan:
         in_file = self.read_config([*call.rest, *both], call) if options.config else {}
         self.name = options.name or in_file.get("name") or default_name
         self.workers = options.workers if options.workers is not None else int(in_file.get("workers", DEFAULT_WORKERS))
-        self.worker_cpus = options.worker_cpu or []
+        self.worker_cpus = options.worker_cpu or self.worker_cpus_in_file(options.config)
         self.worker_args = [*self.inspector_args, "-n", self.name]
         self.dispatcher_args = [*call.rest, *both, "-w", str(self.workers), "-n", self.name]
         self.socket = call.places.socket(self.name)
@@ -59,6 +60,10 @@ class Plan:
         found = {key: value[-1] if isinstance(value, list) else value for key, value in found.items()}
         call.log.level = found.get("log-level", call.log.level)
         return found
+
+    def worker_cpus_in_file(self, path):
+        """No program takes this from the file."""
+        return (path and config.read_key(path, "worker-cpu", values.cpu_list)) or []
 
     def program(self, name):
         return os.path.join(self.programs, name)

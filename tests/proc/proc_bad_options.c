@@ -127,6 +127,7 @@ static void make_files(struct test *t) {
         {"line.conf", "workers\n"},
         {"flag.conf", "preload = perhaps\n"},
         {"sources.conf", "read = a\ninterface = lo\n"},
+        {"cpu.conf", "workers = 1\nworker-cpu = 3-1\n"},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         FILE *file = fopen(file_in(t, texts[i][0]), "we");
@@ -391,6 +392,8 @@ static const struct wrong {
     {{"flow-balancer", "run", "-r", "t.pcap", "--config", "value.conf"}, 2, "value.conf:1", "256"},
     {{"flow-balancer", "run", "-r", "t.pcap", "--inspector", "record:t.pcap"}, 1, "t.pcap", "give"},
     {{"flow-balancer", "run", "-r", "t.pcap", "--worker-cpu", "3-1"}, 2, "'3-1'", "1,3,5"},
+    {{"flow-balancer", "run", "-r", "t.pcap", "--config", "cpu.conf"}, 2, "cpu.conf:2:", "1,3,5"},
+    {{"flow-balancer", "stop", "--config", "line.conf"}, 2, "line.conf:1: ", "key = value"},
     {{"flow-balancer", "run", "-r", "t.pcap", "--worker-cpu", "1023"}, 1, "'1023'", "give some of"},
     {{"flow-balancer", "stop", "--timeout", "soon"}, 2, "'soon'", "give for example 40"},
     {{"flow-balancer", "stop", "more"}, 2, "'more'", "--help"},

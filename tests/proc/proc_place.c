@@ -140,6 +140,20 @@ static void each_process_runs_on_its_processor_and_so_does_its_successor(void **
     stop(t, run, EXIT_DONE);
 }
 
+static void the_processors_of_the_workers_may_stand_in_the_file_of_config(void **state) {
+    struct test *t = *state;
+    unsigned cpus[2];
+    two_processors(cpus);
+    FILE *file = fopen(file_in(t, "place.conf"), "we");
+    assert_non_null(file);
+    fprintf(file, "worker-cpu = %u,%u\n", cpus[1], cpus[0]);
+    fclose(file);
+    struct process *run = begin(t, 2, "--config place.conf");
+    for (unsigned k = 0; k < 2; k++)
+        expect_on_processor(process_of_worker(t->name, k), cpus[1 - k]);
+    stop(t, run, EXIT_DONE);
+}
+
 static void a_worker_by_hand_takes_a_list_of_processors(void **state) {
     struct test *t = *state;
     unsigned cpus[2];
@@ -282,6 +296,7 @@ static void a_node_that_is_not_there_is_one_line(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(each_process_runs_on_its_processor_and_so_does_its_successor),
+        PROCESS_TEST(the_processors_of_the_workers_may_stand_in_the_file_of_config),
         PROCESS_TEST(a_worker_by_hand_takes_a_list_of_processors),
         PROCESS_TEST(a_processor_that_is_not_there_ends_the_run_before_anything_is_made),
         PROCESS_TEST(rings_and_workers_are_on_the_node_of_the_list),

@@ -252,6 +252,22 @@ static void start_runs_in_the_background_until_stop(void **state) {
     expect_one_line_with(t, none, "is not running");
 }
 
+static void a_file_of_config_is_enough_to_start_ask_and_stop(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    FILE *file = fopen(file_in(t, "x.conf"), "we");
+    assert_non_null(file);
+    fprintf(file, "name = %s\nread = t.pcap\nloop = 1000000\nworkers = 2\nmax-workers = 3\n",
+            t->name);
+    fclose(file);
+    static const char *const commands[] = {"start",   "status", "add", "restart 0",
+                                           "drain 2", "reload", "stop"};
+    for (unsigned i = 0; i < sizeof commands / sizeof *commands; i++)
+        process_expect(t, process_start(t, "flow-balancer %s --config x.conf", commands[i]),
+                       EXIT_DONE);
+    assert_int_equal(objects_of(t->name), 0);
+}
+
 static void start_tells_why_it_did_not(void **state) {
     struct test *t = *state;
     struct process *begin = process_start(t, "flow-balancer start -n @ -r none.pcap -w 2");
@@ -284,6 +300,7 @@ int main(void) {
         PROCESS_TEST(a_stuck_worker_is_waited_for_until_the_drain_timeout),
         PROCESS_TEST(a_stuck_worker_holds_up_a_lossless_run_and_then_goes_on),
         PROCESS_TEST(start_runs_in_the_background_until_stop),
+        PROCESS_TEST(a_file_of_config_is_enough_to_start_ask_and_stop),
         PROCESS_TEST(start_tells_why_it_did_not),
         PROCESS_TEST(stop_ends_a_run_in_the_foreground_too),
     };

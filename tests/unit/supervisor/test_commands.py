@@ -69,7 +69,7 @@ class CommandTest(FolderTest):
 
     def call(self, command, **options):
         """Its status, and what it printed."""
-        call = Call(argparse.Namespace(**{"name": "x", **options}), [], self.places, None)
+        call = Call(argparse.Namespace(**{"name": "x", "config": None, **options}), [], self.places, None)
         output = io.StringIO()
         with contextlib.redirect_stdout(output):
             status = command(call)

@@ -66,6 +66,34 @@ class Run(unittest.TestCase):
         self.assertEqual(parse("restart", "12").options.worker, 12)
 
 
+class Name(FolderTest):
+    """The instance that a command asks."""
+
+    def name(self, *words):
+        return parse("stop", *words).name()
+
+    def test_it_has_a_default(self):
+        self.assertEqual(self.name(), "flow-balancer")
+
+    def test_it_may_be_in_the_file_of_config(self):
+        path = self.write("x.conf", "workers = 3\nname = from-file\n")
+        for command in (["stop"], ["add"], ["drain", "1"], ["restart", "all"], ["reload"]):
+            self.assertEqual(parse(*command, "--config", path).name(), "from-file")
+        self.assertEqual(self.name("--config", self.write("y.conf", "workers = 3\n")), "flow-balancer")
+
+    def test_the_command_line_wins_and_the_file_is_not_needed_then(self):
+        self.assertEqual(self.name("-n", "mine", "--config", self.path("none")), "mine")
+
+    def test_a_wrong_one_is_a_line_with_its_place(self):
+        with self.assertRaisesRegex(Failure, "x.conf:1: name: '../a' is no instance name: 1 to 64 letters"):
+            self.name("--config", self.write("x.conf", "name = ../a\n"))
+
+    def test_a_file_that_cannot_be_read_is_said(self):
+        with self.assertRaisesRegex(Failure, "--config '.*none': cannot read the file: No such file") as caught:
+            self.name("--config", self.path("none"))
+        self.assertEqual(caught.exception.status, 2)
+
+
 class Help(unittest.TestCase):
     def test_every_command_prints_it_for_h_and_help(self):
         for words in ([], *([command] for command in main.COMMANDS)):

@@ -109,6 +109,22 @@ class ConfigFile(PlanTest):
     def test_how_long_workers_outlive_the_dispatcher_is_then_for_the_file_to_say(self):
         self.assertNotIn("--orphan-timeout", self.plan_with("{}").worker_args)
 
+    def test_processors_of_the_workers_are_for_the_script_to_read(self):
+        path = self.write("y.conf", "workers = 2\nworker-cpu = 4,6-7 ; a core each\n")
+        self.write("flow-dispatcher.says", "{}")
+        self.assertEqual(self.plan("--config", path).worker_cpus, [4, 6, 7])
+        self.assertEqual(self.plan("--config", path, "--worker-cpu", "1").worker_cpus, [1])
+        self.plan("--config", path).check_worker_options()
+        words = self.words_of("flow-worker")
+        self.assertEqual(words[words.index("--cpu") + 1], "4,6,7")
+
+    def test_a_wrong_list_of_them_is_a_line_with_its_place(self):
+        path = self.write("y.conf", "workers = 2\nworker-cpu = 3-1\n")
+        self.write("flow-dispatcher.says", "{}")
+        with self.assertRaisesRegex(Failure, "y.conf:2: worker-cpu: '3-1' is no list of processors") as caught:
+            self.plan("--config", path)
+        self.assertEqual(caught.exception.status, 2)
+
     def test_a_refusal_ends_the_program_without_another_word(self):
         for theirs, ours in (("2", 2), ("1", 1)):
             self.write("flow-dispatcher.status", theirs)
