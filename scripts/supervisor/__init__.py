@@ -10,7 +10,7 @@ From the top down; a module imports only from those below it:
     main                     which command, and what an error looks like
     commands, background     what each command does; `start` in the background
     run, plan, instance      one run; what it was asked for; a running instance, asked by others
-    options                  the command line
+    options, arguments       the command line: ours, and what goes on to the dispatcher
     worker, child, loop      one worker number; one process; timers and descriptors
     control, paths           the dispatcher's control socket; where files and programs are
     config, values           what the script takes from the file of --config; values of options

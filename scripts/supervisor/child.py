@@ -14,7 +14,8 @@ class Child:
     """
 
     def __init__(self, argv, stdin=None):
-        argv = [*argv, "--parent", str(os.getpid())]
+        program, *words = argv
+        argv = [program, "--parent", str(os.getpid()), *words]
         self.process = subprocess.Popen(argv, stdin=stdin, start_new_session=True)
         self.pid = self.process.pid
         self.pidfd = os.pidfd_open(self.pid)

@@ -2,6 +2,7 @@
 """The command line: commands, their options, their help. Must not know how a command is carried out."""
 
 import argparse
+import shlex
 import subprocess
 import sys
 
@@ -17,7 +18,8 @@ STOP_TIMEOUT_S = 40  # above the dispatcher's own --drain-timeout of 30 s
 
 PASSED_ON = (
     "All other options go to the dispatcher as they are, for example -r FILE, -i IFACE, --policy P, "
-    "--on-full block|drop, --bpf EXPR, --report FILE.json: see flow-dispatcher --help. A crashed worker is started "
+    "--on-full block|drop, --bpf EXPR, --report FILE.json: see flow-dispatcher --help. Files that follow -r FILE "
+    "are read too. A crashed worker is started "
     f"again; at its crash number {CRASH_LIMIT} within {CRASH_WINDOW_S:.0f} s it is given up, its flows go to the others "
     "and the run ends with status 1 when it does. SIGINT and SIGTERM drain the rings and end the "
     "run; a second one, more than a second later, ends it without draining, a third one kills. SIGHUP "
@@ -103,6 +105,7 @@ def add_run_options(parser, default_name):
 
 
 def make_parser(places):
+    """The parser of the whole command line, and those of the commands by their names."""
     parser = Parser(prog="flow-balancer", description="Spreads the flows of a capture over worker processes.")
     parser.add_argument("--version", nargs=0, action=show_version(places), help="print the version and leave")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
@@ -133,15 +136,31 @@ def make_parser(places):
         add_name_option(command, DEFAULT_NAME)
     for command in (stop, more, drain, restart, reload):
         command.add_argument("--config", metavar="FILE", help="take the instance name from this file")
-    return parser
+    return parser, commands.choices
+
+
+def check_command(argv, commands):
+    """The first word is the command; one that is missing, misplaced or misspelt is said in a line of its own."""
+    if argv and (argv[0] in commands or argv[0] in ("-h", "--help", "--version")):
+        return
+    give = f"give {', '.join(commands[:-1])} or {commands[-1]}"
+    if not argv:
+        raise Failure(f"no command: {give} (see 'flow-balancer --help')", EXIT_USAGE)
+    if not argv[0].startswith("-"):
+        raise Failure(f"'{argv[0]}' is no command: {give}", EXIT_USAGE)
+    command = next((word for word in argv if word in commands), None)
+    if not command:
+        raise Failure(f'no command: write "flow-balancer run {shlex.join(argv)}"', EXIT_USAGE)
+    argv = list(argv)
+    argv.remove(command)
+    raise Failure(f'the command comes first: write "flow-balancer {command} {shlex.join(argv)}"', EXIT_USAGE)
 
 
 def parse(argv, places, log):
     """The call that these words make; sets the log level. Failure if they are wrong."""
-    parser = make_parser(places)
+    parser, commands = make_parser(places)
+    check_command(argv, list(commands))
     options, rest = parser.parse_known_args(argv)
-    if not options.command:
-        parser.error("no command: give run, start, stop, status, add, drain, restart or reload")
     if options.command not in ("run", "start", "status") and rest:
         parser.error(f"{options.command} does not know '{rest[0]}'")
     level = getattr(options, "log_level", None)

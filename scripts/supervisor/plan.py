@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 
-from . import config, values
+from . import arguments, config, values
 from .failure import EXIT_FAILED, EXIT_USAGE, Failure
 from .options import DEFAULT_WORKERS, ORPHAN_TIMEOUT_S
 
@@ -24,6 +24,7 @@ class Plan:
     def __init__(self, call, default_name):
         options = call.options
         self.programs = call.places.program_dir()
+        words = arguments.arrange(call.rest, arguments.known_options(self.program("flow-dispatcher")))
         both = ["--config", options.config] if options.config else []
         if options.log_level:
             both += ["--log-level", options.log_level]
@@ -33,22 +34,23 @@ class Plan:
                 self.inspector_args += ["--" + option.replace("_", "-"), getattr(options, option)]
         if options.orphan_timeout is None and not options.config:
             self.inspector_args += ["--orphan-timeout", str(ORPHAN_TIMEOUT_S)]
-        in_file = self.read_config([*call.rest, *both], call) if options.config else {}
+        in_file = self.read_config([*both, *words], call) if options.config else {}
         self.name = options.name or in_file.get("name") or default_name
         self.workers = options.workers if options.workers is not None else int(in_file.get("workers", DEFAULT_WORKERS))
         self.worker_cpus = options.worker_cpu or self.worker_cpus_in_file(options.config)
         self.worker_args = [*self.inspector_args, "-n", self.name]
-        self.dispatcher_args = [*call.rest, *both, "-w", str(self.workers), "-n", self.name]
+        # Words of the user come last: an option that lacks its value would take what follows.
+        self.dispatcher_args = [*both, "-w", str(self.workers), "-n", self.name, *words]
         self.socket = call.places.socket(self.name)
 
     def read_config(self, args, call):
         """What the file says, as the dispatcher reads it; it refuses its options before anything is started."""
         options = call.options
         if options.workers is not None:
-            args = [*args, "-w", str(options.workers)]
+            args = ["-w", str(options.workers), *args]
         if options.name:
-            args = [*args, "-n", options.name]
-        argv = [self.program("flow-dispatcher"), *args, "--check"]
+            args = ["-n", options.name, *args]
+        argv = [self.program("flow-dispatcher"), "--check", *args]
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
         if done.returncode:
             raise Checked(done.returncode)

@@ -239,6 +239,26 @@ static void every_option_refuses_what_it_cannot_take(void **state) {
             refuse_wrong_values(t, &programs[i], row);
 }
 
+static void the_script_blames_an_option_without_its_value_by_its_own_name(void **state) {
+    struct test *t = *state;
+    make_files(t);
+    for (const struct option_row *row = dispatcher_options; row->name != NULL; row++) {
+        char word[64];
+        if (row->kind == FLAG)
+            continue;
+        snprintf(word, sizeof word, "--%s", row->name);
+        /* Behind the script's own options, and in front of one of them. */
+        const char *const last[] = {"flow-balancer", "run", "-w", "1", "-r", "t.pcap", word, NULL};
+        const char *const first[] = {"flow-balancer", "run", word, "-w", "1", "-p", NULL};
+        for (unsigned i = 0; i < 2; i++) {
+            struct process *p = process_start_words(t, i == 0 ? last : first);
+            process_expect(t, p, EXIT_WRONG_USAGE);
+            expect_one_line_with(t, p, word);
+            processes_forget(t);
+        }
+    }
+}
+
 /* Given twice, each value is checked; the last one counts. */
 static void every_option_may_be_repeated_and_the_last_counts(void **state) {
     struct test *t = *state;
@@ -395,6 +415,15 @@ static const struct wrong {
     {{"flow-balancer", "run", "-r", "t.pcap", "--config", "cpu.conf"}, 2, "cpu.conf:2:", "1,3,5"},
     {{"flow-balancer", "stop", "--config", "line.conf"}, 2, "line.conf:1: ", "key = value"},
     {{"flow-balancer", "run", "-r", "t.pcap", "--worker-cpu", "1023"}, 1, "'1023'", "give some of"},
+    {{"flow-balancer", "run", "-r"}, 2, "-r needs a value", "write -r FILE"},
+    {{"flow-balancer", "run", "-r", "--preload"}, 2, "-r needs a value", "write -r FILE"},
+    {{"flow-balancer", "run", "-r", "t.pcap", "tcp", "port", "80"}, 2, "'tcp' is", "--bpf 'EXPR'"},
+    {{"flow-balancer", "run", "t.pcap"}, 2, "'t.pcap' is a file", "write -r t.pcap"},
+    {{"flow-balancer", "-r", "t.pcap"}, 2, "no command", "\"flow-balancer run -r t.pcap\""},
+    {{"flow-balancer", "-n", "a", "stop"},
+     2,
+     "the command comes first",
+     "\"flow-balancer stop -n a\""},
     {{"flow-balancer", "stop", "--timeout", "soon"}, 2, "'soon'", "give for example 40"},
     {{"flow-balancer", "stop", "more"}, 2, "'more'", "--help"},
 };
@@ -470,6 +499,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(every_option_that_help_shows_has_its_row_here),
         PROCESS_TEST(every_option_refuses_what_it_cannot_take),
+        PROCESS_TEST(the_script_blames_an_option_without_its_value_by_its_own_name),
         PROCESS_TEST(every_option_may_be_repeated_and_the_last_counts),
         PROCESS_TEST(what_cannot_be_meant_is_one_line_with_its_value_and_the_fix),
         PROCESS_TEST(names_that_could_leave_dev_shm_are_refused),

@@ -154,6 +154,37 @@ static void several_files_are_one_run_and_frame_numbers_run_on(void **state) {
     expect_recorded(t, 5000);
 }
 
+static void files_that_follow_a_file_are_read_in_their_order(void **state) {
+    struct test *t = *state;
+    static const char *const parts[] = {"a", "b", "c"};
+    FILE *all = fopen(file_in(t, "t.pcap"), "we");
+    assert_non_null(all);
+    for (unsigned i = 0; i < 3; i++) {
+        char name[16], *bytes;
+        make_trace(t, i == 0   ? "tracegen -o a.pcap --packets 500 --flows 50 --seed 1"
+                      : i == 1 ? "tracegen -o b.pcap --packets 500 --flows 50 --seed 2"
+                               : "tracegen -o c.pcap --packets 500 --flows 50 --seed 3");
+        snprintf(name, sizeof name, "%s.pcap", parts[i]);
+        size_t size = read_file(t, name, &bytes), skip = i == 0 ? 0 : 24; /* the file header */
+        assert_int_equal(fwrite(bytes + skip, 1, size - skip, all), size - skip);
+        free(bytes);
+    }
+    fclose(all);
+    process_expect(t,
+                   process_start(t, "flow-balancer run -n @ -r a.pcap b.pcap -w 2 c.pcap --timeout "
+                                    "all=never --inspector record:rec --report out.json"),
+                   EXIT_DONE);
+    expect_all_inspected(report_of(t, "out.json"), 1500);
+    expect_recorded(t, 1500);
+    struct records records;
+    struct trace trace;
+    records_read(&records, file_in(t, "rec"));
+    trace_read(&trace, file_in(t, "t.pcap"));
+    expect_tuples_whole(&records, &trace);
+    trace_free(&trace);
+    records_free(&records);
+}
+
 static void run_looped(struct test *t, const char *more) {
     make_trace(t, "tracegen -o t.pcap --packets 5000 --flows 100");
     process_expect(t,
@@ -441,6 +472,7 @@ int main(void) {
         PROCESS_TEST(eight_workers_and_rings_of_10000_packets_are_the_default),
         PROCESS_TEST(digest_takes_every_packet),
         PROCESS_TEST(several_files_are_one_run_and_frame_numbers_run_on),
+        PROCESS_TEST(files_that_follow_a_file_are_read_in_their_order),
         PROCESS_TEST(a_loop_reads_again_and_flows_go_on),
         PROCESS_TEST(preloaded_loops_give_the_same_as_read_ones),
         PROCESS_TEST(speed_keeps_to_the_time_stamps),

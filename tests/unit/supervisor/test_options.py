@@ -66,6 +66,30 @@ class Run(unittest.TestCase):
         self.assertEqual(parse("restart", "12").options.worker, 12)
 
 
+class Command(unittest.TestCase):
+    """The first word."""
+
+    def refused(self, words, line):
+        with self.assertRaises(Failure) as caught:
+            parse(*words)
+        self.assertEqual((str(caught.exception), caught.exception.status), (line, 2))
+
+    def test_without_it_what_there_is_is_said(self):
+        commands = "run, start, stop, status, add, drain, restart or reload"
+        self.refused([], f"no command: give {commands} (see 'flow-balancer --help')")
+        self.refused(["fly", "-r", "x"], f"'fly' is no command: give {commands}")
+
+    def test_options_alone_are_meant_for_run(self):
+        self.refused(["-r", "x.pcap"], 'no command: write "flow-balancer run -r x.pcap"')
+        self.refused(
+            ["--bpf", "tcp port 80", "-r", "a b.pcap"],
+            "no command: write \"flow-balancer run --bpf 'tcp port 80' -r 'a b.pcap'\"",
+        )
+
+    def test_one_that_comes_later_is_put_first(self):
+        self.refused(["-n", "x", "stop"], 'the command comes first: write "flow-balancer stop -n x"')
+
+
 class Name(FolderTest):
     """The instance that a command asks."""
 
@@ -108,8 +132,7 @@ class Help(unittest.TestCase):
             self.assertGreater(len(texts.pop()), 100)
 
     def test_every_command_that_help_lists_exists_and_the_other_way_round(self):
-        parser = options.make_parser(Places("/scripts"))
-        self.assertEqual(list(parser._subparsers._group_actions[0].choices), list(main.COMMANDS))
+        self.assertEqual(list(options.make_parser(Places("/scripts"))[1]), list(main.COMMANDS))
 
 
 class Version(FolderTest):

@@ -10,10 +10,18 @@ from supervisor.plan import Plan
 
 # Notes its words, says what it is told to say, ends with the status that it is told.
 PROGRAM = """#!/bin/sh
+[ "$1" != --list-options ] || { cat "$0.options"; exit; }
 printf '%s\\n' "$@" >"$0.words"
 [ ! -r "$0.says" ] || cat "$0.says"
 [ ! -r "$0.status" ] || exit "$(cat "$0.status")"
 """
+
+
+OPTIONS = (
+    "read\tr\tFILE\t-\tdispatcher\tyes\tRead packets\n"
+    "interface\ti\tIFACE\t-\tdispatcher\tyes\tCapture from an interface\n"
+    "policy\t-\tNAME\tbacklog-share\tdispatcher\tyes\tChoose the worker\n"
+)
 
 
 class PlanTest(FolderTest):
@@ -22,6 +30,7 @@ class PlanTest(FolderTest):
         self.log = Log()
         for name in ("flow-dispatcher", "flow-worker"):
             self.write(name, PROGRAM, 0o700)
+        self.write("flow-dispatcher.options", OPTIONS)
 
     def plan(self, *words):
         places = Places("/scripts", environ={"FB_BUILD": self.folder})
@@ -38,7 +47,14 @@ class Programs(PlanTest):
         for pair in (["-r", "x.pcap"], ["-w", "3"], ["-n", "a"], ["--policy", "hash"], ["--log-level", "debug"]):
             self.assertEqual(words[words.index(pair[0]) + 1], pair[1])
         self.assertEqual(len(words), 10)
+        self.assertEqual(words[-4:], ["-r", "x.pcap", "--policy", "hash"])
         self.assertEqual((plan.workers, plan.name), (3, "a"))
+
+    def test_further_files_are_read_too_and_a_missing_value_is_known_before_anything_is_started(self):
+        files = [self.write("a.pcap", ""), self.write("b.pcap", "")]
+        self.assertEqual(self.plan("-r", *files).dispatcher_args[-4:], ["-r", files[0], "-r", files[1]])
+        with self.assertRaisesRegex(Failure, "^-r needs a value: write -r FILE$"):
+            self.plan("-r", "-w", "8")
 
     def test_workers_get_what_is_theirs(self):
         plan = self.plan("-r", "x", "--inspector", "digest:5", "--wait", "spin", "--orphan-timeout", "7", "-n", "a")
