@@ -464,6 +464,34 @@ static void help_and_version_are_status_0_everywhere(void **state) {
     }
 }
 
+static void dash_h_is_help_everywhere(void **state) {
+    struct test *t = *state;
+    static const char *const commands[] = {"",     "run ",   "start ",   "stop ",  "status ",
+                                           "add ", "drain ", "restart ", "reload "};
+    static const char *const programs[] = {"flow-dispatcher", "flow-worker", "flow-stat"};
+    static const char *const scripts[] = {"quickstart", "test", "install-deps", "lint",
+                                          "preflight"};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        struct process *help = process_start(t, "flow-balancer %s-h", commands[i]);
+        process_expect(t, help, EXIT_DONE);
+        assert_true(strlen(process_output(t, help)) > 100);
+        processes_forget(t);
+    }
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+        struct process *help = process_start(t, "%s -h", programs[i]);
+        process_expect(t, help, EXIT_DONE);
+        assert_true(strlen(process_output(t, help)) > 100);
+    }
+    for (size_t i = 0; i < 2 * sizeof scripts / sizeof *scripts; i++) {
+        struct process *help =
+            process_start(t, "%s/%s %s", t->scripts, scripts[i / 2], i % 2 == 0 ? "-h" : "--help");
+        process_expect(t, help, EXIT_DONE);
+        assert_true(strlen(process_output(t, help)) > 50);
+        assert_string_equal(process_errors(t, help), "");
+        processes_forget(t);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(one_worker_gets_each_frame_once_and_in_order),
@@ -488,6 +516,7 @@ int main(void) {
         PROCESS_TEST(a_report_that_cannot_be_printed_is_said),
         PROCESS_TEST(wrong_usage_is_one_line_and_2),
         PROCESS_TEST(help_and_version_are_status_0_everywhere),
+        PROCESS_TEST(dash_h_is_help_everywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
