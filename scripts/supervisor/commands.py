@@ -9,6 +9,7 @@ import os
 import selectors
 import time
 
+from .control import printable
 from .failure import Failure
 from .instance import Instance
 from .plan import Plan
@@ -28,9 +29,10 @@ def run(call):
 def stop(call):
     name = call.name()
     deadline = time.monotonic() + call.options.timeout
+    instance = Instance(name, call.places)
     watched = []
     try:
-        with Instance(name, call.places).open() as control:
+        with instance.open() as control:
             watch_pid(watched, control.pid)
             workers = control.ask("workers")["workers"]
             control.ask("stop")
@@ -45,7 +47,7 @@ def stop(call):
             raise Failure(
                 f"'{name}' still runs {call.options.timeout} s after it was told to stop: give a longer --timeout"
             )
-    await_log_release(call.places.log(name), deadline)
+    await_log_release(instance.log(), deadline)
     return 0
 
 
@@ -61,7 +63,7 @@ def watch_pid(watched, pid):
 def await_log_release(path, deadline):
     """The supervisor of `start` holds its log until it is done clearing up; it has little left to do."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # of another user it may be anything
     except OSError:
         return
     while time.monotonic() < deadline:
@@ -85,7 +87,7 @@ def status(call):
 def add(call):
     name = call.name()
     instance = Instance(name, call.places)
-    number = instance.ask("add")["worker"]
+    number = int(instance.ask("add")["worker"])
     if not instance.await_worker(number, ADD_TIMEOUT_S, lambda w: w["state"] in ("starting", "ready")):
         raise Failure(
             f"nobody started worker {number} of '{name}' within {ADD_TIMEOUT_S} s: it is wanted; without a "
@@ -130,6 +132,6 @@ def restart_one(instance, number):
 
 def reload(call):
     name = call.name()
-    found = Instance(name, call.places).ask("reload").get("filter")
+    found = printable(Instance(name, call.places).ask("reload").get("filter") or "")
     print(f"the filter of '{name}' is now \"{found}\"" if found else f"'{name}' has no filter now: every frame is taken")
     return 0

@@ -43,5 +43,10 @@ class Control:
         except ValueError:
             raise OSError(f"no JSON object in the answer to '{request}': {packet[:80]!r}") from None
         if not answer.get("ok"):
-            raise OSError(f"'{request}' refused: {answer.get('error', 'no reason given')}")
+            raise OSError(f"'{request}' refused: {printable(answer.get('error', 'no reason given'))}")
         return answer
+
+
+def printable(text):
+    """The dispatcher may be another user's: nothing that it says is a command to our terminal."""
+    return "".join(c if c.isprintable() else "?" for c in str(text))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A running instance, asked by name over its control socket. Must not know which command asks."""
 
+import pwd
 import time
 
 from .control import Control
@@ -14,15 +15,39 @@ class Instance:
 
     def __init__(self, name, places, connect=Control):
         self.name = name
+        self.places = places
         self.path = places.socket(name)
         self.connect = connect
 
     def open(self):
-        """A connection; Failure if no process listens, OSError if it cannot be reached."""
+        """A connection; Failure if no process listens that we may talk to, OSError if it cannot be reached."""
         try:
             return self.connect(self.path)
-        except (FileNotFoundError, ConnectionRefusedError):
-            raise Failure(f"no instance '{self.name}' is running: nobody listens at {self.path}") from None
+        except (FileNotFoundError, ConnectionRefusedError, PermissionError) as error:
+            refused = error
+        # A name is one instance on the machine: what listens elsewhere is it, and lets its owner and root ask.
+        for path, uid in self.places.other_sockets(self.name):
+            if self.places.uid in (uid, 0):
+                try:
+                    control = self.connect(path)
+                except OSError:
+                    continue
+                self.path = path
+                return control
+        raise Failure(self.why_not(refused))
+
+    def why_not(self, refused):
+        owner = self.places.owner(self.name)
+        if owner is not None and owner != self.places.uid:
+            who = "that user" if owner == 0 or self.places.uid == 0 else "that user or root"
+            return f"instance '{self.name}' belongs to user {user_name(owner)}: run this as {who}"
+        if isinstance(refused, PermissionError):
+            return f"cannot connect to {self.path}: {refused.strerror}: set XDG_RUNTIME_DIR to a folder of yours"
+        return f"no instance '{self.name}' is running: no process listens at {self.path}"
+
+    def log(self):
+        """The log of `start` is beside the socket."""
+        return self.path.removesuffix(".sock") + ".log"
 
     def ask(self, request, **fields):
         try:
@@ -49,3 +74,10 @@ class Instance:
                 return False
             time.sleep(READY_POLL_S)
         return True
+
+
+def user_name(uid):
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

@@ -4,6 +4,7 @@
 Must not know what is in those files, nor who uses them.
 """
 
+import glob
 import os
 import stat
 
@@ -13,12 +14,13 @@ from .failure import Failure
 class Places:
     """The places of one user. script_dir is the folder of the script that was called."""
 
-    def __init__(self, script_dir, uid=None, environ=os.environ, run="/run", tmp="/tmp"):
+    def __init__(self, script_dir, uid=None, environ=os.environ, run="/run", tmp="/tmp", shm="/dev/shm"):
         self.script_dir = script_dir
         self.uid = os.geteuid() if uid is None else uid
         self.environ = environ
         self.run = run
         self.tmp = tmp
+        self.shm = shm
 
     def program_dir(self):
         """The folder that holds flow-dispatcher, flow-worker and flow-stat."""
@@ -63,6 +65,28 @@ class Places:
 
     def socket(self, name):
         return os.path.join(self.runtime_dir(), name + ".sock")
+
+    def other_sockets(self, name):
+        """Sockets of that name in the places of other users, or of ours with another environment: (path, uid).
+
+        Those in folders that we may not look into are not found.
+        """
+        places = [self.run, f"{self.tmp}/flow-balancer-*", f"{self.run}/user/*"]
+        for place in places:
+            for path in sorted(glob.glob(f"{place}/flow-balancer/{name}.sock")):
+                try:
+                    found = os.lstat(path)
+                except OSError:
+                    continue  # it has just gone
+                if stat.S_ISSOCK(found.st_mode) and path != self.socket(name):
+                    yield path, found.st_uid
+
+    def owner(self, name):
+        """The uid that the instance belongs to, by its shared memory, which every user sees; None if there is none."""
+        try:
+            return os.lstat(f"{self.shm}/{name}.ctl").st_uid
+        except OSError:
+            return None
 
     def log(self, name):
         return os.path.join(self.runtime_dir(), name + ".log")

@@ -286,6 +286,73 @@ static void stop_ends_a_run_in_the_foreground_too(void **state) {
     expect_drained(t);
 }
 
+/* ---- instances of other users */
+
+#define NOBODY 65534
+
+static void become_nobody(const struct test *t) {
+    (void)t;
+    unsetenv("XDG_RUNTIME_DIR");
+    if (setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
+        _exit(126);
+}
+
+/* A run of that user in the test's directory, with a runtime directory below /tmp. */
+static struct process *run_as_nobody(struct test *t) {
+    make_trace(t);
+    assert_int_equal(chown(t->directory, NOBODY, NOBODY), 0);
+    t->enter = become_nobody;
+    struct process *run = process_start(t, RUN "-r t.pcap " FOREVER);
+    t->enter = NULL;
+    return run;
+}
+
+static int ask(struct test *t, const char *command) {
+    struct process *p = process_start(t, "flow-balancer %s", command);
+    int status = process_wait(t, p);
+    process_forget(t, p);
+    return status;
+}
+
+static void need_another_user(struct test *t) {
+    t->enter = become_nobody;
+    if (geteuid() != 0 || ask(t, "--version") != EXIT_DONE) {
+        print_message("skip: only root can become another user, who must be able to run this\n");
+        skip();
+    }
+    t->enter = NULL;
+}
+
+static void an_instance_of_another_user_is_said_to_be_so(void **state) {
+    struct test *t = *state;
+    need_another_user(t);
+    make_trace(t);
+    struct process *run = process_start(t, RUN "-r t.pcap " FOREVER);
+    UNTIL(t, is_under_way(t));
+    t->enter = become_nobody;
+    static const char *const commands[] = {"stop", "add", "drain 0", "restart all", "reload"};
+    for (unsigned i = 0; i < sizeof commands / sizeof *commands; i++) {
+        struct process *p = process_start(t, "flow-balancer %s -n @", commands[i]);
+        process_expect(t, p, EXIT_RUNTIME);
+        expect_one_line_with(t, p, "belongs to user root: run this as that user");
+        process_forget(t, p);
+    }
+    t->enter = NULL;
+    process_signal(run, SIGTERM);
+    process_expect(t, run, EXIT_DONE);
+}
+
+static void root_may_stop_the_instance_of_any_user(void **state) {
+    struct test *t = *state;
+    need_another_user(t);
+    struct process *run = run_as_nobody(t);
+    UNTIL(t, ask(t, "restart all -n @") == EXIT_DONE);
+    assert_int_equal(ask(t, "stop -n @"), EXIT_DONE);
+    process_expect(t, run, EXIT_DONE);
+    rmdir("/tmp/flow-balancer-65534/flow-balancer");
+    rmdir("/tmp/flow-balancer-65534");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(sigterm_drains_and_is_status_0),
@@ -303,6 +370,8 @@ int main(void) {
         PROCESS_TEST(a_file_of_config_is_enough_to_start_ask_and_stop),
         PROCESS_TEST(start_tells_why_it_did_not),
         PROCESS_TEST(stop_ends_a_run_in_the_foreground_too),
+        PROCESS_TEST(an_instance_of_another_user_is_said_to_be_so),
+        PROCESS_TEST(root_may_stop_the_instance_of_any_user),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

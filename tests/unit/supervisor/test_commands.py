@@ -86,6 +86,12 @@ class Stop(CommandTest):
     def stop(self, timeout=60.0):
         return self.call(commands.stop, timeout=timeout)[0]
 
+    def test_the_log_is_the_one_beside_the_socket(self):
+        found = instance.Instance("x", self.places)
+        self.assertEqual(found.log(), self.places.log("x"))
+        found.path = "/run/user/7/flow-balancer/x.sock"
+        self.assertEqual(found.log(), "/run/user/7/flow-balancer/x.log")
+
     def test_it_asks_for_the_stop_and_returns_when_all_processes_have_ended(self):
         dispatcher, worker = self.process("sleep 0.05"), self.process("sleep 0.1")
         answers = self.running(dispatcher.pid, workers=[workers(("ready", worker.pid))], stop=[{}])
@@ -147,6 +153,10 @@ class Stop(CommandTest):
         os.symlink(self.path("held"), self.places.log("x"))
         with mock.patch.object(time, "sleep", lambda _: self.fail("it waits for what is no log of ours")):
             commands.await_log_release(self.places.log("x"), time.monotonic() + 60)
+
+    def test_a_pipe_in_its_place_is_not_waited_for(self):
+        os.mkfifo(self.places.log("x"))
+        commands.await_log_release(self.places.log("x"), time.monotonic() + 60)
 
     def test_without_a_log_there_is_nothing_to_wait_for(self):
         commands.await_log_release(self.path("none"), time.monotonic() + 60)
@@ -211,6 +221,10 @@ class DrainAndReload(CommandTest):
     def test_reload_says_which_filter_there_is_now(self):
         self.running(reload=[{"filter": "tcp port 80"}])
         self.assertEqual(self.call(commands.reload), (0, "the filter of 'x' is now \"tcp port 80\"\n"))
+
+    def test_a_filter_is_no_command_to_the_terminal(self):
+        self.running(reload=[{"filter": "\x1b[2J"}])
+        self.assertEqual(self.call(commands.reload)[1], "the filter of 'x' is now \"?[2J\"\n")
 
     def test_or_that_there_is_none(self):
         self.running(reload=[{}])

@@ -50,6 +50,10 @@ class Asking(FolderTest):
         with self.assertRaisesRegex(OSError, "it is the only one"):
             self.ask(b'{"ok": false, "error": "it is the only one"}')
 
+    def test_a_reason_is_no_command_to_the_terminal(self):
+        with self.assertRaisesRegex(OSError, r"refused: \?\[2Jgone\?"):
+            self.ask(b'{"ok": false, "error": "\\u001b[2Jgone\\n"}')
+
     def test_a_refusal_without_a_reason_is_one_too(self):
         with self.assertRaisesRegex(OSError, "no reason given"):
             self.ask(b"{}")
