@@ -52,9 +52,12 @@ static json_t *give_up(struct requests *r, unsigned worker) {
 static json_t *ask_of_worker(struct requests *r, const char *name, const json_t *request) {
     const json_t *number = json_object_get(request, "worker");
     json_int_t k = json_integer_value(number);
-    if (!json_is_integer(number) || k < 0 || k >= (json_int_t)r->fleet->count)
-        return control_refusal("%s: \"worker\" must be a number from 0 to %u", name,
+    if (!json_is_integer(number))
+        return control_refusal("%s: give a worker, a number from 0 to %u", name,
                                r->fleet->count - 1);
+    if (k < 0 || k >= (json_int_t)r->fleet->count)
+        return control_refusal("%s %lld: there is no such worker: give a number from 0 to %u", name,
+                               (long long)k, r->fleet->count - 1);
     unsigned worker = (unsigned)k;
     if (strcmp(name, "give-up") == 0)
         return give_up(r, worker);

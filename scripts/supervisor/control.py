@@ -12,6 +12,10 @@ ANSWER_TIMEOUT_S = 2.0
 ANSWER_BYTES = 1 << 20
 
 
+class Refusal(OSError):
+    """The dispatcher does not do what it was asked, and says why."""
+
+
 class Control:
     """One connection to a dispatcher; OSError from the constructor means that no process listens."""
 
@@ -43,7 +47,7 @@ class Control:
         except ValueError:
             raise OSError(f"no JSON object in the answer to '{request}': {packet[:80]!r}") from None
         if not answer.get("ok"):
-            raise OSError(f"'{request}' refused: {printable(answer.get('error', 'no reason given'))}")
+            raise Refusal(printable(answer.get("error", f"'{request}' is refused without a reason")))
         return answer
 
 

@@ -182,7 +182,9 @@ static void what_cannot_be_drained_or_restarted_is_refused(void **state) {
     EXPECT_REFUSED(t, EXIT_RUNTIME, "it is the only one that is ready: add another first",
                    "flow-balancer drain 0 -n @");
     EXPECT_REFUSED(t, EXIT_RUNTIME, "it has no worker", "flow-balancer drain 1 -n @");
-    EXPECT_REFUSED(t, EXIT_RUNTIME, "a number from 0 to 1", "flow-balancer drain 2 -n @");
+    EXPECT_REFUSED(t, EXIT_RUNTIME,
+                   "': drain 2: there is no such worker: give a number from 0 to 1",
+                   "flow-balancer drain 2 -n @");
     EXPECT_REFUSED(t, EXIT_RUNTIME, "it has no worker: add starts one",
                    "flow-balancer restart 1 -n @");
     EXPECT_REFUSED(t, EXIT_RUNTIME, "has no worker number 2", "flow-balancer restart 2 -n @");

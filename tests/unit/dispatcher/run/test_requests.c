@@ -260,13 +260,17 @@ static void the_last_worker_cannot_be_drained(void **state) {
 
 static void a_worker_that_is_no_number_in_range_is_refused(void **state) {
     (void)state;
-    static const char *const workers[] = {"",
-                                          ", \"worker\": -1",
-                                          ", \"worker\": 3",
-                                          ", \"worker\": 1.0",
-                                          ", \"worker\": \"1\"",
-                                          ", \"worker\": null",
-                                          ", \"worker\": 4294967296"};
+#define NONE ": give a worker, a number from 0 to 2"
+#define ABSENT(number) " " number ": there is no such worker: give a number from 0 to 2"
+    static const char *const workers[][2] = {
+        {"", NONE},
+        {", \"worker\": 1.0", NONE},
+        {", \"worker\": \"1\"", NONE},
+        {", \"worker\": null", NONE},
+        {", \"worker\": -1", ABSENT("-1")},
+        {", \"worker\": 3", ABSENT("3")},
+        {", \"worker\": 4294967296", ABSENT("4294967296")},
+    };
     static const char *const names[] = {"drain", "restart", "give-up"};
     make_requests(3, 3);
     start(0);
@@ -274,9 +278,8 @@ static void a_worker_that_is_no_number_in_range_is_refused(void **state) {
     for (unsigned n = 0; n < 3; n++) {
         for (unsigned i = 0; i < sizeof workers / sizeof *workers; i++) {
             char text[100], refusal[100];
-            snprintf(text, sizeof text, "{\"request\": \"%s\"%s}", names[n], workers[i]);
-            snprintf(refusal, sizeof refusal, "%s: \"worker\" must be a number from 0 to 2",
-                     names[n]);
+            snprintf(text, sizeof text, "{\"request\": \"%s\"%s}", names[n], workers[i][0]);
+            snprintf(refusal, sizeof refusal, "%s%s", names[n], workers[i][1]);
             is_refused(ask(text), refusal);
         }
     }
