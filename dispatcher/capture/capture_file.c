@@ -2,6 +2,7 @@
 #include "dispatcher/capture/capture_begin.h"
 #include "dispatcher/capture/capture_pipe.h"
 #include "dispatcher/capture/capture_source.h"
+#include "flow_balancer/common/errno_text.h"
 #include "flow_balancer/common/log.h"
 
 #include <errno.h>
@@ -70,8 +71,8 @@ static int open_stream(struct capture_file *f, const char *name) {
     if (f->stream != NULL)
         return 0;
     err = errno;
-    fb_error("cannot open %s: %s: give a capture file that can be read", capture_shown_name(name),
-             strerror(err));
+    fb_error("cannot open %s: %s%s", capture_shown_name(name), fb_errno_text(err),
+             err == EMFILE ? "" : ": give a capture file that can be read");
     return -err;
 }
 

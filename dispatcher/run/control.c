@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "flow_balancer/common/errno_text.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/names.h"
 
@@ -69,7 +70,7 @@ int control_open(struct control *control, const char *name, control_handler hand
     if (result == 0)
         result = listen_at(&control->address);
     if (result < 0) {
-        fb_error("cannot listen at %s: %s%s", control->address.sun_path, strerror(-result),
+        fb_error("cannot listen at %s: %s%s", control->address.sun_path, fb_errno_text(-result),
                  result == -EEXIST ? ", and it is not a socket: remove it" : "");
         return result;
     }

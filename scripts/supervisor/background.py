@@ -6,7 +6,7 @@ import os
 import selectors
 import sys
 
-from .failure import Failure
+from .failure import Failure, explain
 from .options import DEFAULT_NAME
 from .plan import Plan
 from .run import Supervisor
@@ -62,6 +62,8 @@ def become_daemon(plan, log, log_fd, writer):
         os.close(log_fd)
         # The working directory stays: file names on the command line are relative to it.
         status = Supervisor(plan, log, on_ready=lambda: tell(writer, b"ready\n")).run()
+    except OSError as error:
+        log.error(explain(error))
     except Exception as error:  # the log is the only place left to say it
         log.error(f"the supervisor failed: {error!r}")
     finally:

@@ -10,7 +10,7 @@ import selectors
 import time
 
 from .control import printable
-from .failure import Failure
+from .failure import Failure, explain
 from .instance import Instance
 from .plan import Plan
 from .run import Supervisor
@@ -39,7 +39,7 @@ def stop(call):
             for worker in workers:
                 watch_pid(watched, worker.get("pid"))
     except OSError as error:
-        raise Failure(f"'{name}' cannot be told to stop: {error.strerror or error}") from None
+        raise Failure(f"'{name}' cannot be told to stop: {explain(error)}") from None
     for pidfd in watched:
         selector = selectors.PollSelector()
         selector.register(pidfd, selectors.EVENT_READ)

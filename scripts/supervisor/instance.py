@@ -5,7 +5,7 @@ import pwd
 import time
 
 from .control import Control
-from .failure import Failure
+from .failure import Failure, explain
 
 READY_POLL_S = 0.05  # how often a worker's state is asked for
 
@@ -54,7 +54,7 @@ class Instance:
             with self.open() as control:
                 return control.ask(request, **fields)
         except OSError as error:
-            raise Failure(f"'{self.name}': {error.strerror or error}") from None
+            raise Failure(f"'{self.name}': {explain(error)}") from None
 
     def workers(self):
         """What the dispatcher says of each worker number."""

@@ -5,7 +5,7 @@ Must not know what a command does.
 """
 
 from . import background, commands
-from .failure import EXIT_FAILED, Failure
+from .failure import EXIT_FAILED, Failure, explain
 from .log import Log
 from .options import parse
 from .paths import Places
@@ -33,7 +33,7 @@ def main(argv, script_dir):
             log.error(str(failure))
         return failure.status
     except OSError as error:
-        log.error(str(error))
+        log.error(explain(error))
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

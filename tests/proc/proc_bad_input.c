@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <linux/capability.h>
@@ -444,6 +445,24 @@ static void short_shared_memory_is_met_or_is_one_line(void **state) {
     }
 }
 
+static void allow_20_files(const struct test *t) {
+    (void)t;
+    if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){20, 20}) != 0)
+        _exit(126);
+}
+
+static void too_few_open_files_are_one_line_with_the_limit(void **state) {
+    struct test *t = *state;
+    assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 10 --flows 5"), EXIT_DONE);
+    t->enter = allow_20_files;
+    struct process *run =
+        process_start(t, "flow-balancer run -n @ -r t.pcap -w 16 --log-level error");
+    process_expect(t, run, EXIT_RUNTIME);
+    expect_one_line_with(t, run, "Too many open files: the limit is 20");
+    expect_said(t, run, "raise both as root, with 'ulimit -n 4096'");
+    assert_int_equal(objects_of(t->name), 0);
+}
+
 static void a_report_on_a_full_disk_is_one_line_and_leaves_no_half(void **state) {
     struct test *t = *state;
     prepare_mounts(t, enter_full_disk);
@@ -523,6 +542,7 @@ int main(void) {
         PROCESS_TEST(what_is_not_permitted_is_one_line),
         PROCESS_TEST(closed_standard_streams_harm_nothing),
         PROCESS_TEST(short_shared_memory_is_met_or_is_one_line),
+        PROCESS_TEST(too_few_open_files_are_one_line_with_the_limit),
         PROCESS_TEST(a_report_on_a_full_disk_is_one_line_and_leaves_no_half),
         PROCESS_TEST(records_that_fill_their_disk_end_the_run_and_count_the_rest),
         PROCESS_TEST(a_worker_by_hand_says_once_that_its_disk_is_full),

@@ -198,6 +198,22 @@ class Main(unittest.TestCase):
         status, text = self.run_main(mock.Mock(side_effect=OSError("disk on fire")))
         self.assertEqual((status, text), (1, "flow-balancer: error: disk on fire\n"))
 
+    def test_one_about_a_file_names_it(self):
+        status, text = self.run_main(mock.Mock(side_effect=FileNotFoundError(2, "No such file or directory", "/x/y")))
+        self.assertEqual((status, text), (1, "flow-balancer: error: /x/y: No such file or directory\n"))
+
+    def test_too_many_open_files_names_the_limit_and_how_to_raise_it(self):
+        for limits, words in (
+            ((20, 1 << 20), "the limit is 20: raise it with 'ulimit -n 4096'"),
+            ((2048, 1 << 20), "the limit is 2048: raise it with 'ulimit -n 8192'"),
+            ((2048, 5000), "the limit is 2048: raise it with 'ulimit -n 5000'"),
+            ((20, 20), "the limit is 20, and so is the hard limit: raise both as root, with 'ulimit -n 4096', "
+             "or with LimitNOFILE= in a systemd unit"),
+        ):  # fmt: skip
+            with mock.patch("resource.getrlimit", lambda _, limits=limits: limits):
+                text = self.run_main(mock.Mock(side_effect=OSError(24, "Too many open files")))[1]
+            self.assertEqual(text, f"flow-balancer: error: Too many open files: {words}\n")
+
     def test_ctrl_c_has_the_status_that_shells_expect(self):
         self.assertEqual(self.run_main(mock.Mock(side_effect=KeyboardInterrupt)), (130, ""))
 
