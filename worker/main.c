@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -189,6 +190,11 @@ static int work(const struct worker_options *o) {
     worker.options = o;
     if (place_init(&worker.place, &o->place) != 0 || !place_early(&worker))
         return EXIT_FAILED;
+    /* Where the dispatcher may print the report: an inspector that prints would be in it. */
+    if (dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
+        fb_error("cannot print to standard error: %s", strerror(errno));
+        return EXIT_FAILED;
+    }
     /* Before the claim: a number that is claimed has packets waiting. */
     int error = o->ops->open(o->inspector_args, &worker.inspector, &worker.flow_bytes);
     if (error != 0)

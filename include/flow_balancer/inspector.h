@@ -17,6 +17,10 @@
  * every call for that flow until its end. The worker may be killed at any
  * instruction: what must survive that has left the process when packet()
  * returns.
+ *
+ * Standard input is /dev/null under the supervisor. What is printed to standard
+ * output goes to standard error, among the log lines: the standard output of a
+ * run may be its report. Results go into files, or wherever else they are wanted.
  */
 struct fb_packet {
     const struct fb_desc *desc; /* in the ring, read-only; flags below are complete */

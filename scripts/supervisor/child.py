@@ -5,18 +5,21 @@ import os
 import signal
 import subprocess
 
+STANDARD_ERROR = 2  # as a stream of a child
+
 
 class Child:
-    """A process of ours in a session of its own. It gets SIGTERM should we die: it asks for that
+    """A process of ours in a session of its own.
 
-    itself (--parent), since the kernel forgets what setpriv asked for when it runs a program with
-    file capabilities, which a dispatcher on an interface may well have.
+    It gets SIGTERM should we die: it asks for that itself (--parent), since the kernel forgets what
+    setpriv asked for when it runs a program with file capabilities, which a dispatcher on an
+    interface may well have.
     """
 
-    def __init__(self, argv, stdin=None):
+    def __init__(self, argv, stdin=None, stdout=None):
         program, *words = argv
         argv = [program, "--parent", str(os.getpid()), *words]
-        self.process = subprocess.Popen(argv, stdin=stdin, start_new_session=True)
+        self.process = subprocess.Popen(argv, stdin=stdin, stdout=stdout, start_new_session=True)
         self.pid = self.process.pid
         self.pidfd = os.pidfd_open(self.pid)
 

@@ -9,6 +9,7 @@ import os
 import subprocess
 
 from . import arguments, config, values
+from .child import STANDARD_ERROR
 from .failure import EXIT_FAILED, EXIT_USAGE, Failure
 from .options import DEFAULT_WORKERS, ORPHAN_TIMEOUT_S
 
@@ -75,10 +76,13 @@ class Plan:
         return ["--cpu", str(self.worker_cpus[number % len(self.worker_cpus)])] if self.worker_cpus else []
 
     def check_worker_options(self):
-        """Worker options are refused before anything is started; the worker says why itself."""
+        """Worker options are refused before anything is started; the worker says why itself.
+
+        An inspector may print while it is opened for that.
+        """
         argv = [self.program("flow-worker"), "--check", *self.inspector_args]
         if self.worker_cpus:
             argv += ["--cpu", ",".join(str(cpu) for cpu in self.worker_cpus)]
-        status = subprocess.run(argv, stdin=subprocess.DEVNULL, check=False).returncode
+        status = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=STANDARD_ERROR, check=False).returncode
         if status:
             raise Checked(status)

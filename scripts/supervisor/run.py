@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 
-from .child import Child, describe
+from .child import STANDARD_ERROR, Child, describe
 from .control import Control
 from .failure import EXIT_FAILED, EXIT_USAGE
 from .loop import Loop, Signals
@@ -38,7 +38,7 @@ class Supervisor:
     """One dispatcher and its workers.
 
     What it needs of the system comes in from outside: loop (time and events), spawn (makes a
-    Child of argv and stdin), connect (makes a Control of a path), call (runs a program to its end).
+    Child of argv and its streams), connect (makes a Control of a path), call (runs a program to its end).
     """
 
     def __init__(self, plan, log, on_ready=None, loop=None, spawn=Child, connect=Control, call=subprocess.run,
@@ -112,8 +112,8 @@ class Supervisor:
         found = [worker.child for worker in self.workers.values() if worker.child]
         return found + [self.dispatcher] if self.dispatcher else found
 
-    def start_child(self, argv, on_end, stdin=None):
-        child = self.spawn(argv, stdin=stdin)
+    def start_child(self, argv, on_end, **streams):
+        child = self.spawn(argv, **streams)
 
         def ended():
             self.loop.unwatch(child.pidfd)
@@ -209,7 +209,10 @@ class Supervisor:
         argv = [self.plan.program("flow-worker"), *self.plan.worker_args, "-k", str(worker.number)]
         argv += self.plan.cpu_args(worker.number)
         worker.child = self.start_child(
-            argv, lambda status: self.worker_ended(worker, status), stdin=subprocess.DEVNULL
+            argv,
+            lambda status: self.worker_ended(worker, status),
+            stdin=subprocess.DEVNULL,  # the capture may come through ours
+            stdout=STANDARD_ERROR,  # the report may go through ours
         )
 
     def start_later(self, worker, pause):

@@ -4,8 +4,7 @@
  * real dispatcher: what they break is theirs alone. Worker 0 breaks, worker 1
  * never notices; the number 0 is served on by a new process, started by hand.
  */
-#include "tests/lib/process.h"
-#include "tests/lib/records.h"
+#include "tests/lib/life_fixture.h"
 
 #include <pcap/pcap.h>
 #include <signal.h>
@@ -393,6 +392,31 @@ static void who_scribbles_and_goes_on_is_revoked_and_leaves(void **state) {
     assert_int_equal(count_missing(t), 0);
 }
 
+/* ---- what it prints */
+
+static void what_a_worker_prints_goes_to_standard_error(void **state) {
+    struct test *t = *state;
+    struct play play;
+    begin(t, &play, "print@%1000");
+    finish(t, &play);
+    expect_said(t, play.workers[0], "inspector fault: frame ");
+    assert_string_equal(process_output(t, play.workers[0]), "");
+}
+
+static void a_report_on_standard_output_has_nothing_else_in_it(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    let_workers_fail(t);
+    struct process *run = process_start(t, "flow-balancer run -n @ -r t.pcap -w 2 --report - "
+                                           "--inspector fault:rec,print@%%100");
+    process_expect(t, run, EXIT_DONE);
+    json_t *report = json_loads(process_output(t, run), JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(report);
+    expect_all_inspected(report, TRACE_PACKETS);
+    json_decref(report);
+    expect_said(t, run, "inspector fault: frame ");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(however_a_worker_dies_its_packet_comes_again_and_nothing_else),
@@ -406,6 +430,8 @@ int main(void) {
         PROCESS_TEST(who_claims_to_have_finished_all_loses_packets_of_its_own_only),
         PROCESS_TEST(random_bytes_in_all_that_a_worker_may_write_hurt_no_other),
         PROCESS_TEST(who_scribbles_and_goes_on_is_revoked_and_leaves),
+        PROCESS_TEST(what_a_worker_prints_goes_to_standard_error),
+        PROCESS_TEST(a_report_on_standard_output_has_nothing_else_in_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

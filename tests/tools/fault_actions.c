@@ -201,6 +201,9 @@ int fault_act(const struct fault_rule *rule, const struct fb_packet *packet, int
                                      .tv_nsec = (long)(rule->number % 1000000) * 1000},
                   NULL);
         return 0;
+    case FAULT_PRINT:
+        printf("inspector fault: frame %" PRIu64 "\n", packet->desc->frame);
+        return 0;
     case FAULT_COPY:
         return copy(packet, directory);
     case FAULT_FORK:

@@ -25,6 +25,7 @@
     X(HANG, "hang", false, 0, "computes for ever")                                                 \
     X(SLEEP, "sleep", false, 0, "sleeps for ever")                                                 \
     X(SLOW, "slow", true, 100, "sleeps N microseconds")                                            \
+    X(PRINT, "print", false, 0, "prints a line to standard output")                                \
     X(COPY, "copy", false, 0, "appends the packet to DIR/packets: its length, 4 bytes, its bytes") \
     X(FORK, "fork", true, 5, "leaves a child for N seconds; its pid is in DIR/child")              \
     X(SCRIBBLE, "scribble", true, 1,                                                               \

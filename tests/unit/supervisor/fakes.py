@@ -42,10 +42,11 @@ class FakeLoop(Loop):
 class FakeChild:
     numbers = itertools.count(5000)
 
-    def __init__(self, loop, argv, stdin):
+    def __init__(self, loop, argv, stdin=None, stdout=None):
         self.loop = loop
         self.argv = argv
         self.stdin = stdin
+        self.stdout = stdout
         self.pid = next(self.numbers)
         self.pidfd = -self.pid
         self.signals = []

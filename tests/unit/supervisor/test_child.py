@@ -41,6 +41,11 @@ class RealChild(FolderTest):
                 self.assertEqual(self.end_of(child), 0)
                 self.assertEqual(self.read("input").strip(), name)
 
+    def test_its_standard_output_is_what_it_was_given(self):
+        with open(self.path("given"), "w", encoding="utf-8") as given:
+            self.assertEqual(self.end_of(self.start("echo hello", stdout=given)), 0)
+        self.assertEqual(self.read("given"), "hello\n")
+
     def test_its_status_is_its_exit_status_or_the_signal_that_it_died_of(self):
         self.assertEqual(self.end_of(self.start("exit 7")), 7)
         child = self.start("exec sleep 600")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What `run` and `start` were asked for, and what each program gets of it."""
 
+import os
+
 from fakes import FolderTest
 from supervisor import options
 from supervisor.failure import Failure
@@ -83,6 +85,18 @@ class Checks(PlanTest):
         self.assertEqual(words[0], "--check")
         self.assertIn("count", words)
         self.assertEqual(words[words.index("--cpu") + 1], "1,3")
+
+    def test_what_an_inspector_prints_then_is_no_part_of_our_output(self):
+        self.write("flow-worker", "#!/bin/sh\necho printed\n", 0o700)
+        before = os.dup(2)
+        with open(self.path("errors"), "w", encoding="utf-8") as errors:
+            os.dup2(errors.fileno(), 2)
+        try:
+            self.plan("-r", "x").check_worker_options()
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+        self.assertEqual(self.read("errors"), "printed\n")
 
     def test_its_refusal_ends_the_program_without_another_word(self):
         for theirs, ours in (("2", 2), ("1", 1), ("139", 1)):

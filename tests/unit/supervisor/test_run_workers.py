@@ -52,6 +52,11 @@ class Start(unittest.TestCase):
         run.loop.advance(0.01)
         self.assertEqual(run.worker(0).stdin, subprocess.DEVNULL)
 
+    def test_a_worker_prints_to_standard_error_and_the_dispatcher_to_our_output(self):
+        run = FakeRun().begin()
+        self.assertIsNone(run.dispatcher.stdout)
+        self.assertEqual(run.worker(0).stdout, 2)
+
     def test_a_dispatcher_that_ends_before_it_listens_gets_no_workers(self):
         run = FakeRun().begin(listening=False)
         run.dispatcher.exit(2)
