@@ -26,7 +26,10 @@ def known_options(program):
 
 
 def arrange(words, known):
-    """The same words, with -r before each further file. Failure where the dispatcher would blame another word."""
+    """The same words, with -r before each further file.
+
+    Failure for a wrong word where the dispatcher would name another one.
+    """
     words = list(words)
     arranged = []
     options, reads = True, False

@@ -34,7 +34,7 @@ def start(call):
 
 
 def open_log(path, name):
-    """The log is locked by whoever writes it, children included: so nobody writes into a running one."""
+    """The log stays locked while a process of the instance is alive: no other instance writes into it."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     except OSError as error:
@@ -43,7 +43,9 @@ def open_log(path, name):
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(fd)
-        raise Failure(f"'{name}' is already running (its log {path} is in use): stop it, or choose another -n") from None
+        raise Failure(
+            f"'{name}' is already running (its log {path} is in use): stop it, or choose another -n"
+        ) from None
     os.ftruncate(fd, 0)
     return fd
 
@@ -83,7 +85,7 @@ def await_start(plan, reader, log_path):
     selector.register(reader, selectors.EVENT_READ)
     if not selector.select(START_TIMEOUT_S):
         raise Failure(
-            f"'{plan.name}' is not ready after {START_TIMEOUT_S} s and goes on trying: see {log_path}, "
+            f"'{plan.name}' is not ready after {START_TIMEOUT_S} s and keeps trying: see {log_path}, "
             f"or end it with 'flow-balancer stop -n {plan.name}'"
         )
     word, _, status = os.read(reader, 100).decode().partition("\n")[0].partition(" ")
@@ -91,9 +93,9 @@ def await_start(plan, reader, log_path):
         print(f"'{plan.name}' runs with {plan.workers} workers, log {log_path}")
         return 0
     if status == "0":
-        print(f"'{plan.name}' has already come to its end, log {log_path}")
+        print(f"'{plan.name}' has already ended, log {log_path}")
         return 0
     with open(log_path, encoding="utf-8", errors="replace") as lines:
         for line in lines.readlines()[-LOG_LINES_SHOWN:]:
             sys.stderr.write(line)
-    raise Failure(f"'{plan.name}' did not start: the reason stands above, and in {log_path}", int(status or 1))
+    raise Failure(f"'{plan.name}' did not start: the reason is above, and in {log_path}", int(status or 1))

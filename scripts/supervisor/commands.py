@@ -15,7 +15,7 @@ from .instance import Instance
 from .plan import Plan
 from .run import Supervisor
 
-ADD_TIMEOUT_S = 5  # for somebody to start the worker that `add` asked for
+ADD_TIMEOUT_S = 5  # for a supervisor to start the worker that `add` asked for
 START_TIMEOUT_S = 60  # above the dispatcher's own --start-timeout of 30 s
 LOG_POLL_S = 0.02  # how often `stop` looks whether the log is still held
 
@@ -90,7 +90,7 @@ def add(call):
     number = int(instance.ask("add")["worker"])
     if not instance.await_worker(number, ADD_TIMEOUT_S, lambda w: w["state"] in ("starting", "ready")):
         raise Failure(
-            f"nobody started worker {number} of '{name}' within {ADD_TIMEOUT_S} s: it is wanted; without a "
+            f"no process started worker {number} of '{name}' within {ADD_TIMEOUT_S} s: it is wanted; without a "
             f"supervisor start it yourself: flow-worker -n {name} -k {number}"
         )
     if not instance.await_worker(number, START_TIMEOUT_S, lambda w: w["state"] == "ready"):
@@ -102,7 +102,7 @@ def add(call):
 def drain(call):
     name, number = call.name(), call.options.worker
     Instance(name, call.places).ask("drain", worker=number)
-    print(f"worker {number} of '{name}' gets no new flows; it leaves when its flows are over, or move")
+    print(f"worker {number} of '{name}' gets no new flows; it leaves when its flows have ended or moved")
     return 0
 
 
@@ -133,5 +133,8 @@ def restart_one(instance, number):
 def reload(call):
     name = call.name()
     found = printable(Instance(name, call.places).ask("reload").get("filter") or "")
-    print(f"the filter of '{name}' is now \"{found}\"" if found else f"'{name}' has no filter now: every frame is taken")
+    if found:
+        print(f"the filter of '{name}' is now \"{found}\"")
+    else:
+        print(f"'{name}' has no filter now: every frame is taken")
     return 0

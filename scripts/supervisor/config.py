@@ -42,7 +42,8 @@ def read_lines(path):
         if b"\0" in line:
             raise wrong(path, number, "a NUL byte: give plain text")
         if len(line) + (number < len(lines)) >= LINE_BYTES and line[:1] not in (b"#", b";"):
-            raise wrong(path, number, f"longer than {LINE_BYTES - 2} characters: take a long filter from a file, with filter-file")
+            what = f"longer than {LINE_BYTES - 2} characters: take a long filter from a file, with filter-file"
+            raise wrong(path, number, what)
         if number == 1:
             line = line.removeprefix(BYTE_ORDER_MARK)
         text = line.strip()

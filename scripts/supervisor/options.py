@@ -19,11 +19,11 @@ STOP_TIMEOUT_S = 40  # above the dispatcher's own --drain-timeout of 30 s
 PASSED_ON = (
     "All other options go to the dispatcher as they are, for example -r FILE, -i IFACE, --policy P, "
     "--on-full block|drop, --bpf EXPR, --report FILE.json: see flow-dispatcher --help. Files that follow -r FILE "
-    "are read too. A crashed worker is started "
-    f"again; at its crash number {CRASH_LIMIT} within {CRASH_WINDOW_S:.0f} s it is given up, its flows go to the others "
-    "and the run ends with status 1 when it does. SIGINT and SIGTERM drain the rings and end the "
-    "run; a second one, more than a second later, ends it without draining, a third one kills. SIGHUP "
-    "reads the filter again, as reload does; on a terminal, which has gone then, it ends the run. "
+    "are read too. A crashed worker is started again; after "
+    f"{CRASH_LIMIT} crashes within {CRASH_WINDOW_S:.0f} s it is given up: its flows go to the other workers, and the "
+    "run ends with status 1. SIGINT and SIGTERM drain the rings and end the run. A second signal, more than a second "
+    "later, ends it without draining; a third one kills all processes. SIGHUP reads the filter again, as reload does; "
+    "of a run with a terminal it means that the terminal is gone, and ends the run. "
     "Exit status: 0; 1 if something failed, broke off, was abandoned or does not add up; 2 wrong usage."
 )
 PASSED_TO_STAT = (
@@ -90,12 +90,13 @@ def add_run_options(parser, default_name):
     parser.add_argument("--wait", metavar="spin|park", help="how idle workers wait (default: park)")
     parser.add_argument(
         "--worker-cpu", metavar="LIST", type=values.cpu_list,
-        help="processors of the workers, one each by number, then anew (default: those of the worker's NUMA node); "
-        "--cpu LIST is for the dispatcher",
+        help="run each worker on one CPU of the list, by worker number, and begin again at the first when there are "
+        "more workers than CPUs (default: those of the worker's NUMA node); --cpu LIST is for the dispatcher",
     )  # fmt: skip
     parser.add_argument(
         "--orphan-timeout", metavar="S",
-        help=f"how long workers outlive their dispatcher (default: {ORPHAN_TIMEOUT_S}; with --config that of flow-worker)",
+        help=f"how long workers outlive their dispatcher (default: {ORPHAN_TIMEOUT_S}; with --config that of "
+        "flow-worker)",
     )  # fmt: skip
     parser.add_argument(
         "--config", metavar="FILE",
@@ -107,7 +108,7 @@ def add_run_options(parser, default_name):
 def make_parser(places):
     """The parser of the whole command line, and those of the commands by their names."""
     parser = Parser(prog="flow-balancer", description="Spreads the flows of a capture over worker processes.")
-    parser.add_argument("--version", nargs=0, action=show_version(places), help="print the version and leave")
+    parser.add_argument("--version", nargs=0, action=show_version(places), help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
 
     def add(name, text, epilog=None):
@@ -124,7 +125,7 @@ def make_parser(places):
     )  # fmt: skip
     status = add("status", "print what a running instance does", PASSED_TO_STAT)
     more = add("add", "start one more worker of a running instance, up to --max-workers")
-    text = "give a worker no new flows; it leaves when its flows are over, or after --drain-timeout, when they move"
+    text = "give a worker no new flows; it leaves when its flows have ended, or after --drain-timeout, when they move"
     drain = add("drain", text)
     drain.add_argument("worker", metavar="K", type=values.worker_number, help="worker number")
     text = "replace a worker's process, or those of all one after the other; their flows wait for it"

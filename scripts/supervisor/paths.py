@@ -60,7 +60,9 @@ class Places:
                 ) from None
             found = os.lstat(path)
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != self.uid or found.st_mode & 0o022:
-                raise Failure(f"{path} is not a directory that only uid {self.uid} may write to: chmod 700 or remove it")
+                raise Failure(
+                    f"{path} is not a directory that only uid {self.uid} may write to: chmod 700 or remove it"
+                )
         return path
 
     def socket(self, name):

@@ -87,7 +87,7 @@ class Supervisor:
     # signals
 
     def signals_arrived(self, arrived):
-        """SIGHUP re-reads the filter; where there is a terminal, it has gone, and that ends the run."""
+        """SIGHUP reads the filter again; where there was a terminal, it is gone, and that ends the run."""
         if not self.has_terminal and signal.SIGHUP in arrived:
             if self.dispatcher and self.listening:
                 self.dispatcher.kill(signal.SIGHUP)
@@ -130,7 +130,7 @@ class Supervisor:
 
     def dispatcher_ended(self, status):
         if status < 0:
-            self.log.error(f"the dispatcher died: {describe(status)}; what it left in shared memory will be cleared")
+            self.log.error(f"the dispatcher died: {describe(status)}; what it left in shared memory is removed")
         self.dispatcher = None
         self.dispatcher_status = status
         self.loop.cancel_timers()  # restarts and looks, which all are about a living dispatcher
@@ -189,7 +189,7 @@ class Supervisor:
         for number, seen in found.items():
             worker = self.workers.get(number)
             if worker and worker.child and worker.child.pid == seen["revoked_pid"]:
-                self.log.warning(f"worker {number} was revoked and is still there: SIGKILL")
+                self.log.warning(f"worker {number} was revoked and still runs: SIGKILL")
                 worker.child.kill(signal.SIGKILL)
             elif seen["wanted"] and not stopping:
                 if not worker or worker.given_up:
@@ -248,7 +248,7 @@ class Supervisor:
         self.start_later(worker, pause)
 
     def check_left(self, worker, settled):
-        """A worker that left with 0 although nobody told it to is as missing as one that crashed."""
+        """A worker that left with 0 without having been told to is as missing as one that crashed."""
         found, stopping = self.ask_workers()
         seen = found.get(worker.number)
         if seen and not stopping and seen["restarts_asked"] != worker.restarts_asked:
@@ -264,7 +264,7 @@ class Supervisor:
     def give_up(self, worker, how):
         self.log.error(
             f"worker {worker.number} crashed {CRASH_LIMIT} times within {CRASH_WINDOW_S:.0f} s, "
-            f"last by {how}: it is given up and its flows go to the others; mend the inspector, "
+            f"last by {how}: it is given up and its flows go to the others; fix the inspector, "
             f"then 'flow-balancer add -n {self.plan.name}'",
         )
         worker.given_up = True
@@ -272,6 +272,6 @@ class Supervisor:
         try:
             self.ask("give-up", worker=worker.number)
         except OSError as error:
-            self.log.error(f"the dispatcher does not take that: {error}; it is stopped")
+            self.log.error(f"the dispatcher does not accept that: {error}; it is stopped")
             if self.dispatcher:
                 self.dispatcher.kill(signal.SIGTERM)

@@ -30,7 +30,7 @@ static void a_worker_that_computes_for_ever_is_killed_and_replaced(void **state)
                                            "--failover never --inspector fault:rec,hang@300!");
     process_expect(t, run, EXIT_DONE);
     expect_said(t, run, "hangs: packets wait and it finished nothing for 0.5 s");
-    expect_said(t, run, "was revoked and is still there: SIGKILL");
+    expect_said(t, run, "was revoked and still runs: SIGKILL");
     const json_t *report = report_of(t, "out.json");
     assert_int_equal(expect_nothing_lost(report, 1), TRACE_PACKETS);
     expect_number(report, "redelivered", 1);

@@ -64,7 +64,7 @@ class Values(unittest.TestCase):
         for words in (["-rx.pcap"], ["--read=x.pcap"], ["--read="], ["-prx.pcap"], ["-s64", "-p"], ["--preload", "-p"]):
             self.assertEqual(arrange(words, KNOWN), words)
 
-    def test_an_option_that_does_not_exist_is_for_the_dispatcher_to_blame(self):
+    def test_an_option_that_does_not_exist_is_for_the_dispatcher_to_refuse(self):
         for words in (["--no-such", "x", "-r"], ["-Z", "x", "-r"], ["-pZ", "more"], ["--rea", "x"]):
             self.assertEqual(arrange(words, KNOWN), words)
 
@@ -79,7 +79,8 @@ class Words(FolderTest):
         in_order = ["-r", a, "-r", b, "-r", c]
         self.assertEqual(arrange(["-r", a, b, c], KNOWN), in_order)
         self.assertEqual(arrange(["-r", a, b, "-r", c], KNOWN), in_order)
-        self.assertEqual(arrange(["-r", a, "-p", b, "-s", "64", c], KNOWN), ["-r", a, "-p", "-r", b, "-s", "64", "-r", c])
+        mixed = ["-r", a, "-p", "-r", b, "-s", "64", "-r", c]
+        self.assertEqual(arrange(["-r", a, "-p", b, "-s", "64", c], KNOWN), mixed)
         for first in (["-r" + a], ["--read", a], ["--read=" + a], ["-pr", a]):
             self.assertEqual(arrange([*first, b], KNOWN), [*first, "-r", b])
 

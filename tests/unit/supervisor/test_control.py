@@ -13,7 +13,7 @@ from supervisor import control
 
 class Asking(FolderTest):
     def listen(self, answer):
-        """Answers one request of one client; what was asked stands in self.asked then."""
+        """Answers one request of one client; what was asked is in self.asked then."""
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.addCleanup(listener.close)
         listener.bind(self.path("x.sock"))

@@ -7,7 +7,7 @@ from fakes import FolderTest
 from supervisor.failure import Failure
 from supervisor.paths import Places
 
-OURS = os.geteuid() or 1000  # a user other than root, whoever runs the tests
+OURS = os.geteuid() or 1000  # a user other than root, even if root runs the tests
 
 
 class Programs(FolderTest):

@@ -158,7 +158,7 @@ class Crash(unittest.TestCase):
         self.run_.said.refuses = True
         self.crash_to_the_limit()
         self.assertEqual(self.run_.dispatcher.signals, [SIGTERM])
-        self.assertIn("the dispatcher does not take that", self.run_.log.text())
+        self.assertIn("the dispatcher does not accept that", self.run_.log.text())
 
     def test_crashes_with_time_between_them_are_never_too_many(self):
         for _ in range(50):
@@ -338,7 +338,7 @@ class Look(unittest.TestCase):
         self.run_.said.say(2, restarts_asked=5)
         self.run_.loop.advance(10)
         self.assertEqual(len(self.run_.starts(2)), 1)
-        self.run_.worker(2).exit(0)  # that it was asked to restart before is not news
+        self.run_.worker(2).exit(0)  # that a restart was asked for before it started is known
         self.run_.loop.advance(0.1)
         self.assertEqual(len(self.run_.starts(2)), 1)
 
