@@ -76,7 +76,7 @@ def check_value(word, value, rest, known):
 
 def place(word, reads):
     """A word that is neither an option nor the value of one: behind a file it is a further file."""
-    if not os.path.exists(word):
+    if word != "-" and not os.path.exists(word):
         raise Failure(
             f"'{word}' is neither an option nor a file that exists: a filter is given with --bpf 'EXPR'", EXIT_USAGE
         )

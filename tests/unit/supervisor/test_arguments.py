@@ -91,6 +91,14 @@ class Words(FolderTest):
             self, ["-r", a, "--", "-p"],
             "'-p' is neither an option nor a file that exists: a filter is given with --bpf 'EXPR'",
         )  # fmt: skip
+        refused(
+            self, ["-r", a, "--", "--"],
+            "'--' is neither an option nor a file that exists: a filter is given with --bpf 'EXPR'",
+        )  # fmt: skip
+
+    def test_standard_input_may_be_a_further_file(self):
+        a, b, _ = self.files
+        self.assertEqual(arrange(["-r", a, "-", b], KNOWN), ["-r", a, "-r", "-", "-r", b])
 
     def test_a_word_that_is_no_file_may_have_been_meant_for_a_filter(self):
         for words in (["-r", self.files[0], "tcp", "port", "80"], ["-i", "eth0", "tcp"], ["tcp"]):

@@ -47,6 +47,7 @@ class Reading(FolderTest):
     def test_a_line_that_begins_with_other_white_space_is_more_of_the_value_before(self):
         self.assertEqual(self.lines("a = 1\n\f2 ; b\n\r\n"), [("a", "1"), ("a", "2 ; b")])
         self.refused("\f2\n", 1, "key = value")
+        self.refused("a = 1\n[s]\n\f2\n", 3, "key = value")
 
     def test_a_line_without_a_value_is_refused(self):
         self.refused("workers = 4\npreload\nread = a\n", 2, "not 'key = value'")
