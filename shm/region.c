@@ -187,7 +187,8 @@ int fb_region_create(struct fb_region *region, const struct fb_region_config *co
     if (error != 0) {
         char path[FB_PATH_MAX];
         fb_object_path(path, FB_SHM_DIR, config->instance, config->kind, config->worker);
-        fb_error("cannot make %s with %zu KB: %s%s", path, config->size >> 10, fb_errno_text(-error),
+        fb_error("cannot make %s with %zu KB: %s%s", path, config->size >> 10,
+                 fb_errno_text(-error),
                  error == -ENOSPC || error == -ENOMEM
                      ? ": give " FB_SHM_DIR " more room (mount -o remount,size=...), or use a "
                        "smaller --ring-bytes, --ring-depth or -w"

@@ -239,7 +239,7 @@ static void every_option_refuses_what_it_cannot_take(void **state) {
             refuse_wrong_values(t, &programs[i], row);
 }
 
-static void the_script_blames_an_option_without_its_value_by_its_own_name(void **state) {
+static void the_script_names_the_option_that_lacks_its_value(void **state) {
     struct test *t = *state;
     make_files(t);
     for (const struct option_row *row = dispatcher_options; row->name != NULL; row++) {
@@ -499,7 +499,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(every_option_that_help_shows_has_its_row_here),
         PROCESS_TEST(every_option_refuses_what_it_cannot_take),
-        PROCESS_TEST(the_script_blames_an_option_without_its_value_by_its_own_name),
+        PROCESS_TEST(the_script_names_the_option_that_lacks_its_value),
         PROCESS_TEST(every_option_may_be_repeated_and_the_last_counts),
         PROCESS_TEST(what_cannot_be_meant_is_one_line_with_its_value_and_the_fix),
         PROCESS_TEST(names_that_could_leave_dev_shm_are_refused),

@@ -290,7 +290,7 @@ static void stop_ends_a_run_in_the_foreground_too(void **state) {
 
 #define NOBODY 65534
 
-static void become_nobody(const struct test *t) {
+static void become_unprivileged(const struct test *t) {
     (void)t;
     unsetenv("XDG_RUNTIME_DIR");
     if (setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
@@ -298,10 +298,10 @@ static void become_nobody(const struct test *t) {
 }
 
 /* A run of that user in the test's directory, with a runtime directory below /tmp. */
-static struct process *run_as_nobody(struct test *t) {
+static struct process *run_as_unprivileged(struct test *t) {
     make_trace(t);
     assert_int_equal(chown(t->directory, NOBODY, NOBODY), 0);
-    t->enter = become_nobody;
+    t->enter = become_unprivileged;
     struct process *run = process_start(t, RUN "-r t.pcap " FOREVER);
     t->enter = NULL;
     return run;
@@ -315,7 +315,7 @@ static int ask(struct test *t, const char *command) {
 }
 
 static void need_another_user(struct test *t) {
-    t->enter = become_nobody;
+    t->enter = become_unprivileged;
     if (geteuid() != 0 || ask(t, "--version") != EXIT_DONE) {
         print_message("skip: only root can become another user, who must be able to run this\n");
         skip();
@@ -329,7 +329,7 @@ static void an_instance_of_another_user_is_said_to_be_so(void **state) {
     make_trace(t);
     struct process *run = process_start(t, RUN "-r t.pcap " FOREVER);
     UNTIL(t, is_under_way(t));
-    t->enter = become_nobody;
+    t->enter = become_unprivileged;
     static const char *const commands[] = {"stop", "add", "drain 0", "restart all", "reload"};
     for (unsigned i = 0; i < sizeof commands / sizeof *commands; i++) {
         struct process *p = process_start(t, "flow-balancer %s -n @", commands[i]);
@@ -345,7 +345,7 @@ static void an_instance_of_another_user_is_said_to_be_so(void **state) {
 static void root_may_stop_the_instance_of_any_user(void **state) {
     struct test *t = *state;
     need_another_user(t);
-    struct process *run = run_as_nobody(t);
+    struct process *run = run_as_unprivileged(t);
     UNTIL(t, ask(t, "restart all -n @") == EXIT_DONE);
     assert_int_equal(ask(t, "stop -n @"), EXIT_DONE);
     process_expect(t, run, EXIT_DONE);
