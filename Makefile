@@ -53,6 +53,8 @@ obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 SHM_LIB  := $(BUILD)/libfb_shm.a
 DISP_LIB := $(BUILD)/libfb_dispatcher.a
 WORK_LIB := $(BUILD)/libfb_worker.a
+# Fixtures and what else tests share: for test programs only, never installed.
+TEST_LIB := $(BUILD)/libfb_test.a
 PROGRAMS := $(BUILD)/flow-dispatcher $(BUILD)/flow-worker $(BUILD)/flow-stat
 TOOLS    := $(BUILD)/tracegen
 # Man pages and completion: where options are listed, a page or script is made from NAME.in.
@@ -121,7 +123,8 @@ $(BUILD)/obj/shm/common/numa.o: CPPFLAGS += $(if $(NUMA),-DFB_HAVE_NUMA='"$(NUMA
 $(SHM_LIB): $(call obj,$(SHM_SRC))
 $(DISP_LIB): $(call obj,$(DISP_SRC))
 $(WORK_LIB): $(call obj,$(WORK_SRC))
-$(SHM_LIB) $(DISP_LIB) $(WORK_LIB):
+$(TEST_LIB): $(call obj,$(wildcard tests/lib/*.c))
+$(SHM_LIB) $(DISP_LIB) $(WORK_LIB) $(TEST_LIB):
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -151,8 +154,6 @@ $(BUILD)/completion/flow-balancer.bash: scripts/completion/flow-balancer.bash.in
 $(BUILD)/completion/_flow-balancer: scripts/completion/_flow-balancer.in $(DOC)
 	$(call put_options,zsh)
 
-# What the process tests share.
-$(PROC_TESTS): $(call obj,$(wildcard tests/lib/*.c))
 $(BUILD)/tests/proc_chaos: $(call obj,$(wildcard tests/chaos/chaos_*.c))
 $(BUILD)/tests/test_fault_inspector: $(FAULT_OBJ)
 $(BUILD)/tests/test_option_doc: $(DOC) $(COMPLETION) $(MADE_PAGES)
@@ -160,7 +161,7 @@ $(BUILD)/tests/test_option_doc: $(DOC) $(COMPLETION) $(MADE_PAGES)
 $(BUILD)/tests/test_balance_sim $(BUILD)/tests/test_balance_trace $(BUILD)/bench/bench_balance: $(call obj,$(wildcard tests/sim/balance_*.c) tests/tools/tracegen_random.c)
 
 define test_rule
-$(call programs,$(1)): $(call obj,$(1)) $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
+$(call programs,$(1)): $(call obj,$(1)) $(TEST_LIB) $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
 endef
 $(foreach source,$(TEST_SRC) $(PROC_SRC) $(RACE_SRC),$(eval $(call test_rule,$(source))))
 $(TESTS) $(PROC_TESTS) $(RACE_TESTS):
@@ -171,7 +172,7 @@ $(BENCHES) $(BUILD)/tests/test_bench_check: $(call obj,$(BENCH_SRC))
 $(BUILD)/obj/tests/bench/bench_ring.o: CPPFLAGS += $(CK_CFLAGS)
 $(BUILD)/obj/tests/bench/bench_dispatch.o: CPPFLAGS += -DBENCH_CFLAGS='"$(CFLAGS)"'
 
-$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(TEST_LIB) $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lm -lpthread
 
@@ -212,10 +213,10 @@ fuzz:
 
 fuzz-targets: $(FUZZERS) $(BUILD)/fuzz_seeds $(BUILD)/tracegen
 
-$(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(DISP_LIB) $(SHM_LIB)
+$(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(TEST_LIB) $(DISP_LIB) $(SHM_LIB)
 	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lcmocka
 
-$(BUILD)/fuzz_seeds: $(call obj,tests/fuzz/seeds.c tests/fuzz/capture_seeds.c) $(DISP_LIB) $(SHM_LIB)
+$(BUILD)/fuzz_seeds: $(call obj,tests/fuzz/seeds.c tests/fuzz/capture_seeds.c) $(TEST_LIB) $(DISP_LIB) $(SHM_LIB)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 # With the objects of check-san: only the mutants are compiled.
