@@ -2,7 +2,12 @@
 #ifndef TESTS_LIB_OPTIONS_FIXTURE_H
 #define TESTS_LIB_OPTIONS_FIXTURE_H
 
-#include "tests/lib/child.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/lib/caught.h"
+#include "tests/lib/unit.h"
 
 #include "dispatcher/run/options.h"
 

@@ -4,11 +4,15 @@
  * and a status other than 0, what was read before is inspected and reported,
  * and nothing is left behind.
  */
+#include "tests/lib/caught.h"
 #include "tests/lib/child.h"
 #include "tests/lib/process.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shm/flow_stat.c: its command line, and its --config file. */
-#include "tests/lib/child.h"
+#include "tests/lib/caught.h"
+#include "tests/lib/unit.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "tests/lib/help_options.h"
 

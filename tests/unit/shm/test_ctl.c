@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/lib/caught.h"
 #include "tests/lib/child.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/ctl.h"

@@ -2,6 +2,10 @@
 #include "tests/lib/child.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 
 #include "flow_balancer/lock.h"
 

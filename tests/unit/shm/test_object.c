@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shm/object.c: headers, and joining an object; what a ctl may have wrong is in test_ctl.c. */
-#include "tests/lib/child.h"
+#include "tests/lib/caught.h"
+#include "tests/lib/unit.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/guard.h"

@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/lib/caught.h"
 #include "tests/lib/child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/region.h"

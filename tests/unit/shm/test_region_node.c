@@ -6,6 +6,8 @@
 #include "tests/lib/child.h"
 
 #include <inttypes.h>
+#include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "flow_balancer/common/log.h"

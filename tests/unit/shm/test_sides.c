@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "tests/lib/child.h"
+#include "tests/lib/caught.h"
+#include "tests/lib/unit.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/sides.h"

@@ -4,7 +4,11 @@
  * claims of several numbers. Each case in a child, whose processors change.
  * The nodes are those of the machine, or made up from its processors.
  */
+#include "tests/lib/caught.h"
 #include "tests/lib/child.h"
+
+#include <sched.h>
+#include <string.h>
 
 #include "flow_balancer/common/cpus.h"
 #include "flow_balancer/common/log.h"

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* worker/options.c: the command line of flow-worker, and its --config file. */
-#include "tests/lib/child.h"
+#include "tests/lib/caught.h"
+#include "tests/lib/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "flow_balancer/common/cpus.h"
 #include "tests/lib/help_options.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The fleet when things go wrong: deaths, lies, deadlines. */
+#include "tests/lib/caught.h"
 #include "tests/lib/child.h"
 #include "tests/lib/fleet_fixture.h"
 
@@ -7,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 

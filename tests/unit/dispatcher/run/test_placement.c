@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "tests/lib/child.h"
+#include "tests/lib/caught.h"
+#include "tests/lib/unit.h"
 
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "dispatcher/run/placement.h"
 #include "flow_balancer/common/log.h"

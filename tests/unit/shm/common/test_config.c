@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shm/common/config.c: the reading of a --config file, as the dispatcher does it. */
-#include "tests/lib/child.h"
+#include "tests/lib/caught.h"
+#include "tests/lib/unit.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "flow_balancer/common/config.h"
 #include "flow_balancer/common/log.h"

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/lib/caught.h"
 #include "tests/lib/child.h"
 
 #include <errno.h>
+#include <sched.h>
+#include <string.h>
 
 #include "flow_balancer/common/cpus.h"
 #include "flow_balancer/common/log.h"

@@ -6,6 +6,9 @@
 #include "tests/lib/child.h"
 
 #include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
 
 #include "flow_balancer/common/cpus.h"
 #include "flow_balancer/common/log.h"

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shm/common/option.c: the list of options as data, and what is made of it. */
-#include "tests/lib/child.h"
+#include "tests/lib/unit.h"
 
 #include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "flow_balancer/common/option.h"
 

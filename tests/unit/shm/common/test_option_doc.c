@@ -4,10 +4,15 @@
  * are built: completion for bash and zsh, and the lists in the man pages. All of
  * it is in the folder above that of the tests.
  */
-#include "tests/lib/child.h"
+#include "tests/lib/unit.h"
 
 #include <libgen.h>
 #include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "flow_balancer/common/option.h"
 

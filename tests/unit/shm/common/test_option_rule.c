@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shm/common/option_rule.c: values of options, and the members that they set. */
-#include "tests/lib/child.h"
+#include "tests/lib/caught.h"
+#include "tests/lib/unit.h"
+
+#include <stdbool.h>
+#include <stdio.h>
 
 #include "flow_balancer/common/option_rule.h"
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shm/common/parent.c: a process that ends with its parent. */
+#include "tests/lib/caught.h"
 #include "tests/lib/child.h"
 
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
 
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/common/parent.h"
