@@ -230,8 +230,8 @@ $(MUTANT)/flow_balancer/ring.h: include/flow_balancer/ring.h
 	@if cmp -s $< $@; then echo 'R1 is not where it was: fix the mutation in the Makefile' >&2; \
 	    rm $@; exit 1; fi
 
-$(MUTANT)/race_ring: tests/race/race_ring.c $(MUTANT)/flow_balancer/ring.h $(BUILD)/command $(SHM_LIB) $(wildcard tests/lib/*.h)
-	$(CC) -I$(MUTANT) $(CPPFLAGS) -std=c11 $(WARN) $(CFLAGS) $(LDFLAGS) -o $@ $< $(SHM_LIB) \
+$(MUTANT)/race_ring: tests/race/race_ring.c tests/lib/ring_fixture.c $(MUTANT)/flow_balancer/ring.h $(BUILD)/command $(TEST_LIB) $(SHM_LIB)
+	$(CC) -I$(MUTANT) $(CPPFLAGS) -std=c11 $(WARN) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) $(filter %.a,$^) \
 	    $(LIBS) -lcmocka -lm -lpthread
 
 # gcov says "File 'NAME'" and then "Lines executed:P% of N".

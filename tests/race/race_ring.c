@@ -3,8 +3,11 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "tests/lib/memory.h"
 #include "tests/lib/random.h"
 
 /*
@@ -25,7 +28,7 @@
 enum worker_end { ENDED_STOPPED, ENDED_REVOKED, ENDED_DIED, ENDED_WRONG };
 
 struct race {
-    struct ring ring;
+    struct ring_fixture ring;
     struct fb_ctl *ctl;
     struct fb_up *ups[INCARNATIONS + 2]; /* by epoch, from 1 */
     uint8_t inspected[DESCRIPTORS];      /* how often, by descriptor; the last worker's word */
@@ -140,7 +143,7 @@ static void worker_start(struct worker *w, struct race *race, uint64_t epoch, ui
 
 static void race_open(struct race *race) {
     ring_make(&race->ring, DEPTH, SLOTS, ARENA);
-    race->ctl = ring_zeroed((sizeof(struct fb_ctl) + 4095) / 4096 * 4096);
+    race->ctl = zeroed_pages(sizeof(struct fb_ctl));
     /* The first up side is made by offer(), as each after it. */
     free(race->ring.up);
     race->ring.up = NULL;
@@ -156,7 +159,7 @@ static void race_close(struct race *race) {
 
 static void offer(struct race *race, uint64_t epoch) {
     struct fb_tx *tx = &race->ring.tx;
-    struct fb_up *up = race->ups[epoch] = ring_zeroed(fb_up_footprint());
+    struct fb_up *up = race->ups[epoch] = zeroed_pages(fb_up_footprint());
     fb_up_format(up, ring_instance, 0, epoch, tx->consumed);
     fb_tx_attach(tx, up);
     fb_tx_set_epoch(tx, epoch);
@@ -241,7 +244,7 @@ static void stop(struct race *race, struct worker *w) {
 /* ---- tests */
 
 static void everything_arrives_once_in_order_and_whole(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     struct race *race = calloc(1, sizeof *race);
     assert_non_null(race);
     race->ring.start = r->start;
@@ -267,7 +270,7 @@ static void everything_arrives_once_in_order_and_whole(void **state) {
  * goes on. All is inspected once, but for the packet under which one died.
  */
 static void deaths_and_revocations_double_at_most_the_packet_under_inspection(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     struct race *race = calloc(1, sizeof *race);
     assert_non_null(race);
     race->ring.start = r->start;
@@ -343,7 +346,7 @@ static void *observe(void *arg) {
 
 static void a_snapshot_of_the_counters_is_of_one_moment(void **state) {
     (void)state;
-    struct fb_ctl *ctl = ring_zeroed((sizeof(struct fb_ctl) + 4095) / 4096 * 4096);
+    struct fb_ctl *ctl = zeroed_pages(sizeof(struct fb_ctl));
     static struct fb_snapshot snapshot;
     uint64_t *words = (uint64_t *)&snapshot;
     atomic_bool done;

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/lib/memory.h"
 #include "tests/lib/ring_fixture.h"
+
+#include <stdlib.h>
 
 #define ARENA 4096u
 #define BIG_ARENA (UINT64_C(4) * FB_ARENA_WINDOW)
 
 /* Where in the arena the next frame of this size would go; the ring must have room for it. */
-static uint64_t next_offset(struct ring *r, uint32_t caplen) {
+static uint64_t next_offset(struct ring_fixture *r, uint32_t caplen) {
     uint64_t position;
     assert_true(fb_tx_reserve(&r->tx, caplen, &position));
     return position & r->tx.arena_mask;
 }
 
-static void put_all(struct ring *r, unsigned count, uint32_t caplen) {
+static void put_all(struct ring_fixture *r, unsigned count, uint32_t caplen) {
     for (unsigned i = 0; i < count; i++)
         assert_true(ring_put(r, caplen));
 }
@@ -19,7 +22,7 @@ static void put_all(struct ring *r, unsigned count, uint32_t caplen) {
 /* ---- refusals: full */
 
 static void a_ring_that_is_full_by_depth_refuses_a_packet_and_changes_nothing(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 4, 8, ARENA);
     put_all(r, 4, 60);
     const struct fb_tx before = r->tx;
@@ -38,9 +41,9 @@ static void a_ring_that_is_full_by_depth_refuses_a_packet_and_changes_nothing(vo
 }
 
 static void a_ring_of_one_packet_takes_one_and_its_flow_end(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 1, 2, ARENA);
-    for (unsigned i = 0; i < 2 * BEFORE_WRAP; i++) {
+    for (unsigned i = 0; i < 2 * RING_BEFORE_WRAP; i++) {
         assert_true(ring_put(r, 1000));
         assert_false(ring_put(r, 1));
         assert_true(ring_put_end(r));
@@ -50,7 +53,7 @@ static void a_ring_of_one_packet_takes_one_and_its_flow_end(void **state) {
 }
 
 static void slots_beyond_the_depth_are_kept_for_flow_ends(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 4, 8, ARENA);
     put_all(r, 4, 60);
     for (unsigned i = 0; i < 4; i++) {
@@ -71,7 +74,7 @@ static void slots_beyond_the_depth_are_kept_for_flow_ends(void **state) {
 
 static void
 a_ring_that_is_full_by_bytes_refuses_until_the_oldest_frame_is_given_back(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 64, 128, ARENA);
     put_all(r, 4, 1024);
     assert_false(ring_put(r, 1));
@@ -85,7 +88,7 @@ a_ring_that_is_full_by_bytes_refuses_until_the_oldest_frame_is_given_back(void *
 }
 
 static void every_frame_takes_whole_cache_lines(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 128, 256, ARENA);
     put_all(r, ARENA / FB_ARENA_ALIGN, 1);
     assert_false(ring_put(r, 1));
@@ -97,7 +100,7 @@ static void every_frame_takes_whole_cache_lines(void **state) {
 
 /* The bug of the Aeron ring buffer: front full, and the end too short for the frame. */
 static void a_frame_too_long_for_the_end_is_refused_while_the_front_is_in_use(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 64, 128, ARENA);
     put_all(r, 3, 1024);
     assert_true(ring_put(r, 960)); /* 64 bytes are left at the end */
@@ -110,7 +113,7 @@ static void a_frame_too_long_for_the_end_is_refused_while_the_front_is_in_use(vo
 }
 
 static void a_frame_too_long_for_the_end_goes_to_the_front_up_to_the_oldest_frame(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 64, 128, ARENA);
     put_all(r, 3, 1024);
     assert_true(ring_put(r, 960));
@@ -128,7 +131,7 @@ static void a_frame_too_long_for_the_end_goes_to_the_front_up_to_the_oldest_fram
 /* ---- padding */
 
 static void a_frame_that_just_fits_at_the_end_is_not_padded(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 64, 128, ARENA);
     put_all(r, 3, 1024);
     assert_int_equal(next_offset(r, 1024), 3072);
@@ -138,7 +141,7 @@ static void a_frame_that_just_fits_at_the_end_is_not_padded(void **state) {
 }
 
 static void padding_is_given_back_with_the_frame_before_it(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 64, 128, ARENA);
     put_all(r, 3, 1024);
     assert_true(ring_put(r, 960));
@@ -156,7 +159,7 @@ static void padding_is_given_back_with_the_frame_before_it(void **state) {
 }
 
 static void padding_of_an_empty_ring_is_free(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 64, 128, ARENA);
     put_all(r, 3, 1024);
     assert_true(ring_put(r, 960));
@@ -167,7 +170,7 @@ static void padding_of_an_empty_ring_is_free(void **state) {
 }
 
 static void a_flow_end_holds_the_bytes_after_it_until_it_is_passed(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 64, 128, ARENA);
     put_all(r, 3, 1024);
     assert_true(ring_put(r, 960));
@@ -187,7 +190,7 @@ static void a_flow_end_holds_the_bytes_after_it_until_it_is_passed(void **state)
 /* ---- rewind */
 
 static void below_the_window_the_head_is_never_moved(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 64, 128, BIG_ARENA);
     assert_true(ring_put(r, FB_ARENA_WINDOW - FB_ARENA_ALIGN));
     ring_pass(r, 1);
@@ -198,7 +201,7 @@ static void below_the_window_the_head_is_never_moved(void **state) {
 }
 
 static void an_empty_ring_starts_the_next_lap_beyond_the_window(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 64, 128, BIG_ARENA);
     for (unsigned lossless = 0; lossless < 2; lossless++) {
         assert_true(ring_put(r, FB_ARENA_WINDOW));
@@ -214,7 +217,7 @@ static void an_empty_ring_starts_the_next_lap_beyond_the_window(void **state) {
 }
 
 static void a_ring_in_use_is_rewound_only_where_nothing_can_be_lost_by_it(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 64, 128, BIG_ARENA);
     put_all(r, 2, FB_ARENA_WINDOW);
     ring_pass(r, 2);
@@ -233,7 +236,7 @@ static void a_ring_in_use_is_rewound_only_where_nothing_can_be_lost_by_it(void *
 }
 
 static void a_reader_that_lags_is_not_jumped_before(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 64, 128, BIG_ARENA);
     /* It has left the window, but not twice as much as it lags. */
     put_all(r, 1, FB_ARENA_WINDOW);
@@ -270,7 +273,7 @@ static void a_reader_that_lags_is_not_jumped_before(void **state) {
 /* ---- publish and peek */
 
 static void what_is_staged_is_invisible_until_it_is_published(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 64, 128, ARENA);
     assert_int_equal(fb_rx_peek(&r->rx), 0);
     put_all(r, 5, 100);
@@ -287,7 +290,7 @@ static void what_is_staged_is_invisible_until_it_is_published(void **state) {
 }
 
 static void publishing_nothing_is_nothing(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 64, 128, ARENA);
     fb_tx_publish(&r->tx, 1);
     assert_int_equal(r->tx.publishes, 0);
@@ -300,7 +303,7 @@ static void publishing_nothing_is_nothing(void **state) {
 }
 
 static void a_burst_of_the_worker_is_bounded(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 16, 32, ARENA);
     put_all(r, 9, 10);
     fb_tx_publish(&r->tx, 1);
@@ -312,7 +315,7 @@ static void a_burst_of_the_worker_is_bounded(void **state) {
 }
 
 static void descriptors_and_bytes_arrive_as_they_were_written(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 8, 16, ARENA);
     for (uint32_t i = 0; i < 40; i++) {
         assert_true(ring_put(r, (i * 131) % 1025));
@@ -324,7 +327,8 @@ static void descriptors_and_bytes_arrive_as_they_were_written(void **state) {
 
 /* ---- a worker that lies */
 
-static void expect_violation(struct ring *r, uint64_t consumed, enum fb_violation expected) {
+static void expect_violation(struct ring_fixture *r, uint64_t consumed,
+                             enum fb_violation expected) {
     const struct fb_tx before = r->tx;
     atomic_store(&r->up->consumed, consumed);
     assert_int_equal(fb_tx_refresh(&r->tx), expected);
@@ -332,7 +336,7 @@ static void expect_violation(struct ring *r, uint64_t consumed, enum fb_violatio
 }
 
 static void a_consumed_that_goes_back_is_a_violation_and_changes_nothing(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 64, 128, ARENA);
     put_all(r, 8, 10);
     ring_pass(r, 5);
@@ -345,7 +349,7 @@ static void a_consumed_that_goes_back_is_a_violation_and_changes_nothing(void **
 }
 
 static void a_consumed_beyond_published_is_a_violation_and_changes_nothing(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 64, 128, ARENA);
     put_all(r, 8, 10);
     ring_pass(r, 5);
@@ -361,14 +365,14 @@ static void a_consumed_beyond_published_is_a_violation_and_changes_nothing(void 
 /* ---- the last words of a dead worker */
 
 /* Eight published, consumed at 4. */
-static uint64_t make_dead(struct ring *r) {
+static uint64_t make_dead(struct ring_fixture *r) {
     ring_make(r, 64, 128, ARENA);
     put_all(r, 8, 10);
     ring_pass(r, 4);
     return r->tx.consumed;
 }
 
-static void expect_verdict(struct ring *r, uint64_t cursor, uint64_t resume, bool suspect,
+static void expect_verdict(struct ring_fixture *r, uint64_t cursor, uint64_t resume, bool suspect,
                            enum fb_violation violation) {
     const struct fb_tx before = r->tx;
     atomic_store(&r->up->cursor, cursor);
@@ -382,7 +386,7 @@ static void expect_verdict(struct ring *r, uint64_t cursor, uint64_t resume, boo
 }
 
 static void an_impossible_cursor_is_a_violation_and_the_resume_point_is_consumed(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     uint64_t c = make_dead(r), published = r->tx.published;
     expect_verdict(r, (c - 1) * 2, c, false, FB_VIOLATION_CURSOR_RANGE);
     expect_verdict(r, (c - 1) * 2 + 1, c, false, FB_VIOLATION_CURSOR_RANGE);
@@ -392,7 +396,7 @@ static void an_impossible_cursor_is_a_violation_and_the_resume_point_is_consumed
 }
 
 static void what_is_only_staged_cannot_have_been_under_inspection(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     uint64_t c = make_dead(r), published = r->tx.published;
     put_all(r, 2, 10);
     expect_verdict(r, published * 2 + 1, c, false, FB_VIOLATION_CURSOR_RANGE);
@@ -400,7 +404,7 @@ static void what_is_only_staged_cannot_have_been_under_inspection(void **state) 
 }
 
 static void a_lie_about_consumed_is_seen_at_the_judgement_too(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     uint64_t c = make_dead(r);
     atomic_store(&r->up->consumed, c - 1);
     expect_verdict(r, (c - 1) * 2, c, false, FB_VIOLATION_CONSUMED_BACK);
@@ -409,7 +413,7 @@ static void a_lie_about_consumed_is_seen_at_the_judgement_too(void **state) {
 }
 
 static void an_idle_cursor_tells_what_is_finished_and_names_no_suspect(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     uint64_t c = make_dead(r);
     expect_verdict(r, c * 2, c, false, FB_VIOLATION_NONE);
     expect_verdict(r, (c + 2) * 2, c + 2, false, FB_VIOLATION_NONE);
@@ -417,7 +421,7 @@ static void an_idle_cursor_tells_what_is_finished_and_names_no_suspect(void **st
 }
 
 static void a_busy_cursor_names_the_suspect_and_what_lies_before_it_is_finished(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     uint64_t c = make_dead(r);
     expect_verdict(r, c * 2 + 1, c, true, FB_VIOLATION_NONE);
     expect_verdict(r, (c + 3) * 2 + 1, c + 3, true, FB_VIOLATION_NONE);
@@ -428,7 +432,7 @@ static void a_busy_cursor_names_the_suspect_and_what_lies_before_it_is_finished(
 }
 
 static void the_next_incarnation_goes_on_at_the_resume_point(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 64, 128, ARENA);
     put_all(r, 8, 100);
     fb_tx_publish(&r->tx, 1);
@@ -439,7 +443,7 @@ static void the_next_incarnation_goes_on_at_the_resume_point(void **state) {
     assert_true(resume_point.suspect);
     assert_int_equal(resume_point.resume_seq - r->start->seq, 1);
     struct fb_up *dead = r->up;
-    r->up = ring_zeroed(fb_up_footprint());
+    r->up = zeroed_pages(fb_up_footprint());
     fb_up_format(r->up, ring_instance, 0, 2, resume_point.resume_seq);
     free(dead);
     fb_tx_attach(&r->tx, r->up);
@@ -457,7 +461,7 @@ static void the_next_incarnation_goes_on_at_the_resume_point(void **state) {
 /* ---- cursor and epoch */
 
 static void begin_names_the_packet_and_release_leaves_an_idle_cursor(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 64, 128, ARENA);
     put_all(r, 6, 10);
     fb_tx_publish(&r->tx, 1);
@@ -476,7 +480,7 @@ static void begin_names_the_packet_and_release_leaves_an_idle_cursor(void **stat
 }
 
 static void a_revoked_worker_leaves_before_its_next_packet(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 64, 128, ARENA);
     put_all(r, 2, 10);
     fb_tx_publish(&r->tx, 1);

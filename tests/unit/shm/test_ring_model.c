@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/lib/ring_fixture.h"
 
+#include <stdlib.h>
+
 #include "tests/lib/random.h"
 
 /*
@@ -17,7 +19,7 @@ struct item {
 };
 
 struct model {
-    struct ring *ring;
+    struct ring_fixture *ring;
     struct item *items; /* by sequence number, as many as slots */
     uint64_t slots, depth, size;
     uint64_t given_back; /* as the producer knows it */
@@ -65,7 +67,7 @@ static void remember(struct model *m, uint64_t position, uint32_t caplen, bool e
 }
 
 static void put_packet(struct model *m, uint32_t caplen) {
-    struct ring *r = m->ring;
+    struct ring_fixture *r = m->ring;
     uint64_t position, expected = place(m, caplen);
     bool room = in_use(m) < m->depth;
     if (fb_tx_reserve(&r->tx, caplen, &position)) {
@@ -99,7 +101,7 @@ static void put_end(struct model *m) {
 
 /* Takes some of what is visible, looks at every byte, gives some of it back. */
 static void consume(struct model *m) {
-    struct ring *r = m->ring;
+    struct ring_fixture *r = m->ring;
     uint32_t n = fb_rx_peek(&r->rx);
     assert_true(n <= r->tx.published - r->rx.next);
     assert_true(n > 0 || r->tx.published == r->rx.next);
@@ -126,7 +128,7 @@ static void rewind_some(struct model *m, bool lossless) {
 
 /* With the consumer favoured or not, so that the ring is now empty, now full. */
 static void step(struct model *m, uint32_t most, bool consumer_favoured) {
-    struct ring *r = m->ring;
+    struct ring_fixture *r = m->ring;
     unsigned dice = random_below(16);
     if (consumer_favoured && dice < 6)
         dice = 12;
@@ -148,7 +150,7 @@ static void step(struct model *m, uint32_t most, bool consumer_favoured) {
     }
 }
 
-static void run(struct ring *r, uint32_t depth, uint32_t slots, uint64_t arena_bytes,
+static void run(struct ring_fixture *r, uint32_t depth, uint32_t slots, uint64_t arena_bytes,
                 unsigned steps, struct model *m) {
     ring_make(r, depth, slots, arena_bytes);
     random_begin(depth);

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "tests/lib/random.h"
@@ -13,11 +14,11 @@
 #define LONG_MS 20000u
 #define T0 UINT64_C(1000000000) /* some time of the dispatcher's clock */
 
-static uint32_t bell(const struct ring *r) {
+static uint32_t bell(const struct ring_fixture *r) {
     return atomic_load(&r->down->doorbell) - r->start->doorbell;
 }
 
-static void publish(struct ring *r, unsigned count, uint64_t now_ns) {
+static void publish(struct ring_fixture *r, unsigned count, uint64_t now_ns) {
     for (unsigned i = 0; i < count; i++)
         assert_true(ring_put(r, 0));
     fb_tx_publish(&r->tx, now_ns);
@@ -25,7 +26,8 @@ static void publish(struct ring *r, unsigned count, uint64_t now_ns) {
 }
 
 /* A ring call that must answer so; the doorbell moves by one just when a wake was sent. */
-static void expect_ring(struct ring *r, uint64_t now_ns, bool force, bool again, bool woken) {
+static void expect_ring(struct ring_fixture *r, uint64_t now_ns, bool force, bool again,
+                        bool woken) {
     uint32_t before = bell(r);
     bool sent = false;
     assert_int_equal(fb_tx_wake(&r->tx, now_ns, force, &sent), again);
@@ -33,7 +35,7 @@ static void expect_ring(struct ring *r, uint64_t now_ns, bool force, bool again,
     assert_int_equal(bell(r) - before, woken);
 }
 
-static void make_sleeper(struct ring *r) {
+static void make_sleeper(struct ring_fixture *r) {
     ring_make(r, 128, 256, ARENA);
     atomic_store(&r->up->parked, 1);
 }
@@ -41,14 +43,14 @@ static void make_sleeper(struct ring *r) {
 /* ---- when the dispatcher rings */
 
 static void without_new_data_none_is_woken(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     make_sleeper(r);
     expect_ring(r, T0, false, false, false);
     expect_ring(r, T0, true, false, false);
 }
 
 static void a_worker_that_is_awake_is_not_woken_and_the_new_data_is_settled(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 128, 256, ARENA);
     publish(r, 100, T0);
     expect_ring(r, T0 + FB_WAKE_DELAY_NS, true, false, false);
@@ -57,7 +59,7 @@ static void a_worker_that_is_awake_is_not_woken_and_the_new_data_is_settled(void
 }
 
 static void few_and_young_packets_wait_for_more(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     make_sleeper(r);
     publish(r, FB_WAKE_WAITING - 1, T0);
     expect_ring(r, T0 + 1, false, true, false);
@@ -65,7 +67,7 @@ static void few_and_young_packets_wait_for_more(void **state) {
 }
 
 static void enough_new_data_wakes(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     make_sleeper(r);
     publish(r, FB_WAKE_WAITING - 1, T0);
     expect_ring(r, T0 + 1, false, true, false);
@@ -75,7 +77,7 @@ static void enough_new_data_wakes(void **state) {
 }
 
 static void old_data_wakes_by_the_age_of_the_oldest(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     make_sleeper(r);
     publish(r, 1, T0);
     publish(r, 1, T0 + FB_WAKE_DELAY_NS - 1);
@@ -84,7 +86,7 @@ static void old_data_wakes_by_the_age_of_the_oldest(void **state) {
 }
 
 static void a_sleeper_is_not_woken_again_before_the_pause_is_over_unless_forced(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     make_sleeper(r);
     publish(r, FB_WAKE_WAITING, T0);
     expect_ring(r, T0, false, false, true);
@@ -98,7 +100,7 @@ static void a_sleeper_is_not_woken_again_before_the_pause_is_over_unless_forced(
 }
 
 static void every_command_and_every_epoch_wakes_a_sleeper_immediately(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     make_sleeper(r);
     uint32_t before = bell(r);
     fb_tx_set_command(&r->tx, FB_COMMAND_STOP);
@@ -115,7 +117,7 @@ static void every_command_and_every_epoch_wakes_a_sleeper_immediately(void **sta
 }
 
 static void a_new_up_side_has_no_new_data_to_be_woken_for(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     make_sleeper(r);
     publish(r, 100, T0);
     fb_tx_attach(&r->tx, r->up);
@@ -125,14 +127,14 @@ static void a_new_up_side_has_no_new_data_to_be_woken_for(void **state) {
 /* ---- when the worker sleeps */
 
 static void an_empty_ring_is_slept_on_until_the_timeout(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 128, 256, ARENA);
     assert_int_equal(fb_rx_park(&r->rx, 1), FB_WAKE_TIMEOUT);
     assert_int_equal(atomic_load(&r->up->parked), 0);
 }
 
 static void what_was_published_before_is_not_slept_on(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 128, 256, ARENA);
     publish(r, 1, T0);
     assert_int_equal(fb_rx_park(&r->rx, LONG_MS), FB_WAKE_NEW_DATA);
@@ -142,7 +144,7 @@ static void what_was_published_before_is_not_slept_on(void **state) {
 }
 
 static void a_revoked_worker_does_not_sleep(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 128, 256, ARENA);
     fb_tx_set_epoch(&r->tx, 2);
     assert_int_equal(fb_rx_park(&r->rx, LONG_MS), FB_WAKE_NEW_DATA);
@@ -150,7 +152,7 @@ static void a_revoked_worker_does_not_sleep(void **state) {
 
 /* Between the look and the sleep no one wakes it, since it is not parked yet. */
 static void an_order_that_came_after_the_last_look_at_it_is_not_slept_on(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 128, 256, ARENA);
     assert_int_equal(fb_rx_command(&r->rx), FB_COMMAND_RUN);
     fb_tx_set_command(&r->tx, FB_COMMAND_STOP);
@@ -160,7 +162,7 @@ static void an_order_that_came_after_the_last_look_at_it_is_not_slept_on(void **
 }
 
 struct sleeper {
-    struct ring *ring;
+    struct ring_fixture *ring;
     pthread_t thread;
     enum fb_wake wake;
     atomic_bool woke;
@@ -173,7 +175,7 @@ static void *sleep_long(void *arg) {
     return NULL;
 }
 
-static void start_sleeper(struct sleeper *s, struct ring *r) {
+static void start_sleeper(struct sleeper *s, struct ring_fixture *r) {
     s->ring = r;
     atomic_store(&s->woke, false);
     assert_int_equal(pthread_create(&s->thread, NULL, sleep_long, s), 0);
@@ -189,7 +191,7 @@ static void expect_woken(struct sleeper *s, enum fb_wake wake) {
 
 /* Wherever the sleeper is between `parked` and the futex, each of these ends its sleep. */
 static void a_sleeper_wakes_for_packets_for_an_order_and_for_an_epoch(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 128, 256, ARENA);
     struct sleeper s;
     start_sleeper(&s, r);
@@ -214,7 +216,7 @@ static void do_nothing(int signo) {
 }
 
 static void a_signal_ends_the_sleep_and_is_told_apart(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 128, 256, ARENA);
     struct sigaction action = {.sa_handler = do_nothing}, before;
     assert_int_equal(sigaction(SIGUSR1, &action, &before), 0);
@@ -231,7 +233,7 @@ static void a_signal_ends_the_sleep_and_is_told_apart(void **state) {
 /* ---- stamps */
 
 static void a_stamp_is_the_time_of_the_publish_that_a_descriptor_came_with(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 128, 256, ARENA);
     assert_int_equal(fb_rx_stamp(&r->rx), 0);
     publish(r, 3, 100);
@@ -249,7 +251,7 @@ static void a_stamp_is_the_time_of_the_publish_that_a_descriptor_came_with(void 
 }
 
 static void a_consumer_that_resumes_does_not_take_later_stamps_for_earlier_packets(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 128, 256, ARENA);
     publish(r, 2, 100);
     publish(r, 2, 200);
@@ -265,7 +267,7 @@ static void a_consumer_that_resumes_does_not_take_later_stamps_for_earlier_packe
 
 /* Up to 1,500 publishes of one or two descriptors behind; time tells the publish. */
 static void a_stamp_is_exact_or_unknown_however_far_the_worker_is_behind(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 4096, 8192, ARENA);
     random_begin(6);
     uint64_t *published_at = calloc(20000, sizeof *published_at); /* by descriptor */
@@ -298,7 +300,7 @@ static void a_stamp_is_exact_or_unknown_however_far_the_worker_is_behind(void **
 }
 
 static void a_worker_half_the_stamps_behind_still_knows_each(void **state) {
-    struct ring *r = *state;
+    struct ring_fixture *r = *state;
     ring_make(r, 4096, 8192, ARENA);
     for (unsigned i = 1; i <= FB_STAMPS / 2; i++)
         publish(r, 1, i);

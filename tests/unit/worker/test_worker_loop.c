@@ -15,6 +15,7 @@
 
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/ring.h"
+#include "tests/lib/memory.h"
 #include "worker/loop.h"
 
 #define DEPTH 64u
@@ -74,14 +75,6 @@ static void note_end(void *self, void *flow, const struct fb_desc *end, enum fb_
 static const struct fb_inspector_ops noting = {
     .name = "note", .packet = note_packet, .flow_end = note_end};
 
-static void *zero_memory(size_t size) {
-    size = (size + 4095) & ~(size_t)4095;
-    void *memory = aligned_alloc(4096, size);
-    assert_non_null(memory);
-    memset(memory, 0, size);
-    return memory;
-}
-
 static void no_loop(void) {
     worker_loop_fini(&loop);
     free(down);
@@ -130,8 +123,8 @@ static void make_loop(uint64_t first_seq) {
     fb_ctl_add_link_type(ctl.ctl, 1, DLT_RAW);
     fb_ctl_format(&ctl);
     assert_int_equal(fb_ctl_join(&seen, name), FB_JOINED);
-    down = zero_memory(fb_down_footprint(&geometry));
-    up = zero_memory(fb_up_footprint());
+    down = zeroed_pages(fb_down_footprint(&geometry));
+    up = zeroed_pages(fb_up_footprint());
     fb_down_format(down, &geometry, ctl.ctl->header.instance, 0, first_seq);
     fb_tx_init(&tx, down, up);
     memset(&loop, 0, sizeof loop);

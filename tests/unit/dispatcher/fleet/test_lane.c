@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "dispatcher/fleet/lane.h"
+#include "tests/lib/memory.h"
 #include "tests/lib/random.h"
 
 #define HANDLES 64u
@@ -24,21 +25,13 @@ static struct handle handle_table[HANDLES];
 static struct mark mark_table[64];
 static uint64_t next_flow_id;
 
-static void *zero_memory(size_t size) {
-    size = (size + 4095) & ~(size_t)4095;
-    void *memory = aligned_alloc(4096, size);
-    assert_non_null(memory);
-    memset(memory, 0, size);
-    return memory;
-}
-
 static void make_lane(uint32_t depth, uint32_t slots, uint64_t first_seq) {
     const struct fb_geometry geometry = {
         .depth = depth, .slots = slots, .worker_burst = 32, .arena_bytes = 65536};
     free(down);
     free(up);
-    down = zero_memory(fb_down_footprint(&geometry));
-    up = zero_memory(fb_up_footprint());
+    down = zeroed_pages(fb_down_footprint(&geometry));
+    up = zeroed_pages(fb_up_footprint());
     memset(handle_table, 0, sizeof handle_table);
     memset(&lane, 0, sizeof lane);
     fb_down_format(down, &geometry, instance, 0, first_seq);
