@@ -7,8 +7,8 @@
  * source's burst, and what the workers got of them.
  */
 
+#include "tests/lib/ip_packets.h"
 #include "tests/lib/loop_fixture.h"
-#include "tests/lib/packets.h"
 
 #include "dispatcher/datapath/move.h"
 

@@ -18,7 +18,7 @@
 
 /* How a flow's frames are dressed. */
 static const struct {
-    enum around around;
+    enum encapsulation encapsulation;
     bool six, vlan_device;
 } kinds[] = {
     {BARE, false, false},         {BARE, true, false},      {TAGGED, false, false},
@@ -75,15 +75,15 @@ static void close_line(struct line *line) {
 /* The last fragment comes first in every second flow. */
 static void send_flow_part(struct line *line, size_t kind, uint32_t pair, unsigned step) {
     static const enum part orders[2][PARTS] = {{WHOLE, FIRST, REST}, {REST, WHOLE, FIRST}};
-    struct datagram d = {.around = kinds[kind].around,
+    struct datagram d = {.encapsulation = kinds[kind].encapsulation,
                          .six = kinds[kind].six,
                          .back = step % 2 != 0,
                          .one = 0x0a000000 + (uint32_t)kind * PAIRS + pair,
                          .two = 0x0a010000 + (uint32_t)kind * PAIRS + pair,
                          .id = line->rounds};
-    struct shot s;
-    make_shot(&s, &d, orders[pair % 2][step / 2]);
-    netns_send(line->senders[kind][step % 2], s.data, s.bytes);
+    struct packet s;
+    fanout_frame(&s, &d, orders[pair % 2][step / 2]);
+    netns_send(line->senders[kind][step % 2], s.bytes, s.n);
     line->sent++;
     line->from_near += step % 2 == 0;
 }

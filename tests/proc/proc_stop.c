@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Ends that somebody asks for: signals, the control socket, the script's stop; and drains that
  * cannot succeed. */
-#include "tests/lib/packets.h"
+#include "tests/lib/ip_packets.h"
 #include "tests/lib/process.h"
 #include "tests/lib/records.h"
 
 #include <pcap/pcap.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #define TRACE_PACKETS 5000
@@ -122,7 +123,8 @@ static void write_late_fragments(struct test *t, unsigned count) {
     pcap_dumper_t *dump = pcap_dump_open(dead, file_in(t, "late.pcap"));
     assert_non_null(dump);
     for (unsigned id = 0; id < count; id++) {
-        struct packet p = ethernet(fragment(ip4(UDP, A, B, udp(1000, 53, data(56))), id, 24, 48));
+        struct packet p =
+            ethernet(fragment(ip4(UDP, A, B, udp(1000, 53, payload(56))), id, 24, 48));
         struct pcap_pkthdr header = {.ts = {.tv_sec = 1}, .caplen = p.n, .len = p.n};
         pcap_dump((u_char *)dump, &header, p.bytes);
     }

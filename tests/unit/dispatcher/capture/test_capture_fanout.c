@@ -112,7 +112,7 @@ static void take_waiting(unsigned member) {
     while (capture_burst(members[member], 32, &frames, &count) == CAPTURE_MORE) {
         for (unsigned i = 0; i < count; i++) {
             uint32_t number;
-            assert_in_range(frames[i].caplen, ETH_HLEN + sizeof number, sizeof(struct shot));
+            assert_in_range(frames[i].caplen, ETH_HLEN + sizeof number, PACKET_ROOM);
             memcpy(&number, frames[i].data + frames[i].caplen - sizeof number, sizeof number);
             assert_in_range(number, 0, sent - 1);
             seen[number]++;
@@ -147,21 +147,21 @@ static void take_sent(void) {
 
 /* ---- frames: their number is at the end */
 
-static void send_shot(struct shot *s) {
+static void send_frame(struct packet *s) {
     uint32_t number = sent++;
-    add(s, &number, sizeof number);
+    add_bytes(s, &number, sizeof number);
     assert_true(number < FRAMES_MOST);
-    assert_int_equal(send(sender, s->data, s->bytes, 0), s->bytes);
-    assert_int_equal(write(tap, s->data, s->bytes), s->bytes);
+    assert_int_equal(send(sender, s->bytes, s->n, 0), s->n);
+    assert_int_equal(write(tap, s->bytes, s->n), s->n);
     if (number % 4 ==
         3) /* a kernel buffer is few blocks, and one that has a frame is soon closed */
         take_from_all();
 }
 
 static void send_part(const struct datagram *d, enum part part) {
-    struct shot s;
-    make_shot(&s, d, part);
-    send_shot(&s);
+    struct packet s;
+    fanout_frame(&s, d, part);
+    send_frame(&s);
 }
 
 /* ---- tests */
@@ -183,7 +183,7 @@ static void all_of_an_address_pair_goes_to_one_member(void **state) {
             uint32_t from = 0x0a000001 + pair * 7, to = 0xc0a80000 + pair * pair * 901;
             forget();
             struct datagram d = {.six = six != 0, .one = from, .two = to};
-            for (d.around = BARE; d.around < AROUNDS; d.around++) {
+            for (d.encapsulation = BARE; d.encapsulation < ENCAPSULATIONS; d.encapsulation++) {
                 for (enum part part = WHOLE; part < PARTS; part++) {
                     d.back = false;
                     send_part(&d, part);
@@ -262,11 +262,11 @@ static void expect_all_kinds_spread(unsigned count) {
 }
 
 static void send_arp(bool back, unsigned host) {
-    struct shot s = {.bytes = 0};
-    add_macs(&s, back ? host : 0x901, back ? 0x901 : host);
+    struct packet s = {.n = 0};
+    fanout_add_macs(&s, back ? host : 0x901, back ? 0x901 : host);
     add16(&s, ETH_P_ARP);
     add32(&s, 0x00010800);
-    send_shot(&s);
+    send_frame(&s);
 }
 
 static void frames_without_ip_go_by_their_mac_pair(void **state) {
@@ -289,14 +289,15 @@ static void nothing_is_lost_for_being_malformed(void **state) {
     (void)state;
     begin();
     forget();
-    for (size_t bytes = 20; bytes < 70; bytes++) {
-        for (enum around around = BARE; around < AROUNDS; around++) {
-            struct shot s = {.bytes = 0};
-            add_macs(&s, 1, 2);
-            add_around(&s, around, true, FIRST);
-            add_ip4(&s, 0x0a000001, 0x0a000002, FIRST, 1);
-            s.bytes = s.bytes < bytes ? s.bytes : bytes;
-            send_shot(&s);
+    for (uint32_t bytes = 20; bytes < 70; bytes++) {
+        for (enum encapsulation encapsulation = BARE; encapsulation < ENCAPSULATIONS;
+             encapsulation++) {
+            struct packet s = {.n = 0};
+            fanout_add_macs(&s, 1, 2);
+            fanout_add_encapsulation(&s, encapsulation, true, FIRST);
+            fanout_add_ip4(&s, 0x0a000001, 0x0a000002, FIRST, 1);
+            s.n = s.n < bytes ? s.n : bytes;
+            send_frame(&s);
         }
     }
     take_sent();

@@ -4,7 +4,7 @@
 
 /* From A to B, 64 bytes behind the IP header: fragments of 24, 24 and 16 bytes. */
 static struct packet datagram(bool six, unsigned port) {
-    return ip(six, UDP, A, B, udp(port, 53, data(56)));
+    return ip(six, UDP, A, B, udp(port, 53, payload(56)));
 }
 
 static struct packet part(struct packet p, uint32_t id, unsigned which) {
@@ -13,7 +13,7 @@ static struct packet part(struct packet p, uint32_t id, unsigned which) {
 
 /* A whole packet of the flow of datagram(port). */
 static struct packet whole(bool six, unsigned port) {
-    return ip(six, UDP, A, B, udp(port, 53, data(20)));
+    return ip(six, UDP, A, B, udp(port, 53, payload(20)));
 }
 
 static void one_worker(void) {
@@ -43,7 +43,7 @@ static void later_fragments_go_with_their_first(void **state) {
 static void fragments_of_the_answer_go_the_other_way(void **state) {
     (void)state;
     one_worker();
-    struct packet d = ip4(UDP, B, A, udp(53, 1000, data(56)));
+    struct packet d = ip4(UDP, B, A, udp(53, 1000, payload(56)));
     give_ip(whole(false, 1000));
     give_ip(part(d, 7, 1));
     give_ip(part(d, 7, 0));
@@ -184,7 +184,7 @@ static void a_refused_frame_is_decoded_counted_and_timed_once(void **state) {
 
 /* In pieces of 8 bytes: as many as a burst has frames, and the first one. */
 static struct packet long_datagram(void) {
-    return ip4(UDP, A, B, udp(1000, 53, data(8 * BURST_MAX)));
+    return ip4(UDP, A, B, udp(1000, 53, payload(8 * BURST_MAX)));
 }
 
 static void hold_a_burst_of(struct packet d) {
@@ -253,7 +253,7 @@ static void a_flow_that_ended_between_two_fragments_begins_again(void **state) {
     make_packet_loop(3, 64, true, "round-robin");
     tracker.config.timeout_ticks = 100 * PACKET_CLOCK_TICKS_PER_SECOND;
     start_all();
-    struct packet d = ip4(UDP, B, A, udp(53, 1000, data(56)));
+    struct packet d = ip4(UDP, B, A, udp(53, 1000, payload(56)));
     give_ip(part(d, 7, 0));
     send_given();
     pass_seconds(40);
@@ -278,7 +278,7 @@ static void a_flow_that_a_later_fragment_begins_is_of_its_keys_protocol(void **s
     (void)state;
     one_worker();
     tracker.config.timeout_ticks = 5000 * PACKET_CLOCK_TICKS_PER_SECOND;
-    struct packet inner = ip4(TCP, A, B, tcp(1000, 80, ACK, data(40)));
+    struct packet inner = ip4(TCP, A, B, tcp(1000, 80, ACK, payload(40)));
     struct packet outer = ip4(4, C, ROUTER, inner);
     give_ip(fragment(outer, 7, 0, 48));
     send_given();
@@ -404,7 +404,7 @@ static void one_id_in_two_vlans_is_two_datagrams_where_vlans_are_in_keys(void **
 static void extension_headers_before_the_fragment_header_are_passed(void **state) {
     (void)state;
     one_worker();
-    struct packet routed = BEFORE(udp(1000, 53, data(56)), UDP, 0, 4, 0, 0, 0, 0, 0);
+    struct packet routed = BEFORE(udp(1000, 53, payload(56)), UDP, 0, 4, 0, 0, 0, 0, 0);
     struct packet d = ip6(0, A, B, BEFORE(routed, 43, 0, 1, 4, 0, 0, 0, 0));
     give_ip(whole(true, 1000));
     give_ip(fragment_after(d, 16, 7, 24, 48));
@@ -442,7 +442,7 @@ static void a_fragmented_tunnel_goes_with_the_flow_inside(void **state) {
     (void)state;
     const struct packet tunnels[] = {
         ip4(4, C, ROUTER, datagram(false, 1000)),
-        ip4(4, C, ROUTER, ip4(UDP, B, A, udp(53, 1000, data(56)))), /* the answer */
+        ip4(4, C, ROUTER, ip4(UDP, B, A, udp(53, 1000, payload(56)))), /* the answer */
         ip6(4, C, ROUTER, datagram(false, 1000)),
         vxlan(ethernet(datagram(false, 1000))),
         vxlan_between(4789, 50000, ethernet(datagram(false, 1000))),

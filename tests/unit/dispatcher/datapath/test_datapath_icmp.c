@@ -2,6 +2,7 @@
 /* ICMP errors in the data path: with the flow that they quote, and what they must not do to it. */
 #include "tests/lib/loop_packets.h"
 
+#include <string.h>
 #include <sys/mman.h>
 
 #include "flow_balancer/common/icmp_pairs.h"
@@ -22,11 +23,11 @@ static struct packet unreachable(struct packet quoted) {
 }
 
 static struct packet udp_packet(bool six, unsigned port) {
-    return ip(six, UDP, A, B, udp(port, 53, data(20)));
+    return ip(six, UDP, A, B, udp(port, 53, payload(20)));
 }
 
 static struct packet udp_answer(bool six, unsigned port) {
-    return ip(six, UDP, B, A, udp(53, port, data(20)));
+    return ip(six, UDP, B, A, udp(53, port, payload(20)));
 }
 
 static void one_worker(void) {
@@ -49,18 +50,18 @@ enum { QUOTES = 4 };
 static struct packet sample(bool six, unsigned which, bool back) {
     uint8_t from = back ? B : A, to = back ? A : B;
     unsigned sport = back ? 80 : 1000, dport = back ? 1000 : 80;
-    struct packet sctp =
-        BEFORE(data(12), HIGH(sport), LOW(sport), HIGH(dport), LOW(dport), 0, 0, 0, 0, 0, 0, 0, 0);
+    struct packet sctp = BEFORE(payload(12), HIGH(sport), LOW(sport), HIGH(dport), LOW(dport), 0, 0,
+                                0, 0, 0, 0, 0, 0);
     unsigned echo = six ? 128 + back : back ? 0 : 8;
     switch (which) {
     case 0:
-        return ip(six, TCP, from, to, tcp(sport, dport, ACK, data(20)));
+        return ip(six, TCP, from, to, tcp(sport, dport, ACK, payload(20)));
     case 1:
-        return ip(six, UDP, from, to, udp(sport, dport, data(20)));
+        return ip(six, UDP, from, to, udp(sport, dport, payload(20)));
     case 2:
         return ip(six, SCTP, from, to, sctp);
     default:
-        return ip(six, six ? FB_PROTO_ICMP6 : FB_PROTO_ICMP, from, to, icmp(echo, 0, data(20)));
+        return ip(six, six ? FB_PROTO_ICMP6 : FB_PROTO_ICMP, from, to, icmp(echo, 0, payload(20)));
     }
 }
 
@@ -122,7 +123,7 @@ static void a_later_fragment_quoted_leads_to_the_flow_of_its_datagram(void **sta
         one_worker();
         uint8_t from = back ? B : A, to = back ? A : B;
         unsigned sport = back ? 53 : 1000, dport = back ? 1000 : 53;
-        struct packet d = ip(six, UDP, from, to, udp(sport, dport, data(56)));
+        struct packet d = ip(six, UDP, from, to, udp(sport, dport, payload(56)));
         give_ip(udp_packet(six, 1000));
         give_ip(unreachable(fragment(d, 7, 24, 48))); /* not known yet */
         send_given();
@@ -144,7 +145,7 @@ static void a_later_fragment_quoted_leads_to_the_flow_of_its_datagram(void **sta
 static void a_fragment_quoted_whose_first_never_came_is_none_of_the_flow(void **state) {
     (void)state;
     one_worker();
-    struct packet d = ip4(UDP, A, B, udp(1000, 53, data(56)));
+    struct packet d = ip4(UDP, A, B, udp(1000, 53, payload(56)));
     give_ip(udp_packet(false, 1000));
     give_ip(fragment(d, 7, 24, 48));
     give_ip(unreachable(fragment(d, 7, 24, 48)));
@@ -219,13 +220,13 @@ static void an_error_changes_nothing_but_the_age_of_a_flow(void **state) {
     (void)state;
     static const unsigned flags[] = {SYN, SYN | ACK, ACK, FIN | ACK, RST, RST | ACK};
     one_worker();
-    give_ip(ip4(TCP, A, B, tcp(1000, 80, SYN, data(0))));
+    give_ip(ip4(TCP, A, B, tcp(1000, 80, SYN, payload(0))));
     send_given();
     uint8_t opening = entry_of(1)->state;
     for (unsigned i = 0; i < 6; i++) {
         pass_seconds(20);
-        give_ip(unreachable(ip4(TCP, A, B, tcp(1000, 80, flags[i], data(20)))));
-        give_ip(unreachable(ip4(TCP, B, A, tcp(80, 1000, flags[i], data(20)))));
+        give_ip(unreachable(ip4(TCP, A, B, tcp(1000, 80, flags[i], payload(20)))));
+        give_ip(unreachable(ip4(TCP, B, A, tcp(80, 1000, flags[i], payload(20)))));
         send_given();
         assert_true(follows(sent_count - 1, 1, 1) && follows(sent_count, 1, 0));
         assert_int_equal(entry_of(1)->state, opening);
@@ -285,7 +286,7 @@ static void a_flow_that_ends_while_its_error_waits_is_not_found(void **state) {
     listen_all();
     assert_true(goes_alone(5));
     assert_int_equal(got_of(5)->dir, 0);
-    give_ip(ip4(FB_PROTO_ICMP, ROUTER, A, icmp(3, 1, data(0)))); /* that flow, without a quote */
+    give_ip(ip4(FB_PROTO_ICMP, ROUTER, A, icmp(3, 1, payload(0)))); /* that flow, without a quote */
     send_given();
     assert_true(same_flow(5, 6));
     assert_int_equal(got_of(6)->dir, 0);
@@ -340,7 +341,7 @@ static void an_error_inside_a_tunnel_goes_with_the_flow_inside(void **state) {
 /* What is quoted goes where it went itself: with what was inside, or, if that was no IP, around. */
 static void a_quote_of_a_tunnel_is_opened_as_the_tunnel_was(void **state) {
     (void)state;
-    struct packet arp = BEFORE(data(28), 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 6);
+    struct packet arp = BEFORE(payload(28), 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 6);
     const struct packet tunnels[] = {
         vxlan(ethernet(udp_packet(false, 1000))),
         vxlan(ethernet(udp_packet(true, 1000))),
@@ -408,7 +409,7 @@ static void whatever_is_quoted_nothing_is_read_beyond_it(void **state) {
         udp_packet(true, 1000),
         vxlan(ethernet(udp_packet(true, 1000))),
         ip6(0, A, B,
-            BEFORE(udp(1, 2, data(20)), 44, 0, 1, 4, 0, 0, 0, 0, UDP, 0, 0, 1, 0, 0, 0, 7)),
+            BEFORE(udp(1, 2, payload(20)), 44, 0, 1, 4, 0, 0, 0, 0, UDP, 0, 0, 1, 0, 0, 0, 7)),
         unreachable(udp_packet(false, 1000)),
         ip4(47, A, B, BEFORE(udp_packet(false, 1000), 0x20, 0, 8, 0, 0, 0, 0, 5)),
     };
