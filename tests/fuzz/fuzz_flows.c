@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/fuzz/fuzz.h"
 
+#include <string.h>
+
 #include "tests/fuzz/flows_model.h"
 #include "tests/fuzz/fuzz_region.h"
 
@@ -161,8 +163,8 @@ static void put_talker(uint8_t *address, uint8_t *port, unsigned talker) {
     port[1] = (uint8_t)(1 + talker % 4);
 }
 
-static struct frame make_frame(unsigned from, unsigned to, bool tcp, unsigned flags, bool data) {
-    struct frame f = tcp ? tcp4() : udp4();
+static struct packet make_frame(unsigned from, unsigned to, bool tcp, unsigned flags, bool data) {
+    struct packet f = tcp ? tcp4() : udp4();
     uint8_t *ip = f.bytes + ETHERNET, *transport = ip + IP4;
     put_talker(ip + 12, transport, from);
     put_talker(ip + 16, transport + 2, to);
@@ -231,7 +233,7 @@ static void packet(struct fuzz_input *in) {
     if (from == to) /* has no direction */
         return;
     struct talk talk = talk_of(from, to, tcp);
-    struct frame f = make_frame(from, to, tcp, flags, how & 2);
+    struct packet f = make_frame(from, to, tcp, flags, how & 2);
     struct decoded d;
     decode(f.bytes, f.n, LINK_ETHERNET, &options, &d);
     assert_int_equal(d.reason, FB_DECODE_OK);

@@ -12,6 +12,7 @@
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "tests/fuzz/capture_input.h"
@@ -80,11 +81,11 @@ static const struct {
 
 static void save_wrapped(unsigned proto, const void *before, uint32_t before_bytes,
                          const void *header, uint32_t n) {
-    struct frame inner = {0};
-    add(&inner, before, before_bytes);
-    add(&inner, header, n);
+    struct packet inner = {0};
+    add_bytes(&inner, before, before_bytes);
+    add_bytes(&inner, header, n);
     add_inner(&inner, false);
-    struct frame f = in_ip(false, proto, &inner);
+    struct packet f = in_ip(false, proto, &inner);
     save_frame(LINK_ETHERNET, f.bytes, f.n);
 }
 
@@ -98,7 +99,7 @@ static void save_tunnels(void) {
     for (unsigned i = 0; i < sizeof in_gre / sizeof *in_gre; i++)
         save_wrapped(47, "", 0, in_gre[i].header, in_gre[i].n);
     for (unsigned i = 0; i < 4; i++) {
-        struct frame f = ip_in_ip(i & 1, i & 2);
+        struct packet f = ip_in_ip(i & 1, i & 2);
         save_frame(LINK_ETHERNET, f.bytes, f.n);
     }
 }
@@ -132,18 +133,18 @@ static void save_links(void) {
         {LINK_ETHERNET, 22, {MACS, 0x89, 0x4f, 0, 2, 1, 1, 0, 0, 7, 1}},
     };
     for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
-        struct frame f = {0};
-        add(&f, all[i].header, all[i].n);
+        struct packet f = {0};
+        add_bytes(&f, all[i].header, all[i].n);
         add_inner(&f, false);
         save_frame(all[i].link, f.bytes, f.n);
     }
     for (unsigned i = 0; i < LINK_CASES; i++) {
-        struct frame f = frame_of(&link_cases[i]);
+        struct packet f = frame_of(&link_cases[i]);
         save_frame(link_of(link_cases[i].dlt), f.bytes, f.n);
     }
     static const uint8_t nflog[] = {2, 0, 0, 7, 8, 0, 1, 0, 8, 0, 1, 0, 56, 0, 9, 0};
-    struct frame f = {0};
-    add(&f, nflog, sizeof nflog);
+    struct packet f = {0};
+    add_bytes(&f, nflog, sizeof nflog);
     add_inner(&f, false);
     save_frame(LINK_NFLOG, f.bytes, f.n);
 }
@@ -153,15 +154,15 @@ static void save_links(void) {
 static void save_quotes(void) {
     for (unsigned i = 0; i < 16; i++) {
         bool six = i & 1, tunnel = i & 2, raw = i & 4, cut = i & 8;
-        struct frame quote = {0}, inside = ip_in_ip(six, false);
+        struct packet quote = {0}, inside = ip_in_ip(six, false);
         ADD(&quote, six ? 1 : 3, 1, 0, 0, 0, 0, 0, 0);
         if (tunnel)
-            add(&quote, inside.bytes + ETHERNET, inside.n - ETHERNET);
+            add_bytes(&quote, inside.bytes + ETHERNET, inside.n - ETHERNET);
         else
             add_inner(&quote, six);
         if (cut)
             quote.n -= 30;
-        struct frame f = in_ip(six, six ? 58 : 1, &quote);
+        struct packet f = in_ip(six, six ? 58 : 1, &quote);
         if (raw)
             save_frame(LINK_RAW, f.bytes + ETHERNET, f.n - ETHERNET);
         else
@@ -170,7 +171,7 @@ static void save_quotes(void) {
 }
 
 static void save_made_by_hand(void) {
-    struct frame all[SAMPLES];
+    struct packet all[SAMPLES];
     for (unsigned i = 0; i < samples(all); i++)
         save_frame(LINK_ETHERNET, all[i].bytes, all[i].n);
     save_tunnels();

@@ -5,8 +5,10 @@
  */
 #include "tests/lib/frames_hostile.h"
 
+#include <string.h>
+
 /* The answer to a sample: addresses and ports exchanged, an ICMP query turned into its reply. */
-static void mirror(struct frame *f) {
+static void mirror(struct packet *f) {
     const struct decoded d = decoded(f);
     swap_bytes(f->bytes, f->bytes + 6, 6);
     if (d.l3_off == FB_NO_OFFSET)
@@ -28,7 +30,7 @@ static void mirror(struct frame *f) {
 }
 
 static void mirrored_packet_has_the_same_key_and_the_other_direction(void **state) {
-    struct frame all[SAMPLES];
+    struct packet all[SAMPLES];
     (void)state;
     for (unsigned i = 0; i < samples(all); i++) {
         const struct decoded there = decoded(&all[i]);
@@ -45,7 +47,7 @@ static void mirrored_packet_has_the_same_key_and_the_other_direction(void **stat
 
 static void key_holds_endpoints_in_ascending_order(void **state) {
     (void)state;
-    struct frame f = tcp4();
+    struct packet f = tcp4();
     struct decoded d = decoded(&f);
     assert_int_equal(d.key.word[0], 0);
     assert_int_equal(d.key.word[1], 0x0a000001);
@@ -78,7 +80,7 @@ static void key_holds_endpoints_in_ascending_order(void **state) {
 
 static void offsets_and_lengths_are_those_of_the_headers(void **state) {
     (void)state;
-    struct frame f = tcp4();
+    struct packet f = tcp4();
     struct decoded d = decoded(&f);
     assert_int_equal(d.l3_off, 14);
     assert_int_equal(d.l4_off, 34);
@@ -99,7 +101,7 @@ static void offsets_and_lengths_are_those_of_the_headers(void **state) {
 
 static void total_length_zero_means_to_the_end_of_the_frame(void **state) {
     (void)state;
-    struct frame f = tcp4();
+    struct packet f = tcp4();
     f.bytes[ETHERNET + 2] = f.bytes[ETHERNET + 3] = 0;
     struct decoded d = decoded(&f);
     assert_reason(&d, FB_DECODE_OK);
@@ -119,7 +121,7 @@ static void total_length_zero_means_to_the_end_of_the_frame(void **state) {
 
 static void padding_is_not_read_as_a_header(void **state) {
     (void)state;
-    struct frame f = tcp4();
+    struct packet f = tcp4();
     f.bytes[ETHERNET + 3] = IP4 + 2; /* two bytes of TCP, the rest is padding */
     struct decoded d = decoded(&f);
     assert_reason(&d, FB_DECODE_TCP_SHORT);
@@ -130,10 +132,10 @@ static void padding_is_not_read_as_a_header(void **state) {
 
 static void vlan_tags_of_any_depth_are_passed(void **state) {
     (void)state;
-    struct frame plain = tcp4();
+    struct packet plain = tcp4();
     struct decoded want = decoded(&plain);
     for (unsigned depth = 0; depth <= 100; depth++) {
-        struct frame f = vlans(depth);
+        struct packet f = vlans(depth);
         struct decoded d = decoded(&f);
         assert_reason(&d, FB_DECODE_OK);
         assert_int_equal(d.l4_off, want.l4_off + 4 * depth);
@@ -143,7 +145,7 @@ static void vlan_tags_of_any_depth_are_passed(void **state) {
 
 static void extension_headers_are_passed(void **state) {
     (void)state;
-    struct frame f = extended();
+    struct packet f = extended();
     struct decoded d = decoded(&f);
     assert_reason(&d, FB_DECODE_OK);
     assert_int_equal(d.proto, 17);
@@ -151,7 +153,7 @@ static void extension_headers_are_passed(void **state) {
     assert_int_equal(d.l4_off, ETHERNET + IP6 + 72);
     assert_int_equal(d.payload_len, 8);
     assert_int_equal(d.flags, 0);
-    struct frame plain = udp6();
+    struct packet plain = udp6();
     struct decoded want = decoded(&plain);
     assert_same_key(&d, &want);
 }
@@ -159,7 +161,7 @@ static void extension_headers_are_passed(void **state) {
 static void extension_chain_is_followed_up_to_its_bound(void **state) {
     (void)state;
     for (unsigned n = 15; n <= 17; n++) {
-        struct frame f = {0};
+        struct packet f = {0};
         add_ethernet(&f, 0x86dd);
         add_ip6(&f, 60, 8 * n + 8);
         for (unsigned i = 1; i <= n; i++)
@@ -173,9 +175,9 @@ static void extension_chain_is_followed_up_to_its_bound(void **state) {
 
 static void authentication_header_in_ip4_is_passed(void **state) {
     (void)state;
-    struct frame f = authenticated();
+    struct packet f = authenticated();
     struct decoded d = decoded(&f);
-    struct frame plain = tcp4();
+    struct packet plain = tcp4();
     struct decoded want = decoded(&plain);
     assert_reason(&d, FB_DECODE_OK);
     assert_same_key(&d, &want);
@@ -184,8 +186,8 @@ static void authentication_header_in_ip4_is_passed(void **state) {
 
 static void fragments_are_told_apart(void **state) {
     (void)state;
-    struct frame frames[] = {fragment4(0x2000), fragment6(0x0001), fragment4(0x2005),
-                             fragment4(0x0005), fragment6(0x0029), fragment6(0x0028)};
+    struct packet frames[] = {fragment4(0x2000), fragment6(0x0001), fragment4(0x2005),
+                              fragment4(0x0005), fragment6(0x0029), fragment6(0x0028)};
     for (unsigned i = 0; i < 6; i++) {
         struct decoded d = decoded(&frames[i]);
         bool first = i < 2;
@@ -195,7 +197,7 @@ static void fragments_are_told_apart(void **state) {
         assert_int_equal(low_port(&d), first ? 1000 : 0);
         assert_int_equal(d.l4_off == FB_NO_OFFSET, !first);
     }
-    struct frame atomic = fragment6(0);
+    struct packet atomic = fragment6(0);
     struct decoded d = decoded(&atomic);
     assert_reason(&d, FB_DECODE_OK);
     assert_int_equal(d.flags, 0);
@@ -209,8 +211,8 @@ static void icmp_queries_and_replies_share_a_key(void **state) {
                                        {58, 139, 140}, {58, 144, 145}};
     (void)state;
     for (unsigned i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        struct frame query = icmp(pairs[i][0], pairs[i][1], 0);
-        struct frame reply = icmp(pairs[i][0], pairs[i][2], 0);
+        struct packet query = icmp_message(pairs[i][0], pairs[i][1], 0);
+        struct packet reply = icmp_message(pairs[i][0], pairs[i][2], 0);
         struct decoded there = decoded(&query);
         uint8_t *ip = reply.bytes + ETHERNET;
         if (pairs[i][0] == 1)
@@ -228,11 +230,11 @@ static void icmp_queries_and_replies_share_a_key(void **state) {
 
 static void icmp_errors_are_keyed_by_type_and_code(void **state) {
     (void)state;
-    struct frame f = icmp(1, 3, 1);
+    struct packet f = icmp_message(1, 3, 1);
     struct decoded d = decoded(&f);
     assert_int_equal(low_port(&d), 3);
     assert_int_equal(high_port(&d), 1);
-    f = icmp(1, 128, 7); /* a query in ICMPv6 only */
+    f = icmp_message(1, 128, 7); /* a query in ICMPv6 only */
     d = decoded(&f);
     assert_int_equal(high_port(&d), 7);
 }
@@ -245,7 +247,7 @@ static void every_protocol_with_ports_yields_them(void **state) {
     static const uint8_t header[20] = {0x03, 0xe8, 0, 80, [12] = 0x50};
     (void)state;
     for (unsigned i = 0; i < 5; i++) {
-        struct frame f = transport4(with_ports[i].proto, header, with_ports[i].header);
+        struct packet f = transport4(with_ports[i].proto, header, with_ports[i].header);
         if (with_ports[i].proto == 17)
             f.bytes[f.n - 3] = 8;
         if (with_ports[i].proto == 33)
@@ -262,7 +264,7 @@ static void every_protocol_with_ports_yields_them(void **state) {
         assert_int_equal(d.payload_off, FB_NO_OFFSET);
         assert_int_equal(d.flags, FB_F_MALFORMED);
     }
-    struct frame f = transport4(89, header, 4);
+    struct packet f = transport4(89, header, 4);
     struct decoded d = decoded(&f);
     assert_reason(&d, FB_DECODE_OK);
     assert_int_equal(low_port(&d), 0);
@@ -271,7 +273,7 @@ static void every_protocol_with_ports_yields_them(void **state) {
 
 static void what_has_no_ip_is_keyed_by_mac_pair_and_type(void **state) {
     (void)state;
-    struct frame f = arp();
+    struct packet f = arp();
     struct decoded d = decoded(&f);
     assert_reason(&d, FB_DECODE_NON_IP);
     assert_int_equal(d.flags, 0);
@@ -286,14 +288,14 @@ static void what_has_no_ip_is_keyed_by_mac_pair_and_type(void **state) {
 
 static void llc_frames_of_any_length_share_a_key_and_snap_is_looked_into(void **state) {
     (void)state;
-    struct frame f = {0};
+    struct packet f = {0};
     add_ethernet(&f, 38);
     ADD(&f, 0x42, 0x42, 3, 0, 0, 0, 0, 0);
     struct decoded d = decoded(&f);
     assert_reason(&d, FB_DECODE_NON_IP);
     assert_int_equal(key_type(&d), 4);
-    struct frame ip = snap();
-    struct frame plain = udp4();
+    struct packet ip = snap();
+    struct packet plain = udp4();
     struct decoded a = decoded(&ip);
     struct decoded b = decoded(&plain);
     assert_reason(&a, FB_DECODE_OK);
@@ -303,7 +305,7 @@ static void llc_frames_of_any_length_share_a_key_and_snap_is_looked_into(void **
 
 static void ip6_without_next_header_is_sound(void **state) {
     (void)state;
-    struct frame f = {0};
+    struct packet f = {0};
     add_ethernet(&f, 0x86dd);
     add_ip6(&f, 59, 0);
     struct decoded d = decoded(&f);
@@ -314,11 +316,11 @@ static void ip6_without_next_header_is_sound(void **state) {
 
 static void options_of_ip4_are_passed(void **state) {
     (void)state;
-    struct frame plain = tcp4();
-    struct frame f = {0};
-    add(&f, plain.bytes, ETHERNET + IP4);
+    struct packet plain = tcp4();
+    struct packet f = {0};
+    add_bytes(&f, plain.bytes, ETHERNET + IP4);
     ADD(&f, 1, 1, 1, 0);
-    add(&f, plain.bytes + ETHERNET + IP4, plain.n - ETHERNET - IP4);
+    add_bytes(&f, plain.bytes + ETHERNET + IP4, plain.n - ETHERNET - IP4);
     f.bytes[ETHERNET] = 0x46;
     f.bytes[ETHERNET + 3] += 4;
     struct decoded d = decoded(&f);
@@ -375,12 +377,12 @@ static void every_link_type_leads_to_the_same_key(void **state) {
     (void)state;
     for (unsigned i = 0; i < sizeof link_cases / sizeof *link_cases; i++) {
         const struct link_case *t = &link_cases[i];
-        struct frame plain = t->six ? tcp6() : tcp4();
+        struct packet plain = t->six ? tcp6() : tcp4();
         struct decoded want = decoded(&plain);
-        struct frame f = {0};
+        struct packet f = {0};
         enum link_layer link;
-        add(&f, t->header, t->n);
-        add(&f, plain.bytes + ETHERNET, plain.n - ETHERNET);
+        add_bytes(&f, t->header, t->n);
+        add_bytes(&f, plain.bytes + ETHERNET, plain.n - ETHERNET);
         assert_true(link_layer_of(t->dlt, &link));
         assert_int_equal(link, t->link);
         struct decoded d = decoded_as(&f, link);
@@ -404,7 +406,7 @@ static void unknown_link_type_is_refused_and_still_keyed(void **state) {
     (void)state;
     assert_false(link_layer_of(195, &link)); /* 802.15.4 */
     assert_int_equal(link, LINK_UNKNOWN);
-    struct frame f = tcp4();
+    struct packet f = tcp4();
     struct decoded d = decoded_as(&f, link);
     assert_reason(&d, FB_DECODE_NON_IP);
     assert_int_equal(key_kind(&d), FB_KEY_NONE);
@@ -413,7 +415,7 @@ static void unknown_link_type_is_refused_and_still_keyed(void **state) {
 
 static void cooked_frame_without_ip_is_keyed_by_its_sender(void **state) {
     (void)state;
-    struct frame f = {0};
+    struct packet f = {0};
     ADD(&f, 0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 9, 0, 0, 8, 6);
     struct decoded d = decoded_as(&f, LINK_SLL);
     assert_reason(&d, FB_DECODE_NON_IP);

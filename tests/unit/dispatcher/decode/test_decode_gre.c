@@ -92,20 +92,20 @@ static const struct group {
 };
 
 static void check_opened(const struct tunnel_case *t, unsigned proto, bool six_outside) {
-    struct frame in = carried(t);
-    struct frame f = in_ip(six_outside, proto, &in);
+    struct packet in = carried(t);
+    struct packet f = in_ip(six_outside, proto, &in);
     struct decoded d = decoded(&f);
     if (d.reason != FB_DECODE_OK || (d.flags & FB_F_TUNNEL) == 0)
         fail_msg("%s: %s, flags %x", t->name, fb_decode_texts[d.reason].name, d.flags);
     assert_inner(&f, t->six);
     d = decoded_with(&f, &outermost);
-    assert_around(&d, proto, FB_DECODE_OK);
+    assert_outer(&d, proto, FB_DECODE_OK);
 }
 
 static void check_id(const struct tunnel_case *t, unsigned proto, bool outer) {
     struct decode_options options = by_tunnel;
-    struct frame in = carried(t);
-    struct frame f = in_ip(false, proto, &in);
+    struct packet in = carried(t);
+    struct packet f = in_ip(false, proto, &in);
     options.outer = outer;
     struct decoded one = decoded_with(&f, &options);
     struct decoded without = decoded_with(&f, outer ? &outermost : &by_default);
@@ -129,9 +129,9 @@ static void every_tunnel_by_protocol_number_is_opened(void **state) {
 }
 
 static struct decoded gre_with(const uint8_t *bytes, uint32_t n) {
-    struct frame in = {0};
-    add(&in, bytes, n);
-    struct frame f = in_ip(false, GRE, &in);
+    struct packet in = {0};
+    add_bytes(&in, bytes, n);
+    struct packet f = in_ip(false, GRE, &in);
     return decoded(&f);
 }
 
@@ -142,53 +142,53 @@ static void gre_that_carries_no_ip_keeps_the_flow_around_it(void **state) {
     static const enum fb_decode_reason none = FB_DECODE_TUNNEL_NON_IP;
     (void)state;
     struct decoded d = GRE_WITH(0, 0, 0, 0); /* Cisco's keep-alive */
-    assert_around(&d, GRE, none);
+    assert_outer(&d, GRE, none);
     assert_int_equal(d.l4_off, ETHERNET + IP4);
     d = GRE_WITH(0, 0, 0x65, 0x58, MACS, 8, 6, 0, 1);
-    assert_around(&d, GRE, none);
+    assert_outer(&d, GRE, none);
     d = GRE_WITH(0, 0, 0x88, 0x0b, 0xff, 3, 0xc0, 0x21, 1, 1);
-    assert_around(&d, GRE, none);
+    assert_outer(&d, GRE, none);
     d = GRE_WITH(0x20, 0x81, 0x88, 0x0b, 0, 0, 0, 7, 0, 0, 0, 1); /* acknowledges only */
-    assert_around(&d, GRE, none);
+    assert_outer(&d, GRE, none);
     d = GRE_WITH(0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 1, 0, 7, 0, 0, 0, 5, 0, 0, 4, 0);
-    assert_around(&d, GRE, none); /* neither Ethernet nor IP */
+    assert_outer(&d, GRE, none); /* neither Ethernet nor IP */
 }
 
 static void gre_with_a_wrong_header_keeps_the_flow_around_it(void **state) {
     static const enum fb_decode_reason wrong = FB_DECODE_TUNNEL_HEADER;
     (void)state;
     struct decoded d = GRE_WITH(0, 2, 8, 0, 0x45, 0, 0, 20); /* version 2 */
-    assert_around(&d, GRE, wrong);
+    assert_outer(&d, GRE, wrong);
     d = GRE_WITH(0, 0, 8);
-    assert_around(&d, GRE, wrong);
+    assert_outer(&d, GRE, wrong);
     d = GRE_WITH(0x30, 0, 8, 0, 0, 0, 0, 7, 0, 0, 0);
-    assert_around(&d, GRE, wrong);
+    assert_outer(&d, GRE, wrong);
     d = GRE_WITH(0x40, 0, 8, 0, 0, 0, 0, 0, 8, 0, 0, 4, 10, 0, 0); /* a route cut */
-    assert_around(&d, GRE, wrong);
+    assert_outer(&d, GRE, wrong);
     d = GRE_WITH(0x40, 0, 8, 0, 0, 0, 0, 0, 8, 0, 0, 4, 10, 0, 0, 1); /* and without an end */
-    assert_around(&d, GRE, wrong);
+    assert_outer(&d, GRE, wrong);
     d = GRE_WITH(0x10, 1, 0x88, 0x0b, 0, 4, 0, 7, 0, 0, 0, 1, 0xff, 3, 0, 0x21); /* PPTP: no key */
-    assert_around(&d, GRE, wrong);
+    assert_outer(&d, GRE, wrong);
     d = GRE_WITH(0x30, 1, 8, 0, 0, 20, 0, 7, 0, 0, 0, 1, 0x45, 0, 0, 20); /* no PPP */
-    assert_around(&d, GRE, wrong);
+    assert_outer(&d, GRE, wrong);
     d = GRE_WITH(0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x30, 1, 0, 7, 0, 0, 0, 5); /* ERSPAN 3 */
-    assert_around(&d, GRE, wrong);
+    assert_outer(&d, GRE, wrong);
     d = GRE_WITH(0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 1, 0, 7, 0, 0, 0);
-    assert_around(&d, GRE, wrong);
+    assert_outer(&d, GRE, wrong);
     d = GRE_WITH(0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 1, 0, 7, 0, 0, 0, 5, 0, 0, 0, 1, 9);
-    assert_around(&d, GRE, wrong);
+    assert_outer(&d, GRE, wrong);
     d = GRE_WITH(0, 0, 8, 0, 0x44, 0, 0, 20);
-    assert_around(&d, GRE, FB_DECODE_TUNNEL_INNER);
+    assert_outer(&d, GRE, FB_DECODE_TUNNEL_INNER);
     d = GRE_WITH(0, 0, 0x88, 0x47, 0, 1, 0, 64);
-    assert_around(&d, GRE, FB_DECODE_TUNNEL_INNER);
+    assert_outer(&d, GRE, FB_DECODE_TUNNEL_INNER);
     d = GRE_WITH(0, 0, 0x65, 0x58, 2, 0, 0, 0);
-    assert_around(&d, GRE, FB_DECODE_TUNNEL_INNER);
+    assert_outer(&d, GRE, FB_DECODE_TUNNEL_INNER);
 }
 
 static void length_of_pptp_cuts_what_is_behind_it(void **state) {
     (void)state;
-    struct frame in = carried(&gre_cases[11]);
-    struct frame f = in_ip(false, GRE, &in);
+    struct packet in = carried(&gre_cases[11]);
+    struct packet f = in_ip(false, GRE, &in);
     f.bytes[ETHERNET + IP4 + 5] = 4 + IP4 + 3;
     struct decoded d = decoded(&f);
     assert_reason(&d, FB_DECODE_TCP_SHORT);
@@ -200,23 +200,23 @@ static void l2tp3_that_shows_nothing_is_no_tunnel(void **state) {
     static const uint8_t opaque[] = {0, 0, 0, 7, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
     (void)state;
     for (unsigned i = 0; i < 2; i++) {
-        struct frame in = {0};
-        add(&in, i == 0 ? control : opaque, 16);
-        struct frame f = in_ip(false, 115, &in);
+        struct packet in = {0};
+        add_bytes(&in, i == 0 ? control : opaque, 16);
+        struct packet f = in_ip(false, 115, &in);
         struct decoded d = decoded(&f);
-        assert_around(&d, 115, FB_DECODE_OK);
+        assert_outer(&d, 115, FB_DECODE_OK);
     }
-    struct frame in = carried(&l2tp3_cases[0]); /* Ethernet, but its IPv4 header is none */
-    struct frame f = in_ip(false, 115, &in);
+    struct packet in = carried(&l2tp3_cases[0]); /* Ethernet, but its IPv4 header is none */
+    struct packet f = in_ip(false, 115, &in);
     f.bytes[ETHERNET + IP4 + 18] = 0x41;
     struct decoded d = decoded(&f);
-    assert_around(&d, 115, FB_DECODE_OK);
+    assert_outer(&d, 115, FB_DECODE_OK);
 }
 
 static void first_fragments_of_gre_are_looked_into(void **state) {
     (void)state;
-    struct frame in = carried(&gre_cases[0]);
-    struct frame f = in_ip(false, GRE, &in);
+    struct packet in = carried(&gre_cases[0]);
+    struct packet f = in_ip(false, GRE, &in);
     f.bytes[ETHERNET + 6] = 0x20;
     struct decoded d = decoded(&f);
     assert_reason(&d, FB_DECODE_FRAGMENT_FIRST);
@@ -236,8 +236,8 @@ static void samples_mirror_and_may_be_cut_anywhere(void **state) {
     (void)state;
     for (unsigned g = 0; g < sizeof groups / sizeof *groups; g++) {
         for (unsigned i = 0; i < groups[g].count; i++) {
-            struct frame in = carried(&groups[g].cases[i]);
-            struct frame f = in_ip(i % 2, groups[g].proto, &in);
+            struct packet in = carried(&groups[g].cases[i]);
+            struct packet f = in_ip(i % 2, groups[g].proto, &in);
             assert_sample_holds(end, &f, LINK_ETHERNET);
         }
     }

@@ -6,6 +6,7 @@
 #include "tests/lib/frames_hostile.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Raw IP takes the slow path only; shifted by what is before it, the result must be the same. */
 static void assert_both_paths_agree(const uint8_t *frame, uint32_t caplen, uint32_t before) {
@@ -29,11 +30,11 @@ static void assert_both_paths_agree(const uint8_t *frame, uint32_t caplen, uint3
 }
 
 static void fast_path_gives_what_the_slow_path_gives(void **state) {
-    const struct frame plain[] = {tcp4(), udp4(), tcp6(), udp6()};
+    const struct packet plain[] = {tcp4(), udp4(), tcp6(), udp6()};
     (void)state;
     srandom(2);
     for (unsigned i = 0; i < 200000; i++) {
-        struct frame f = plain[i % 4];
+        struct packet f = plain[i % 4];
         uint32_t before = ETHERNET;
         if (random() % 2) { /* one tag */
             static const uint8_t tag[] = {0x81, 0, 0, 7};
@@ -52,8 +53,8 @@ static void fast_path_gives_what_the_slow_path_gives(void **state) {
 }
 
 static void truncated_frame_is_never_read_past_its_end(void **state) {
-    struct frame all[SAMPLES];
-    struct frame relayed = {0};
+    struct packet all[SAMPLES];
+    struct packet relayed = {0};
     uint8_t *end = guarded_end();
     (void)state;
     for (unsigned i = 0; i < samples(all); i++)
@@ -103,7 +104,7 @@ static void headers_beyond_what_an_offset_holds_count_as_cut_off(void **state) {
 }
 
 /* What is cut or broken, how it is counted, and what the key still holds. */
-static void check_cut(struct frame f, uint32_t n, enum fb_decode_reason reason,
+static void check_cut(struct packet f, uint32_t n, enum fb_decode_reason reason,
                       enum fb_key_kind kind) {
     f.n = n;
     struct decoded d = decoded(&f);
@@ -114,7 +115,7 @@ static void check_cut(struct frame f, uint32_t n, enum fb_decode_reason reason,
 
 static void each_malformation_has_its_reason_and_the_best_key(void **state) {
     (void)state;
-    struct frame f = tcp4();
+    struct packet f = tcp4();
     check_cut(f, 13, FB_DECODE_LINK_SHORT, FB_KEY_NONE);
     check_cut(vlans(1), 17, FB_DECODE_VLAN_SHORT, FB_KEY_MAC);
     check_cut(f, 14, FB_DECODE_IP4_SHORT, FB_KEY_MAC);
@@ -124,7 +125,7 @@ static void each_malformation_has_its_reason_and_the_best_key(void **state) {
     check_cut(f, 37, FB_DECODE_TCP_SHORT, FB_KEY_IP4);
     check_cut(f, 53, FB_DECODE_TCP_SHORT, FB_KEY_IP4);
     check_cut(udp4(), 41, FB_DECODE_UDP_SHORT, FB_KEY_IP4);
-    check_cut(icmp(1, 8, 0), 35, FB_DECODE_ICMP_SHORT, FB_KEY_IP4);
+    check_cut(icmp_message(1, 8, 0), 35, FB_DECODE_ICMP_SHORT, FB_KEY_IP4);
     check_cut(extended(), ETHERNET + IP6 + 20, FB_DECODE_IP6_EXT_SHORT, FB_KEY_IP6);
     static const uint8_t header[12] = {0, 1, 0, 2, 2};
     check_cut(transport4(132, header, 11), ETHERNET + IP4 + 11, FB_DECODE_SCTP_SHORT, FB_KEY_IP4);

@@ -6,8 +6,8 @@
 #include "tests/lib/frames_hostile.h"
 #include "tests/lib/frames_links.h"
 
-static void assert_is_inner(const struct frame *f, int dlt, bool six, const char *name) {
-    struct frame plain = six ? tcp6() : tcp4();
+static void assert_is_inner(const struct packet *f, int dlt, bool six, const char *name) {
+    struct packet plain = six ? tcp6() : tcp4();
     struct decoded want = decoded(&plain);
     struct decoded d = decoded_as(f, link_of(dlt));
     if (d.reason != FB_DECODE_OK)
@@ -21,7 +21,7 @@ static void assert_is_inner(const struct frame *f, int dlt, bool six, const char
 static void every_header_leads_to_the_packet_behind_it(void **state) {
     (void)state;
     for (unsigned i = 0; i < LINK_CASES; i++) {
-        struct frame f = frame_of(&link_cases[i]);
+        struct packet f = frame_of(&link_cases[i]);
         assert_is_inner(&f, link_cases[i].dlt, link_cases[i].six, link_cases[i].name);
     }
 }
@@ -30,11 +30,11 @@ static void tunnels_are_opened_behind_every_header(void **state) {
     (void)state;
     for (unsigned i = 0; i < LINK_CASES; i++) {
         const struct link_case *t = &link_cases[i];
-        struct frame f = {0}, inside = ip_in_ip(t->six, !t->six);
-        struct frame plain = t->six ? tcp4() : tcp6();
+        struct packet f = {0}, inside = ip_in_ip(t->six, !t->six);
+        struct packet plain = t->six ? tcp4() : tcp6();
         struct decoded want = decoded(&plain);
-        add(&f, t->header, t->n);
-        add(&f, inside.bytes + ETHERNET, inside.n - ETHERNET);
+        add_bytes(&f, t->header, t->n);
+        add_bytes(&f, inside.bytes + ETHERNET, inside.n - ETHERNET);
         struct decoded d = decoded_as(&f, link_of(t->dlt));
         assert_reason(&d, FB_DECODE_OK);
         assert_same_key(&d, &want);
@@ -45,8 +45,8 @@ static void tunnels_are_opened_behind_every_header(void **state) {
 static void cut_headers_are_told_at_every_length(void **state) {
     (void)state;
     for (unsigned i = 0; i < LINK_CASES; i++) {
-        struct frame f = frame_of(&link_cases[i]);
-        for (f.n = 0; f.n < link_cases[i].whole; f.n++) {
+        struct packet f = frame_of(&link_cases[i]);
+        for (f.n = 0; f.n < link_cases[i].needed; f.n++) {
             struct decoded d = decoded_as(&f, link_of(link_cases[i].dlt));
             if (d.reason != FB_DECODE_LINK_SHORT)
                 fail_msg("%s cut to %u: %s", link_cases[i].name, f.n,
@@ -60,7 +60,7 @@ static void samples_mirror_and_may_be_cut_anywhere(void **state) {
     uint8_t *end = guarded_end();
     (void)state;
     for (unsigned i = 0; i < LINK_CASES; i++) {
-        struct frame f = frame_of(&link_cases[i]);
+        struct packet f = frame_of(&link_cases[i]);
         assert_sample_holds(end, &f, link_of(link_cases[i].dlt));
     }
     free_guarded(end);
@@ -68,13 +68,13 @@ static void samples_mirror_and_may_be_cut_anywhere(void **state) {
 
 /* ---- NFLOG: fields in the order of this machine */
 
-static void add_field(struct frame *f, unsigned length, unsigned type) {
+static void add_field(struct packet *f, unsigned length, unsigned type) {
     const uint16_t field[] = {(uint16_t)length, (uint16_t)type};
-    add(f, field, sizeof field);
+    add_bytes(f, field, sizeof field);
 }
 
-static struct frame nflog(bool six) {
-    struct frame f = {0}, inner = {0};
+static struct packet nflog(bool six) {
+    struct packet f = {0}, inner = {0};
     add_inner(&inner, six);
     ADD(&f, six ? 10 : 2, 0, 0, 7);
     add_field(&f, 8, 1);
@@ -89,7 +89,7 @@ static void packet_is_found_among_the_fields_of_nflog(void **state) {
     uint8_t *end = guarded_end();
     (void)state;
     for (unsigned six = 0; six < 2; six++) {
-        struct frame f = nflog(six);
+        struct packet f = nflog(six);
         uint32_t header = f.n;
         add_inner(&f, six);
         assert_is_inner(&f, 239, six, "nflog");
@@ -120,7 +120,7 @@ static void fields_of_nflog_that_cannot_be_are_told(void **state) {
     };
     (void)state;
     for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
-        struct frame f = {0};
+        struct packet f = {0};
         ADD(&f, 2, 0, 0, 7);
         add_field(&f, all[i].length, all[i].type);
         if (all[i].length > 4)
@@ -206,8 +206,8 @@ static void what_carries_no_packet_says_why(void **state) {
     (void)state;
     for (unsigned i = 0; i < sizeof odd_cases / sizeof *odd_cases; i++) {
         const struct odd_case *t = &odd_cases[i];
-        struct frame f = {0};
-        add(&f, t->header, t->n);
+        struct packet f = {0};
+        add_bytes(&f, t->header, t->n);
         struct decoded d = decoded_as(&f, link_of(t->dlt));
         if (d.reason != t->reason || key_kind(&d) != t->kind || key_type(&d) != t->type)
             fail_msg("%s: %s, kind %u, type %u", t->name, fb_decode_texts[d.reason].name,

@@ -8,6 +8,7 @@
 #include "tests/lib/frames_tunnel.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define ROUNDS 20000u
 #define LAYERS_MAX 6u
@@ -37,7 +38,7 @@ enum content { IS_IP4, IS_IP6, IS_ETHERNET, IS_MPLS };
 static const uint16_t ethertypes[] = {0x0800, 0x86dd, 0x6558, 0x8847};
 
 static void put_ip(struct inside *p, bool six, unsigned proto) {
-    struct frame header = {0};
+    struct packet header = {0};
     if (six)
         add_ip6(&header, proto, size_of(p));
     else
@@ -128,10 +129,10 @@ static enum content wrap(struct inside *p, enum content is) {
 }
 
 /* Returns where the innermost IP header is. */
-static uint32_t random_frame(struct frame *f, bool *six) {
+static uint32_t random_frame(struct packet *f, bool *six) {
     struct inside p = {.start = ROOM};
     *six = random() % 2;
-    struct frame plain = *six ? tcp6() : tcp4();
+    struct packet plain = *six ? tcp6() : tcp4();
     put(&p, plain.bytes + ETHERNET, plain.n - ETHERNET);
     uint32_t inner = size_of(&p);
     enum content is = *six ? IS_IP6 : IS_IP4;
@@ -144,7 +145,7 @@ static uint32_t random_frame(struct frame *f, bool *six) {
     }
     put_ethernet(&p, is);
     f->n = 0;
-    add(f, p.bytes + p.start, size_of(&p));
+    add_bytes(f, p.bytes + p.start, size_of(&p));
     return f->n - inner;
 }
 
@@ -154,9 +155,9 @@ static void flow_is_the_innermost_of_any_nesting(void **state) {
     srandom(11);
     for (unsigned i = 0; i < ROUNDS; i++) {
         bool six;
-        struct frame f;
+        struct packet f;
         uint32_t inner = random_frame(&f, &six);
-        struct frame plain = six ? tcp6() : tcp4();
+        struct packet plain = six ? tcp6() : tcp4();
         struct decoded want = decoded(&plain);
         struct decoded d = decoded(&f);
         assert_reason(&d, FB_DECODE_OK);
@@ -175,7 +176,7 @@ static void answer_has_the_same_key_and_the_other_direction(void **state) {
     srandom(12);
     for (unsigned i = 0; i < ROUNDS; i++) {
         bool six;
-        struct frame f;
+        struct packet f;
         random_frame(&f, &six);
         assert_mirrors(f, LINK_ETHERNET, &all_options[i % OPTIONS]);
     }
@@ -186,7 +187,7 @@ static void outermost_flow_does_not_depend_on_what_is_inside(void **state) {
     srandom(13);
     for (unsigned i = 0; i < ROUNDS; i++) {
         bool six;
-        struct frame f;
+        struct packet f;
         random_frame(&f, &six);
         struct decoded one = decoded_with(&f, &outermost);
         struct decoded inner = decoded(&f);
@@ -211,7 +212,7 @@ static void tunnels_cut_anywhere_are_never_read_past_their_end(void **state) {
     srandom(14);
     for (unsigned i = 0; i < 100; i++) {
         bool six;
-        struct frame f;
+        struct packet f;
         random_frame(&f, &six);
         assert_safe_at_every_length(end, &f);
     }
@@ -224,7 +225,7 @@ static void damaged_tunnels_are_never_read_past_their_end(void **state) {
     (void)state;
     srandom(15);
     for (unsigned i = 0; i < 10 * ROUNDS; i++) {
-        static struct frame f;
+        static struct packet f;
         bool six;
         if (i % 16 == 0)
             random_frame(&f, &six);

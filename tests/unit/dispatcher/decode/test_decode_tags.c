@@ -6,6 +6,8 @@
 #include "tests/lib/frames_hostile.h"
 #include "tests/lib/frames_tunnel.h"
 
+#include <string.h>
+
 /* What is between the Ethernet header and the IP packet of tcp4() or tcp6(). */
 static const struct tag_case {
     const char *name;
@@ -80,10 +82,10 @@ static const struct tag_case {
 };
 #define TAG_CASES (sizeof tag_cases / sizeof *tag_cases)
 
-static struct frame tagged(const struct tag_case *t) {
-    struct frame f = {0};
+static struct packet tagged(const struct tag_case *t) {
+    struct packet f = {0};
     add_ethernet(&f, t->type);
-    add(&f, t->header, t->n);
+    add_bytes(&f, t->header, t->n);
     add_inner(&f, t->six);
     return f;
 }
@@ -92,8 +94,8 @@ static void ip_behind_every_tag_has_the_key_of_plain_ip(void **state) {
     (void)state;
     for (unsigned i = 0; i < TAG_CASES; i++) {
         const struct tag_case *t = &tag_cases[i];
-        struct frame plain = t->six ? tcp6() : tcp4();
-        struct frame f = tagged(t);
+        struct packet plain = t->six ? tcp6() : tcp4();
+        struct packet f = tagged(t);
         struct decoded want = decoded(&plain);
         for (unsigned outer = 0; outer < 2; outer++) { /* no IP is around: the outermost is it */
             struct decoded d = decoded_with(&f, outer ? &outermost : &by_default);
@@ -115,7 +117,7 @@ static void ids_of_tags_make_flows_where_asked_for(void **state) {
         const struct tag_case *t = &tag_cases[i];
         for (unsigned by = 0; by < 2; by++) {
             const struct decode_options *options = by == 0 ? &by_vlan : &by_tunnel;
-            struct frame f = tagged(t);
+            struct packet f = tagged(t);
             struct decoded one = decoded_with(&f, options);
             f.bytes[ETHERNET + t->id_at] ^= t->scope == NO_ID ? 0 : 1;
             struct decoded two = decoded_with(&f, options);
@@ -133,7 +135,7 @@ static void vlan_ids_make_flows_where_asked_for(void **state) {
     struct decode_options other_secret = by_vlan;
     (void)state;
     other_secret.secret[0]++;
-    struct frame f = vlans(2);
+    struct packet f = vlans(2);
     struct decoded plain = decoded(&f);
     struct decoded one = decoded_with(&f, &by_vlan);
     assert_false(same_key(&plain, &one));
@@ -143,7 +145,7 @@ static void vlan_ids_make_flows_where_asked_for(void **state) {
     assert_same_key(&one, &two);
     for (unsigned bit = 0; bit < 12; bit++) { /* each bit of each tag's id is */
         for (unsigned tag = 0; tag < 2; tag++) {
-            struct frame g = vlans(2);
+            struct packet g = vlans(2);
             g.bytes[ETHERNET + 4 * tag + (bit < 8 ? 1 : 0)] ^= (uint8_t)(1u << bit % 8);
             two = decoded_with(&g, &by_vlan);
             assert_false(same_key(&two, &one));
@@ -164,7 +166,7 @@ static void vlan_ids_make_flows_where_asked_for(void **state) {
 }
 
 /* What is no IP behind a tag: the innermost MAC pair, and a reason. */
-static void check_no_ip(const struct frame *f, enum fb_decode_reason reason, unsigned type,
+static void check_no_ip(const struct packet *f, enum fb_decode_reason reason, unsigned type,
                         uint64_t low_mac) {
     struct decoded d = decoded(f);
     assert_reason(&d, reason);
@@ -175,10 +177,10 @@ static void check_no_ip(const struct frame *f, enum fb_decode_reason reason, uns
     assert_int_equal(d.l3_off, FB_NO_OFFSET);
 }
 
-static struct frame ethernet_with(unsigned type, const uint8_t *bytes, uint32_t n) {
-    struct frame f = {0};
+static struct packet ethernet_with(unsigned type, const uint8_t *bytes, uint32_t n) {
+    struct packet f = {0};
     add_ethernet(&f, type);
-    add(&f, bytes, n);
+    add_bytes(&f, bytes, n);
     return f;
 }
 
@@ -189,7 +191,7 @@ static void tags_without_ip_are_keyed_by_mac_pair(void **state) {
     static const uint64_t outside = 0x02000000000a;
     static const uint64_t inside = 0x02000000000c;
     (void)state;
-    struct frame f = WITH(0x8847, 0, 1, 1, 64, 0x10, 0, 0, 7, 0, 0, 0, 0); /* associated channel */
+    struct packet f = WITH(0x8847, 0, 1, 1, 64, 0x10, 0, 0, 7, 0, 0, 0, 0); /* associated channel */
     check_no_ip(&f, FB_DECODE_NON_IP, 0x8847, outside);
     f = WITH(0x8847, 0, 1, 1, 64, MACS, 8, 6, 0, 1);
     check_no_ip(&f, FB_DECODE_NON_IP, 0x0806, inside);
@@ -233,7 +235,7 @@ static void tags_without_ip_are_keyed_by_mac_pair(void **state) {
 
 static void length_of_pppoe_cuts_what_is_behind_it(void **state) {
     (void)state;
-    struct frame f = tagged(&tag_cases[20]);
+    struct packet f = tagged(&tag_cases[20]);
     f.bytes[ETHERNET + 5] = 2 + IP4 + 3; /* three bytes of TCP, the rest is padding */
     struct decoded d = decoded(&f);
     assert_reason(&d, FB_DECODE_TCP_SHORT);
@@ -242,10 +244,10 @@ static void length_of_pppoe_cuts_what_is_behind_it(void **state) {
 
 static void labels_of_any_depth_are_passed(void **state) {
     (void)state;
-    struct frame plain = tcp4();
+    struct packet plain = tcp4();
     struct decoded want = decoded(&plain);
     for (unsigned depth = 1; depth <= 100; depth++) {
-        struct frame f = {0};
+        struct packet f = {0};
         add_ethernet(&f, 0x8847);
         for (unsigned i = 1; i <= depth; i++)
             ADD(&f, 0, (uint8_t)i, i == depth, 64);
@@ -261,7 +263,7 @@ static void samples_mirror_and_may_be_cut_anywhere(void **state) {
     uint8_t *end = guarded_end();
     (void)state;
     for (unsigned i = 0; i < TAG_CASES; i++) {
-        struct frame f = tagged(&tag_cases[i]);
+        struct packet f = tagged(&tag_cases[i]);
         assert_sample_holds(end, &f, LINK_ETHERNET);
     }
     free_guarded(end);

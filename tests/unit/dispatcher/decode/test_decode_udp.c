@@ -6,6 +6,8 @@
 #include "tests/lib/frames_hostile.h"
 #include "tests/lib/frames_tunnel.h"
 
+#include <string.h>
+
 #define UDP 17u
 #define UDP_HEADER 8u
 
@@ -66,22 +68,22 @@ static const struct udp_case {
 };
 #define CASES (sizeof cases / sizeof *cases)
 
-static struct frame in_udp(bool six_outside, unsigned sport, unsigned dport,
-                           const struct frame *carried) {
-    struct frame udp = {0};
+static struct packet in_udp(bool six_outside, unsigned sport, unsigned dport,
+                            const struct packet *carried) {
+    struct packet udp = {0};
     unsigned length = UDP_HEADER + carried->n;
     ADD(&udp, HIGH(sport), LOW(sport), HIGH(dport), LOW(dport), HIGH(length), LOW(length), 0, 0);
-    add(&udp, carried->bytes, carried->n);
+    add_bytes(&udp, carried->bytes, carried->n);
     return in_ip(six_outside, UDP, &udp);
 }
 
-static struct frame to_port(unsigned port, const struct tunnel_case *t) {
-    struct frame in = carried(t);
+static struct packet to_port(unsigned port, const struct tunnel_case *t) {
+    struct packet in = carried(t);
     return in_udp(false, 50000, port, &in);
 }
 
 static void assert_plain_udp(const struct decoded *d, enum fb_decode_reason reason) {
-    assert_around(d, UDP, reason);
+    assert_outer(d, UDP, reason);
     assert_int_equal(d->l4_off, ETHERNET + IP4);
     assert_int_equal(d->payload_off, ETHERNET + IP4 + UDP_HEADER);
 }
@@ -89,17 +91,17 @@ static void assert_plain_udp(const struct decoded *d, enum fb_decode_reason reas
 static void every_tunnel_over_udp_is_opened_both_ways(void **state) {
     (void)state;
     for (unsigned i = 0; i < CASES; i++) {
-        struct frame in = carried(&cases[i].t);
+        struct packet in = carried(&cases[i].t);
         for (unsigned way = 0; way < 4; way++) {
-            struct frame f = way % 2 ? in_udp(way / 2, 50000, cases[i].port, &in)
-                                     : in_udp(way / 2, cases[i].port, 50000, &in);
+            struct packet f = way % 2 ? in_udp(way / 2, 50000, cases[i].port, &in)
+                                      : in_udp(way / 2, cases[i].port, 50000, &in);
             struct decoded d = decoded(&f);
             if (d.reason != FB_DECODE_OK || d.flags != FB_F_TUNNEL)
                 fail_msg("%s: %s, flags %x", cases[i].t.name, fb_decode_texts[d.reason].name,
                          d.flags);
             assert_inner(&f, cases[i].t.six);
             d = decoded_with(&f, &outermost);
-            assert_around(&d, UDP, FB_DECODE_OK);
+            assert_outer(&d, UDP, FB_DECODE_OK);
             assert_int_equal(low_port(&d), way % 2 ? 50000 : cases[i].port);
             assert_int_equal(d.payload_len, in.n);
         }
@@ -109,7 +111,7 @@ static void every_tunnel_over_udp_is_opened_both_ways(void **state) {
 static void check_id(const struct udp_case *c, bool outer) {
     struct decode_options options = by_tunnel;
     options.outer = outer;
-    struct frame f = to_port(c->port, &c->t);
+    struct packet f = to_port(c->port, &c->t);
     struct decoded one = decoded_with(&f, &options);
     struct decoded without = decoded_with(&f, outer ? &outermost : &by_default);
     f.bytes[ETHERNET + IP4 + UDP_HEADER + c->t.id_at] ^= c->t.has_id ? 1 : 0;
@@ -132,7 +134,7 @@ static void no_other_port_is_one_of_a_tunnel(void **state) {
     static const uint16_t ports[] = {1701, 2152, 3544, 4754, 4789, 4790, 6081, 6635, 8472};
     (void)state;
     for (unsigned i = 0; i < CASES; i++) {
-        struct frame f = to_port(cases[i].port, &cases[i].t);
+        struct packet f = to_port(cases[i].port, &cases[i].t);
         unsigned next = 0;
         for (unsigned port = 0; port < 65536; port++) {
             if (next < 9 && port == ports[next]) {
@@ -208,7 +210,7 @@ static void port_without_the_right_header_is_plain_udp(void **state) {
         unsigned k = 0;
         while (strcmp(cases[k].t.name, w->name) != 0)
             k++;
-        struct frame f = to_port(cases[k].port, &cases[k].t);
+        struct packet f = to_port(cases[k].port, &cases[k].t);
         f.bytes[ETHERNET + IP4 + UDP_HEADER + w->at] ^= w->flip;
         struct decoded d = decoded(&f);
         if (d.reason != FB_DECODE_OK || d.flags != 0)
@@ -222,15 +224,15 @@ static void what_is_no_ip_inside_leaves_the_flow_outside(void **state) {
     static const uint8_t arp_in_vxlan[] = {8, 0, 0, 0, 0, 0, 7, 0, MACS, 8, 6, 0, 1};
     static const uint8_t lcp_in_l2tp[] = {0, 2, 0, 3, 0, 7, 0xff, 3, 0xc0, 0x21, 1, 1};
     (void)state;
-    struct frame in = {0};
-    add(&in, arp_in_vxlan, sizeof arp_in_vxlan);
-    struct frame f = in_udp(false, 50000, 4789, &in);
+    struct packet in = {0};
+    add_bytes(&in, arp_in_vxlan, sizeof arp_in_vxlan);
+    struct packet f = in_udp(false, 50000, 4789, &in);
     struct decoded d = decoded(&f);
     assert_plain_udp(&d, FB_DECODE_TUNNEL_NON_IP);
     assert_int_equal(d.payload_len, sizeof arp_in_vxlan);
     assert_int_equal(high_port(&d), 4789);
     in.n = 0;
-    add(&in, lcp_in_l2tp, sizeof lcp_in_l2tp);
+    add_bytes(&in, lcp_in_l2tp, sizeof lcp_in_l2tp);
     f = in_udp(false, 1701, 1701, &in);
     d = decoded(&f);
     assert_plain_udp(&d, FB_DECODE_TUNNEL_NON_IP);
@@ -246,7 +248,7 @@ static void what_is_no_ip_inside_leaves_the_flow_outside(void **state) {
 
 static void first_fragments_of_udp_are_looked_into(void **state) {
     (void)state;
-    struct frame f = to_port(4789, &cases[0].t);
+    struct packet f = to_port(4789, &cases[0].t);
     f.bytes[ETHERNET + 6] = 0x20;
     struct decoded d = decoded(&f);
     assert_reason(&d, FB_DECODE_FRAGMENT_FIRST);
@@ -262,7 +264,7 @@ static void first_fragments_of_udp_are_looked_into(void **state) {
 /* Behind UDP's length, and behind a tunnel's own, nothing is read. */
 static void lengths_cut_what_is_behind_them(void **state) {
     (void)state;
-    struct frame f = to_port(4789, &cases[0].t);
+    struct packet f = to_port(4789, &cases[0].t);
     f.bytes[ETHERNET + IP4 + 5] = UDP_HEADER + 22 + IP4 + 3;
     struct decoded d = decoded(&f);
     assert_reason(&d, FB_DECODE_TCP_SHORT);
@@ -281,7 +283,7 @@ static void lengths_cut_what_is_behind_them(void **state) {
 
 static void lengths_of_zero_inside_mean_to_the_end_of_what_is_around(void **state) {
     (void)state;
-    struct frame f = to_port(4789, &cases[0].t);
+    struct packet f = to_port(4789, &cases[0].t);
     uint32_t inner = ETHERNET + IP4 + UDP_HEADER + 22;
     f.bytes[inner + 2] = f.bytes[inner + 3] = 0;
     ADD(&f, 0, 0, 0); /* padding of the outer frame */
@@ -294,7 +296,7 @@ static void samples_mirror_and_may_be_cut_anywhere(void **state) {
     uint8_t *end = guarded_end();
     (void)state;
     for (unsigned i = 0; i < CASES; i++) {
-        struct frame f = to_port(cases[i].port, &cases[i].t);
+        struct packet f = to_port(cases[i].port, &cases[i].t);
         assert_sample_holds(end, &f, LINK_ETHERNET);
     }
     free_guarded(end);

@@ -46,9 +46,9 @@ static const struct wifi_case {
 };
 #define CASES (sizeof cases / sizeof *cases)
 
-static struct frame wireless(const struct wifi_case *t) {
-    struct frame f = {0};
-    add(&f, t->header, t->n);
+static struct packet wireless(const struct wifi_case *t) {
+    struct packet f = {0};
+    add_bytes(&f, t->header, t->n);
     add_inner(&f, t->six);
     return f;
 }
@@ -63,9 +63,9 @@ static void data_has_the_key_of_what_it_carries(void **state) {
     (void)state;
     for (unsigned i = 0; i < CASES; i++) {
         const struct wifi_case *t = &cases[i];
-        struct frame plain = t->six ? tcp6() : tcp4();
+        struct packet plain = t->six ? tcp6() : tcp4();
         struct decoded want = decoded(&plain);
-        struct frame f = wireless(t);
+        struct packet f = wireless(t);
         struct decoded d = decoded_as(&f, link_of(t->dlt));
         if (d.reason != FB_DECODE_OK)
             fail_msg("%s: %s", t->name, fb_decode_texts[d.reason].name);
@@ -80,7 +80,7 @@ static void cut_headers_are_told_at_every_length(void **state) {
     (void)state;
     for (unsigned i = 0; i < CASES; i++) {
         const struct wifi_case *t = &cases[i];
-        struct frame f = wireless(t);
+        struct packet f = wireless(t);
         uint32_t snap = t->dlt == 192 && t->header[4] == 1 ? t->n : t->n - 8u;
         for (f.n = 0; f.n < snap; f.n++) {
             struct decoded d = decoded_as(&f, link_of(t->dlt));
@@ -91,8 +91,8 @@ static void cut_headers_are_told_at_every_length(void **state) {
 }
 
 static void check_no_data(const uint8_t *header, uint32_t n, uint64_t low, uint64_t high) {
-    struct frame f = {0};
-    add(&f, header, n);
+    struct packet f = {0};
+    add_bytes(&f, header, n);
     struct decoded d = decoded_as(&f, LINK_WIFI);
     assert_reason(&d, FB_DECODE_NON_IP);
     assert_int_equal(key_kind(&d), FB_KEY_MAC);
@@ -120,15 +120,15 @@ static void wrong_capture_headers_are_told(void **state) {
     static const uint8_t wrong[][10] = {{1, 0, 8, 0}, {0, 0, 7, 0}, {0, 0, 11, 0}, {0, 0, 0, 1}};
     (void)state;
     for (unsigned i = 0; i < 4; i++) {
-        struct frame f = {0};
-        add(&f, wrong[i], sizeof wrong[i]);
+        struct packet f = {0};
+        add_bytes(&f, wrong[i], sizeof wrong[i]);
         struct decoded d = decoded_as(&f, LINK_RADIOTAP);
         assert_reason(&d, FB_DECODE_LINK_SHORT);
         assert_int_equal(key_kind(&d), FB_KEY_NONE);
         d = decoded_as(&f, LINK_PPI);
         assert_reason(&d, FB_DECODE_LINK_SHORT);
     }
-    struct frame f = {0};
+    struct packet f = {0};
     ADD(&f, 0, 0, 7, 0, 0, 0, 0, 8, 1, 0, 0, ADDRESSES, SNAP4); /* a length within itself */
     add_inner(&f, false);
     struct decoded d = decoded_as(&f, LINK_RADIOTAP);
@@ -145,7 +145,7 @@ static void samples_mirror_and_may_be_cut_anywhere(void **state) {
     uint8_t *end = guarded_end();
     (void)state;
     for (unsigned i = 0; i < CASES; i++) {
-        struct frame f = wireless(&cases[i]);
+        struct packet f = wireless(&cases[i]);
         assert_sample_holds(end, &f, link_of(cases[i].dlt));
     }
     free_guarded(end);
