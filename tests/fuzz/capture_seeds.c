@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/fuzz/capture_seeds.h"
 
-#include "tests/lib/capture_fixture.h"
+#include "tests/lib/pcap_bytes.h"
 
 #define FRAMES 4u
 #define FRAME_BYTES 60u
@@ -20,7 +20,7 @@ static const struct {
              {MAGIC_LONG_RECORDS, LITTLE},
              {MAGIC_LONG_RECORDS, BIG}};
 
-static void put_long_record(struct bytes *b, uint8_t tag) {
+static void put_long_record(struct pcap_bytes *b, uint8_t tag) {
     put32(b, 1000);
     put32(b, 0);
     put32(b, FRAME_BYTES);
@@ -34,7 +34,7 @@ size_t capture_seed(unsigned number, uint8_t **bytes) {
     if (number >= sizeof kinds / sizeof *kinds)
         return 0;
     uint32_t magic = kinds[number].magic;
-    struct bytes b = {.order = kinds[number].order};
+    struct pcap_bytes b = {.order = kinds[number].order};
     if (magic == 0) {
         put_section(&b);
         put_interface(&b, 1);

@@ -7,57 +7,63 @@
 #include "tests/lib/capture_fixture.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-static struct taken taken, again;
+static struct taken again;
 
-static const char *saved_plain(const char *name, unsigned count, uint8_t first_tag) {
-    struct bytes b = {0};
+static const char *saved_plain(struct capture_fixture *f, const char *name, unsigned count,
+                               uint8_t first_tag) {
+    struct pcap_bytes b = {0};
     put_plain_file(&b, count, first_tag);
-    return save(name, &b);
+    return save(f, name, &b);
 }
 
-static void assert_refused(struct capture_config config, int err, const char *reason) {
+static void assert_refused(struct capture_fixture *f, struct capture_config config, int err,
+                           const char *reason) {
     struct capture *c = NULL;
     const char *logged;
-    log_begin();
+    catch_begin(&f->log);
     assert_int_equal(capture_open(&c, &config), err);
-    logged = log_end();
+    logged = catch_end(&f->log);
     assert_null(c);
     assert_non_null(strstr(logged, reason));
     assert_ptr_equal(strchr(logged, '\n') + 1, logged + strlen(logged)); /* one line */
 }
 
 static void byte_orders_and_precisions_read_the_same(void **state) {
-    (void)state;
+    struct capture_fixture *f = *state;
     for (unsigned i = 0; i < 8; i++) {
         bool nano = (i & 1) != 0;
-        struct bytes b = {.order = (i & 2) == 0 ? LITTLE : BIG};
+        struct pcap_bytes b = {.order = (i & 2) == 0 ? LITTLE : BIG};
         const char *files[2] = {0};
         struct capture_config config;
         put_pcap_header(&b, nano ? 0xa1b23c4d : 0xa1b2c3d4, 1);
         put_record(&b, 1700000000, nano ? 123456000 : 123456, 60, 1514, 7);
         put_record(&b, 1700000001, nano ? 999999000 : 999999, 61, 61, 9);
-        files[0] = save("order.pcap", &b);
+        files[0] = save(f, "order.pcap", &b);
         config = config_of(files);
         config.preload = i >= 4;
-        assert_false(take_all(&config, &taken));
-        assert_int_equal(taken.count, 2);
-        assert_int_equal(taken.frames[0].time_ns, 1700000000123456000);
-        assert_int_equal(taken.frames[0].caplen, 60);
-        assert_int_equal(taken.frames[0].wirelen, 1514);
-        assert_int_equal(taken.frames[0].dlt, 1);
-        assert_int_equal(taken.frames[0].data[0], 7);
-        assert_int_equal(taken.frames[1].time_ns, 1700000001999999000);
-        assert_int_equal(taken.frames[1].data[59], 9 + 59);
+        assert_false(take_all(&config, &f->taken));
+        assert_int_equal(f->taken.count, 2);
+        assert_int_equal(f->taken.frames[0].time_ns, 1700000000123456000);
+        assert_int_equal(f->taken.frames[0].caplen, 60);
+        assert_int_equal(f->taken.frames[0].wirelen, 1514);
+        assert_int_equal(f->taken.frames[0].dlt, 1);
+        assert_int_equal(f->taken.frames[0].data[0], 7);
+        assert_int_equal(f->taken.frames[1].time_ns, 1700000001999999000);
+        assert_int_equal(f->taken.frames[1].data[59], 9 + 59);
     }
 }
 
 static void pcapng_is_read_and_a_second_link_type_breaks_it_off(void **state) {
-    struct bytes b = {0};
+    struct capture_fixture *f = *state;
+    struct pcap_bytes b = {0};
     const char *files[2] = {0};
     struct capture_config config;
-    (void)state;
 
     put_section(&b);
     put_interface(&b, 1);
@@ -65,47 +71,47 @@ static void pcapng_is_read_and_a_second_link_type_breaks_it_off(void **state) {
     put_packet(&b, 0, 62, 6);
     put_interface(&b, 101);
     put_packet(&b, 1, 63, 7);
-    files[0] = save("two.pcapng", &b);
+    files[0] = save(f, "two.pcapng", &b);
     config = config_of(files);
-    log_begin();
-    assert_true(take_all(&config, &taken));
-    assert_non_null(strstr(log_end(), "two.pcapng breaks off after 2 frames"));
-    assert_int_equal(taken.count, 2);
-    assert_int_equal(taken.frames[1].caplen, 62);
-    assert_int_equal(taken.frames[0].time_ns, 1000000000);
+    catch_begin(&f->log);
+    assert_true(take_all(&config, &f->taken));
+    assert_non_null(strstr(catch_end(&f->log), "two.pcapng breaks off after 2 frames"));
+    assert_int_equal(f->taken.count, 2);
+    assert_int_equal(f->taken.frames[1].caplen, 62);
+    assert_int_equal(f->taken.frames[0].time_ns, 1000000000);
 }
 
 static void files_follow_one_another_and_mark_their_first_frames(void **state) {
-    const char *files[] = {saved_plain("a", 40, 0), saved_plain("none", 0, 0),
-                           saved_plain("b", 3, 100), NULL};
+    struct capture_fixture *f = *state;
+    const char *files[] = {saved_plain(f, "a", 40, 0), saved_plain(f, "none", 0, 0),
+                           saved_plain(f, "b", 3, 100), NULL};
     struct capture_config config = config_of(files);
-    (void)state;
-    assert_false(take_all(&config, &taken));
-    assert_int_equal(taken.count, 43);
-    assert_int_equal(taken.news, 2);
-    assert_true(taken.frames[0].new_source);
-    assert_true(taken.frames[40].new_source);
-    assert_int_equal(taken.frames[39].data[0], 39);
-    assert_int_equal(taken.frames[40].data[0], 100);
+    assert_false(take_all(&config, &f->taken));
+    assert_int_equal(f->taken.count, 43);
+    assert_int_equal(f->taken.new_sources, 2);
+    assert_true(f->taken.frames[0].new_source);
+    assert_true(f->taken.frames[40].new_source);
+    assert_int_equal(f->taken.frames[39].data[0], 39);
+    assert_int_equal(f->taken.frames[40].data[0], 100);
 }
 
 static void wrong_files_are_refused_before_a_frame_is_taken(void **state) {
-    struct bytes b = {0};
-    const char *files[3] = {saved_plain("good", 3, 0)};
-    (void)state;
+    struct capture_fixture *f = *state;
+    struct pcap_bytes b = {0};
+    const char *files[3] = {saved_plain(f, "good", 3, 0)};
 
-    files[1] = in_directory("missing");
-    assert_refused(config_of(files), -ENOENT, "missing: No such file");
-    files[1] = in_directory(".");
-    assert_refused(config_of(files), -EISDIR, "Is a directory");
-    files[1] = save("empty", &b);
-    assert_refused(config_of(files), -EINVAL, "empty: truncated dump file");
-    put(&b, "\xd4\xc3\xb2\xa1\x02\x00", 6);
-    files[1] = save("short", &b);
-    assert_refused(config_of(files), -EINVAL, "short: truncated dump file");
-    put(&b, "this is text, not a capture, and long enough to be one", 54);
-    files[1] = save("text", &b);
-    assert_refused(config_of(files), -EINVAL, "text: unknown file format");
+    files[1] = path_in(&f->directory, "missing");
+    assert_refused(f, config_of(files), -ENOENT, "missing: No such file");
+    files[1] = path_in(&f->directory, ".");
+    assert_refused(f, config_of(files), -EISDIR, "Is a directory");
+    files[1] = save(f, "empty", &b);
+    assert_refused(f, config_of(files), -EINVAL, "empty: truncated dump file");
+    put_bytes(&b, "\xd4\xc3\xb2\xa1\x02\x00", 6);
+    files[1] = save(f, "short", &b);
+    assert_refused(f, config_of(files), -EINVAL, "short: truncated dump file");
+    put_bytes(&b, "this is text, not a capture, and long enough to be one", 54);
+    files[1] = save(f, "text", &b);
+    assert_refused(f, config_of(files), -EINVAL, "text: unknown file format");
 }
 
 static const char *only_raw_ip(void *context, int dlt) {
@@ -114,136 +120,137 @@ static const char *only_raw_ip(void *context, int dlt) {
 }
 
 static void unknown_link_type_is_refused_by_name(void **state) {
-    const char *files[] = {saved_plain("ethernet", 1, 0), NULL};
+    struct capture_fixture *f = *state;
+    const char *files[] = {saved_plain(f, "ethernet", 1, 0), NULL};
     struct capture_config config = config_of(files);
-    (void)state;
     config.link_problem = only_raw_ip;
-    assert_refused(config, -EPROTONOSUPPORT, "ethernet has link type 1 (EN10MB)");
+    assert_refused(f, config, -EPROTONOSUPPORT, "ethernet has link type 1 (EN10MB)");
 }
 
 /* When its turn came it would be skipped, and its frames lost. */
 static void a_filter_that_a_later_file_refuses_changes_nothing(void **state) {
-    struct bytes b = {0};
-    const char *files[3] = {saved_plain("now", 300, 0)};
+    struct capture_fixture *f = *state;
+    struct pcap_bytes b = {0};
+    const char *files[3] = {saved_plain(f, "now", 300, 0)};
     struct capture_config config;
     struct capture *capture;
-    (void)state;
 
     put_pcap_header(&b, 0xa1b2c3d4, 101);
     put_record(&b, 1, 0, 60, 60, 0);
-    files[1] = save("later", &b);
+    files[1] = save(f, "later", &b);
     config = config_of(files);
-    memset(&taken, 0, sizeof taken);
+    memset(&f->taken, 0, sizeof f->taken);
     assert_int_equal(capture_open(&capture, &config), 0);
-    log_begin();
+    catch_begin(&f->log);
     assert_int_equal(capture_set_filter(capture, "ether host 2:0:0:0:0:1"), -EINVAL);
-    assert_non_null(strstr(log_end(), "does not fit ")); /* though none is open yet */
+    assert_non_null(strstr(catch_end(&f->log), "does not fit ")); /* though none is open yet */
     const struct frame *frames;
     unsigned count = 0;
     while (count == 0)
         assert_int_equal(capture_burst(capture, 1, &frames, &count), CAPTURE_MORE);
-    log_begin();
+    catch_begin(&f->log);
     assert_int_equal(capture_set_filter(capture, "ether host 2:0:0:0:0:1"), -EINVAL);
-    assert_non_null(strstr(log_end(), "does not fit "));
-    assert_int_equal(take(capture, &taken, UINT32_MAX), CAPTURE_END);
-    assert_int_equal(count + taken.count, 301);
+    assert_non_null(strstr(catch_end(&f->log), "does not fit "));
+    assert_int_equal(take_until_idle(capture, &f->taken, UINT32_MAX), CAPTURE_END);
+    assert_int_equal(count + f->taken.count, 301);
     assert_false(capture_failed(capture));
     capture_close(capture);
 }
 
 static void senseless_options_are_refused(void **state) {
-    const char *files[] = {saved_plain("good", 3, 0), NULL}, *interfaces[] = {"lo"};
+    struct capture_fixture *f = *state;
+    const char *files[] = {saved_plain(f, "good", 3, 0), NULL}, *interfaces[] = {"lo"};
     struct capture_config config = config_of(files);
-    (void)state;
 
     config.interfaces = interfaces;
     config.interface_count = 1;
-    assert_refused(config, -EINVAL, "1 files and 1 interfaces");
+    assert_refused(f, config, -EINVAL, "1 files and 1 interfaces");
     config.file_count = 0;
     config.preload = true;
-    assert_refused(config, -EINVAL, "an interface cannot be preloaded");
+    assert_refused(f, config, -EINVAL, "an interface cannot be preloaded");
     config.interface_count = 0;
-    assert_refused(config, -EINVAL, "0 files and 0 interfaces");
+    assert_refused(f, config, -EINVAL, "0 files and 0 interfaces");
     config = config_of(files);
     config.loops = 0;
-    assert_refused(config, -EINVAL, "0 loops");
+    assert_refused(f, config, -EINVAL, "0 loops");
     config.loops = 1;
     config.speed = -1;
-    assert_refused(config, -EINVAL, "speed -1");
+    assert_refused(f, config, -EINVAL, "speed -1");
     config.speed = 0;
     config.snaplen = 262145;
-    assert_refused(config, -EINVAL, "snapshot length 262145");
+    assert_refused(f, config, -EINVAL, "snapshot length 262145");
 }
 
 static void file_that_breaks_off_gives_what_it_has_and_the_next_goes_on(void **state) {
-    struct bytes b = {0};
+    struct capture_fixture *f = *state;
+    struct pcap_bytes b = {0};
     const char *files[3] = {0};
     struct capture_config config;
-    (void)state;
 
     put_plain_file(&b, 5, 0);
     b.size -= 10;
-    files[0] = save("cut", &b);
-    files[1] = saved_plain("whole", 2, 50);
+    files[0] = save(f, "cut", &b);
+    files[1] = saved_plain(f, "whole", 2, 50);
     config = config_of(files);
     for (unsigned preload = 0; preload < 2; preload++) {
         config.preload = preload == 1;
-        log_begin();
-        assert_true(take_all(&config, &taken));
-        assert_non_null(strstr(log_end(), "cut breaks off after 4 frames: truncated dump file"));
-        assert_int_equal(taken.count, 6);
-        assert_int_equal(taken.frames[4].data[0], 50);
-        assert_true(taken.frames[4].new_source);
+        catch_begin(&f->log);
+        assert_true(take_all(&config, &f->taken));
+        assert_non_null(
+            strstr(catch_end(&f->log), "cut breaks off after 4 frames: truncated dump file"));
+        assert_int_equal(f->taken.count, 6);
+        assert_int_equal(f->taken.frames[4].data[0], 50);
+        assert_true(f->taken.frames[4].new_source);
     }
 }
 
 static void file_that_vanishes_after_the_check_is_reported(void **state) {
-    const char *files[] = {saved_plain("first", 2, 0), saved_plain("vanishing", 2, 0), NULL};
+    struct capture_fixture *f = *state;
+    const char *files[] = {saved_plain(f, "first", 2, 0), saved_plain(f, "vanishing", 2, 0), NULL};
     struct capture_config config = config_of(files);
     struct capture *c;
-    (void)state;
 
-    memset(&taken, 0, sizeof taken);
-    log_begin();
+    memset(&f->taken, 0, sizeof f->taken);
+    catch_begin(&f->log);
     assert_int_equal(capture_open(&c, &config), 0);
     unlink(files[1]);
-    assert_int_equal(take(c, &taken, UINT32_MAX), CAPTURE_END);
-    assert_non_null(strstr(log_end(), "vanishing: No such file"));
-    assert_int_equal(taken.count, 2);
+    assert_int_equal(take_until_idle(c, &f->taken, UINT32_MAX), CAPTURE_END);
+    assert_non_null(strstr(catch_end(&f->log), "vanishing: No such file"));
+    assert_int_equal(f->taken.count, 2);
     assert_true(capture_failed(c));
     capture_close(c);
 }
 
 static void filter_lets_through_what_it_says(void **state) {
-    const char *files[] = {saved_plain("filtered", 200, 0), NULL};
+    struct capture_fixture *f = *state;
+    const char *files[] = {saved_plain(f, "filtered", 200, 0), NULL};
     struct capture_config config = config_of(files);
     struct capture_stats stats;
     struct capture *c;
-    (void)state;
 
     config.filter = "ether[0] = 5";
-    assert_false(take_all(&config, &taken));
-    assert_int_equal(taken.count, 1);
-    assert_int_equal(taken.frames[0].data[0], 5);
-    assert_true(taken.frames[0].new_source);
+    assert_false(take_all(&config, &f->taken));
+    assert_int_equal(f->taken.count, 1);
+    assert_int_equal(f->taken.frames[0].data[0], 5);
+    assert_true(f->taken.frames[0].new_source);
     config.filter = "greater 1000";
-    memset(&taken, 0, sizeof taken);
+    memset(&f->taken, 0, sizeof f->taken);
     assert_int_equal(capture_open(&c, &config), 0);
-    assert_int_equal(take(c, &taken, UINT32_MAX), CAPTURE_END);
+    assert_int_equal(take_until_idle(c, &f->taken, UINT32_MAX), CAPTURE_END);
     capture_stats(c, &stats);
     assert_int_equal(stats.received, 0);
     capture_close(c);
     config.filter = "ether[";
-    assert_refused(config, -EINVAL, "filter \"ether[\" does not fit");
+    assert_refused(f, config, -EINVAL, "filter \"ether[\" does not fit");
 }
 
 static void filter_that_passes_nothing_gives_the_burst_back(void **state) {
-    const char *files[] = {saved_plain("filtered", 200, 0), NULL};
+    struct capture_fixture *f = *state;
+    const char *files[] = {saved_plain(f, "filtered", 200, 0), NULL};
     struct capture_config config = config_of(files);
     const struct frame *frames;
     struct capture *c;
     unsigned count, bursts = 0;
-    (void)state;
 
     config.filter = "greater 1000";
     assert_int_equal(capture_open(&c, &config), 0);
@@ -254,21 +261,21 @@ static void filter_that_passes_nothing_gives_the_burst_back(void **state) {
 }
 
 static void snapshot_length_cuts_what_is_captured_only(void **state) {
-    const char *files[] = {saved_plain("long", 2, 0), NULL};
+    struct capture_fixture *f = *state;
+    const char *files[] = {saved_plain(f, "long", 2, 0), NULL};
     struct capture_config config = config_of(files);
-    (void)state;
     config.snaplen = 20;
-    assert_false(take_all(&config, &taken));
-    assert_int_equal(taken.count, 2);
-    assert_int_equal(taken.frames[1].caplen, 20);
-    assert_int_equal(taken.frames[1].wirelen, 60);
+    assert_false(take_all(&config, &f->taken));
+    assert_int_equal(f->taken.count, 2);
+    assert_int_equal(f->taken.frames[1].caplen, 20);
+    assert_int_equal(f->taken.frames[1].wirelen, 60);
 }
 
 static void odd_lengths_and_stamps_are_taken_as_they_are(void **state) {
-    struct bytes b = {0};
+    struct capture_fixture *f = *state;
+    struct pcap_bytes b = {0};
     const char *files[2] = {0};
     struct capture_config config;
-    (void)state;
 
     put_pcap_header(&b, 0xa1b2c3d4, 1);
     put_record(&b, 5, 0, 0, 0, 0);
@@ -276,43 +283,44 @@ static void odd_lengths_and_stamps_are_taken_as_they_are(void **state) {
     put_record(&b, 0xffffff00, 0, 60, 60, 0); /* libpcap: before 1970 */
     put_record(&b, 7, 0xfffffff0, 60, 60, 0); /* no such fraction */
     put_record(&b, INT32_MAX, 999999, 1, 1, 0);
-    files[0] = save("odd", &b);
+    files[0] = save(f, "odd", &b);
     config = config_of(files);
-    assert_false(take_all(&config, &taken));
-    assert_int_equal(taken.count, 5);
-    assert_int_equal(taken.frames[0].caplen, 0);
-    assert_int_equal(taken.frames[1].caplen, 100);
-    assert_int_equal(taken.frames[1].wirelen, 100);
-    assert_int_equal(taken.frames[2].time_ns, 0);
-    assert_true(taken.frames[3].time_ns >= 7000000000 && taken.frames[3].time_ns < 12000000000);
-    assert_int_equal(taken.frames[4].time_ns, INT32_MAX * UINT64_C(1000000000) + 999999000);
+    assert_false(take_all(&config, &f->taken));
+    assert_int_equal(f->taken.count, 5);
+    assert_int_equal(f->taken.frames[0].caplen, 0);
+    assert_int_equal(f->taken.frames[1].caplen, 100);
+    assert_int_equal(f->taken.frames[1].wirelen, 100);
+    assert_int_equal(f->taken.frames[2].time_ns, 0);
+    assert_true(f->taken.frames[3].time_ns >= 7000000000 &&
+                f->taken.frames[3].time_ns < 12000000000);
+    assert_int_equal(f->taken.frames[4].time_ns, INT32_MAX * UINT64_C(1000000000) + 999999000);
 }
 
 static void longest_frames_all_come_though_few_fit_a_burst(void **state) {
-    struct bytes b = {0};
+    struct capture_fixture *f = *state;
+    struct pcap_bytes b = {0};
     const char *files[2] = {0};
     struct capture_config config;
-    (void)state;
 
     put_pcap_header(&b, 0xa1b2c3d4, 1);
     for (unsigned i = 0; i < 20; i++)
         put_record(&b, i, 0, FB_FRAME_MAX, FB_FRAME_MAX, (uint8_t)i);
-    files[0] = save("longest", &b);
+    files[0] = save(f, "longest", &b);
     config = config_of(files);
     for (unsigned preload = 0; preload < 2; preload++) {
         config.preload = preload == 1;
-        assert_false(take_all(&config, &taken));
-        assert_int_equal(taken.count, 20);
+        assert_false(take_all(&config, &f->taken));
+        assert_int_equal(f->taken.count, 20);
         for (unsigned i = 0; i < 20; i++)
-            assert_int_equal(taken.frames[i].data[0], i);
+            assert_int_equal(f->taken.frames[i].data[0], i);
     }
 }
 
 /* Also that the slack may be read: the sanitizers judge. */
 static void frames_of_a_burst_ascend_aligned_with_slack_behind(void **state) {
-    const char *files[] = {saved_plain("plain", 100, 0), NULL};
+    struct capture_fixture *f = *state;
+    const char *files[] = {saved_plain(f, "plain", 100, 0), NULL};
     struct capture_config config = config_of(files);
-    (void)state;
 
     for (unsigned preload = 0; preload < 2; preload++) {
         uintptr_t align = preload == 1 ? 16 : 64;
@@ -339,44 +347,44 @@ static void frames_of_a_burst_ascend_aligned_with_slack_behind(void **state) {
 }
 
 static void loops_deliver_all_files_again(void **state) {
-    const char *files[] = {saved_plain("a", 40, 0), saved_plain("b", 3, 100), NULL};
+    struct capture_fixture *f = *state;
+    const char *files[] = {saved_plain(f, "a", 40, 0), saved_plain(f, "b", 3, 100), NULL};
     struct capture_config config = config_of(files);
-    (void)state;
     config.loops = 3;
     for (unsigned preload = 0; preload < 2; preload++) {
         config.preload = preload == 1;
-        assert_false(take_all(&config, &taken));
-        assert_int_equal(taken.count, 3 * 43);
-        assert_int_equal(taken.news, 6);
-        assert_true(taken.frames[43].new_source);
-        assert_int_equal(taken.frames[2 * 43 + 40].data[0], 100);
+        assert_false(take_all(&config, &f->taken));
+        assert_int_equal(f->taken.count, 3 * 43);
+        assert_int_equal(f->taken.new_sources, 6);
+        assert_true(f->taken.frames[43].new_source);
+        assert_int_equal(f->taken.frames[2 * 43 + 40].data[0], 100);
     }
 }
 
 static void loops_over_nothing_end(void **state) {
-    const char *files[] = {saved_plain("none", 0, 0), NULL};
+    struct capture_fixture *f = *state;
+    const char *files[] = {saved_plain(f, "none", 0, 0), NULL};
     struct capture_config config = config_of(files);
-    (void)state;
     config.loops = UINT64_MAX;
-    assert_false(take_all(&config, &taken));
+    assert_false(take_all(&config, &f->taken));
     config.preload = true;
-    assert_false(take_all(&config, &taken));
-    assert_int_equal(taken.count, 0);
+    assert_false(take_all(&config, &f->taken));
+    assert_int_equal(f->taken.count, 0);
 }
 
 static void preloaded_frames_are_those_of_the_stream(void **state) {
-    const char *files[] = {saved_plain("a", 250, 0), saved_plain("b", 7, 9), NULL};
+    struct capture_fixture *f = *state;
+    const char *files[] = {saved_plain(f, "a", 250, 0), saved_plain(f, "b", 7, 9), NULL};
     struct capture_config config = config_of(files);
-    (void)state;
 
     config.snaplen = 41;
     config.filter = "ether[0] > 3";
-    assert_false(take_all(&config, &taken));
+    assert_false(take_all(&config, &f->taken));
     config.preload = true;
     assert_false(take_all(&config, &again));
-    assert_int_equal(again.count, taken.count);
-    for (unsigned i = 0; i < taken.count; i++) {
-        const struct frame *one = &taken.frames[i], *other = &again.frames[i];
+    assert_int_equal(again.count, f->taken.count);
+    for (unsigned i = 0; i < f->taken.count; i++) {
+        const struct frame *one = &f->taken.frames[i], *other = &again.frames[i];
         assert_int_equal(one->time_ns, other->time_ns);
         assert_int_equal(one->caplen, other->caplen);
         assert_int_equal(one->wirelen, other->wirelen);
@@ -387,13 +395,13 @@ static void preloaded_frames_are_those_of_the_stream(void **state) {
 }
 
 static void preloaded_frames_stay_where_they_are(void **state) {
-    const char *files[] = {saved_plain("a", 64, 0), NULL};
+    struct capture_fixture *f = *state;
+    const char *files[] = {saved_plain(f, "a", 64, 0), NULL};
     struct capture_config config = config_of(files);
     const struct frame *first = NULL, *frames;
     struct capture *c;
     unsigned count, bursts = 0;
     enum capture_status status;
-    (void)state;
 
     config.preload = true;
     config.loops = 2;
@@ -410,48 +418,48 @@ static void preloaded_frames_stay_where_they_are(void **state) {
 }
 
 static void paced_frames_wait_for_their_time(void **state) {
-    struct bytes b = {0};
+    struct capture_fixture *f = *state;
+    struct pcap_bytes b = {0};
     const char *files[2] = {0};
     struct capture_config config;
     struct capture *c;
-    (void)state;
 
     put_pcap_header(&b, 0xa1b2c3d4, 1);
     put_record(&b, 1000, 0, 60, 60, 0);
     put_record(&b, 999, 0, 60, 60, 1); /* out of order: due immediately */
     put_record(&b, 1000000, 0, 60, 60, 2);
-    files[0] = save("paced", &b);
+    files[0] = save(f, "paced", &b);
     config = config_of(files);
     for (unsigned preload = 0; preload < 2; preload++) {
         config.preload = preload == 1;
         config.speed = 1;
-        memset(&taken, 0, sizeof taken);
+        memset(&f->taken, 0, sizeof f->taken);
         assert_int_equal(capture_open(&c, &config), 0);
-        assert_int_equal(take(c, &taken, 20), CAPTURE_IDLE);
-        assert_int_equal(taken.count, 2);
+        assert_int_equal(take_until_idle(c, &f->taken, 20), CAPTURE_IDLE);
+        assert_int_equal(f->taken.count, 2);
         capture_close(c);
 
         config.speed = 1e9; /* a millisecond */
-        assert_false(take_all(&config, &taken));
-        assert_int_equal(taken.count, 3);
+        assert_false(take_all(&config, &f->taken));
+        assert_int_equal(f->taken.count, 3);
     }
 }
 
 static void next_file_is_due_immediately_whatever_its_stamps(void **state) {
-    struct bytes b = {0};
-    const char *files[4] = {saved_plain("a", 1, 0)};
+    struct capture_fixture *f = *state;
+    struct pcap_bytes b = {0};
+    const char *files[4] = {saved_plain(f, "a", 1, 0)};
     struct capture_config config;
-    (void)state;
 
     put_pcap_header(&b, 0xa1b2c3d4, 1);
     put_record(&b, INT32_MAX, 0, 60, 60, 0);
-    files[1] = save("later", &b);
+    files[1] = save(f, "later", &b);
     files[2] = files[0];
     config = config_of(files);
     config.speed = 1;
     config.loops = 2;
-    assert_false(take_all(&config, &taken));
-    assert_int_equal(taken.count, 6);
+    assert_false(take_all(&config, &f->taken));
+    assert_int_equal(f->taken.count, 6);
 }
 
 #define RECORD_BYTES 76u /* of a plain file: 16 and a frame of 60 */
@@ -465,13 +473,13 @@ static struct capture_progress progress_of(struct capture *c) {
 }
 
 static void files_tell_how_far_they_are_read_over_all_loops(void **state) {
-    const char *files[] = {saved_plain("a", 40, 0), saved_plain("b", 3, 0), NULL};
+    struct capture_fixture *f = *state;
+    const char *files[] = {saved_plain(f, "a", 40, 0), saved_plain(f, "b", 3, 0), NULL};
     const uint64_t loop = 2 * HEADER_BYTES + 43 * RECORD_BYTES;
     struct capture_config config = config_of(files);
     const struct frame *frames;
     struct capture *c;
     unsigned count, taken_in_all = 0;
-    (void)state;
 
     config.loops = 3;
     assert_int_equal(capture_open(&c, &config), 0);
@@ -493,13 +501,13 @@ static void files_tell_how_far_they_are_read_over_all_loops(void **state) {
 }
 
 static void memory_tells_how_far_it_is_loaded_and_then_delivered(void **state) {
-    const char *files[] = {saved_plain("a", 9000, 0), NULL};
+    struct capture_fixture *f = *state;
+    const char *files[] = {saved_plain(f, "a", 9000, 0), NULL};
     struct capture_config config = config_of(files);
     const struct frame *frames;
     struct capture *c;
     uint64_t loaded = 0;
     unsigned count, slices = 0, taken_in_all = 0;
-    (void)state;
 
     config.loops = 2;
     config.preload = true;
@@ -523,13 +531,13 @@ static void memory_tells_how_far_it_is_loaded_and_then_delivered(void **state) {
 }
 
 static void file_that_grows_is_never_more_than_read(void **state) {
-    const char *files[] = {saved_plain("grows", 10, 0), saved_plain("b", 10, 0), NULL};
+    struct capture_fixture *f = *state;
+    const char *files[] = {saved_plain(f, "grows", 10, 0), saved_plain(f, "b", 10, 0), NULL};
     struct capture_config config = config_of(files);
-    struct bytes more = {0};
+    struct pcap_bytes more = {0};
     const struct frame *frames;
     struct capture *c;
     unsigned count, taken_in_all = 0;
-    (void)state;
 
     assert_int_equal(capture_open(&c, &config), 0);
     for (; taken_in_all < 10; taken_in_all += count)
@@ -552,10 +560,10 @@ static void file_that_grows_is_never_more_than_read(void **state) {
 }
 
 static void loops_beyond_counting_have_no_end_to_tell(void **state) {
-    const char *files[] = {saved_plain("a", 4, 0), NULL};
+    struct capture_fixture *f = *state;
+    const char *files[] = {saved_plain(f, "a", 4, 0), NULL};
     struct capture_config config = config_of(files);
     struct capture *c;
-    (void)state;
     config.loops = UINT64_MAX;
     assert_int_equal(capture_open(&c, &config), 0);
     assert_int_equal(progress_of(c).total_bytes, 0);
@@ -564,31 +572,31 @@ static void loops_beyond_counting_have_no_end_to_tell(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(byte_orders_and_precisions_read_the_same),
-        cmocka_unit_test(pcapng_is_read_and_a_second_link_type_breaks_it_off),
-        cmocka_unit_test(files_follow_one_another_and_mark_their_first_frames),
-        cmocka_unit_test(wrong_files_are_refused_before_a_frame_is_taken),
-        cmocka_unit_test(unknown_link_type_is_refused_by_name),
-        cmocka_unit_test(a_filter_that_a_later_file_refuses_changes_nothing),
-        cmocka_unit_test(senseless_options_are_refused),
-        cmocka_unit_test(file_that_breaks_off_gives_what_it_has_and_the_next_goes_on),
-        cmocka_unit_test(file_that_vanishes_after_the_check_is_reported),
-        cmocka_unit_test(filter_lets_through_what_it_says),
-        cmocka_unit_test(filter_that_passes_nothing_gives_the_burst_back),
-        cmocka_unit_test(snapshot_length_cuts_what_is_captured_only),
-        cmocka_unit_test(odd_lengths_and_stamps_are_taken_as_they_are),
-        cmocka_unit_test(longest_frames_all_come_though_few_fit_a_burst),
-        cmocka_unit_test(frames_of_a_burst_ascend_aligned_with_slack_behind),
-        cmocka_unit_test(loops_deliver_all_files_again),
-        cmocka_unit_test(loops_over_nothing_end),
-        cmocka_unit_test(preloaded_frames_are_those_of_the_stream),
-        cmocka_unit_test(preloaded_frames_stay_where_they_are),
-        cmocka_unit_test(paced_frames_wait_for_their_time),
-        cmocka_unit_test(next_file_is_due_immediately_whatever_its_stamps),
-        cmocka_unit_test(files_tell_how_far_they_are_read_over_all_loops),
-        cmocka_unit_test(memory_tells_how_far_it_is_loaded_and_then_delivered),
-        cmocka_unit_test(file_that_grows_is_never_more_than_read),
-        cmocka_unit_test(loops_beyond_counting_have_no_end_to_tell),
+        CAPTURE_TEST(byte_orders_and_precisions_read_the_same),
+        CAPTURE_TEST(pcapng_is_read_and_a_second_link_type_breaks_it_off),
+        CAPTURE_TEST(files_follow_one_another_and_mark_their_first_frames),
+        CAPTURE_TEST(wrong_files_are_refused_before_a_frame_is_taken),
+        CAPTURE_TEST(unknown_link_type_is_refused_by_name),
+        CAPTURE_TEST(a_filter_that_a_later_file_refuses_changes_nothing),
+        CAPTURE_TEST(senseless_options_are_refused),
+        CAPTURE_TEST(file_that_breaks_off_gives_what_it_has_and_the_next_goes_on),
+        CAPTURE_TEST(file_that_vanishes_after_the_check_is_reported),
+        CAPTURE_TEST(filter_lets_through_what_it_says),
+        CAPTURE_TEST(filter_that_passes_nothing_gives_the_burst_back),
+        CAPTURE_TEST(snapshot_length_cuts_what_is_captured_only),
+        CAPTURE_TEST(odd_lengths_and_stamps_are_taken_as_they_are),
+        CAPTURE_TEST(longest_frames_all_come_though_few_fit_a_burst),
+        CAPTURE_TEST(frames_of_a_burst_ascend_aligned_with_slack_behind),
+        CAPTURE_TEST(loops_deliver_all_files_again),
+        CAPTURE_TEST(loops_over_nothing_end),
+        CAPTURE_TEST(preloaded_frames_are_those_of_the_stream),
+        CAPTURE_TEST(preloaded_frames_stay_where_they_are),
+        CAPTURE_TEST(paced_frames_wait_for_their_time),
+        CAPTURE_TEST(next_file_is_due_immediately_whatever_its_stamps),
+        CAPTURE_TEST(files_tell_how_far_they_are_read_over_all_loops),
+        CAPTURE_TEST(memory_tells_how_far_it_is_loaded_and_then_delivered),
+        CAPTURE_TEST(file_that_grows_is_never_more_than_read),
+        CAPTURE_TEST(loops_beyond_counting_have_no_end_to_tell),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* dispatcher/capture/capture_begin.c: what is said of files that libpcap cannot open. */
 #include "dispatcher/capture/capture_begin.h"
-#include "tests/lib/capture_fixture.h"
+#include "tests/lib/caught.h"
+#include "tests/lib/unit.h"
+
+#include <stdio.h>
 
 static void assert_said(const char *name, const void *bytes, size_t count, const char *reason,
                         const char *expected) {
-    const char *logged;
-    log_begin();
+    struct caught log;
+    catch_begin(&log);
     capture_say_no_begin(name, bytes, count, reason);
-    logged = log_end();
-    assert_non_null(strstr(logged, expected));
-    assert_ptr_equal(strchr(logged, '\n') + 1, logged + strlen(logged)); /* one line */
+    expect_one_line(catch_end(&log), expected);
 }
 
 static void dash_is_called_standard_input(void **state) {

@@ -5,18 +5,23 @@
  * passes twice: when it is sent, with all its tags, and when it is received, with the
  * first tag removed. Skipped where no namespace or no tap can be made.
  */
-#include "tests/lib/capture_fixture.h"
+#include "tests/lib/caught.h"
 #include "tests/lib/fanout_frames.h"
+#include "tests/lib/unit.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #define MEMBERS_MOST 4u
 #define FRAMES_MOST 2048u
@@ -374,9 +379,10 @@ static void a_filter_and_a_direction_hold_for_the_share(void **state) {
 
 static void expect_refused(const struct capture_config *config, int error, const char *part) {
     struct capture *none;
-    log_begin();
+    struct caught log;
+    catch_begin(&log);
     int status = capture_open(&none, config);
-    const char *text = log_end();
+    const char *text = catch_end(&log);
     assert_int_equal(status, error);
     assert_non_null(strstr(text, part));
     assert_ptr_equal(strchr(text, '\n'), strrchr(text, '\n'));

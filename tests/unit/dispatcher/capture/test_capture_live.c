@@ -8,16 +8,18 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-static struct taken taken;
-static struct capture *capture;
 static bool isolated;
 
 static int enter_namespace(void **state) {
@@ -29,8 +31,8 @@ static int enter_namespace(void **state) {
     return 0;
 }
 
-static void need_namespace(void) {
-    memset(&taken, 0, sizeof taken);
+static void need_namespace(struct capture_fixture *f) {
+    memset(&f->taken, 0, sizeof f->taken);
     if (!isolated)
         skip();
 }
@@ -61,66 +63,66 @@ static struct capture_config config_of_lo(void) {
 }
 
 /* Idle is not the end of it: the kernel holds frames back to fill a block. */
-static void take_at_least(unsigned count) {
-    for (unsigned waits = 0; waits < 100 && taken.count < count; waits++) {
-        capture_wait(capture, 100000);
-        assert_int_equal(take(capture, &taken, 1), CAPTURE_IDLE);
+static void take_at_least(struct capture_fixture *f, unsigned count) {
+    for (unsigned waits = 0; waits < 100 && f->taken.count < count; waits++) {
+        capture_wait(f->capture, 100000);
+        assert_int_equal(take_until_idle(f->capture, &f->taken, 1), CAPTURE_IDLE);
     }
-    assert_true(taken.count >= count);
+    assert_true(f->taken.count >= count);
 }
 
 static void loopback_gives_what_passes_the_filter(void **state) {
+    struct capture_fixture *f = *state;
     struct capture_config config = config_of_lo();
     struct capture_progress progress = {.total_bytes = 1};
     struct capture_stats stats;
-    (void)state;
 
-    need_namespace();
+    need_namespace(f);
     set_up("lo", true);
-    assert_int_equal(capture_open(&capture, &config), 0);
-    assert_true(capture_is_live(capture));
-    assert_int_equal(take(capture, &taken, 2), CAPTURE_IDLE);
-    assert_int_equal(taken.count, 0);
+    assert_int_equal(capture_open(&f->capture, &config), 0);
+    assert_true(capture_is_live(f->capture));
+    assert_int_equal(take_until_idle(f->capture, &f->taken, 2), CAPTURE_IDLE);
+    assert_int_equal(f->taken.count, 0);
     send_datagram(4443);
     send_datagram(4444);
-    take_at_least(1);
-    assert_int_equal(taken.frames[0].wirelen, 14 + 20 + 8 + 4);
-    assert_int_equal(taken.frames[0].dlt, 1);
-    assert_true(taken.frames[0].new_source);
-    assert_true(taken.frames[0].time_ns > UINT64_C(1500000000000000000));
-    assert_memory_equal(taken.frames[0].data + 42, "live", 4);
-    capture_progress(capture, &progress);
+    take_at_least(f, 1);
+    assert_int_equal(f->taken.frames[0].wirelen, 14 + 20 + 8 + 4);
+    assert_int_equal(f->taken.frames[0].dlt, 1);
+    assert_true(f->taken.frames[0].new_source);
+    assert_true(f->taken.frames[0].time_ns > UINT64_C(1500000000000000000));
+    assert_memory_equal(f->taken.frames[0].data + 42, "live", 4);
+    capture_progress(f->capture, &progress);
     assert_int_equal(progress.total_bytes, 0);
-    capture_stats(capture, &stats);
-    assert_true(stats.received >= taken.count);
+    capture_stats(f->capture, &stats);
+    assert_true(stats.received >= f->taken.count);
     assert_int_equal(stats.kernel_drops, 0);
-    assert_false(capture_failed(capture));
-    capture_close(capture);
+    assert_false(capture_failed(f->capture));
+    capture_close(f->capture);
 }
 
 static void snapshot_length_and_direction_hold(void **state) {
+    struct capture_fixture *f = *state;
     struct capture_config config = config_of_lo();
-    (void)state;
 
-    need_namespace();
+    need_namespace(f);
     set_up("lo", true);
     config.filter = "udp"; /* libpcap looks at the first block once more, cut: within the length */
     config.snaplen = 30;
     config.direction = CAPTURE_IN;
-    assert_int_equal(capture_open(&capture, &config), 0);
+    assert_int_equal(capture_open(&f->capture, &config), 0);
     for (unsigned i = 0; i < 5; i++)
         send_datagram(4444);
-    take_at_least(5);
-    assert_int_equal(take(capture, &taken, 10), CAPTURE_IDLE);
-    assert_int_equal(taken.count, 5);
-    assert_int_equal(taken.frames[0].caplen, 30);
-    assert_int_equal(taken.frames[0].wirelen, 46);
-    capture_close(capture);
+    take_at_least(f, 5);
+    assert_int_equal(take_until_idle(f->capture, &f->taken, 10), CAPTURE_IDLE);
+    assert_int_equal(f->taken.count, 5);
+    assert_int_equal(f->taken.frames[0].caplen, 30);
+    assert_int_equal(f->taken.frames[0].wirelen, 46);
+    capture_close(f->capture);
 }
 
-static enum fb_interface_state state_of(unsigned interface) {
+static enum fb_interface_state state_of(struct capture_fixture *f, unsigned interface) {
     struct capture_stats stats;
-    capture_stats(capture, &stats);
+    capture_stats(f->capture, &stats);
     assert_true(interface < stats.interface_count);
     return stats.interfaces[interface].state;
 }
@@ -138,133 +140,134 @@ static void send_long_datagram(void) {
 
 /* What offload makes of many segments, as long as loopback lets it be. */
 static void segments_of_64_kb_come_whole_in_either_mode(void **state) {
+    struct capture_fixture *f = *state;
     struct capture_config config = config_of_lo();
-    (void)state;
 
-    need_namespace();
+    need_namespace(f);
     set_up("lo", true);
     config.direction = CAPTURE_IN;
     config.buffer_kib = 16 << 10; /* both directions of all 20 */
     for (unsigned mode = 0; mode < 2; mode++) {
-        memset(&taken, 0, sizeof taken);
+        memset(&f->taken, 0, sizeof f->taken);
         config.immediate = mode == 1;
-        log_begin();
-        assert_int_equal(capture_open(&capture, &config), 0);
-        assert_int_equal(strstr(log_end(), "--immediate: every frame takes the room") != NULL,
-                         mode);
+        catch_begin(&f->log);
+        assert_int_equal(capture_open(&f->capture, &config), 0);
+        assert_int_equal(
+            strstr(catch_end(&f->log), "--immediate: every frame takes the room") != NULL, mode);
         for (unsigned i = 0; i < 20; i++)
             send_long_datagram();
-        take_at_least(20);
+        take_at_least(f, 20);
         for (unsigned i = 0; i < 20; i++) {
-            assert_int_equal(taken.frames[i].caplen, 14 + 20 + 8 + LONG_BYTES);
-            assert_int_equal(taken.frames[i].wirelen, taken.frames[i].caplen);
+            assert_int_equal(f->taken.frames[i].caplen, 14 + 20 + 8 + LONG_BYTES);
+            assert_int_equal(f->taken.frames[i].wirelen, f->taken.frames[i].caplen);
         }
-        capture_close(capture);
+        capture_close(f->capture);
     }
 }
 
 static void any_names_the_interface_of_each_frame(void **state) {
+    struct capture_fixture *f = *state;
     static const char *const names[] = {"any"};
     struct capture_config config = config_of_lo();
-    (void)state;
 
-    need_namespace();
+    need_namespace(f);
     set_up("lo", true);
     config.interfaces = names;
     config.promiscuous = true;
     config.direction = CAPTURE_IN;
-    log_begin();
-    assert_int_equal(capture_open(&capture, &config), 0);
+    catch_begin(&f->log);
+    assert_int_equal(capture_open(&f->capture, &config), 0);
     send_datagram(4444);
-    take_at_least(1);
-    assert_string_equal(log_end(), "");
-    assert_int_equal(taken.frames[0].dlt, 276); /* LINUX_SLL2 */
-    assert_int_equal(taken.frames[0].data[7], if_nametoindex("lo"));
-    assert_int_equal(taken.frames[0].wirelen, 20 + 20 + 8 + 4);
-    capture_close(capture);
+    take_at_least(f, 1);
+    assert_string_equal(catch_end(&f->log), "");
+    assert_int_equal(f->taken.frames[0].dlt, 276); /* LINUX_SLL2 */
+    assert_int_equal(f->taken.frames[0].data[7], if_nametoindex("lo"));
+    assert_int_equal(f->taken.frames[0].wirelen, 20 + 20 + 8 + 4);
+    capture_close(f->capture);
 }
 
 static void filter_that_is_replaced_holds_for_what_comes_then(void **state) {
+    struct capture_fixture *f = *state;
     struct capture_config config = config_of_lo();
-    (void)state;
 
-    need_namespace();
+    need_namespace(f);
     set_up("lo", true);
     config.direction = CAPTURE_IN;
-    assert_int_equal(capture_open(&capture, &config), 0);
-    assert_int_equal(capture_set_filter(capture, "udp dst port 5555"), 0);
+    assert_int_equal(capture_open(&f->capture, &config), 0);
+    assert_int_equal(capture_set_filter(f->capture, "udp dst port 5555"), 0);
     send_datagram(4444);
     send_datagram(5555);
-    take_at_least(1);
-    assert_int_equal(taken.frames[0].data[37], 5555 & 0xff);
-    log_begin();
-    assert_int_equal(capture_set_filter(capture, "udp dst"), -EINVAL);
-    assert_non_null(strstr(log_end(), "filter \"udp dst\" does not fit lo: "));
+    take_at_least(f, 1);
+    assert_int_equal(f->taken.frames[0].data[37], 5555 & 0xff);
+    catch_begin(&f->log);
+    assert_int_equal(capture_set_filter(f->capture, "udp dst"), -EINVAL);
+    assert_non_null(strstr(catch_end(&f->log), "filter \"udp dst\" does not fit lo: "));
     send_datagram(4444);
     send_datagram(5555);
-    take_at_least(2);
-    assert_int_equal(taken.frames[1].data[37], 5555 & 0xff);
-    assert_int_equal(capture_set_filter(capture, NULL), 0);
+    take_at_least(f, 2);
+    assert_int_equal(f->taken.frames[1].data[37], 5555 & 0xff);
+    assert_int_equal(capture_set_filter(f->capture, NULL), 0);
     send_datagram(4444);
-    take_at_least(3);
-    assert_int_equal(taken.frames[2].data[37], 4444 & 0xff);
-    capture_close(capture);
+    take_at_least(f, 3);
+    assert_int_equal(f->taken.frames[2].data[37], 4444 & 0xff);
+    capture_close(f->capture);
 }
 
 static void drops_of_the_kernel_are_counted_and_said_once_in_a_while(void **state) {
+    struct capture_fixture *f = *state;
     struct capture_config config = config_of_lo();
     struct capture_stats stats;
     char line[128];
-    (void)state;
 
-    need_namespace();
+    need_namespace(f);
     set_up("lo", true);
     config.direction = CAPTURE_IN;
     config.buffer_kib = 2048;
-    assert_int_equal(capture_open(&capture, &config), 0);
-    log_begin();
+    assert_int_equal(capture_open(&f->capture, &config), 0);
+    catch_begin(&f->log);
     for (unsigned i = 0; i < 2; i++) {
         for (unsigned n = 0; n < 100; n++) /* 13 MB, into a buffer of 2 */
             send_long_datagram();
-        capture_stats(capture, &stats);
+        capture_stats(f->capture, &stats);
         if (i == 0)
             snprintf(
                 line, sizeof line, "warning: the kernel dropped %llu frames of lo, %llu in all",
                 (unsigned long long)stats.kernel_drops, (unsigned long long)stats.kernel_drops);
     }
-    assert_non_null(strstr(log_end(), line));
-    assert_ptr_equal(strchr(log_text, '\n'), strrchr(log_text, '\n'));
+    assert_non_null(strstr(catch_end(&f->log), line));
+    assert_ptr_equal(strchr(f->log.text, '\n'), strrchr(f->log.text, '\n'));
     assert_in_range(stats.kernel_drops, 100, 400);
     assert_int_equal(stats.interfaces[0].counters[FB_INTERFACE_KERNEL_DROPS], stats.kernel_drops);
     assert_int_equal(stats.received, 400);
-    capture_close(capture);
+    capture_close(f->capture);
 }
 
 static void interface_that_goes_down_is_waited_for(void **state) {
+    struct capture_fixture *f = *state;
     struct capture_config config = config_of_lo();
-    (void)state;
 
-    need_namespace();
+    need_namespace(f);
     set_up("lo", true);
-    assert_int_equal(capture_open(&capture, &config), 0);
-    assert_int_equal(state_of(0), FB_INTERFACE_IS_UP);
+    assert_int_equal(capture_open(&f->capture, &config), 0);
+    assert_int_equal(state_of(f, 0), FB_INTERFACE_IS_UP);
     set_up("lo", false);
-    log_begin();
-    assert_int_equal(take(capture, &taken, 20), CAPTURE_IDLE);
-    assert_int_equal(state_of(0), FB_INTERFACE_IS_DOWN);
-    assert_int_equal(state_of(0), FB_INTERFACE_IS_DOWN); /* and is said once */
-    assert_string_equal(log_end(), "flow-balancer: warning: interface lo is down: the capture "
-                                   "waits for it: `ip link set lo up`\n");
-    assert_false(capture_failed(capture));
+    catch_begin(&f->log);
+    assert_int_equal(take_until_idle(f->capture, &f->taken, 20), CAPTURE_IDLE);
+    assert_int_equal(state_of(f, 0), FB_INTERFACE_IS_DOWN);
+    assert_int_equal(state_of(f, 0), FB_INTERFACE_IS_DOWN); /* and is said once */
+    assert_string_equal(catch_end(&f->log),
+                        "flow-balancer: warning: interface lo is down: the capture "
+                        "waits for it: `ip link set lo up`\n");
+    assert_false(capture_failed(f->capture));
     set_up("lo", true);
-    log_begin();
-    assert_int_equal(take(capture, &taken, 20), CAPTURE_IDLE);
-    assert_int_equal(state_of(0), FB_INTERFACE_IS_UP);
-    assert_int_equal(state_of(0), FB_INTERFACE_IS_UP);
-    assert_string_equal(log_end(), "flow-balancer: info: interface lo is up again\n");
+    catch_begin(&f->log);
+    assert_int_equal(take_until_idle(f->capture, &f->taken, 20), CAPTURE_IDLE);
+    assert_int_equal(state_of(f, 0), FB_INTERFACE_IS_UP);
+    assert_int_equal(state_of(f, 0), FB_INTERFACE_IS_UP);
+    assert_string_equal(catch_end(&f->log), "flow-balancer: info: interface lo is up again\n");
     send_datagram(4444);
-    take_at_least(1);
-    capture_close(capture);
+    take_at_least(f, 1);
+    capture_close(f->capture);
 }
 
 /* A tap device that is up, and goes with its descriptor; what is written to it comes in there. */
@@ -282,82 +285,83 @@ static int open_tap(const char *name) {
 }
 
 static void interface_that_is_gone_ends_and_the_others_go_on(void **state) {
+    struct capture_fixture *f = *state;
     static const char *const names[] = {"gone0", "lo"};
     struct capture_config config = {.interfaces = names, .interface_count = 2, .loops = 1};
     struct capture_stats stats;
     int tap;
-    (void)state;
 
-    need_namespace();
+    need_namespace(f);
     tap = open_tap("gone0");
     set_up("lo", true);
-    assert_int_equal(capture_open(&capture, &config), 0);
-    assert_int_equal(take(capture, &taken, 3), CAPTURE_IDLE);
-    log_begin();
+    assert_int_equal(capture_open(&f->capture, &config), 0);
+    assert_int_equal(take_until_idle(f->capture, &f->taken, 3), CAPTURE_IDLE);
+    catch_begin(&f->log);
     close(tap);
-    assert_int_equal(take(capture, &taken, 50), CAPTURE_IDLE);
-    assert_non_null(strstr(log_end(), "interface gone0 failed: The interface disappeared: going "
-                                      "on without it, with 1 of 2: start again once it is back"));
-    assert_true(capture_failed(capture));
-    assert_int_equal(state_of(0), FB_INTERFACE_IS_GONE);
-    assert_int_equal(state_of(1), FB_INTERFACE_IS_UP);
-    taken.count = 0;
+    assert_int_equal(take_until_idle(f->capture, &f->taken, 50), CAPTURE_IDLE);
+    assert_non_null(strstr(catch_end(&f->log),
+                           "interface gone0 failed: The interface disappeared: going "
+                           "on without it, with 1 of 2: start again once it is back"));
+    assert_true(capture_failed(f->capture));
+    assert_int_equal(state_of(f, 0), FB_INTERFACE_IS_GONE);
+    assert_int_equal(state_of(f, 1), FB_INTERFACE_IS_UP);
+    f->taken.count = 0;
     send_datagram(4444);
-    take_at_least(1);
-    capture_stats(capture, &stats);
+    take_at_least(f, 1);
+    capture_stats(f->capture, &stats);
     assert_true(stats.interfaces[1].counters[FB_INTERFACE_RECEIVED] >= 1);
     assert_int_equal(stats.interfaces[0].counters[FB_INTERFACE_RECEIVED] +
                          stats.interfaces[1].counters[FB_INTERFACE_RECEIVED],
                      stats.received);
-    capture_close(capture);
+    capture_close(f->capture);
 }
 
 static void last_interface_that_is_gone_ends_the_capture(void **state) {
+    struct capture_fixture *f = *state;
     static const char *const names[] = {"gone1"};
     struct capture_config config = {.interfaces = names, .interface_count = 1, .loops = 1};
     int tap;
-    (void)state;
 
-    need_namespace();
+    need_namespace(f);
     tap = open_tap("gone1");
-    assert_int_equal(capture_open(&capture, &config), 0);
+    assert_int_equal(capture_open(&f->capture, &config), 0);
     close(tap);
-    log_begin();
-    assert_int_equal(take(capture, &taken, 5000), CAPTURE_END);
-    assert_non_null(
-        strstr(log_end(), "no interface is left, so the run ends: start again once it is back"));
-    assert_true(capture_failed(capture));
-    capture_close(capture);
+    catch_begin(&f->log);
+    assert_int_equal(take_until_idle(f->capture, &f->taken, 5000), CAPTURE_END);
+    assert_non_null(strstr(catch_end(&f->log),
+                           "no interface is left, so the run ends: start again once it is back"));
+    assert_true(capture_failed(f->capture));
+    capture_close(f->capture);
 }
 
 /* Changing a filter takes from the socket what says so. */
 static void filter_changes_while_an_interface_goes_down_or_away(void **state) {
+    struct capture_fixture *f = *state;
     static const char *const names[] = {"gone2"};
     struct capture_config config = {.interfaces = names, .interface_count = 1, .loops = 1};
     enum capture_status status;
     int tap, errors[2];
-    (void)state;
 
-    need_namespace();
+    need_namespace(f);
     tap = open_tap("gone2");
-    assert_int_equal(capture_open(&capture, &config), 0);
-    log_begin();
+    assert_int_equal(capture_open(&f->capture, &config), 0);
+    catch_begin(&f->log);
     set_up("gone2", false);
-    errors[0] = capture_set_filter(capture, "udp");
+    errors[0] = capture_set_filter(f->capture, "udp");
     set_up("gone2", true);
     close(tap);
-    errors[1] = capture_set_filter(capture, "tcp");
-    state_of(0);
-    status = take(capture, &taken, 50);
-    assert_non_null(strstr(log_end(),
+    errors[1] = capture_set_filter(f->capture, "tcp");
+    state_of(f, 0);
+    status = take_until_idle(f->capture, &f->taken, 50);
+    assert_non_null(strstr(catch_end(&f->log),
                            "interface gone2 failed: it no longer exists: no "
                            "interface is left, so the run ends: start again once it is back"));
     assert_int_equal(errors[0], 0);
     assert_int_equal(errors[1], 0);
     assert_int_equal(status, CAPTURE_END);
-    assert_int_equal(state_of(0), FB_INTERFACE_IS_GONE);
-    assert_true(capture_failed(capture));
-    capture_close(capture);
+    assert_int_equal(state_of(f, 0), FB_INTERFACE_IS_GONE);
+    assert_true(capture_failed(f->capture));
+    capture_close(f->capture);
 }
 
 /* A frame that no host sends by itself, with a number in it. */
@@ -366,13 +370,14 @@ static void write_frame(int tap, uint8_t number) {
     assert_int_equal(write(tap, frame, sizeof frame), sizeof frame);
 }
 
-static void expect_numbers(unsigned count) {
+static void expect_numbers(struct capture_fixture *f, unsigned count) {
     for (unsigned i = 0; i < count; i++)
-        assert_int_equal(taken.frames[i].data[14], i);
+        assert_int_equal(f->taken.frames[i].data[14], i);
 }
 
 /* As of a tap with one fibre per direction: request on one, reply on the other. */
 static void frames_of_two_interfaces_come_in_order_of_their_stamps(void **state) {
+    struct capture_fixture *f = *state;
     static const char *const names[] = {"one0", "two0"};
     struct capture_config config = {.interfaces = names,
                                     .interface_count = 2,
@@ -381,39 +386,39 @@ static void frames_of_two_interfaces_come_in_order_of_their_stamps(void **state)
                                     .merge_window_ns = UINT64_C(60000000000)};
     struct capture_stats stats;
     int taps[2];
-    (void)state;
 
-    need_namespace();
+    need_namespace(f);
     taps[0] = open_tap("one0");
     taps[1] = open_tap("two0");
-    assert_int_equal(capture_open(&capture, &config), 0);
+    assert_int_equal(capture_open(&f->capture, &config), 0);
     for (uint8_t i = 0; i < 42; i++) /* the last of each is held: an earlier one might come */
         write_frame(taps[i % 2], i);
-    take_at_least(41);
-    assert_int_equal(taken.count, 41);
-    expect_numbers(41);
+    take_at_least(f, 41);
+    assert_int_equal(f->taken.count, 41);
+    expect_numbers(f, 41);
     for (unsigned i = 1; i < 41; i++)
-        assert_true(taken.frames[i].time_ns >= taken.frames[i - 1].time_ns);
-    assert_int_equal(taken.news, 1);
-    assert_true(taken.frames[0].new_source);
-    log_begin();
+        assert_true(f->taken.frames[i].time_ns >= f->taken.frames[i - 1].time_ns);
+    assert_int_equal(f->taken.new_sources, 1);
+    assert_true(f->taken.frames[0].new_source);
+    catch_begin(&f->log);
     close(taps[0]); /* nothing more comes from there */
-    take_at_least(42);
-    log_end();
-    expect_numbers(42);
-    capture_stats(capture, &stats);
+    take_at_least(f, 42);
+    catch_end(&f->log);
+    expect_numbers(f, 42);
+    capture_stats(f->capture, &stats);
     assert_int_equal(stats.merged_late, 0);
     assert_int_equal(stats.interfaces[0].counters[FB_INTERFACE_RECEIVED], 21);
     assert_int_equal(stats.interfaces[1].counters[FB_INTERFACE_RECEIVED], 21);
-    log_begin();
+    catch_begin(&f->log);
     close(taps[1]);
-    assert_int_equal(take(capture, &taken, 5000), CAPTURE_END);
-    log_end();
-    capture_close(capture);
+    assert_int_equal(take_until_idle(f->capture, &f->taken, 5000), CAPTURE_END);
+    catch_end(&f->log);
+    capture_close(f->capture);
 }
 
 /* Its buffers are not read any more; what waited for the window leaves. */
 static void what_is_held_leaves_when_the_capture_does(void **state) {
+    struct capture_fixture *f = *state;
     static const char *const names[] = {"one2", "two2"};
     struct capture_config config = {.interfaces = names,
                                     .interface_count = 2,
@@ -422,53 +427,52 @@ static void what_is_held_leaves_when_the_capture_does(void **state) {
                                     .merge_window_ns = UINT64_C(60000000000)};
     struct capture_stats stats;
     int taps[2];
-    (void)state;
 
-    need_namespace();
+    need_namespace(f);
     taps[0] = open_tap("one2");
     taps[1] = open_tap("two2");
-    assert_int_equal(capture_open(&capture, &config), 0);
+    assert_int_equal(capture_open(&f->capture, &config), 0);
     write_frame(taps[0], 0);
     for (uint8_t i = 1; i < 5; i++)
         write_frame(taps[1], i);
-    take_at_least(1);
-    assert_int_equal(taken.count, 1);
+    take_at_least(f, 1);
+    assert_int_equal(f->taken.count, 1);
     for (unsigned waits = 0; waits < 50; waits++) {
-        capture_wait(capture, 1000);
-        assert_int_equal(take(capture, &taken, 1), CAPTURE_IDLE);
+        capture_wait(f->capture, 1000);
+        assert_int_equal(take_until_idle(f->capture, &f->taken, 1), CAPTURE_IDLE);
     }
-    capture_leave(capture);
+    capture_leave(f->capture);
     write_frame(taps[1], 5);
-    capture_leave(capture);
-    assert_int_equal(take(capture, &taken, 100), CAPTURE_END);
-    assert_int_equal(taken.count, 5);
-    expect_numbers(5);
-    assert_false(capture_failed(capture));
-    capture_stats(capture, &stats);
+    capture_leave(f->capture);
+    assert_int_equal(take_until_idle(f->capture, &f->taken, 100), CAPTURE_END);
+    assert_int_equal(f->taken.count, 5);
+    expect_numbers(f, 5);
+    assert_false(capture_failed(f->capture));
+    capture_stats(f->capture, &stats);
     assert_int_equal(stats.received, 5);
     assert_int_equal(stats.interfaces[1].state, FB_INTERFACE_IS_UP);
-    capture_close(capture);
+    capture_close(f->capture);
     close(taps[0]);
     close(taps[1]);
 }
 
 /* With 0 nothing is held: what one interface has does not wait for another. */
 static void without_a_window_nothing_waits_for_another_interface(void **state) {
+    struct capture_fixture *f = *state;
     static const char *const names[] = {"one1", "two1"};
     struct capture_config config = {
         .interfaces = names, .interface_count = 2, .loops = 1, .filter = "ether proto 0x88b5"};
     int taps[2];
-    (void)state;
 
-    need_namespace();
+    need_namespace(f);
     taps[0] = open_tap("one1");
     taps[1] = open_tap("two1");
-    assert_int_equal(capture_open(&capture, &config), 0);
+    assert_int_equal(capture_open(&f->capture, &config), 0);
     for (uint8_t i = 0; i < 5; i++)
         write_frame(taps[0], i);
-    take_at_least(5);
-    expect_numbers(5);
-    capture_close(capture);
+    take_at_least(f, 5);
+    expect_numbers(f, 5);
+    capture_close(f->capture);
     close(taps[0]);
     close(taps[1]);
 }
@@ -478,75 +482,77 @@ static const char *only_raw_ip(void *context, int dlt) {
     return dlt == 12 ? NULL : "which is not known";
 }
 
-static void assert_refused(const struct capture_config *config, int err, const char *reason) {
-    log_begin();
-    assert_int_equal(capture_open(&capture, config), err);
-    assert_non_null(strstr(log_end(), reason));
+static void assert_refused(struct capture_fixture *f, const struct capture_config *config, int err,
+                           const char *reason) {
+    catch_begin(&f->log);
+    assert_int_equal(capture_open(&f->capture, config), err);
+    assert_non_null(strstr(catch_end(&f->log), reason));
 }
 
 static void wrong_interfaces_and_filters_are_refused(void **state) {
+    struct capture_fixture *f = *state;
     static const char *const names[] = {"nosuch0"},
                              *const twice[FB_MAX_INTERFACES + 1] = {"lo", "eth0", "lo"},
                              *const any[] = {"any", "lo"};
     struct capture_config config = config_of_lo();
-    (void)state;
 
-    need_namespace();
+    need_namespace(f);
     config.filter = "udp dst";
-    assert_refused(&config, -EINVAL, "filter \"udp dst\" does not fit lo");
+    assert_refused(f, &config, -EINVAL, "filter \"udp dst\" does not fit lo");
     config.filter = NULL;
     config.link_problem = only_raw_ip;
-    assert_refused(&config, -EPROTONOSUPPORT, "lo has link type 1 (EN10MB)");
+    assert_refused(f, &config, -EPROTONOSUPPORT, "lo has link type 1 (EN10MB)");
     config.interfaces = names;
     config.link_problem = NULL;
-    assert_refused(&config, -ENODEV, "there is no interface nosuch0");
+    assert_refused(f, &config, -ENODEV, "there is no interface nosuch0");
     config.interfaces = twice;
     config.interface_count = 3;
-    assert_refused(&config, -EINVAL, "interface lo is given twice");
+    assert_refused(f, &config, -EINVAL, "interface lo is given twice");
     config.interface_count = FB_MAX_INTERFACES + 1;
-    assert_refused(&config, -EINVAL, "33 interfaces: -i takes at most 32");
+    assert_refused(f, &config, -EINVAL, "33 interfaces: -i takes at most 32");
     config.interfaces = any;
     config.interface_count = 2;
-    assert_refused(&config, -EINVAL, "interface any has the frames of all others");
+    assert_refused(f, &config, -EINVAL, "interface any has the frames of all others");
     config = config_of_lo();
     config.tstamp_type = "adapter";
-    assert_refused(&config, -EINVAL,
+    assert_refused(f, &config, -EINVAL,
                    "interface lo has no time stamps of type adapter: it has host\n");
     config.interfaces = any;
-    assert_refused(&config, -EINVAL,
+    assert_refused(f, &config, -EINVAL,
                    "interface any has no time stamps of type adapter: it has host\n");
     config.interfaces = names;
-    assert_refused(&config, -ENODEV, "there is no interface nosuch0");
+    assert_refused(f, &config, -ENODEV, "there is no interface nosuch0");
     config = config_of_lo();
     config.buffer_kib = INT32_MAX;
-    assert_refused(&config, -ENOMEM, "-B 2147483647 for 1 interfaces is 2097151 MB, and ");
+    assert_refused(f, &config, -ENOMEM, "-B 2147483647 for 1 interfaces is 2097151 MB, and ");
     config = config_of_lo();
     set_up("lo", false);
-    assert_refused(&config, -ENETDOWN, "interface lo is down: `ip link set lo up`");
+    assert_refused(f, &config, -ENETDOWN, "interface lo is down: `ip link set lo up`");
     set_up("lo", true);
 }
 
 static void missing_permission_names_the_capability(void **state) {
+    struct capture_fixture *f = *state;
     struct capture_config config = config_of_lo();
     int status;
     pid_t child;
-    (void)state;
 
     fflush(NULL);
-    log_begin();
+    catch_begin(&f->log);
     child = fork();
     if (child == 0)
-        _exit((geteuid() == 0 && setuid(65534) < 0) || capture_open(&capture, &config) != -EPERM);
+        _exit((geteuid() == 0 && setuid(65534) < 0) ||
+              capture_open(&f->capture, &config) != -EPERM);
     assert_int_equal(waitpid(child, &status, 0), child);
-    assert_non_null(strstr(log_end(), "setcap cap_net_raw+ep /"));
+    assert_non_null(strstr(catch_end(&f->log), "setcap cap_net_raw+ep /"));
     assert_int_equal(status, 0);
 }
 
 static void interfaces_are_listed_as_tcpdump_lists_them(void **state) {
-    const char *path = in_directory("list");
+    struct capture_fixture *f = *state;
+    const char *path = path_in(&f->directory, "list");
     char text[4096] = "";
     int file, kept = dup(STDOUT_FILENO);
-    (void)state;
 
     fflush(stdout);
     file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
@@ -564,22 +570,22 @@ static void interfaces_are_listed_as_tcpdump_lists_them(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(loopback_gives_what_passes_the_filter),
-        cmocka_unit_test(snapshot_length_and_direction_hold),
-        cmocka_unit_test(segments_of_64_kb_come_whole_in_either_mode),
-        cmocka_unit_test(any_names_the_interface_of_each_frame),
-        cmocka_unit_test(filter_that_is_replaced_holds_for_what_comes_then),
-        cmocka_unit_test(drops_of_the_kernel_are_counted_and_said_once_in_a_while),
-        cmocka_unit_test(interface_that_goes_down_is_waited_for),
-        cmocka_unit_test(interface_that_is_gone_ends_and_the_others_go_on),
-        cmocka_unit_test(last_interface_that_is_gone_ends_the_capture),
-        cmocka_unit_test(filter_changes_while_an_interface_goes_down_or_away),
-        cmocka_unit_test(frames_of_two_interfaces_come_in_order_of_their_stamps),
-        cmocka_unit_test(what_is_held_leaves_when_the_capture_does),
-        cmocka_unit_test(without_a_window_nothing_waits_for_another_interface),
-        cmocka_unit_test(wrong_interfaces_and_filters_are_refused),
-        cmocka_unit_test(missing_permission_names_the_capability),
-        cmocka_unit_test(interfaces_are_listed_as_tcpdump_lists_them),
+        CAPTURE_TEST(loopback_gives_what_passes_the_filter),
+        CAPTURE_TEST(snapshot_length_and_direction_hold),
+        CAPTURE_TEST(segments_of_64_kb_come_whole_in_either_mode),
+        CAPTURE_TEST(any_names_the_interface_of_each_frame),
+        CAPTURE_TEST(filter_that_is_replaced_holds_for_what_comes_then),
+        CAPTURE_TEST(drops_of_the_kernel_are_counted_and_said_once_in_a_while),
+        CAPTURE_TEST(interface_that_goes_down_is_waited_for),
+        CAPTURE_TEST(interface_that_is_gone_ends_and_the_others_go_on),
+        CAPTURE_TEST(last_interface_that_is_gone_ends_the_capture),
+        CAPTURE_TEST(filter_changes_while_an_interface_goes_down_or_away),
+        CAPTURE_TEST(frames_of_two_interfaces_come_in_order_of_their_stamps),
+        CAPTURE_TEST(what_is_held_leaves_when_the_capture_does),
+        CAPTURE_TEST(without_a_window_nothing_waits_for_another_interface),
+        CAPTURE_TEST(wrong_interfaces_and_filters_are_refused),
+        CAPTURE_TEST(missing_permission_names_the_capability),
+        CAPTURE_TEST(interfaces_are_listed_as_tcpdump_lists_them),
     };
     return cmocka_run_group_tests(tests, enter_namespace, NULL);
 }

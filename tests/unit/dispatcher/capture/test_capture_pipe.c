@@ -7,24 +7,25 @@
 #include "tests/lib/capture_fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-static struct taken taken;
-static struct capture *capture;
-
-static struct capture_config config_of_fifo(void) {
+static struct capture_config config_of_fifo(struct capture_fixture *f) {
     static const char *files[2];
-    files[0] = in_directory("fifo");
+    files[0] = path_in(&f->directory, "fifo");
     unlink(files[0]);
     assert_int_equal(mkfifo(files[0], 0600), 0);
-    memset(&taken, 0, sizeof taken);
+    memset(&f->taken, 0, sizeof f->taken);
     return config_of(files);
 }
 
 /* The first burst opens the FIFO for reading. */
-static int open_writer(const struct capture_config *config) {
+static int open_writer(struct capture_fixture *f, const struct capture_config *config) {
     int writer;
-    assert_int_equal(take(capture, &taken, 1), CAPTURE_IDLE);
+    assert_int_equal(take_until_idle(f->capture, &f->taken, 1), CAPTURE_IDLE);
     writer = open(config->files[0], O_WRONLY | O_NONBLOCK);
     assert_true(writer >= 0);
     return writer;
@@ -35,54 +36,56 @@ static void write_all(int writer, const void *data, size_t size) {
 }
 
 /* Byte by byte, every frame is there as soon as its last byte is, and none before. */
-static void check_byte_by_byte(struct bytes *b, const size_t *ends, unsigned count) {
-    struct capture_config config = config_of_fifo();
+static void check_byte_by_byte(struct capture_fixture *f, struct pcap_bytes *b, const size_t *ends,
+                               unsigned count) {
+    struct capture_config config = config_of_fifo(f);
     unsigned whole = 0;
     int writer;
 
-    assert_int_equal(capture_open(&capture, &config), 0);
-    assert_int_equal(take(capture, &taken, 2), CAPTURE_IDLE); /* no process writes yet */
-    writer = open_writer(&config);
+    assert_int_equal(capture_open(&f->capture, &config), 0);
+    assert_int_equal(take_until_idle(f->capture, &f->taken, 2),
+                     CAPTURE_IDLE); /* no process writes yet */
+    writer = open_writer(f, &config);
     for (size_t at = 0; at < b->size; at++) {
         write_all(writer, b->data + at, 1);
         whole += whole < count && at + 1 == ends[whole];
-        assert_int_equal(take(capture, &taken, 1), CAPTURE_IDLE);
-        assert_int_equal(taken.count, whole);
+        assert_int_equal(take_until_idle(f->capture, &f->taken, 1), CAPTURE_IDLE);
+        assert_int_equal(f->taken.count, whole);
     }
     close(writer);
-    assert_int_equal(take(capture, &taken, UINT32_MAX), CAPTURE_END);
-    assert_int_equal(taken.count, count);
-    assert_int_equal(taken.frames[0].caplen, 60);
-    assert_int_equal(taken.frames[count - 1].data[0], count - 1);
-    assert_int_equal(taken.news, 1);
-    assert_false(capture_failed(capture));
-    capture_close(capture);
+    assert_int_equal(take_until_idle(f->capture, &f->taken, UINT32_MAX), CAPTURE_END);
+    assert_int_equal(f->taken.count, count);
+    assert_int_equal(f->taken.frames[0].caplen, 60);
+    assert_int_equal(f->taken.frames[count - 1].data[0], count - 1);
+    assert_int_equal(f->taken.new_sources, 1);
+    assert_false(capture_failed(f->capture));
+    capture_close(f->capture);
     free(b->data);
 }
 
 static void pcap_is_taken_as_it_comes_in_either_byte_order(void **state) {
-    (void)state;
+    struct capture_fixture *f = *state;
     for (enum byte_order order = LITTLE; order <= BIG; order++) {
-        struct bytes b = {.order = order};
+        struct pcap_bytes b = {.order = order};
         size_t ends[3];
         put_pcap_header(&b, 0xa1b2c3d4, 1);
         for (unsigned i = 0; i < 3; i++) {
             put_record(&b, i, 0, 60 + i, 60 + i, (uint8_t)i);
             ends[i] = b.size;
         }
-        check_byte_by_byte(&b, ends, 3);
+        check_byte_by_byte(f, &b, ends, 3);
     }
 }
 
 /* Before version 2.3 the wire length came first, and in 2.3 either one. */
 static void old_pcap_is_taken_as_it_comes(void **state) {
+    struct capture_fixture *f = *state;
     static const struct {
         uint8_t minor;
         bool wire_first;
     } cases[] = {{4, false}, {3, false}, {3, true}, {2, true}};
-    (void)state;
     for (unsigned k = 0; k < 2 * sizeof cases / sizeof *cases; k++) {
-        struct bytes b = {.order = k % 2 ? BIG : LITTLE};
+        struct pcap_bytes b = {.order = k % 2 ? BIG : LITTLE};
         size_t ends[3];
         put_pcap_header(&b, 0xa1b2c3d4, 1);
         b.data[b.order == BIG ? 7 : 6] = cases[k / 2].minor;
@@ -95,14 +98,14 @@ static void old_pcap_is_taken_as_it_comes(void **state) {
             put_body(&b, captured, (uint8_t)i);
             ends[i] = b.size;
         }
-        check_byte_by_byte(&b, ends, 3);
+        check_byte_by_byte(f, &b, ends, 3);
     }
 }
 
 static void pcapng_is_taken_as_it_comes_in_either_byte_order(void **state) {
-    (void)state;
+    struct capture_fixture *f = *state;
     for (enum byte_order order = LITTLE; order <= BIG; order++) {
-        struct bytes b = {.order = order};
+        struct pcap_bytes b = {.order = order};
         size_t ends[3];
         put_section(&b);
         put_interface(&b, 1);
@@ -110,15 +113,15 @@ static void pcapng_is_taken_as_it_comes_in_either_byte_order(void **state) {
             put_packet(&b, 0, 60 + i, (uint8_t)i);
             ends[i] = b.size;
         }
-        check_byte_by_byte(&b, ends, 3);
+        check_byte_by_byte(f, &b, ends, 3);
     }
 }
 
 static void later_section_may_have_the_other_byte_order(void **state) {
-    struct capture_config config = config_of_fifo();
-    struct bytes b = {0};
+    struct capture_fixture *f = *state;
+    struct capture_config config = config_of_fifo(f);
+    struct pcap_bytes b = {0};
     int writer;
-    (void)state;
 
     put_section(&b);
     put_interface(&b, 1);
@@ -127,24 +130,26 @@ static void later_section_may_have_the_other_byte_order(void **state) {
     put_section(&b);
     put_interface(&b, 1);
     put_packet(&b, 0, 60, 2);
-    assert_int_equal(capture_open(&capture, &config), 0);
-    writer = open_writer(&config);
+    assert_int_equal(capture_open(&f->capture, &config), 0);
+    writer = open_writer(f, &config);
     write_all(writer, b.data, b.size);
-    log_begin(); /* libpcap 1.10 refuses such a file; what counts is that it gets to see it */
-    assert_int_equal(take(capture, &taken, 2) == CAPTURE_END || taken.count == 2, true);
-    log_end();
-    assert_true(taken.count >= 1);
+    catch_begin(
+        &f->log); /* libpcap 1.10 refuses such a file; what counts is that it gets to see it */
+    assert_int_equal(
+        take_until_idle(f->capture, &f->taken, 2) == CAPTURE_END || f->taken.count == 2, true);
+    catch_end(&f->log);
+    assert_true(f->taken.count >= 1);
     close(writer);
-    capture_close(capture);
+    capture_close(f->capture);
     free(b.data);
 }
 
 static void record_longer_than_the_buffer_comes_whole(void **state) {
-    struct capture_config config = config_of_fifo();
-    struct bytes b = {0};
+    struct capture_fixture *f = *state;
+    struct capture_config config = config_of_fifo(f);
+    struct pcap_bytes b = {0};
     size_t at = 0, n;
     int writer;
-    (void)state;
 
     put_section(&b);
     put_interface(&b, 1);
@@ -156,85 +161,86 @@ static void record_longer_than_the_buffer_comes_whole(void **state) {
     b.size = 28 + 20 + 92 + (3 << 20) - 4;
     put32(&b, 3 << 20);
     put_packet(&b, 0, 60, 2);
-    assert_int_equal(capture_open(&capture, &config), 0);
-    writer = open_writer(&config);
+    assert_int_equal(capture_open(&f->capture, &config), 0);
+    writer = open_writer(f, &config);
     while (at < b.size) {
         n = b.size - at > 4096 ? 4096 : b.size - at;
         write_all(writer, b.data + at, n);
         at += n;
-        assert_int_equal(take(capture, &taken, 1), CAPTURE_IDLE);
+        assert_int_equal(take_until_idle(f->capture, &f->taken, 1), CAPTURE_IDLE);
     }
     close(writer);
-    assert_int_equal(take(capture, &taken, UINT32_MAX), CAPTURE_END);
-    assert_int_equal(taken.count, 2);
-    assert_false(capture_failed(capture));
-    capture_close(capture);
+    assert_int_equal(take_until_idle(f->capture, &f->taken, UINT32_MAX), CAPTURE_END);
+    assert_int_equal(f->taken.count, 2);
+    assert_false(capture_failed(f->capture));
+    capture_close(f->capture);
     free(b.data);
 }
 
 static void many_records_pass_through_a_small_pipe(void **state) {
-    struct capture_config config = config_of_fifo();
-    struct bytes b = {0};
+    struct capture_fixture *f = *state;
+    struct capture_config config = config_of_fifo(f);
+    struct pcap_bytes b = {0};
     size_t at = 0, n;
     int writer;
-    (void)state;
 
     put_plain_file(&b, 1000, 0);
-    assert_int_equal(capture_open(&capture, &config), 0);
-    writer = open_writer(&config);
+    assert_int_equal(capture_open(&f->capture, &config), 0);
+    writer = open_writer(f, &config);
     for (unsigned step = 1; at < b.size; step = step % 3000 + 7) {
         n = b.size - at > step ? step : b.size - at;
         write_all(writer, b.data + at, n);
         at += n;
-        assert_int_equal(take(capture, &taken, 1), CAPTURE_IDLE);
+        assert_int_equal(take_until_idle(f->capture, &f->taken, 1), CAPTURE_IDLE);
     }
     close(writer);
-    assert_int_equal(take(capture, &taken, UINT32_MAX), CAPTURE_END);
-    assert_int_equal(taken.count, 1000);
+    assert_int_equal(take_until_idle(f->capture, &f->taken, UINT32_MAX), CAPTURE_END);
+    assert_int_equal(f->taken.count, 1000);
     for (unsigned i = 0; i < 1000; i++)
-        assert_int_equal(taken.frames[i].data[0], (uint8_t)i);
-    capture_close(capture);
+        assert_int_equal(f->taken.frames[i].data[0], (uint8_t)i);
+    capture_close(f->capture);
     free(b.data);
 }
 
 /* Writes all, takes all, expects an error that says so. */
-static void assert_breaks_off(struct bytes *b, unsigned count, const char *reason) {
-    struct capture_config config = config_of_fifo();
+static void assert_breaks_off(struct capture_fixture *f, struct pcap_bytes *b, unsigned count,
+                              const char *reason) {
+    struct capture_config config = config_of_fifo(f);
     int writer;
-    assert_int_equal(capture_open(&capture, &config), 0);
-    writer = open_writer(&config);
+    assert_int_equal(capture_open(&f->capture, &config), 0);
+    writer = open_writer(f, &config);
     write_all(writer, b->data, b->size);
     close(writer);
-    log_begin();
-    assert_int_equal(take(capture, &taken, UINT32_MAX), CAPTURE_END);
-    assert_non_null(strstr(log_end(), reason));
-    assert_true(capture_failed(capture));
-    assert_int_equal(taken.count, count);
-    capture_close(capture);
+    catch_begin(&f->log);
+    assert_int_equal(take_until_idle(f->capture, &f->taken, UINT32_MAX), CAPTURE_END);
+    assert_non_null(strstr(catch_end(&f->log), reason));
+    assert_true(capture_failed(f->capture));
+    assert_int_equal(f->taken.count, count);
+    capture_close(f->capture);
     free(b->data);
-    *b = (struct bytes){0};
+    *b = (struct pcap_bytes){0};
 }
 
 static void bad_pipes_are_reported(void **state) {
-    struct bytes b = {0};
-    (void)state;
+    struct capture_fixture *f = *state;
+    struct pcap_bytes b = {0};
 
-    assert_breaks_off(&b, 0, "fifo: truncated dump file");
-    put(&b, "\xd4\xc3\xb2\xa1\x02\x00", 6);
-    assert_breaks_off(&b, 0, "fifo: truncated dump file");
-    put(&b, "this is text, not a capture, and long enough to be one", 54);
-    assert_breaks_off(&b, 0, "fifo: unknown file format");
+    assert_breaks_off(f, &b, 0, "fifo: truncated dump file");
+    put_bytes(&b, "\xd4\xc3\xb2\xa1\x02\x00", 6);
+    assert_breaks_off(f, &b, 0, "fifo: truncated dump file");
+    put_bytes(&b, "this is text, not a capture, and long enough to be one", 54);
+    assert_breaks_off(f, &b, 0, "fifo: unknown file format");
     put_plain_file(&b, 3, 0);
     b.size--;
-    assert_breaks_off(&b, 2, "breaks off after 2 frames: truncated dump file");
+    assert_breaks_off(f, &b, 2, "breaks off after 2 frames: truncated dump file");
 }
 
 /* A length that cannot be must not be waited for: the writer stays. */
 static void impossible_lengths_are_reported_without_waiting(void **state) {
-    (void)state;
+    struct capture_fixture *f = *state;
     for (unsigned pcapng = 0; pcapng < 2; pcapng++) {
-        struct capture_config config = config_of_fifo();
-        struct bytes b = {0};
+        struct capture_config config = config_of_fifo(f);
+        struct pcap_bytes b = {0};
         int writer;
         if (pcapng == 1) {
             put_section(&b);
@@ -250,94 +256,94 @@ static void impossible_lengths_are_reported_without_waiting(void **state) {
             put32(&b, UINT32_MAX);
             put32(&b, UINT32_MAX);
         }
-        assert_int_equal(capture_open(&capture, &config), 0);
-        writer = open_writer(&config);
+        assert_int_equal(capture_open(&f->capture, &config), 0);
+        writer = open_writer(f, &config);
         write_all(writer, b.data, b.size);
-        log_begin();
-        assert_int_equal(take(capture, &taken, 1000), CAPTURE_END);
-        assert_non_null(strstr(log_end(), "fifo breaks off after 1 frames"));
-        assert_int_equal(taken.count, 1);
+        catch_begin(&f->log);
+        assert_int_equal(take_until_idle(f->capture, &f->taken, 1000), CAPTURE_END);
+        assert_non_null(strstr(catch_end(&f->log), "fifo breaks off after 1 frames"));
+        assert_int_equal(f->taken.count, 1);
         close(writer);
-        capture_close(capture);
+        capture_close(f->capture);
         free(b.data);
     }
 }
 
 static void pipe_is_not_looped_unless_preloaded(void **state) {
-    struct capture_config config = config_of_fifo();
-    struct bytes b = {0};
+    struct capture_fixture *f = *state;
+    struct capture_config config = config_of_fifo(f);
+    struct pcap_bytes b = {0};
     int writer;
-    (void)state;
 
     config.loops = 2;
-    log_begin();
-    assert_int_equal(capture_open(&capture, &config), -EINVAL);
-    assert_non_null(strstr(log_end(), "is a pipe and cannot be read 2 times"));
+    catch_begin(&f->log);
+    assert_int_equal(capture_open(&f->capture, &config), -EINVAL);
+    assert_non_null(strstr(catch_end(&f->log), "is a pipe and cannot be read 2 times"));
     config.preload = true;
     put_plain_file(&b, 4, 0);
-    assert_int_equal(capture_open(&capture, &config), 0);
-    writer = open_writer(&config);
+    assert_int_equal(capture_open(&f->capture, &config), 0);
+    writer = open_writer(f, &config);
     write_all(writer, b.data, b.size);
-    assert_int_equal(take(capture, &taken, 10), CAPTURE_IDLE);
-    assert_int_equal(taken.count, 0); /* still loading */
+    assert_int_equal(take_until_idle(f->capture, &f->taken, 10), CAPTURE_IDLE);
+    assert_int_equal(f->taken.count, 0); /* still loading */
     close(writer);
-    assert_int_equal(take(capture, &taken, UINT32_MAX), CAPTURE_END);
-    assert_int_equal(taken.count, 8);
-    capture_close(capture);
+    assert_int_equal(take_until_idle(f->capture, &f->taken, UINT32_MAX), CAPTURE_END);
+    assert_int_equal(f->taken.count, 8);
+    capture_close(f->capture);
     free(b.data);
 }
 
 /* Nor is that of all files, if one of them is a pipe. */
 static void end_of_a_pipe_is_not_known(void **state) {
-    struct capture_config config = config_of_fifo();
+    struct capture_fixture *f = *state;
+    struct capture_config config = config_of_fifo(f);
     const char *both[] = {NULL, config.files[0], NULL};
-    struct bytes b = {0};
-    (void)state;
+    struct pcap_bytes b = {0};
 
     put_plain_file(&b, 4, 0);
-    both[0] = save("file", &b);
+    both[0] = save(f, "file", &b);
     for (unsigned alone = 0; alone < 2; alone++) {
         struct capture_progress progress = {.total_bytes = 1};
         struct capture_config files = config_of(both + alone);
         int writer;
-        memset(&taken, 0, sizeof taken);
-        assert_int_equal(capture_open(&capture, &files), 0);
-        writer = open_writer(&config);
+        memset(&f->taken, 0, sizeof f->taken);
+        assert_int_equal(capture_open(&f->capture, &files), 0);
+        writer = open_writer(f, &config);
         put_plain_file(&b, 4, 0);
         write_all(writer, b.data, b.size);
         free(b.data);
-        b = (struct bytes){0};
-        assert_int_equal(take(capture, &taken, 2), CAPTURE_IDLE);
-        assert_int_equal(taken.count, alone == 1 ? 4 : 8);
-        capture_progress(capture, &progress);
+        b = (struct pcap_bytes){0};
+        assert_int_equal(take_until_idle(f->capture, &f->taken, 2), CAPTURE_IDLE);
+        assert_int_equal(f->taken.count, alone == 1 ? 4 : 8);
+        capture_progress(f->capture, &progress);
         assert_int_equal(progress.total_bytes, 0);
         assert_int_equal(progress.done_bytes, 0);
         close(writer);
-        assert_int_equal(take(capture, &taken, UINT32_MAX), CAPTURE_END);
-        capture_close(capture);
+        assert_int_equal(take_until_idle(f->capture, &f->taken, UINT32_MAX), CAPTURE_END);
+        capture_close(f->capture);
     }
 }
 
 static void close_while_the_pipe_is_open_leaves_nothing(void **state) {
-    struct capture_config config = config_of_fifo();
+    struct capture_fixture *f = *state;
+    struct capture_config config = config_of_fifo(f);
     int writer;
-    (void)state;
-    assert_int_equal(capture_open(&capture, &config), 0);
-    assert_int_equal(take(capture, &taken, 1), CAPTURE_IDLE);
-    writer = open_writer(&config);
+    assert_int_equal(capture_open(&f->capture, &config), 0);
+    assert_int_equal(take_until_idle(f->capture, &f->taken, 1), CAPTURE_IDLE);
+    writer = open_writer(f, &config);
     write_all(writer, "\xd4\xc3", 2);
-    assert_int_equal(take(capture, &taken, 1), CAPTURE_IDLE);
-    capture_close(capture);
+    assert_int_equal(take_until_idle(f->capture, &f->taken, 1), CAPTURE_IDLE);
+    capture_close(f->capture);
     close(writer);
 }
 
 /* A pipe, then a file, as standard input. */
 static void dash_is_standard_input(void **state) {
+    struct capture_fixture *f = *state;
     const char *files[] = {"-", NULL};
     struct capture_config config = config_of(files);
-    struct bytes b = {0};
+    struct pcap_bytes b = {0};
     int ends[2], kept = dup(STDIN_FILENO);
-    (void)state;
 
     put_plain_file(&b, 9, 0);
     assert_int_equal(pipe(ends), 0);
@@ -345,32 +351,32 @@ static void dash_is_standard_input(void **state) {
     write_all(ends[1], b.data, b.size);
     close(ends[0]);
     close(ends[1]);
-    assert_false(take_all(&config, &taken));
-    assert_int_equal(taken.count, 9);
+    assert_false(take_all(&config, &f->taken));
+    assert_int_equal(f->taken.count, 9);
 
-    ends[0] = open(save("input", &b), O_RDONLY);
+    ends[0] = open(save(f, "input", &b), O_RDONLY);
     dup2(ends[0], STDIN_FILENO);
     close(ends[0]);
-    assert_false(take_all(&config, &taken));
-    assert_int_equal(taken.count, 9);
+    assert_false(take_all(&config, &f->taken));
+    assert_int_equal(f->taken.count, 9);
     dup2(kept, STDIN_FILENO);
     close(kept);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pcap_is_taken_as_it_comes_in_either_byte_order),
-        cmocka_unit_test(old_pcap_is_taken_as_it_comes),
-        cmocka_unit_test(pcapng_is_taken_as_it_comes_in_either_byte_order),
-        cmocka_unit_test(later_section_may_have_the_other_byte_order),
-        cmocka_unit_test(record_longer_than_the_buffer_comes_whole),
-        cmocka_unit_test(many_records_pass_through_a_small_pipe),
-        cmocka_unit_test(bad_pipes_are_reported),
-        cmocka_unit_test(impossible_lengths_are_reported_without_waiting),
-        cmocka_unit_test(pipe_is_not_looped_unless_preloaded),
-        cmocka_unit_test(end_of_a_pipe_is_not_known),
-        cmocka_unit_test(close_while_the_pipe_is_open_leaves_nothing),
-        cmocka_unit_test(dash_is_standard_input),
+        CAPTURE_TEST(pcap_is_taken_as_it_comes_in_either_byte_order),
+        CAPTURE_TEST(old_pcap_is_taken_as_it_comes),
+        CAPTURE_TEST(pcapng_is_taken_as_it_comes_in_either_byte_order),
+        CAPTURE_TEST(later_section_may_have_the_other_byte_order),
+        CAPTURE_TEST(record_longer_than_the_buffer_comes_whole),
+        CAPTURE_TEST(many_records_pass_through_a_small_pipe),
+        CAPTURE_TEST(bad_pipes_are_reported),
+        CAPTURE_TEST(impossible_lengths_are_reported_without_waiting),
+        CAPTURE_TEST(pipe_is_not_looped_unless_preloaded),
+        CAPTURE_TEST(end_of_a_pipe_is_not_known),
+        CAPTURE_TEST(close_while_the_pipe_is_open_leaves_nothing),
+        CAPTURE_TEST(dash_is_standard_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,9 +5,11 @@
  * filters.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "dispatcher/capture/capture_sink.h"
-#include "tests/lib/capture_fixture.h"
+#include "tests/lib/caught.h"
+#include "tests/lib/unit.h"
 
 #define FRAMES 4u
 #define ALIGN 64u
@@ -142,10 +144,11 @@ static void link_type_is_asked_about_and_refused_by_name(void **state) {
     int asked = -1;
     struct capture_config config = {.link_problem = only_raw_ip, .link_context = &asked};
     pcap_t *raw = pcap_open_dead(12, 64);
+    struct caught log;
     (void)state;
-    log_begin();
+    catch_begin(&log);
     assert_int_equal(capture_check_link(&config, sink.pcap, "a.pcap"), -EPROTONOSUPPORT);
-    assert_non_null(strstr(log_end(), "a.pcap has link type 1 (EN10MB), which is not known"));
+    assert_non_null(strstr(catch_end(&log), "a.pcap has link type 1 (EN10MB), which is not known"));
     assert_int_equal(asked, 1);
     assert_int_equal(capture_check_link(&config, raw, "a.pcap"), 0);
     config.link_problem = NULL;
@@ -157,14 +160,12 @@ static void filter_that_does_not_fit_the_link_type_is_one_line(void **state) {
     struct capture_config config = {.filter = "ether host 2:0:0:0:0:1"};
     pcap_t *raw = pcap_open_dead(12, 64);
     struct bpf_program program = {0};
-    const char *logged;
+    struct caught log;
     (void)state;
-    log_begin();
+    catch_begin(&log);
     assert_int_equal(capture_compile(&config, raw, "-", &program), -EINVAL);
-    logged = log_end();
-    assert_non_null(
-        strstr(logged, "filter \"ether host 2:0:0:0:0:1\" does not fit standard input: "));
-    assert_ptr_equal(strchr(logged, '\n') + 1, logged + strlen(logged));
+    expect_one_line(catch_end(&log),
+                    "filter \"ether host 2:0:0:0:0:1\" does not fit standard input: ");
     config.filter = NULL;
     assert_int_equal(capture_compile(&config, raw, "-", &program), 0);
     assert_null(program.bf_insns);
