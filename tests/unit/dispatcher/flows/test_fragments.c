@@ -2,6 +2,8 @@
 #include "tests/lib/fragments_fixture.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 /* ---- refusals ---- */
 
@@ -35,76 +37,80 @@ static void a_configuration_out_of_range_is_refused(void **state) {
 }
 
 static void the_default_configuration_is_sound(void **state) {
-    (void)state;
+    struct fragments_fixture *fx = *state;
     struct fragments_config config = fragments_default_config(32);
-    make_tracker(config);
+    make_tracker(fx, config);
     assert_int_equal(config.timeout_ticks, 960);
     assert_int_equal(config.reuse_ticks, 32);
-    assert_true(later(1, 16));
-    assert_false(first(1, 5));
-    expect("1 2", 5);
+    assert_true(offer_later(fx, 1, 16));
+    assert_false(offer_first(fx, 1, 5));
+    expect_delivered(fx, "1 2", 5);
 }
 
-static void while_frames_are_leaving_every_fragment_is_refused(void **state) {
-    (void)state;
-    assert_true(later(7, 16));
+static void while_frames_are_being_released_every_fragment_is_refused(void **state) {
+    struct fragments_fixture *fx = *state;
+    assert_true(offer_later(fx, 7, 16));
     struct fragment f = piece(7, 0, 16, true), other = piece(8, 16, 16, true);
-    struct frame frame = frame_number(2, 50);
+    struct frame frame = frame_number(fx, 2, 50);
     const struct decoded before = {.key = key_with(5, UDP), .swapped = 1};
     struct decoded decoded = before;
-    assert_int_equal(fragments_offer(&tracker, &f, &frame, 2, now, &decoded), FRAGMENT_REFUSED);
-    assert_int_equal(fragments_offer(&tracker, &f, &frame, 2, now, &decoded), FRAGMENT_REFUSED);
-    assert_int_equal(fragments_offer(&tracker, &other, &frame, 2, now, &decoded), FRAGMENT_REFUSED);
+    assert_int_equal(fragments_offer(&fx->tracker, &f, &frame, 2, fx->now, &decoded),
+                     FRAGMENT_REFUSED);
+    assert_int_equal(fragments_offer(&fx->tracker, &f, &frame, 2, fx->now, &decoded),
+                     FRAGMENT_REFUSED);
+    assert_int_equal(fragments_offer(&fx->tracker, &other, &frame, 2, fx->now, &decoded),
+                     FRAGMENT_REFUSED);
     assert_memory_equal(&decoded, &before, sizeof before);
-    assert_int_equal(counter(FB_FRAGMENT_TAKEN), 1);
-    let_out();
-    expect("1", 5);
-    assert_int_equal(fragments_offer(&tracker, &f, &frame, 2, now, &decoded), FRAGMENT_PASSES);
-    assert_int_equal(counter(FB_FRAGMENT_DATAGRAMS), 1);
-    assert_int_equal(counter(FB_FRAGMENT_TAKEN), 2);
+    assert_int_equal(counter(fx, FB_FRAGMENT_TAKEN), 1);
+    deliver_released(fx);
+    expect_delivered(fx, "1", 5);
+    assert_int_equal(fragments_offer(&fx->tracker, &f, &frame, 2, fx->now, &decoded),
+                     FRAGMENT_PASSES);
+    assert_int_equal(counter(fx, FB_FRAGMENT_DATAGRAMS), 1);
+    assert_int_equal(counter(fx, FB_FRAGMENT_TAKEN), 2);
 }
 
 static void a_whole_packet_is_passed_and_leaves_no_trace(void **state) {
-    (void)state;
+    struct fragments_fixture *fx = *state;
     struct fragment atomic = piece(7, 0, 16, false);
-    assert_false(offer(&atomic, key_with(5, UDP), 1, 100));
-    expect("1", 5);
-    assert_int_equal(counter(FB_FRAGMENT_DATAGRAMS), 0);
-    assert_true(later(7, 16));
+    assert_false(offer(fx, &atomic, key_with(5, UDP), 1, 100));
+    expect_delivered(fx, "1", 5);
+    assert_int_equal(counter(fx, FB_FRAGMENT_DATAGRAMS), 0);
+    assert_true(offer_later(fx, 7, 16));
     /* Nor does it release what waits. */
-    assert_false(offer(&atomic, key_with(6, UDP), 1, 100));
-    expect("3", 6);
+    assert_false(offer(fx, &atomic, key_with(6, UDP), 1, 100));
+    expect_delivered(fx, "3", 6);
 }
 
 /* ---- which datagram, which key ---- */
 
 static void fragments_after_their_first_go_immediately_under_its_key(void **state) {
-    (void)state;
-    assert_false(first(7, 5));
-    assert_false(later(7, 16));
-    assert_false(last(7, 32));
-    expect("1 2 3", 5);
-    assert_int_equal(counter(FB_FRAGMENT_HELD), 0);
+    struct fragments_fixture *fx = *state;
+    assert_false(offer_first(fx, 7, 5));
+    assert_false(offer_later(fx, 7, 16));
+    assert_false(offer_last(fx, 7, 32));
+    expect_delivered(fx, "1 2 3", 5);
+    assert_int_equal(counter(fx, FB_FRAGMENT_HELD), 0);
 }
 
 static void fragments_before_their_first_wait_and_go_right_before_it(void **state) {
-    (void)state;
-    assert_true(last(7, 48));
-    assert_true(later(7, 16));
-    assert_true(later(7, 32));
-    assert_int_equal(fragments_held(&tracker), 3);
-    expect("", 0);
-    assert_false(first(7, 5));
-    expect("1 2 3 4", 5);
-    assert_int_equal(fragments_held(&tracker), 0);
-    assert_int_equal(counter(FB_FRAGMENT_BY_FIRST), 3);
-    assert_true(later(8, 16));
-    assert_int_equal(fragments_held(&tracker), 1);
-    assert_int_equal(counter(FB_FRAGMENT_PEAK), 3);
+    struct fragments_fixture *fx = *state;
+    assert_true(offer_last(fx, 7, 48));
+    assert_true(offer_later(fx, 7, 16));
+    assert_true(offer_later(fx, 7, 32));
+    assert_int_equal(fragments_held(&fx->tracker), 3);
+    expect_delivered(fx, "", 0);
+    assert_false(offer_first(fx, 7, 5));
+    expect_delivered(fx, "1 2 3 4", 5);
+    assert_int_equal(fragments_held(&fx->tracker), 0);
+    assert_int_equal(counter(fx, FB_FRAGMENT_BY_FIRST), 3);
+    assert_true(offer_later(fx, 8, 16));
+    assert_int_equal(fragments_held(&fx->tracker), 1);
+    assert_int_equal(counter(fx, FB_FRAGMENT_PEAK), 3);
 }
 
 static void what_differs_in_any_part_of_its_identity_is_another_datagram(void **state) {
-    (void)state;
+    struct fragments_fixture *fx = *state;
     struct fragment others[9];
     for (unsigned i = 0; i < 9; i++)
         others[i] = piece(7, 16, 16, true);
@@ -121,76 +127,76 @@ static void what_differs_in_any_part_of_its_identity_is_another_datagram(void **
     memcpy(others[8].destination, others[7].source, sizeof others[8].destination);
     struct fragments_config config = small_config();
     config.max_frames = 9;
-    make_tracker(config);
-    tracker.bucket_mask = 0; /* one hash chain for all */
-    assert_false(first(7, 5));
+    make_tracker(fx, config);
+    fx->tracker.bucket_mask = 0; /* one hash chain for all */
+    assert_false(offer_first(fx, 7, 5));
     for (unsigned i = 0; i < 9; i++)
-        assert_true(offer(&others[i], key_with(0, UDP), 0, 100));
-    expect("1", 5);
+        assert_true(offer(fx, &others[i], key_with(0, UDP), 0, 100));
+    expect_delivered(fx, "1", 5);
     for (unsigned i = 0; i < 9; i++) {
         others[i].offset = 0;
-        assert_false(offer(&others[i], key_with(10 + i, UDP), 1, 100));
+        assert_false(offer(fx, &others[i], key_with(10 + i, UDP), 1, 100));
         char numbers[16];
         snprintf(numbers, sizeof numbers, "%u %u", 2 + i, 11 + i);
-        expect(numbers, 10 + i);
+        expect_delivered(fx, numbers, 10 + i);
     }
 }
 
 static void datagrams_of_one_hash_chain_are_told_apart(void **state) {
-    (void)state;
+    struct fragments_fixture *fx = *state;
     struct fragments_config config = small_config();
     config.max_datagrams = 64;
-    make_tracker(config);
-    tracker.bucket_mask = 0;
+    make_tracker(fx, config);
+    fx->tracker.bucket_mask = 0;
     for (uint32_t id = 0; id < 60; id++)
-        assert_false(first(id, 100 + id));
-    delivered_count = 0;
+        assert_false(offer_first(fx, id, 100 + id));
+    fx->delivered_count = 0;
     /* Ends some of them, at the ends of the chain and in it. */
-    expire_at(20);
+    expire_at(fx, 20);
     for (uint32_t id = 1; id < 60; id += 3)
-        assert_false(later(id, 16));
-    expire_at(31);
-    assert_int_equal(counter(FB_FRAGMENT_EXPIRED), 40);
-    delivered_count = 0;
+        assert_false(offer_later(fx, id, 16));
+    expire_at(fx, 31);
+    assert_int_equal(counter(fx, FB_FRAGMENT_EXPIRED), 40);
+    fx->delivered_count = 0;
     for (uint32_t id = 1; id < 60; id += 3) {
         char number[16];
-        assert_false(later(id, 32));
-        snprintf(number, sizeof number, "%u", (unsigned)sent);
-        expect(number, 100 + id);
+        assert_false(offer_later(fx, id, 32));
+        snprintf(number, sizeof number, "%u", (unsigned)fx->sent);
+        expect_delivered(fx, number, 100 + id);
         if (id < 24)
-            assert_true(later(id - 1, 32));
+            assert_true(offer_later(fx, id - 1, 32));
     }
 }
 
 static void a_first_fragment_without_ports_is_learned_as_it_is(void **state) {
-    (void)state;
-    assert_true(last(7, 32));
+    struct fragments_fixture *fx = *state;
+    assert_true(offer_last(fx, 7, 32));
     struct fragment tiny = piece(7, 0, 0, true);
-    assert_false(offer(&tiny, key_with(0, UDP), 0, 30));
-    assert_false(later(7, 16));
-    expect("1 2 3", 0);
+    assert_false(offer(fx, &tiny, key_with(0, UDP), 0, 30));
+    assert_false(offer_later(fx, 7, 16));
+    expect_delivered(fx, "1 2 3", 0);
     /* One with ports after it changes nothing (RFC 1858). */
-    assert_false(first(7, 5));
-    expect("4", 0);
-    assert_int_equal(counter(FB_FRAGMENT_OTHER_FIRST), 1);
+    assert_false(offer_first(fx, 7, 5));
+    expect_delivered(fx, "4", 0);
+    assert_int_equal(counter(fx, FB_FRAGMENT_OTHER_FIRST), 1);
 }
 
 static void what_is_given_up_goes_by_what_came_first_and_later_ones_too(void **state) {
-    (void)state;
+    struct fragments_fixture *fx = *state;
     /* In IPv6 the fragments of a datagram may name different next headers. */
     struct fragment f = piece(7, 16, 16, true);
-    assert_true(offer(&f, key_with(0, 60), 0, 100));
-    assert_true(offer(&f, key_with(0, 17), 1, 100));
-    expire_at(31);
-    assert_false(offer(&f, key_with(0, 17), 1, 100));
+    assert_true(offer(fx, &f, key_with(0, 60), 0, 100));
+    assert_true(offer(fx, &f, key_with(0, 17), 1, 100));
+    expire_at(fx, 31);
+    assert_false(offer(fx, &f, key_with(0, 17), 1, 100));
     f.offset = 0;
-    assert_false(offer(&f, key_with(5, 17), 1, 100));
+    assert_false(offer(fx, &f, key_with(5, 17), 1, 100));
     struct fb_flow_key key = key_with(0, 60);
-    assert_int_equal(delivered_count, 4);
+    assert_int_equal(fx->delivered_count, 4);
     for (unsigned i = 0; i < 4; i++) {
-        assert_int_equal(delivered[i].number, i + 1);
-        assert_int_equal(delivered[i].swapped, 0);
-        assert_memory_equal(&delivered[i].key, &key, sizeof key);
+        assert_int_equal(fx->delivered[i].number, i + 1);
+        assert_int_equal(fx->delivered[i].swapped, 0);
+        assert_memory_equal(&fx->delivered[i].key, &key, sizeof key);
     }
 }
 
@@ -204,194 +210,194 @@ static struct decoded decoded_from(const uint8_t *bytes, uint32_t n, struct frag
 }
 
 static void key_and_direction_are_those_that_the_decoder_gave_the_first(void **state) {
-    (void)state;
+    struct fragments_fixture *fx = *state;
     /* From a host to itself, so that only the ports tell the direction: 4,000 to 80. */
     uint8_t bytes[28] = {0x45, 0, 0,  28, 0, 7, 0x20, 0,    64, UDP, 0, 0,  10, 0,
                          0,    1, 10, 0,  0, 1, 0x0f, 0xa0, 0,  80,  0, 40, 0,  0};
     struct fragment f;
     struct decoded one = decoded_from(bytes, sizeof bytes, &f);
-    struct frame frame = frame_number(1, 28);
+    struct frame frame = frame_number(fx, 1, 28);
     const struct decoded before = one;
     assert_int_equal(one.swapped, 1);
-    assert_int_equal(fragments_offer(&tracker, &f, &frame, 1, now, &one), FRAGMENT_PASSES);
+    assert_int_equal(fragments_offer(&fx->tracker, &f, &frame, 1, fx->now, &one), FRAGMENT_PASSES);
     assert_memory_equal(&one, &before, sizeof one);
     bytes[6] = 0;
     bytes[7] = 1;
     struct decoded two = decoded_from(bytes, sizeof bytes, &f);
     assert_int_equal(two.swapped, 0);
     assert_memory_not_equal(&two.key, &before.key, sizeof two.key);
-    assert_int_equal(fragments_offer(&tracker, &f, &frame, 2, now, &two), FRAGMENT_PASSES);
+    assert_int_equal(fragments_offer(&fx->tracker, &f, &frame, 2, fx->now, &two), FRAGMENT_PASSES);
     assert_memory_equal(&two.key, &before.key, sizeof two.key);
     assert_int_equal(two.swapped, 1);
-    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 1);
+    assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 1);
 }
 
 /* ---- time ---- */
 
 static void a_datagram_waits_for_the_timeout_and_no_longer(void **state) {
-    (void)state;
-    assert_true(later(7, 16));
-    now = 29;
-    assert_true(later(7, 32)); /* does not prolong it */
-    expire_at(30);
-    expect("", 0);
-    expire_at(31);
-    expect("1 2", 0);
-    assert_int_equal(counter(FB_FRAGMENT_BY_TIME), 2);
-    assert_int_equal(fragments_held(&tracker), 0);
-    assert_false(first(7, 5));
-    expect("3", 0);
+    struct fragments_fixture *fx = *state;
+    assert_true(offer_later(fx, 7, 16));
+    fx->now = 29;
+    assert_true(offer_later(fx, 7, 32)); /* does not prolong it */
+    expire_at(fx, 30);
+    expect_delivered(fx, "", 0);
+    expire_at(fx, 31);
+    expect_delivered(fx, "1 2", 0);
+    assert_int_equal(counter(fx, FB_FRAGMENT_BY_TIME), 2);
+    assert_int_equal(fragments_held(&fx->tracker), 0);
+    assert_false(offer_first(fx, 7, 5));
+    expect_delivered(fx, "3", 0);
 }
 
 static void a_datagram_that_is_overdue_is_found_so_by_its_next_fragment(void **state) {
-    (void)state;
-    assert_true(later(7, 16));
-    assert_true(later(8, 16));
-    now = 31;
-    assert_false(first(7, 5));
-    assert_false(later(8, 32));
-    expect("1 3 2 4", 0);
-    assert_int_equal(counter(FB_FRAGMENT_BY_TIME), 2);
+    struct fragments_fixture *fx = *state;
+    assert_true(offer_later(fx, 7, 16));
+    assert_true(offer_later(fx, 8, 16));
+    fx->now = 31;
+    assert_false(offer_first(fx, 7, 5));
+    assert_false(offer_later(fx, 8, 32));
+    expect_delivered(fx, "1 3 2 4", 0);
+    assert_int_equal(counter(fx, FB_FRAGMENT_BY_TIME), 2);
     /* And one that is known. */
-    assert_false(first(9, 5));
-    now = 61;
-    assert_true(later(9, 16));
-    expect("5", 5);
-    assert_int_equal(counter(FB_FRAGMENT_EXPIRED), 1);
+    assert_false(offer_first(fx, 9, 5));
+    fx->now = 61;
+    assert_true(offer_later(fx, 9, 16));
+    expect_delivered(fx, "5", 5);
+    assert_int_equal(counter(fx, FB_FRAGMENT_EXPIRED), 1);
 }
 
 static void a_datagram_is_remembered_until_it_was_idle_for_the_timeout(void **state) {
-    (void)state;
-    assert_false(first(7, 5));
-    for (now = 30; now < 30 * 5; now += 29)
-        assert_false(later(7, 16));
-    assert_int_equal(delivered_count, 6);
-    now += 1; /* 30 after the last */
-    assert_true(later(7, 16));
+    struct fragments_fixture *fx = *state;
+    assert_false(offer_first(fx, 7, 5));
+    for (fx->now = 30; fx->now < 30 * 5; fx->now += 29)
+        assert_false(offer_later(fx, 7, 16));
+    assert_int_equal(fx->delivered_count, 6);
+    fx->now += 1; /* 30 after the last */
+    assert_true(offer_later(fx, 7, 16));
     /* Given up at 30 after that, and remembered for 30 more. */
-    expire_at(now + 30);
-    expire_at(now + 29);
-    delivered_count = 0;
-    assert_false(first(7, 6));
-    expect("8", 0);
-    expire_at(now + 30);
-    assert_int_equal(counter(FB_FRAGMENT_ACTIVE), 0);
-    assert_false(first(7, 6));
-    expect("9", 6);
+    expire_at(fx, fx->now + 30);
+    expire_at(fx, fx->now + 29);
+    fx->delivered_count = 0;
+    assert_false(offer_first(fx, 7, 6));
+    expect_delivered(fx, "8", 0);
+    expire_at(fx, fx->now + 30);
+    assert_int_equal(counter(fx, FB_FRAGMENT_ACTIVE), 0);
+    assert_false(offer_first(fx, 7, 6));
+    expect_delivered(fx, "9", 6);
 }
 
 static void a_tick_that_goes_back_counts_as_the_latest(void **state) {
-    (void)state;
-    now = 20;
-    assert_false(first(7, 5));
-    assert_true(later(8, 16));
-    now = 3;
-    fragments_expire(&tracker, now);
-    assert_false(later(7, 16));
-    assert_true(later(8, 32));
-    assert_true(later(9, 32));
-    expire_at(49);
-    expect("1 3", 5);
-    expire_at(50);
-    expect("2 4 5", 0);
+    struct fragments_fixture *fx = *state;
+    fx->now = 20;
+    assert_false(offer_first(fx, 7, 5));
+    assert_true(offer_later(fx, 8, 16));
+    fx->now = 3;
+    fragments_expire(&fx->tracker, fx->now);
+    assert_false(offer_later(fx, 7, 16));
+    assert_true(offer_later(fx, 8, 32));
+    assert_true(offer_later(fx, 9, 32));
+    expire_at(fx, 49);
+    expect_delivered(fx, "1 3", 5);
+    expire_at(fx, 50);
+    expect_delivered(fx, "2 4 5", 0);
 }
 
 static void expiry_does_a_bounded_number_of_datagrams_a_call(void **state) {
-    (void)state;
+    struct fragments_fixture *fx = *state;
     struct fragments_config config = small_config();
     config.max_datagrams = config.max_frames = 400;
-    make_tracker(config);
+    make_tracker(fx, config);
     for (uint32_t id = 0; id < 100; id++)
-        assert_true(later(id, 16));
+        assert_true(offer_later(fx, id, 16));
     for (uint32_t id = 100; id < 200; id++)
-        assert_false(first(id, 5));
-    delivered_count = 0;
-    expire_at(31);
-    assert_int_equal(delivered_count, FRAGMENTS_EXPIRE_BUDGET);
-    expire_at(31);
-    assert_int_equal(delivered_count, 100);
-    assert_int_equal(counter(FB_FRAGMENT_EXPIRED), 2 * FRAGMENTS_EXPIRE_BUDGET - 100);
+        assert_false(offer_first(fx, id, 5));
+    fx->delivered_count = 0;
+    expire_at(fx, 31);
+    assert_int_equal(fx->delivered_count, FRAGMENTS_EXPIRE_BUDGET);
+    expire_at(fx, 31);
+    assert_int_equal(fx->delivered_count, 100);
+    assert_int_equal(counter(fx, FB_FRAGMENT_EXPIRED), 2 * FRAGMENTS_EXPIRE_BUDGET - 100);
 }
 
 /* ---- one identification, two datagrams ---- */
 
 static void a_second_first_with_other_ports_goes_where_the_first_went(void **state) {
-    (void)state;
-    assert_false(first(7, 5));
-    now += 3;
-    assert_false(first(7, 6));
-    assert_false(first(7, 5));
-    assert_false(later(7, 16));
-    expect("1 2 3 4", 5);
-    assert_int_equal(counter(FB_FRAGMENT_OTHER_FIRST), 1);
-    assert_int_equal(counter(FB_FRAGMENT_REUSED), 0);
+    struct fragments_fixture *fx = *state;
+    assert_false(offer_first(fx, 7, 5));
+    fx->now += 3;
+    assert_false(offer_first(fx, 7, 6));
+    assert_false(offer_first(fx, 7, 5));
+    assert_false(offer_later(fx, 7, 16));
+    expect_delivered(fx, "1 2 3 4", 5);
+    assert_int_equal(counter(fx, FB_FRAGMENT_OTHER_FIRST), 1);
+    assert_int_equal(counter(fx, FB_FRAGMENT_REUSED), 0);
 }
 
 static void after_a_complete_datagram_a_first_begins_a_new_one(void **state) {
-    (void)state;
-    assert_true(last(7, 16));
-    assert_false(first(7, 5));
-    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 1);
-    expect("1 2", 5);
-    assert_false(first(7, 6));
-    assert_false(last(7, 16));
-    expect("3 4", 6);
-    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 2);
-    assert_int_equal(counter(FB_FRAGMENT_REUSED), 1);
-    assert_int_equal(counter(FB_FRAGMENT_OTHER_FIRST), 0);
+    struct fragments_fixture *fx = *state;
+    assert_true(offer_last(fx, 7, 16));
+    assert_false(offer_first(fx, 7, 5));
+    assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 1);
+    expect_delivered(fx, "1 2", 5);
+    assert_false(offer_first(fx, 7, 6));
+    assert_false(offer_last(fx, 7, 16));
+    expect_delivered(fx, "3 4", 6);
+    assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 2);
+    assert_int_equal(counter(fx, FB_FRAGMENT_REUSED), 1);
+    assert_int_equal(counter(fx, FB_FRAGMENT_OTHER_FIRST), 0);
 }
 
 static void after_one_that_was_given_up_only_when_complete_and_idle(void **state) {
-    (void)state;
-    assert_true(last(7, 16));
-    fragments_release(&tracker);
-    now += 20;
-    assert_false(first(7, 5)); /* it may be the one that was missing */
-    now += 3;
-    assert_false(first(7, 5));
-    expect("1 2 3", 0);
-    now += 4;
-    assert_false(first(7, 6));
-    expect("4", 6);
-    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 1);
-    assert_true(last(8, 16));
-    fragments_release(&tracker);
-    assert_false(first(8, 5));
-    expect("5 6", 0);
-    now += 4;
-    assert_true(last(8, 16));
+    struct fragments_fixture *fx = *state;
+    assert_true(offer_last(fx, 7, 16));
+    fragments_release(&fx->tracker);
+    fx->now += 20;
+    assert_false(offer_first(fx, 7, 5)); /* it may be the one that was missing */
+    fx->now += 3;
+    assert_false(offer_first(fx, 7, 5));
+    expect_delivered(fx, "1 2 3", 0);
+    fx->now += 4;
+    assert_false(offer_first(fx, 7, 6));
+    expect_delivered(fx, "4", 6);
+    assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 1);
+    assert_true(offer_last(fx, 8, 16));
+    fragments_release(&fx->tracker);
+    assert_false(offer_first(fx, 8, 5));
+    expect_delivered(fx, "5 6", 0);
+    fx->now += 4;
+    assert_true(offer_last(fx, 8, 16));
 }
 
 static void after_a_while_a_first_with_other_ports_begins_a_new_one(void **state) {
-    (void)state;
-    assert_false(first(7, 5));
-    now += 4;
-    assert_false(first(7, 5)); /* the same ports: nothing new */
-    assert_int_equal(counter(FB_FRAGMENT_REUSED), 0);
-    now += 3;
-    assert_false(later(7, 16));
-    now += 3;
-    assert_false(first(7, 6));
-    expect("1 2 3 4", 5);
-    now += 4;
-    assert_false(first(7, 6));
-    assert_false(later(7, 16));
-    expect("5 6", 6);
-    assert_int_equal(counter(FB_FRAGMENT_REUSED), 1);
+    struct fragments_fixture *fx = *state;
+    assert_false(offer_first(fx, 7, 5));
+    fx->now += 4;
+    assert_false(offer_first(fx, 7, 5)); /* the same ports: nothing new */
+    assert_int_equal(counter(fx, FB_FRAGMENT_REUSED), 0);
+    fx->now += 3;
+    assert_false(offer_later(fx, 7, 16));
+    fx->now += 3;
+    assert_false(offer_first(fx, 7, 6));
+    expect_delivered(fx, "1 2 3 4", 5);
+    fx->now += 4;
+    assert_false(offer_first(fx, 7, 6));
+    assert_false(offer_later(fx, 7, 16));
+    expect_delivered(fx, "5 6", 6);
+    assert_int_equal(counter(fx, FB_FRAGMENT_REUSED), 1);
 }
 
 static void a_later_fragment_of_a_complete_one_is_a_duplicate_for_a_while(void **state) {
-    (void)state;
-    assert_false(first(7, 5));
-    assert_false(last(7, 16));
-    now += 3;
-    assert_false(last(7, 16));
-    now += 4;
-    expect("1 2 3", 5);
-    assert_true(last(7, 16));
-    assert_false(first(7, 6));
-    expect("4 5", 6);
-    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 2);
+    struct fragments_fixture *fx = *state;
+    assert_false(offer_first(fx, 7, 5));
+    assert_false(offer_last(fx, 7, 16));
+    fx->now += 3;
+    assert_false(offer_last(fx, 7, 16));
+    fx->now += 4;
+    expect_delivered(fx, "1 2 3", 5);
+    assert_true(offer_last(fx, 7, 16));
+    assert_false(offer_first(fx, 7, 6));
+    expect_delivered(fx, "4 5", 6);
+    assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 2);
 }
 
 /* ---- counters ---- */
@@ -410,28 +416,28 @@ static void every_counter_has_a_name_and_a_sentence_of_its_own(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(a_configuration_out_of_range_is_refused),
-        TEST(the_default_configuration_is_sound),
-        TEST(while_frames_are_leaving_every_fragment_is_refused),
-        TEST(a_whole_packet_is_passed_and_leaves_no_trace),
-        TEST(fragments_after_their_first_go_immediately_under_its_key),
-        TEST(fragments_before_their_first_wait_and_go_right_before_it),
-        TEST(what_differs_in_any_part_of_its_identity_is_another_datagram),
-        TEST(datagrams_of_one_hash_chain_are_told_apart),
-        TEST(a_first_fragment_without_ports_is_learned_as_it_is),
-        TEST(what_is_given_up_goes_by_what_came_first_and_later_ones_too),
-        TEST(key_and_direction_are_those_that_the_decoder_gave_the_first),
-        TEST(a_datagram_waits_for_the_timeout_and_no_longer),
-        TEST(a_datagram_that_is_overdue_is_found_so_by_its_next_fragment),
-        TEST(a_datagram_is_remembered_until_it_was_idle_for_the_timeout),
-        TEST(a_tick_that_goes_back_counts_as_the_latest),
-        TEST(expiry_does_a_bounded_number_of_datagrams_a_call),
-        TEST(a_second_first_with_other_ports_goes_where_the_first_went),
-        TEST(after_a_complete_datagram_a_first_begins_a_new_one),
-        TEST(after_one_that_was_given_up_only_when_complete_and_idle),
-        TEST(after_a_while_a_first_with_other_ports_begins_a_new_one),
-        TEST(a_later_fragment_of_a_complete_one_is_a_duplicate_for_a_while),
-        TEST(every_counter_has_a_name_and_a_sentence_of_its_own),
+        FRAGMENTS_TEST(a_configuration_out_of_range_is_refused),
+        FRAGMENTS_TEST(the_default_configuration_is_sound),
+        FRAGMENTS_TEST(while_frames_are_being_released_every_fragment_is_refused),
+        FRAGMENTS_TEST(a_whole_packet_is_passed_and_leaves_no_trace),
+        FRAGMENTS_TEST(fragments_after_their_first_go_at_once_under_its_key),
+        FRAGMENTS_TEST(fragments_before_their_first_wait_and_go_right_before_it),
+        FRAGMENTS_TEST(what_differs_in_any_part_of_its_identity_is_another_datagram),
+        FRAGMENTS_TEST(datagrams_of_one_hash_chain_are_told_apart),
+        FRAGMENTS_TEST(a_first_fragment_without_ports_is_learned_as_it_is),
+        FRAGMENTS_TEST(what_is_given_up_goes_by_what_came_first_and_later_ones_too),
+        FRAGMENTS_TEST(key_and_direction_are_those_that_the_decoder_gave_the_first),
+        FRAGMENTS_TEST(a_datagram_waits_for_the_timeout_and_no_longer),
+        FRAGMENTS_TEST(a_datagram_that_is_overdue_is_found_so_by_its_next_fragment),
+        FRAGMENTS_TEST(a_datagram_is_remembered_until_it_was_idle_for_the_timeout),
+        FRAGMENTS_TEST(a_tick_that_goes_back_counts_as_the_latest),
+        FRAGMENTS_TEST(expiry_does_a_bounded_number_of_datagrams_a_call),
+        FRAGMENTS_TEST(a_second_first_with_other_ports_goes_where_the_first_went),
+        FRAGMENTS_TEST(after_a_complete_datagram_a_first_begins_a_new_one),
+        FRAGMENTS_TEST(after_one_that_was_given_up_only_when_complete_and_idle),
+        FRAGMENTS_TEST(after_a_while_a_first_with_other_ports_begins_a_new_one),
+        FRAGMENTS_TEST(a_later_fragment_of_a_complete_one_is_a_duplicate_for_a_while),
+        FRAGMENTS_TEST(every_counter_has_a_name_and_a_sentence_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

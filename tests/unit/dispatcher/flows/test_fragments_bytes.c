@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/lib/fragments_fixture.h"
 
+#include <string.h>
+
 /* ---- headers ---- */
 
 /* IPv4 with options; IPv6 with eight bytes before the fragment header. Both at offset 2. */
@@ -99,149 +101,150 @@ static void a_length_that_is_not_announced_or_too_short_is_unknown(void **state)
 /* ---- completeness ---- */
 
 static void duplicates_and_overlaps_count_once(void **state) {
-    (void)state;
+    struct fragments_fixture *fx = *state;
     struct fragment overlap = piece(7, 8, 24, true);
-    assert_false(first(7, 5));
-    assert_false(last(7, 64)); /* 80 bytes in all */
+    assert_false(offer_first(fx, 7, 5));
+    assert_false(offer_last(fx, 7, 64)); /* 80 bytes in all */
     for (unsigned i = 0; i < 10; i++) {
-        assert_false(first(7, 5));
-        assert_false(later(7, 16));
-        assert_false(last(7, 64));
-        assert_false(offer(&overlap, key_with(0, UDP), 0, 100));
+        assert_false(offer_first(fx, 7, 5));
+        assert_false(offer_later(fx, 7, 16));
+        assert_false(offer_last(fx, 7, 64));
+        assert_false(offer(fx, &overlap, key_with(0, UDP), 0, 100));
     }
-    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 0);
+    assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 0);
     overlap = piece(7, 24, 48, true);
-    assert_false(offer(&overlap, key_with(0, UDP), 0, 100));
-    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 1);
+    assert_false(offer(fx, &overlap, key_with(0, UDP), 0, 100));
+    assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 1);
 }
 
 static void a_fragment_without_bytes_completes_nothing(void **state) {
-    (void)state;
+    struct fragments_fixture *fx = *state;
     struct fragment f = piece(7, 16, 0, true);
-    assert_false(first(7, 5));
-    assert_false(offer(&f, key_with(0, UDP), 0, 100));
+    assert_false(offer_first(fx, 7, 5));
+    assert_false(offer(fx, &f, key_with(0, UDP), 0, 100));
     /* A last one whose length is not known does not say where the datagram ends. */
     f.more = false;
-    assert_false(offer(&f, key_with(0, UDP), 0, 100));
-    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 0);
+    assert_false(offer(fx, &f, key_with(0, UDP), 0, 100));
+    assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 0);
     f = piece(7, 16, 3, false);
-    assert_false(offer(&f, key_with(0, UDP), 0, 100));
-    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 1);
+    assert_false(offer(fx, &f, key_with(0, UDP), 0, 100));
+    assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 1);
 }
 
 static void a_first_fragment_without_bytes_hides_none_that_were_seen(void **state) {
-    (void)state;
+    struct fragments_fixture *fx = *state;
     struct fragment f = piece(7, 0, 0, true);
-    assert_true(last(7, 16));
-    assert_false(offer(&f, key_with(5, UDP), 1, 100));
-    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 0);
-    assert_false(first(7, 5));
-    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 1);
+    assert_true(offer_last(fx, 7, 16));
+    assert_false(offer(fx, &f, key_with(5, UDP), 1, 100));
+    assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 0);
+    assert_false(offer_first(fx, 7, 5));
+    assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 1);
 }
 
 static void bytes_beyond_a_multiple_of_eight_count_only_at_the_end(void **state) {
-    (void)state;
+    struct fragments_fixture *fx = *state;
     struct fragment f = piece(7, 0, 15, true);
-    assert_false(offer(&f, key_with(5, UDP), 1, 100));
-    assert_false(last(7, 16));
-    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 0);
+    assert_false(offer(fx, &f, key_with(5, UDP), 1, 100));
+    assert_false(offer_last(fx, 7, 16));
+    assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 0);
 }
 
 static void offsets_at_their_end_are_sound(void **state) {
-    (void)state;
+    struct fragments_fixture *fx = *state;
     struct fragment f = piece(7, 65528, 65515, false);
-    assert_false(first(7, 5));
-    assert_false(offer(&f, key_with(0, UDP), 0, 100));
+    assert_false(offer_first(fx, 7, 5));
+    assert_false(offer(fx, &f, key_with(0, UDP), 0, 100));
     f = piece(7, 65528, 65535, true);
-    assert_false(offer(&f, key_with(0, UDP), 0, 100));
+    assert_false(offer(fx, &f, key_with(0, UDP), 0, 100));
     f = piece(7, 16, 65512, true);
-    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 0);
-    assert_false(offer(&f, key_with(0, UDP), 0, 100));
-    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 1);
+    assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 0);
+    assert_false(offer(fx, &f, key_with(0, UDP), 0, 100));
+    assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 1);
 }
 
 static void six_fragments_are_complete_with_the_last_in_any_order(void **state) {
-    (void)state;
+    struct fragments_fixture *fx = *state;
     for (unsigned code = 0; code < 6 * 5 * 4 * 3 * 2; code++) {
         unsigned left[] = {0, 1, 2, 3, 4, 5}, rest = code;
-        sent = 0;
+        fx->sent = 0;
         for (unsigned n = 6; n > 0; n--) {
             unsigned i = rest % n;
             rest /= n;
             struct fragment f = piece(code, left[i] * 16, 16, left[i] != 5);
-            assert_int_equal(counter(FB_FRAGMENT_COMPLETE), code);
-            offer(&f, key_with(left[i] == 0 ? 5 : 0, UDP), 1, 60);
+            assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), code);
+            offer(fx, &f, key_with(left[i] == 0 ? 5 : 0, UDP), 1, 60);
             left[i] = left[n - 1];
         }
-        assert_int_equal(counter(FB_FRAGMENT_COMPLETE), code + 1);
-        expect("1 2 3 4 5 6", 5);
+        assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), code + 1);
+        expect_delivered(fx, "1 2 3 4 5 6", 5);
     }
 }
 
 static void any_number_is_complete_in_ascending_and_descending_order(void **state) {
-    (void)state;
+    struct fragments_fixture *fx = *state;
     enum { n = 4096 };
     struct fragments_config config = small_config();
     config.max_frames = n;
     config.max_bytes = n * FRAGMENTS_BLOCK;
-    make_tracker(config);
+    make_tracker(fx, config);
     for (uint32_t id = 0; id < 2; id++) {
         for (unsigned i = 0; i < n; i++) {
             unsigned at = id == 0 ? i : n - 1 - i;
             struct fragment f = piece(id, at * 16, 16, at != n - 1);
-            assert_int_equal(counter(FB_FRAGMENT_COMPLETE), id);
-            assert_int_equal(offer(&f, key_with(at == 0 ? 5 : 0, UDP), 1, 60), at != 0 && id == 1);
+            assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), id);
+            assert_int_equal(offer(fx, &f, key_with(at == 0 ? 5 : 0, UDP), 1, 60),
+                             at != 0 && id == 1);
         }
     }
-    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 2);
-    assert_int_equal(delivered_count, 2 * n);
+    assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 2);
+    assert_int_equal(fx->delivered_count, 2 * n);
 }
 
 static void gaps_that_were_closed_leave_room_for_others(void **state) {
-    (void)state;
+    struct fragments_fixture *fx = *state;
     static const unsigned order[] = {0, 2, 4, 1, 3, 6, 8, 7, 5, 9};
     for (unsigned i = 0; i < 10; i++) {
-        assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 0);
+        assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 0);
         struct fragment f = piece(7, order[i] * 16, 16, order[i] != 9);
-        offer(&f, key_with(order[i] == 0 ? 5 : 0, UDP), order[i] == 0, 100);
+        offer(fx, &f, key_with(order[i] == 0 ? 5 : 0, UDP), order[i] == 0, 100);
     }
-    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 1);
+    assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 1);
 }
 
 static void too_many_gaps_make_a_datagram_complete_late_but_not_early(void **state) {
-    (void)state;
-    assert_false(first(7, 5));
+    struct fragments_fixture *fx = *state;
+    assert_false(offer_first(fx, 7, 5));
     for (unsigned at = 2; at < 20; at += 2)
-        assert_false(later(7, at * 16));
-    assert_false(last(7, 20 * 16));
+        assert_false(offer_later(fx, 7, at * 16));
+    assert_false(offer_last(fx, 7, 20 * 16));
     for (unsigned at = 1; at < 20; at += 2) {
-        assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 0);
-        assert_false(later(7, at * 16));
+        assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 0);
+        assert_false(offer_later(fx, 7, at * 16));
     }
-    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 0);
+    assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 0);
     for (unsigned at = 1; at < 20; at++)
-        assert_false(later(7, at * 16));
-    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 0);
-    assert_false(last(7, 20 * 16));
-    assert_int_equal(counter(FB_FRAGMENT_COMPLETE), 1);
+        assert_false(offer_later(fx, 7, at * 16));
+    assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 0);
+    assert_false(offer_last(fx, 7, 20 * 16));
+    assert_int_equal(counter(fx, FB_FRAGMENT_COMPLETE), 1);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(headers_cut_short_are_not_read),
-        TEST(what_is_not_ip_is_not_read),
-        TEST(an_ipv4_fragment_is_read),
-        TEST(an_ipv6_fragment_is_read),
-        TEST(a_length_that_is_not_announced_or_too_short_is_unknown),
-        TEST(duplicates_and_overlaps_count_once),
-        TEST(a_fragment_without_bytes_completes_nothing),
-        TEST(a_first_fragment_without_bytes_hides_none_that_were_seen),
-        TEST(bytes_beyond_a_multiple_of_eight_count_only_at_the_end),
-        TEST(offsets_at_their_end_are_sound),
-        TEST(six_fragments_are_complete_with_the_last_in_any_order),
-        TEST(any_number_is_complete_in_ascending_and_descending_order),
-        TEST(gaps_that_were_closed_leave_room_for_others),
-        TEST(too_many_gaps_make_a_datagram_complete_late_but_not_early),
+        FRAGMENTS_TEST(headers_cut_short_are_not_read),
+        FRAGMENTS_TEST(what_is_not_ip_is_not_read),
+        FRAGMENTS_TEST(an_ipv4_fragment_is_read),
+        FRAGMENTS_TEST(an_ipv6_fragment_is_read),
+        FRAGMENTS_TEST(a_length_that_is_not_announced_or_too_short_is_unknown),
+        FRAGMENTS_TEST(duplicates_and_overlaps_count_once),
+        FRAGMENTS_TEST(a_fragment_without_bytes_completes_nothing),
+        FRAGMENTS_TEST(a_first_fragment_without_bytes_hides_none_that_were_seen),
+        FRAGMENTS_TEST(bytes_beyond_a_multiple_of_eight_count_only_at_the_end),
+        FRAGMENTS_TEST(offsets_at_their_end_are_sound),
+        FRAGMENTS_TEST(six_fragments_are_complete_with_the_last_in_any_order),
+        FRAGMENTS_TEST(any_number_is_complete_in_ascending_and_descending_order),
+        FRAGMENTS_TEST(gaps_that_were_closed_leave_room_for_others),
+        FRAGMENTS_TEST(too_many_gaps_make_a_datagram_complete_late_but_not_early),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/lib/fragments_model.h"
 
+#include <string.h>
+
 #include "tests/lib/random.h"
 
 /*
@@ -67,78 +69,78 @@ static void new_plan(struct plan *p, const struct run *run) {
     }
 }
 
-static void send(const struct event *e) {
-    sent_event[sent + 1] = *e;
-    model_send(e);
+static void send(struct fragments_model *m, const struct event *e) {
+    sent_event[m->real.sent + 1] = *e;
+    fragments_model_send(m, e);
 }
 
-static void step(const struct run *run) {
+static void step(struct fragments_model *m, const struct run *run) {
     struct plan *p = &plans[random_below(PLANS)];
     if (p->at == p->count)
         new_plan(p, run);
     else
-        send(&p->events[p->at++]);
+        send(m, &p->events[p->at++]);
     bool leaps = run->leaps && random_below(32) == 0;
     if (random_below(run->tick_every) == 0)
-        model_now = now += leaps ? random_below(2 * limits.timeout_ticks) : 1;
+        m->real.now += leaps ? random_below(2 * m->limits.timeout_ticks) : 1;
     if (random_below(8) == 0) {
-        expire_both();
+        fragments_model_expire(m);
         if (random_below(2) == 0)
-            released_burst(1 + random_below(BURST_MAX));
+            deliver_burst(&m->real, 1 + random_below(RELEASE_BURST));
     }
 }
 
-static void random_run(const struct run *run) {
-    make_both(run->config);
+static void random_run(struct fragments_model *m, const struct run *run) {
+    fragments_model_make(m, run->config);
     memset(plans, 0, sizeof plans);
     plan_count = 0;
     for (unsigned i = 0; i < STEPS; i++) {
-        unsigned from = delivered_count;
-        step(run);
-        compare_deliveries(from);
+        unsigned from = m->real.delivered_count;
+        step(m, run);
+        fragments_model_compare_deliveries(m, from);
         if (i % 16 == 0)
-            compare_state();
+            fragments_model_compare_state(m);
     }
-    release_all();
-    unsigned from = delivered_count;
-    let_out();
-    compare_deliveries(from);
-    compare_state();
-    assert_int_equal(fragments_held(&tracker), 0);
-    assert_int_equal(tracker.blocks_used, 0);
-    assert_int_equal(tracker.released_blocks, 0);
-    assert_int_equal(counter(FB_FRAGMENT_TAKEN), sent);
+    fragments_model_release(m);
+    unsigned from = m->real.delivered_count;
+    deliver_released(&m->real);
+    fragments_model_compare_deliveries(m, from);
+    fragments_model_compare_state(m);
+    assert_int_equal(fragments_held(&m->real.tracker), 0);
+    assert_int_equal(m->real.tracker.blocks_used, 0);
+    assert_int_equal(m->real.tracker.released_blocks, 0);
+    assert_int_equal(counter(&m->real, FB_FRAGMENT_TAKEN), m->real.sent);
 }
 
 /* ---- what is promised ---- */
 
 /* Every frame once, and those of one identification in the order of capture. */
-static void every_frame_went_once_and_in_order(void) {
+static void every_frame_went_once_and_in_order(struct fragments_model *m) {
     static uint64_t last_of[MOST_IDS];
     memset(last_of, 0, sizeof last_of);
     uint64_t sum = 0;
-    assert_int_equal(delivered_count, sent);
-    for (unsigned i = 0; i < delivered_count; i++) {
-        uint64_t number = delivered[i].number, *last = &last_of[sent_event[number].id];
+    assert_int_equal(m->real.delivered_count, m->real.sent);
+    for (unsigned i = 0; i < m->real.delivered_count; i++) {
+        uint64_t number = m->real.delivered[i].number, *last = &last_of[sent_event[number].id];
         assert_true(number > *last); /* so none is there twice */
         *last = number;
         sum += number;
     }
-    assert_true(sum == sent * (sent + 1) / 2);
+    assert_true(sum == m->real.sent * (m->real.sent + 1) / 2);
 }
 
 /* With one identification each: under one key, its own if its first came. */
-static void every_datagram_went_under_one_key(bool own) {
+static void every_datagram_went_under_one_key(struct fragments_model *m, bool own) {
     static uint64_t ports_of[MOST_IDS], first_of[MOST_IDS];
     unsigned by_addresses = 0;
     memset(ports_of, 0xff, sizeof ports_of);
     memset(first_of, 0, sizeof first_of);
-    for (uint64_t n = 1; n <= sent; n++)
+    for (uint64_t n = 1; n <= m->real.sent; n++)
         if (sent_event[n].from == 0)
             first_of[sent_event[n].id] = sent_event[n].ports;
-    for (unsigned i = 0; i < delivered_count; i++) {
-        uint32_t id = sent_event[delivered[i].number].id;
-        uint64_t ports = delivered[i].key.word[4] >> 32;
+    for (unsigned i = 0; i < m->real.delivered_count; i++) {
+        uint32_t id = sent_event[m->real.delivered[i].number].id;
+        uint64_t ports = m->real.delivered[i].key.word[4] >> 32;
         assert_true(ports_of[id] == UINT64_MAX || ports_of[id] == ports);
         assert_true(ports == first_of[id] || (!own && ports == 0));
         ports_of[id] = ports;
@@ -148,7 +150,7 @@ static void every_datagram_went_under_one_key(bool own) {
 }
 
 static void with_room_and_time_every_datagram_goes_to_its_flow(void **state) {
-    (void)state;
+    struct fragments_model *m = *state;
     static const struct run run = {.config = {.max_datagrams = 300,
                                               .max_frames = 200,
                                               .max_bytes = 64 * FB_FRAME_MAX,
@@ -157,14 +159,14 @@ static void with_room_and_time_every_datagram_goes_to_its_flow(void **state) {
                                    .tick_every = 8,
                                    .long_frames = 200};
     random_begin(1);
-    random_run(&run);
-    every_frame_went_once_and_in_order();
-    every_datagram_went_under_one_key(true);
-    assert_true(counter(FB_FRAGMENT_BY_FIRST) > 500);
+    random_run(m, &run);
+    every_frame_went_once_and_in_order(m);
+    every_datagram_went_under_one_key(m, true);
+    assert_true(counter(&m->real, FB_FRAGMENT_BY_FIRST) > 500);
 }
 
 static void with_little_room_every_datagram_still_goes_one_way(void **state) {
-    (void)state;
+    struct fragments_model *m = *state;
     static const struct run run = {.config = {.max_datagrams = 300,
                                               .max_frames = 6,
                                               .max_bytes = FB_FRAME_MAX,
@@ -173,15 +175,15 @@ static void with_little_room_every_datagram_still_goes_one_way(void **state) {
                                    .tick_every = 8,
                                    .long_frames = 20};
     random_begin(2);
-    random_run(&run);
-    every_frame_went_once_and_in_order();
-    every_datagram_went_under_one_key(false);
-    assert_true(counter(FB_FRAGMENT_BY_FULL) > 500);
+    random_run(m, &run);
+    every_frame_went_once_and_in_order(m);
+    every_datagram_went_under_one_key(m, false);
+    assert_true(counter(&m->real, FB_FRAGMENT_BY_FULL) > 500);
 }
 
 /* Small tables, short times and few identifications, so that everything happens. */
 static void bounds_and_reuse_agree_with_the_model(void **state) {
-    (void)state;
+    struct fragments_model *m = *state;
     uint64_t total[FB_FRAGMENT_COUNT] = {0};
     random_begin(3);
     for (unsigned i = 0; i < 16; i++) {
@@ -194,21 +196,24 @@ static void bounds_and_reuse_agree_with_the_model(void **state) {
                           .tick_every = 1 + random_below(24),
                           .leaps = true,
                           .long_frames = 10 + random_below(100)};
-        random_run(&run);
-        every_frame_went_once_and_in_order();
+        random_run(m, &run);
+        every_frame_went_once_and_in_order(m);
         for (unsigned c = 0; c < FB_FRAGMENT_COUNT; c++)
-            total[c] += counter(c);
+            total[c] += counter(&m->real, c);
     }
     for (unsigned c = 0; c < FB_FRAGMENT_COUNT; c++)
         if (total[c] < 16)
             fail_msg("%s hardly ever came up", fb_fragment_texts[c].name);
 }
 
+#define MODEL_TEST(name)                                                                           \
+    cmocka_unit_test_setup_teardown(name, fragments_model_set_up, fragments_model_tear_down)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(with_room_and_time_every_datagram_goes_to_its_flow),
-        TEST(with_little_room_every_datagram_still_goes_one_way),
-        TEST(bounds_and_reuse_agree_with_the_model),
+        MODEL_TEST(with_room_and_time_every_datagram_goes_to_its_flow),
+        MODEL_TEST(with_little_room_every_datagram_still_goes_one_way),
+        MODEL_TEST(bounds_and_reuse_agree_with_the_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
