@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "tests/fuzz/flows_model.h"
-#include "tests/fuzz/fuzz_region.h"
 
 /*
  * The input is a program that drives the flow table, its timers and the handles

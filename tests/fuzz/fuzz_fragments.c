@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "tests/fuzz/fuzz_region.h"
 #include "tests/lib/fragments_model.h"
 
 /*

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef TESTS_FUZZ_FUZZ_REGION_H
-#define TESTS_FUZZ_FUZZ_REGION_H
-
 /*
- * In place of shm/region.c, which gives 2 MB at least, and all of it populated:
+ * Linked before shm/region.c, which gives 2 MB at least, and all of it populated:
  * one region of exactly the size asked for. AddressSanitizer sees what is touched
  * beyond it, and ten times as many inputs run in a second.
  */
@@ -35,5 +32,3 @@ void fb_region_close(struct fb_region *region) {
     region->base = NULL;
     region_taken = false;
 }
-
-#endif
