@@ -4,6 +4,7 @@
  * and that goes with it: loopback and tap devices. Skipped where that is not
  * permitted.
  */
+#include "tests/lib/interface.h"
 #include "tests/lib/process.h"
 
 #include <arpa/inet.h>
@@ -21,21 +22,11 @@
 
 static bool isolated;
 
-static void set_up_interface(const char *name, bool up) {
-    struct ifreq request = {.ifr_flags = 0};
-    int probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    strcpy(request.ifr_name, name);
-    assert_int_equal(ioctl(probe, SIOCGIFFLAGS, &request), 0);
-    request.ifr_flags = (short)(up ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP);
-    assert_int_equal(ioctl(probe, SIOCSIFFLAGS, &request), 0);
-    close(probe);
-}
-
 static int enter_namespace(void **state) {
     (void)state;
     isolated = unshare(CLONE_NEWNET) == 0;
     if (isolated)
-        set_up_interface("lo", true);
+        set_interface_up("lo", true);
     else
         print_message("no network namespace of our own (%s): all tests are skipped\n",
                       strerror(errno));
@@ -45,27 +36,6 @@ static int enter_namespace(void **state) {
 static void need_namespace(void) {
     if (!isolated)
         skip();
-}
-
-/* A tap device, which is gone when its descriptor is closed. */
-static int open_tap(const char *name) {
-    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
-    int tap = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-    strcpy(request.ifr_name, name);
-    if (tap < 0 || ioctl(tap, TUNSETIFF, &request) < 0) {
-        print_message("no tap device (%s): skipped\n", strerror(errno));
-        skip();
-    }
-    set_up_interface(name, true);
-    return tap;
-}
-
-static void send_datagram(uint16_t port) {
-    struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int from = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(sendto(from, "live", 4, 0, (struct sockaddr *)&to, sizeof to), 4);
-    close(from);
 }
 
 static json_int_t received(struct test *t) {
@@ -128,10 +98,10 @@ static void an_interface_that_goes_down_goes_on_when_it_is_up(void **state) {
     int tap = open_tap("tap0");
     struct process *run = process_start(t, RUN "-i lo -i tap0 --bpf udp");
     UNTIL(t, is_running(t) && interface_is(t, 1, "up"));
-    set_up_interface("tap0", false);
+    set_interface_up("tap0", false);
     UNTIL(t, interface_is(t, 1, "down") &&
                  has_said(t, run, "warning: interface tap0 is down: the capture waits for it"));
-    set_up_interface("tap0", true);
+    set_interface_up("tap0", true);
     UNTIL(t, interface_is(t, 1, "up"));
     UNTIL(t, passes(t, 4444));
     process_signal(run, SIGTERM);
@@ -153,10 +123,10 @@ static void an_interface_without_link_that_is_shut_down_says_what_to_fix_each_ti
     UNTIL(t, is_running(t) && interface_is(t, 0, "up"));
     assert_int_equal(ioctl(tap, TUNSETCARRIER, &(int){0}), 0);
     UNTIL(t, has_said(t, run, "warning: interface tap3 has no link: the capture waits for it"));
-    set_up_interface("tap3", false);
+    set_interface_up("tap3", false);
     UNTIL(t, has_said(t, run, "warning: interface tap3 is down: the capture waits for it"));
     assert_int_equal(ioctl(tap, TUNSETCARRIER, &(int){1}), 0);
-    set_up_interface("tap3", true);
+    set_interface_up("tap3", true);
     UNTIL(t, has_said(t, run, "info: interface tap3 is up again"));
     process_signal(run, SIGTERM);
     process_expect(t, run, EXIT_DONE);

@@ -7,6 +7,7 @@
  */
 #include "tests/lib/caught.h"
 #include "tests/lib/fanout_frames.h"
+#include "tests/lib/interface.h"
 #include "tests/lib/unit.h"
 
 #include <arpa/inet.h>
@@ -40,14 +41,6 @@ static unsigned sent, taken;
 static unsigned seen[FRAMES_MOST], taken_by[FRAMES_MOST]; /* how often; bits: by which members */
 
 /* ---- the line */
-
-static void set_up(const char *name) {
-    struct ifreq request = {.ifr_flags = IFF_UP};
-    strcpy(request.ifr_name, name);
-    int probe = socket(AF_INET, SOCK_DGRAM, 0);
-    assert_int_equal(ioctl(probe, SIOCSIFFLAGS, &request), 0);
-    close(probe);
-}
 
 static bool make_tap(void) {
     struct ifreq request = {.ifr_name = TAP, .ifr_flags = IFF_TAP | IFF_NO_PI};
@@ -89,7 +82,7 @@ static int set_up_line(void **state) {
                       strerror(errno));
         return 0;
     }
-    set_up(TAP);
+    set_interface_up(TAP, true);
     to.sll_ifindex = (int)if_nametoindex(TAP);
     sender = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(sender, (const struct sockaddr *)&to, sizeof to), 0);
@@ -393,7 +386,7 @@ static void a_group_of_another_mode_or_interface_is_refused(void **state) {
     struct capture_config config = sharing(FANOUT_HASH);
     (void)state;
     begin();
-    set_up("lo");
+    set_interface_up("lo", true);
     expect_refused(&config, -EINVAL,
                    "--fanout '40:hash': " TAP " cannot join this group: Invalid argument: a group "
                    "of this number has another interface or mode");

@@ -5,6 +5,7 @@
  * Skipped where that is not permitted.
  */
 #include "tests/lib/capture_fixture.h"
+#include "tests/lib/interface.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -37,25 +38,6 @@ static void need_namespace(struct capture_fixture *f) {
         skip();
 }
 
-static void set_up(const char *name, bool up) {
-    struct ifreq request = {.ifr_flags = 0};
-    int probe = socket(AF_INET, SOCK_DGRAM, 0);
-    strcpy(request.ifr_name, name);
-    assert_int_equal(ioctl(probe, SIOCGIFFLAGS, &request), 0);
-    request.ifr_flags = (short)(up ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP);
-    assert_int_equal(ioctl(probe, SIOCSIFFLAGS, &request), 0);
-    close(probe);
-}
-
-/* One datagram over loopback: captured going out and coming in. */
-static void send_datagram(uint16_t port) {
-    struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int from = socket(AF_INET, SOCK_DGRAM, 0);
-    assert_int_equal(sendto(from, "live", 4, 0, (struct sockaddr *)&to, sizeof to), 4);
-    close(from);
-}
-
 static struct capture_config config_of_lo(void) {
     static const char *const names[] = {"lo"};
     return (struct capture_config){
@@ -78,7 +60,7 @@ static void loopback_gives_what_passes_the_filter(void **state) {
     struct capture_stats stats;
 
     need_namespace(f);
-    set_up("lo", true);
+    set_interface_up("lo", true);
     assert_int_equal(capture_open(&f->capture, &config), 0);
     assert_true(capture_is_live(f->capture));
     assert_int_equal(take_until_idle(f->capture, &f->taken, 2), CAPTURE_IDLE);
@@ -105,7 +87,7 @@ static void snapshot_length_and_direction_hold(void **state) {
     struct capture_config config = config_of_lo();
 
     need_namespace(f);
-    set_up("lo", true);
+    set_interface_up("lo", true);
     config.filter = "udp"; /* libpcap looks at the first block once more, cut: within the length */
     config.snaplen = 30;
     config.direction = CAPTURE_IN;
@@ -144,7 +126,7 @@ static void segments_of_64_kb_come_whole_in_either_mode(void **state) {
     struct capture_config config = config_of_lo();
 
     need_namespace(f);
-    set_up("lo", true);
+    set_interface_up("lo", true);
     config.direction = CAPTURE_IN;
     config.buffer_kib = 16 << 10; /* both directions of all 20 */
     for (unsigned mode = 0; mode < 2; mode++) {
@@ -171,7 +153,7 @@ static void any_names_the_interface_of_each_frame(void **state) {
     struct capture_config config = config_of_lo();
 
     need_namespace(f);
-    set_up("lo", true);
+    set_interface_up("lo", true);
     config.interfaces = names;
     config.promiscuous = true;
     config.direction = CAPTURE_IN;
@@ -191,7 +173,7 @@ static void filter_that_is_replaced_holds_for_what_comes_then(void **state) {
     struct capture_config config = config_of_lo();
 
     need_namespace(f);
-    set_up("lo", true);
+    set_interface_up("lo", true);
     config.direction = CAPTURE_IN;
     assert_int_equal(capture_open(&f->capture, &config), 0);
     assert_int_equal(capture_set_filter(f->capture, "udp dst port 5555"), 0);
@@ -220,7 +202,7 @@ static void drops_of_the_kernel_are_counted_and_said_once_in_a_while(void **stat
     char line[128];
 
     need_namespace(f);
-    set_up("lo", true);
+    set_interface_up("lo", true);
     config.direction = CAPTURE_IN;
     config.buffer_kib = 2048;
     assert_int_equal(capture_open(&f->capture, &config), 0);
@@ -247,10 +229,10 @@ static void interface_that_goes_down_is_waited_for(void **state) {
     struct capture_config config = config_of_lo();
 
     need_namespace(f);
-    set_up("lo", true);
+    set_interface_up("lo", true);
     assert_int_equal(capture_open(&f->capture, &config), 0);
     assert_int_equal(state_of(f, 0), FB_INTERFACE_IS_UP);
-    set_up("lo", false);
+    set_interface_up("lo", false);
     catch_begin(&f->log);
     assert_int_equal(take_until_idle(f->capture, &f->taken, 20), CAPTURE_IDLE);
     assert_int_equal(state_of(f, 0), FB_INTERFACE_IS_DOWN);
@@ -259,7 +241,7 @@ static void interface_that_goes_down_is_waited_for(void **state) {
                         "flow-balancer: warning: interface lo is down: the capture "
                         "waits for it: `ip link set lo up`\n");
     assert_false(capture_failed(f->capture));
-    set_up("lo", true);
+    set_interface_up("lo", true);
     catch_begin(&f->log);
     assert_int_equal(take_until_idle(f->capture, &f->taken, 20), CAPTURE_IDLE);
     assert_int_equal(state_of(f, 0), FB_INTERFACE_IS_UP);
@@ -268,20 +250,6 @@ static void interface_that_goes_down_is_waited_for(void **state) {
     send_datagram(4444);
     take_at_least(f, 1);
     capture_close(f->capture);
-}
-
-/* A tap device that is up, and goes with its descriptor; what is written to it comes in there. */
-static int open_tap(const char *name) {
-    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
-    int tap = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-
-    strcpy(request.ifr_name, name);
-    if (tap < 0 || ioctl(tap, TUNSETIFF, &request) < 0) {
-        print_message("no tap device (%s): skipped\n", strerror(errno));
-        skip();
-    }
-    set_up(name, true);
-    return tap;
 }
 
 static void interface_that_is_gone_ends_and_the_others_go_on(void **state) {
@@ -293,7 +261,7 @@ static void interface_that_is_gone_ends_and_the_others_go_on(void **state) {
 
     need_namespace(f);
     tap = open_tap("gone0");
-    set_up("lo", true);
+    set_interface_up("lo", true);
     assert_int_equal(capture_open(&f->capture, &config), 0);
     assert_int_equal(take_until_idle(f->capture, &f->taken, 3), CAPTURE_IDLE);
     catch_begin(&f->log);
@@ -346,9 +314,9 @@ static void filter_changes_while_an_interface_goes_down_or_away(void **state) {
     tap = open_tap("gone2");
     assert_int_equal(capture_open(&f->capture, &config), 0);
     catch_begin(&f->log);
-    set_up("gone2", false);
+    set_interface_up("gone2", false);
     errors[0] = capture_set_filter(f->capture, "udp");
-    set_up("gone2", true);
+    set_interface_up("gone2", true);
     close(tap);
     errors[1] = capture_set_filter(f->capture, "tcp");
     state_of(f, 0);
@@ -526,9 +494,9 @@ static void wrong_interfaces_and_filters_are_refused(void **state) {
     config.buffer_kib = INT32_MAX;
     assert_refused(f, &config, -ENOMEM, "-B 2147483647 for 1 interfaces is 2097151 MB, and ");
     config = config_of_lo();
-    set_up("lo", false);
+    set_interface_up("lo", false);
     assert_refused(f, &config, -ENETDOWN, "interface lo is down: `ip link set lo up`");
-    set_up("lo", true);
+    set_interface_up("lo", true);
 }
 
 static void missing_permission_names_the_capability(void **state) {
