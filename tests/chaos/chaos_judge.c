@@ -326,13 +326,6 @@ static void judge_doubles(struct judge *j) {
               j->v->redelivered);
 }
 
-static int by_flow_and_frame(const void *left, const void *right) {
-    const struct record *a = left, *b = right;
-    if (a->flow != b->flow)
-        return a->flow < b->flow ? -1 : 1;
-    return a->frame < b->frame ? -1 : a->frame > b->frame;
-}
-
 /* Two rows of a flow that follow each other by frame, `between` quarantined ones apart. */
 static void judge_step(struct judge *j, const struct record *before, const struct record *row,
                        uint32_t between) {
@@ -420,8 +413,7 @@ static void judge_flows(struct judge *j) {
     struct records *r = &j->records;
     size_t first = 0, q = 0;
     sort_quarantined(j, by_flow);
-    if (r->count != 0)
-        qsort(r->rows, r->count, sizeof *r->rows, by_flow_and_frame);
+    records_by_flow_and_frame(r);
     for (size_t i = 1; i <= r->count; i++) {
         if (i < r->count && r->rows[i].flow == r->rows[first].flow)
             continue;

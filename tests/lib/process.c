@@ -232,10 +232,8 @@ _Noreturn static void become(struct test *t, const struct process *p, char *cons
 
 static void open_terminal(int *screen, int *terminal) {
     struct winsize size = {.ws_row = 24, .ws_col = 100};
-    if (openpty(screen, terminal, NULL, NULL, &size) != 0) {
-        printf("skip: no pseudo-terminal to be had: is /dev/pts mounted?\n");
-        skip();
-    }
+    if (openpty(screen, terminal, NULL, NULL, &size) != 0)
+        SKIP("no pseudo-terminal to be had: is /dev/pts mounted?");
     fcntl(*screen, F_SETFD, FD_CLOEXEC);
     fcntl(*terminal, F_SETFD, FD_CLOEXEC);
     fcntl(*screen, F_SETFL, O_NONBLOCK);

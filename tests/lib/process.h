@@ -2,21 +2,16 @@
 #ifndef TESTS_LIB_PROCESS_H
 #define TESTS_LIB_PROCESS_H
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
 
-#include <cmocka.h>
-
 #include <jansson.h>
 
 #include "flow_balancer/names.h"
+#include "tests/lib/unit.h"
 
 /*
  * The programs under test as processes of one test, which has a directory and

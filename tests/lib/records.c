@@ -112,9 +112,28 @@ static int by_flow(const void *left, const void *right) {
     return a->line < b->line ? -1 : a->line > b->line;
 }
 
-void records_by_frame(struct records *r) {
+static int by_flow_and_frame(const void *left, const void *right) {
+    const struct record *a = left, *b = right;
+    if (a->flow != b->flow)
+        return a->flow < b->flow ? -1 : 1;
+    return by_frame(left, right);
+}
+
+static void sort(struct records *r, int (*order)(const void *, const void *)) {
     if (r->count != 0)
-        qsort(r->rows, r->count, sizeof *r->rows, by_frame);
+        qsort(r->rows, r->count, sizeof *r->rows, order);
+}
+
+void records_by_frame(struct records *r) {
+    sort(r, by_frame);
+}
+
+void records_by_flow(struct records *r) {
+    sort(r, by_flow);
+}
+
+void records_by_flow_and_frame(struct records *r) {
+    sort(r, by_flow_and_frame);
 }
 
 size_t records_drop_redelivered(struct records *r) {
@@ -186,8 +205,7 @@ static const char *row_problem(const struct record *row, const struct record *be
 
 const char *flows_problem(struct records *r, bool with_gaps, uint64_t *holes) {
     *holes = 0;
-    if (r->count != 0)
-        qsort(r->rows, r->count, sizeof *r->rows, by_flow);
+    records_by_flow(r);
     for (size_t i = 0; i < r->count; i++) {
         bool same = i != 0 && r->rows[i - 1].flow == r->rows[i].flow;
         const char *found =
@@ -210,13 +228,6 @@ uint64_t expect_flows_in_order(struct records *r, bool with_gaps) {
     if (found != NULL)
         fail_msg("%s", found);
     return holes;
-}
-
-static int by_flow_and_frame(const void *left, const void *right) {
-    const struct record *a = left, *b = right;
-    if (a->flow != b->flow)
-        return a->flow < b->flow ? -1 : 1;
-    return by_frame(left, right);
 }
 
 /* Judges a row by the one before it in its flow, or NULL, where flows may leave one worker. */
@@ -246,8 +257,7 @@ static const char *moved_row_problem(const struct record *row, const struct reco
 
 size_t expect_flows_moved_in_order(struct records *r, unsigned lost) {
     size_t moved = 0;
-    if (r->count != 0)
-        qsort(r->rows, r->count, sizeof *r->rows, by_flow_and_frame);
+    records_by_flow_and_frame(r);
     for (size_t i = 0; i < r->count; i++) {
         const struct record *row = &r->rows[i], *before = NULL;
         if (i != 0 && r->rows[i - 1].flow == row->flow)

@@ -39,6 +39,10 @@ void records_free(struct records *r);
 
 /* Sorts by frame. The row of a frame then stands at frame - 1 where each is there once. */
 void records_by_frame(struct records *r);
+/* Sorts by flow, of those by worker, of those in the order of inspection. */
+void records_by_flow(struct records *r);
+/* Sorts by flow, of those by frame. */
+void records_by_flow_and_frame(struct records *r);
 
 /*
  * Takes out the rows that are flagged redelivered and repeat an earlier one of

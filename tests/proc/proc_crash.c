@@ -4,8 +4,7 @@
  * supervisor. The runs are never paced, so rings are full and a worker that is
  * killed almost always has a packet in its hands.
  */
-#include "tests/lib/process.h"
-#include "tests/lib/records.h"
+#include "tests/lib/life.h"
 
 #include <signal.h>
 #include <sys/resource.h>
@@ -23,15 +22,6 @@ static void make_trace(struct test *t) {
                      EXIT_DONE);
 }
 
-/* The pid that serves a number as the dispatcher sees it; 0 if it is not ready. */
-static pid_t ready_pid(struct test *t, unsigned worker) {
-    char path[64];
-    if (!worker_is(t, t->name, worker, "ready"))
-        return 0;
-    snprintf(path, sizeof path, "workers.%u.pid", worker);
-    return (pid_t)number_at(t->report, path);
-}
-
 static bool is_under_way(struct test *t, json_int_t packets) {
     return stat_number(t, t->name, "ledger.inspected") >= packets;
 }
@@ -42,33 +32,6 @@ static pid_t kill_worker(struct test *t, unsigned worker, pid_t before) {
     UNTIL(t, (pid = ready_pid(t, worker)) != 0 && pid != before);
     assert_int_equal(kill(pid, SIGKILL), 0);
     return pid;
-}
-
-/* Whether a number is served again, by another process than before. */
-static bool is_back(struct test *t, unsigned worker, pid_t before) {
-    pid_t pid = ready_pid(t, worker);
-    return pid != 0 && pid != before;
-}
-
-static void stop(struct test *t, struct process *run, int status) {
-    process_signal(run, SIGTERM);
-    process_expect(t, run, status);
-}
-
-/* Each frame once but for the suspects, each tuple on the worker that it began on. */
-static void expect_recorded(struct test *t, uint64_t last, size_t suspects) {
-    struct records records;
-    struct trace trace;
-    records_read(&records, file_in(t, "rec"));
-    trace_read(&trace, file_in(t, "t.pcap"));
-    size_t again = records_drop_redelivered(&records);
-    if (again > suspects)
-        fail_msg("%zu packets came again, not at most %zu", again, suspects);
-    expect_frames_once(&records, last);
-    expect_flows_in_order(&records, false);
-    expect_tuples_whole(&records, &trace);
-    trace_free(&trace);
-    records_free(&records);
 }
 
 /* All was inspected in the end, whichever died; the dead do not count for themselves. */
@@ -105,7 +68,7 @@ static void five_kills_of_one_worker_move_no_flow_and_lose_no_packet(void **stat
     for (unsigned i = 0; i < 5; i++)
         killed = kill_worker(t, 0, killed);
     UNTIL(t, is_back(t, 0, killed));
-    stop(t, run, EXIT_DONE);
+    stop_run(t, run, EXIT_DONE);
     const json_t *report = report_of(t, "out.json");
     expect_nothing_lost(report, 5);
     expect_recorded(t, (uint64_t)number_at(report, "ledger.received"),
@@ -136,7 +99,7 @@ static void twenty_kills_at_random_among_four_workers_lose_nothing(void **state)
         UNTIL(t, is_back(t, k, last[k]));
     json_int_t before = stat_number(t, t->name, "ledger.inspected");
     UNTIL(t, is_under_way(t, before + 1000));
-    stop(t, run, EXIT_DONE);
+    stop_run(t, run, EXIT_DONE);
     const json_t *report = report_of(t, "out.json");
     expect_nothing_lost(report, KILLS);
     for (unsigned k = 0; k < WORKERS; k++) {
@@ -164,7 +127,7 @@ static void a_worker_started_by_hand_goes_on_where_the_killed_one_was(void **sta
     process_expect(t, any, EXIT_NOTHING_TO_CLAIM);
     workers[1] = process_start(t, "flow-worker -n @ -k 1 --inspector record:rec");
     UNTIL(t, worker_is(t, t->name, 1, "ready"));
-    stop(t, dispatcher, EXIT_DONE);
+    stop_run(t, dispatcher, EXIT_DONE);
     for (unsigned k = 0; k < 2; k++)
         process_expect(t, workers[k], EXIT_DONE);
     const json_t *report = report_of(t, "out.json");
@@ -198,7 +161,7 @@ static void a_worker_that_is_always_killed_is_given_up_and_its_flows_move(void *
     /* The fix that the message names. */
     assert_int_equal(process_run(t, "flow-balancer add -n @"), EXIT_DONE);
     assert_true(worker_is(t, t->name, 1, "ready"));
-    stop(t, run, EXIT_RUNTIME);
+    stop_run(t, run, EXIT_RUNTIME);
     expect_said(t, run, "worker 1 crashed 8 times within 10 s");
     const json_t *report = report_of(t, "out.json");
     expect_all_but_quarantined(report);
@@ -272,7 +235,7 @@ static void without_a_supervisor_the_flows_of_a_dead_worker_move_at_failover(voi
     /* Its number is free for any process that comes, and gets new flows. */
     workers[1] = process_start(t, "flow-worker -n @ --inspector digest:5");
     UNTIL(t, worker_is(t, t->name, 1, "ready"));
-    stop(t, dispatcher, EXIT_DONE);
+    stop_run(t, dispatcher, EXIT_DONE);
     for (unsigned k = 0; k < 2; k++)
         process_expect(t, workers[k], EXIT_DONE);
     expect_said(t, dispatcher, "worker 1 was not started again within 0.3 s");
@@ -289,10 +252,8 @@ static void a_worker_dumps_no_core_not_even_into_a_pipe(void **state) {
     struct test *t = *state;
     struct rlimit ours;
     assert_int_equal(getrlimit(RLIMIT_CORE, &ours), 0);
-    if (ours.rlim_max == 0) {
-        printf("skip: the limit of core dumps is 0 already, and cannot be raised to 1\n");
-        skip();
-    }
+    if (ours.rlim_max == 0)
+        SKIP("the limit of core dumps is 0 already, and cannot be raised to 1");
     make_trace(t);
     struct process *run = process_start(t, RUN FOREVER "-w 1");
     pid_t pid = 0;
@@ -309,7 +270,7 @@ static void a_worker_dumps_no_core_not_even_into_a_pipe(void **state) {
     assert_int_equal(found, 2);
     assert_int_equal(soft, 1);
     assert_int_equal(hard, 1);
-    stop(t, run, EXIT_DONE);
+    stop_run(t, run, EXIT_DONE);
 }
 
 /* ---- the others */

@@ -446,10 +446,8 @@ static bool may_trace(void) {
 static void a_worker_killed_at_any_instruction_costs_one_packet_twice_at_most(void **state) {
     struct stage stage, *s = &stage;
     unsigned lengths[POINTS] = {0}, instructions = 0;
-    if (!may_trace()) {
-        print_message("skip: ptrace is not permitted here: no worker was killed step by step\n");
-        skip();
-    }
+    if (!may_trace())
+        SKIP("ptrace is not permitted here: no worker was killed step by step");
     double since = seconds_now();
     begin(s, *state);
     measure(s, lengths);

@@ -6,10 +6,13 @@
  * rows there, and there are no more flows than were sent.
  */
 #include "tests/lib/fanout_frames.h"
-#include "tests/lib/netns_fixture.h"
+#include "tests/lib/netns.h"
 #include "tests/lib/records.h"
 
+#include <linux/if_ether.h>
+#include <net/if.h>
 #include <signal.h>
+#include <unistd.h>
 
 #define NEAR "near"
 #define FAR "far" /* captured here: what is sent on NEAR comes in, what is sent here goes out */
@@ -151,11 +154,6 @@ struct share {
     size_t rows;
 };
 
-static int by_flow(const void *left, const void *right) {
-    const struct record *a = left, *b = right;
-    return a->flow < b->flow ? -1 : a->flow > b->flow;
-}
-
 /* Every flow of the instance had all frames of so many rounds, or of `else_rounds` of them. */
 static struct share share_of(struct test *t, const struct instance *i, unsigned rounds,
                              unsigned else_rounds) {
@@ -164,7 +162,7 @@ static struct share share_of(struct test *t, const struct instance *i, unsigned 
     records_read(&r, file_in(t, i->records));
     records_drop_redelivered(&r);
     share.rows = r.count;
-    qsort(r.rows, r.count, sizeof *r.rows, by_flow);
+    records_by_flow(&r);
     for (size_t from = 0, to; from < r.count; from = to) {
         for (to = from; to < r.count && r.rows[to].flow == r.rows[from].flow; to++)
             ;

@@ -251,15 +251,6 @@ static const json_t *run(struct test *t, const char *path, unsigned workers) {
     return report_of(t, "out.json");
 }
 
-static int by_flow_and_line(const void *left, const void *right) {
-    const struct record *a = left, *b = right;
-    if (a->flow != b->flow)
-        return a->flow < b->flow ? -1 : 1;
-    if (a->worker != b->worker)
-        return a->worker < b->worker ? -1 : 1;
-    return a->line < b->line ? -1 : a->line > b->line;
-}
-
 struct judge {
     const char *what;
     const struct trace_of *trace;
@@ -332,7 +323,7 @@ static void expect_flow_in_order(const struct judge *j, const struct record *row
 }
 
 static void expect_flows(const struct judge *j, struct records *r) {
-    qsort(r->rows, r->count, sizeof *r->rows, by_flow_and_line);
+    records_by_flow(r);
     for (size_t from = 0, end; from < r->count; from = end) {
         for (end = from; end < r->count && r->rows[end].flow == r->rows[from].flow; end++)
             ;
@@ -435,9 +426,8 @@ static void captured_datagrams_stay_whole(void **state) {
     char *directory = realpath(given != NULL ? given : "../shared/captures", NULL);
     DIR *entries = directory == NULL ? NULL : opendir(directory);
     if (entries == NULL) {
-        printf("SKIP: no captures: set FB_CAPTURES to their folder\n");
         free(directory);
-        skip();
+        SKIP("no captures: set FB_CAPTURES to their folder");
     }
     random_begin(77);
     for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Workers that stop going on: computing for ever, stopped from outside, or only slow. */
-#include "tests/lib/life_fixture.h"
+#include "tests/lib/feed.h"
+#include "tests/lib/life.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define TRACE_PACKETS 10000
 #define OPTIONS                                                                                    \
@@ -47,8 +52,8 @@ static void a_stopped_worker_is_killed_and_replaced(void **state) {
     assert_int_equal(kill(stopped, SIGSTOP), 0);
     UNTIL(t, is_back(t, 1, stopped));
     assert_int_not_equal(kill(stopped, 0), 0);
-    go_on(t, 1000);
-    stop(t, run, EXIT_DONE);
+    await_more(t, 1000);
+    stop_run(t, run, EXIT_DONE);
     const json_t *report = report_of(t, "out.json");
     json_int_t received = expect_nothing_lost(report, 1);
     expect_number(report, "workers.1.hangs", 1);
@@ -83,8 +88,8 @@ static void wake(struct test *t, struct process *stopped) {
 }
 
 static const json_t *finish(struct test *t, struct play *play, unsigned workers) {
-    go_on(t, 1000);
-    stop(t, play->dispatcher, EXIT_DONE);
+    await_more(t, 1000);
+    stop_run(t, play->dispatcher, EXIT_DONE);
     for (unsigned k = 0; k < workers; k++)
         process_expect(t, play->workers[k], EXIT_DONE);
     return report_of(t, "out.json");
@@ -135,7 +140,7 @@ static void a_stopped_process_that_goes_on_after_its_number_was_taken_over_leave
     UNTIL(t, worker_is(t, t->name, 1, "vacant"));
     play.workers[1] = process_start(t, "flow-worker -n @ -k 1 --inspector record:next");
     UNTIL(t, worker_is(t, t->name, 1, "ready"));
-    go_on(t, 1000);
+    await_more(t, 1000);
     wake(t, stopped);
     const json_t *report = finish(t, &play, 2);
     json_int_t received = expect_nothing_lost(report, 1);
@@ -155,7 +160,7 @@ static void a_stopped_process_that_goes_on_after_its_flows_moved_leaves(void **s
     struct records records;
     begin_and_stop_one(t, &play, "--failover 200 --quarantine bad.pcap");
     UNTIL(t, worker_is(t, t->name, 1, "lost"));
-    go_on(t, 1000);
+    await_more(t, 1000);
     wake(t, play.workers[1]);
     const json_t *report = finish(t, &play, 1);
     expect_balanced(report);

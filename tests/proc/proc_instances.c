@@ -3,8 +3,8 @@
  * Names and numbers: several instances, second dispatchers and workers, what a
  * killed dispatcher leaves, and workers without a supervisor.
  */
-#include "tests/lib/process.h"
-#include "tests/lib/records.h"
+#include "tests/lib/feed.h"
+#include "tests/lib/life.h"
 
 #include <signal.h>
 #include <sys/stat.h>
@@ -26,38 +26,15 @@ static struct process *start_worker(struct test *t, unsigned number, const char 
     return process_start(t, "flow-worker -n @ -k %u %s", number, options);
 }
 
-static void feed_trace(struct test *t, struct process *p) {
-    char *bytes = malloc(1 << 24);
-    FILE *file = fopen(file_in(t, "t.pcap"), "re");
-    assert_non_null(file);
-    assert_non_null(bytes);
-    size_t size = fread(bytes, 1, 1 << 24, file);
-    fclose(file);
-    assert_true(process_feed(p, bytes, size));
-    free(bytes);
-}
-
-static void expect_recorded(struct test *t, const char *directory, uint64_t last) {
-    struct records records;
-    struct trace trace;
-    records_read(&records, file_in(t, directory));
-    trace_read(&trace, file_in(t, "t.pcap"));
-    expect_frames_once(&records, last);
-    expect_flows_in_order(&records, false);
-    expect_tuples_whole(&records, &trace);
-    trace_free(&trace);
-    records_free(&records);
-}
-
 /* Feeds the trace to a dispatcher whose workers record, and sees it to a balanced end. */
 static void finish(struct test *t, struct process *dispatcher, struct process *const workers[2]) {
-    feed_trace(t, dispatcher);
+    feed_file(t, dispatcher, "t.pcap");
     process_close_input(dispatcher);
     process_expect(t, dispatcher, EXIT_DONE);
     for (unsigned k = 0; k < 2; k++)
         process_expect(t, workers[k], EXIT_DONE);
     expect_all_inspected(report_of(t, "out.json"), TRACE_PACKETS);
-    expect_recorded(t, "rec", TRACE_PACKETS);
+    expect_recorded_in(t, "rec", TRACE_PACKETS, 0);
 }
 
 /* ---- side by side */
@@ -78,7 +55,7 @@ static void two_instances_do_not_disturb_each_other(void **state) {
         snprintf(file, sizeof file, "out-%u.json", i);
         expect_all_inspected(report_of(t, file), 20 * TRACE_PACKETS);
         snprintf(file, sizeof file, "rec-%u", i);
-        expect_recorded(t, file, 20 * TRACE_PACKETS);
+        expect_recorded_in(t, file, 20 * TRACE_PACKETS, 0);
     }
 }
 
@@ -192,7 +169,7 @@ static void reading_begins_with_the_workers_that_are_ready_in_time(void **state)
     expect_said(t, dispatcher, "1 of 2 workers are ready");
     process_expect(t, worker, EXIT_DONE);
     expect_all_inspected(report_of(t, "out.json"), TRACE_PACKETS);
-    expect_recorded(t, "rec", TRACE_PACKETS);
+    expect_recorded_in(t, "rec", TRACE_PACKETS, 0);
 }
 
 /* ---- what a killed dispatcher leaves */
@@ -203,7 +180,7 @@ static void make_debris(struct test *t, struct process *workers[2], const char *
     UNTIL(t, stat_of(t, t->name) != NULL); /* they do not wait for long */
     for (unsigned k = 0; k < 2; k++)
         workers[k] = start_worker(t, k, options);
-    feed_trace(t, dispatcher);
+    feed_file(t, dispatcher, "t.pcap");
     UNTIL(t, stat_number(t, t->name, "ledger.inspected") == TRACE_PACKETS);
     process_signal(dispatcher, SIGKILL);
     process_expect(t, dispatcher, 128 + SIGKILL);
@@ -260,7 +237,7 @@ static void orphans_rejoin_the_next_dispatcher_of_the_name(void **state) {
     make_debris(t, workers, "--inspector record:rec --orphan-timeout 60");
     for (unsigned k = 0; k < 2; k++)
         UNTIL(t, strstr(process_errors(t, workers[k]), "is gone; its ring is finished") != NULL);
-    expect_recorded(t, "rec", TRACE_PACKETS);
+    expect_recorded_in(t, "rec", TRACE_PACKETS, 0);
     unlink(file_in(t, "rec/worker-0.tsv"));
     unlink(file_in(t, "rec/worker-1.tsv"));
     finish(t, start_dispatcher(t), workers);

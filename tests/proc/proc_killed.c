@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Everything killed at the same time, and runs of which no worker is left. */
-#include "tests/lib/life_fixture.h"
+#include "tests/lib/life.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define NR_HUGEPAGES "/proc/sys/vm/nr_hugepages"
 #define SPARE_PAGES                                                                                \
@@ -92,37 +95,28 @@ static void write_pages(unsigned long pages) {
         print_message("cannot write %s\n", NR_HUGEPAGES);
 }
 
-/* Skips the test, and says why, where it cannot be. */
-#define SKIP_UNLESS(condition, ...)                                                                \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            print_message("skip: " __VA_ARGS__);                                                   \
-            print_message("\n");                                                                   \
-            skip();                                                                                \
-        }                                                                                          \
-    } while (0)
-
 static void reserve_pages(void) {
-    SKIP_UNLESS(geteuid() == 0, "mounts and huge pages need root");
+    if (geteuid() != 0)
+        SKIP("mounts and huge pages need root");
     huge.fd = open(NR_HUGEPAGES, O_RDWR | O_CLOEXEC);
-    SKIP_UNLESS(huge.fd >= 0, "%s cannot be written: %s", NR_HUGEPAGES, strerror(errno));
+    if (huge.fd < 0)
+        SKIP("%s cannot be written: %s", NR_HUGEPAGES, strerror(errno));
     assert_int_equal(flock(huge.fd, LOCK_EX), 0); /* one test of a machine at a time */
     unsigned long before = read_pages();
     write_pages(before + SPARE_PAGES);
     unsigned long now = read_pages();
     huge.reserved = now > before ? now - before : 0;
-    SKIP_UNLESS(huge.reserved == SPARE_PAGES, "the kernel gave %lu of %u huge pages", huge.reserved,
-                SPARE_PAGES);
+    if (huge.reserved != SPARE_PAGES)
+        SKIP("the kernel gave %lu of %u huge pages", huge.reserved, SPARE_PAGES);
 }
 
 /* A mount that only this program and its children see. */
 static void mount_pages(struct test *t) {
     snprintf(huge.mount, sizeof huge.mount, "%s", file_in(t, "huge"));
     assert_int_equal(mkdir(huge.mount, 0700), 0);
-    SKIP_UNLESS(unshare(CLONE_NEWNS) == 0 &&
-                    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-                    mount("none", huge.mount, "hugetlbfs", 0, "pagesize=2M") == 0,
-                "hugetlbfs cannot be mounted: %s", strerror(errno));
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", huge.mount, "hugetlbfs", 0, "pagesize=2M") != 0)
+        SKIP("hugetlbfs cannot be mounted: %s", strerror(errno));
 }
 
 static int give_pages_back(void **state) {
@@ -192,7 +186,7 @@ static void begin_and_kill_the_only_worker(struct test *t, struct play *play, co
 
 static void come_again(struct test *t, struct play *play) {
     play->worker = process_start(t, "flow-worker -n @ -k 0 --inspector record:rec");
-    go_on(t, 1000);
+    await_more(t, 1000);
 }
 
 static void without_a_worker_a_lossless_run_ends_at_its_timeout(void **state) {
@@ -214,7 +208,7 @@ static void a_worker_that_comes_within_the_timeout_finds_all_that_waited(void **
     begin_and_kill_the_only_worker(t, &play, "--no-worker-timeout 600");
     UNTIL(t, strstr(process_errors(t, play.dispatcher), "no worker is alive: waiting") != NULL);
     come_again(t, &play);
-    stop(t, play.dispatcher, EXIT_DONE);
+    stop_run(t, play.dispatcher, EXIT_DONE);
     process_expect(t, play.worker, EXIT_DONE);
     const json_t *report = report_of(t, "out.json");
     expect_balanced(report);
@@ -236,7 +230,7 @@ static void a_run_that_drops_goes_on_without_a_worker_and_says_how_many(void **s
     begin_and_kill_the_only_worker(t, &play, "--on-full drop --no-worker-timeout 0");
     UNTIL(t, stat_number(t, t->name, "ledger.dropped.no_worker") > 1000);
     come_again(t, &play);
-    stop(t, play.dispatcher, EXIT_DONE);
+    stop_run(t, play.dispatcher, EXIT_DONE);
     process_expect(t, play.worker, EXIT_DONE);
     const json_t *report = report_of(t, "out.json");
     expect_balanced(report);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Workers that are added, drained and restarted while packets come. */
-#include "tests/lib/life_fixture.h"
+#include "tests/lib/feed.h"
+#include "tests/lib/life.h"
 
 #define FLOWS 100u
 #define ALL_NEVER "--timeout all=never "
@@ -152,11 +153,11 @@ static void at_the_drain_timeout_the_flows_of_a_full_ring_move_in_order(void **s
     UNTIL(t, inspected(t) >= 1000);
     order(t, "drain 1", "worker 1 of ");
     UNTIL(t, worker_is(t, t->name, 1, "lost"));
-    go_on(t, 1000);
+    await_more(t, 1000);
     pause_ms(700);
     assert_int_equal(process_of_worker(t->name, 1), 0);
     order(t, "add", "worker 1 of ");
-    stop(t, run, EXIT_DONE);
+    stop_run(t, run, EXIT_DONE);
     const json_t *report = report_of(t, "out.json");
     uint64_t received = (uint64_t)expect_served(report);
     expect_number(report, "failovers", 1);
@@ -264,8 +265,8 @@ static void restart_all_replaces_one_at_a_time_and_loses_nothing(void **state) {
     assert_int_equal(most, 1);
     for (unsigned k = 0; k < WORKERS; k++)
         assert_true(is_back(t, k, pids[k]));
-    go_on(t, 1000);
-    stop(t, run, EXIT_DONE);
+    await_more(t, 1000);
+    stop_run(t, run, EXIT_DONE);
     const json_t *report = report_of(t, "out.json");
     expect_recorded(t, (uint64_t)expect_served(report), 0);
     expect_number(report, "failovers", 0);

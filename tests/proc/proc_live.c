@@ -4,13 +4,17 @@
  * captured at the other, and every frame is found again, in the counter where
  * it belongs. No one else sends there, so all counts are exact.
  */
-#include "tests/lib/life_fixture.h"
-#include "tests/lib/netns_fixture.h"
+#include "tests/lib/life.h"
+#include "tests/lib/netns.h"
 
 #include "flow_balancer/ctl.h"
 
+#include <linux/if_packet.h>
 #include <linux/virtio_net.h>
 #include <pcap/pcap.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define ALL_NEVER "--timeout all=never "
 #define WORKERS 4u
@@ -157,16 +161,9 @@ static void join_captures(struct test *t) {
     free(directory);
 }
 
-static int by_flow_and_frame(const void *left, const void *right) {
-    const struct record *a = left, *b = right;
-    if (a->flow != b->flow)
-        return a->flow < b->flow ? -1 : 1;
-    return a->frame < b->frame ? -1 : a->frame > b->frame;
-}
-
 /* Calls each flow by its first frame, which two runs of the same frames have in common. */
 static void name_flows_by_first_frame(struct records *r) {
-    qsort(r->rows, r->count, sizeof *r->rows, by_flow_and_frame);
+    records_by_flow_and_frame(r);
     uint64_t flow = 0, first = 0;
     for (size_t i = 0; i < r->count; i++) {
         struct record *row = &r->rows[i];
@@ -393,9 +390,9 @@ static void a_worker_killed_in_mid_replay_costs_one_packet_twice_at_most(void **
     netns_need_whole_line(sent, arrived_at("tap"));
     await_accounted(t, sent);
     if (number_at(t->report, "capture.kernel_drops") != 0)
-        NETNS_SKIP("the dispatcher had no core for as long as the kernel's buffer lasts");
+        SKIP("the dispatcher had no core for as long as the kernel's buffer lasts");
     UNTIL(t, inspected(t) >= sent);
-    stop(t, run, EXIT_DONE);
+    stop_run(t, run, EXIT_DONE);
     const json_t *report = report_of(t, "out.json");
     expect_balanced(report);
     expect_number(report, "ledger.inspected", sent);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Live runs of a user who is not root: what the dispatcher says without the right to capture, and
  * that the one capability which it names is enough. */
-#include "tests/lib/life_fixture.h"
-#include "tests/lib/netns_fixture.h"
+#include "tests/lib/life.h"
+#include "tests/lib/netns.h"
 
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #define NOBODY 65534
 
@@ -50,8 +52,8 @@ static void the_capability_that_it_names_is_enough(void **state) {
     if (process_run(t, "/usr/bin/env setcap cap_net_raw+ep programs/flow-dispatcher") !=
             EXIT_DONE ||
         statvfs(t->programs, &place) != 0 || (place.f_flag & ST_NOSUID) != 0)
-        NETNS_SKIP("no program can be given a capability in %s: set TMPDIR", t->directory);
-    t->enter = become_unprivileged;
+        SKIP("no program can be given a capability in %s: set TMPDIR", t->directory);
+    t->enter = become_nobody;
     struct process *dispatcher = process_start(
         t, "flow-dispatcher -n @ -w 2 -i tap -B 65536 --report out.json --timeout all=never");
     struct process *workers[2];
@@ -64,7 +66,7 @@ static void the_capability_that_it_names_is_enough(void **state) {
     netns_need_whole_line(sent, (json_int_t)netns_counts_of("tap").rx_packets);
     t->enter = become_unprivileged;
     UNTIL(t, inspected(t) >= sent);
-    stop(t, dispatcher, EXIT_DONE);
+    stop_run(t, dispatcher, EXIT_DONE);
     for (unsigned k = 0; k < 2; k++)
         process_expect(t, workers[k], EXIT_DONE);
     expect_all_inspected(report_of(t, "out.json"), sent);

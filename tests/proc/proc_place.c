@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -15,17 +16,10 @@
 #include "flow_balancer/common/cpus.h"
 #include "flow_balancer/common/numa.h"
 
-#include "tests/lib/life_fixture.h"
+#include "tests/lib/life.h"
 
 /* A trace over and over, until it is stopped. */
 #define LOADED "flow-balancer run -n @ -r t.pcap --loop 1000000 --ring-depth 500 "
-
-#define SKIP(...)                                                                                  \
-    do {                                                                                           \
-        print_message("skip: " __VA_ARGS__);                                                       \
-        print_message("\n");                                                                       \
-        skip();                                                                                    \
-    } while (0)
 
 /* The first two processors that the test may run on. */
 static void two_processors(unsigned cpus[2]) {
@@ -59,7 +53,7 @@ static struct process *begin(struct test *t, unsigned workers, const char *optio
     struct process *run = process_start(t, LOADED "-w %u %s", workers, options);
     for (unsigned k = 0; k < workers; k++)
         UNTIL(t, ready_pid(t, k) != 0);
-    go_on(t, 1);
+    await_more(t, 1);
     return run;
 }
 
@@ -137,7 +131,7 @@ static void each_process_runs_on_its_processor_and_so_does_its_successor(void **
         UNTIL(t, is_back(t, k, before));
         expect_on_processor(process_of_worker(t->name, k), cpus[k]);
     }
-    stop(t, run, EXIT_DONE);
+    stop_run(t, run, EXIT_DONE);
 }
 
 static void the_processors_of_the_workers_may_stand_in_the_file_of_config(void **state) {
@@ -215,7 +209,7 @@ static void rings_and_workers_are_on_the_node_of_the_list(void **state) {
     expect_number(report, "workers.2.ring_numa_node", node);
     snprintf(line, sizeof line, "NUMA node %d: dispatcher, flow table, workers 0-2", node);
     expect_said(t, run, line);
-    stop(t, run, EXIT_DONE);
+    stop_run(t, run, EXIT_DONE);
 }
 
 static void off_leaves_everything_where_it_was_started(void **state) {
@@ -231,7 +225,7 @@ static void off_leaves_everything_where_it_was_started(void **state) {
         assert_true(find_map(pids[i], " stack ", line, sizeof line));
         assert_non_null(strstr(line, " default "));
     }
-    stop(t, run, EXIT_DONE);
+    stop_run(t, run, EXIT_DONE);
 }
 
 static void a_worker_may_be_told_to_pass_over_the_plan(void **state) {

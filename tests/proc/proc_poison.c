@@ -3,9 +3,12 @@
  * Packets that kill every worker that looks at them: each is tried twice, put
  * into the quarantine file as it was captured, and costs nothing else.
  */
-#include "tests/lib/life_fixture.h"
+#include "tests/lib/feed.h"
+#include "tests/lib/life.h"
 
 #include <pcap/pcap.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define FLOWS 50u
 #define ROUNDS 20u

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Rings of a few packets and more workers than cores, some of which are killed: nothing
  * stops. */
-#include "tests/lib/life_fixture.h"
+#include "tests/lib/life.h"
+
+#include <signal.h>
+#include <unistd.h>
 
 #define WORKERS 6u
 #define KILLS 4u
@@ -18,11 +21,11 @@ static const json_t *run_small(struct test *t, unsigned depth, const char *optio
         pid_t pid = 0;
         UNTIL(t, (pid = ready_pid(t, k)) != 0);
         assert_int_equal(kill(pid, SIGKILL), 0);
-        go_on(t, 100); /* by the others, or when it is back */
+        await_more(t, 100); /* by the others, or when it is back */
         UNTIL(t, is_back(t, k, pid));
     }
-    go_on(t, 1000);
-    stop(t, run, EXIT_DONE);
+    await_more(t, 1000);
+    stop_run(t, run, EXIT_DONE);
     const json_t *report = report_of(t, "out.json");
     expect_balanced(report);
     for (unsigned k = 0; k < WORKERS; k++) {

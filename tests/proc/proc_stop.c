@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Ends that somebody asks for: signals, the control socket, the script's stop; and drains that
  * cannot succeed. */
+#include "tests/lib/feed.h"
 #include "tests/lib/ip_packets.h"
 #include "tests/lib/process.h"
 #include "tests/lib/records.h"
@@ -25,17 +26,6 @@ static bool is_under_way(struct test *t) {
 static bool is_stopping(struct test *t) {
     const json_t *report = stat_of(t, t->name);
     return report == NULL || strcmp(text_at(report, "dispatcher.state"), "stopping") == 0;
-}
-
-static void feed_trace(struct test *t, struct process *p) {
-    char *bytes = malloc(1 << 24);
-    FILE *file = fopen(file_in(t, "t.pcap"), "re");
-    assert_non_null(file);
-    assert_non_null(bytes);
-    size_t size = fread(bytes, 1, 1 << 24, file);
-    fclose(file);
-    assert_true(process_feed(p, bytes, size));
-    free(bytes);
 }
 
 /* Stopped cleanly: all that was read was inspected, and every flow ended then. */
@@ -76,7 +66,7 @@ static void a_silent_pipe_does_not_keep_a_run_from_stopping(void **state) {
     struct test *t = *state;
     make_trace(t);
     struct process *run = process_start_piped(t, RUN "-r -");
-    feed_trace(t, run);
+    feed_file(t, run, "t.pcap");
     UNTIL(t, stat_number(t, t->name, "ledger.inspected") == TRACE_PACKETS);
     process_signal(run, SIGTERM);
     process_expect(t, run, EXIT_DONE);
