@@ -7,7 +7,7 @@
  * rings; loop_listener.h has the workers' side.
  */
 
-#include "tests/lib/fleet_fixture.h"
+#include "tests/lib/fleet_globals.h"
 
 #include <stdlib.h>
 
