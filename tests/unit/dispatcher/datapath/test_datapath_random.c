@@ -3,7 +3,8 @@
  * Long random runs of the data path: each descriptor is checked by the listener
  * as it is consumed, the ledger at every step, and the totals at the end.
  */
-#include "tests/lib/loop_listener.h"
+#include "tests/lib/datapath_fixture.h"
+#include "tests/lib/random.h"
 
 #define PACKETS 60000u
 
@@ -11,50 +12,56 @@
  * A worker reads while the dispatcher works on a burst: the policy is asked for
  * the load of each ring that is looked at, and here the ring is read then too.
  */
-static uint32_t read_along; /* descriptors each time */
+static struct datapath_fixture *policy_fixture; /* a policy is called with facts alone */
+static uint32_t read_along;                     /* descriptors each time */
 
 static uint64_t backlog_of_a_busy_worker(const struct policy_facts *facts) {
-    for (unsigned k = 0; k < fleet.count && read_along != 0; k++)
-        if (hands[k].holds)
-            consume(k, random_below(read_along + 1));
+    struct datapath_fixture *f = policy_fixture;
+    for (unsigned k = 0; k < f->base.fleet.count && read_along != 0; k++)
+        if (f->base.hands[k].holds)
+            consume(f, k, random_below(read_along + 1));
     return facts->waiting;
 }
 
 static const struct policy busy = {"busy", "backlog, while the workers read", POLICY_LEAST,
                                    backlog_of_a_busy_worker};
 
-/* Which worker last had a packet of the tuple, to see that a flow stays where it is. */
-static void random_frame(void) {
+static void use_policy(struct datapath_fixture *f, const struct policy *policy) {
+    policy_fixture = f;
+    f->base.fleet.balance.policy = policy;
+}
+
+static void random_frame(struct datapath_fixture *f) {
     static const unsigned flags[] = {SYN, SYN | ACK, ACK, ACK, ACK, ACK, ACK, FIN | ACK, RST};
     unsigned tuple = random_below(4) == 0 ? random_below(MOST_TUPLES) : 240 + random_below(32);
     uint32_t payload = random_below(8) == 0 ? random_below(1400) : random_below(40);
     uint32_t cut = payload != 0 && random_below(8) == 0 ? random_below(payload) : 0;
     if (random_below(64) == 0)
-        packet_ns += random_below(random_below(16) == 0 ? 40u : 2u) * SECOND;
-    packet_ns += random_below(1000);
-    add_frame(tuple, random_below(2), tuple_is_tcp(tuple) ? flags[random_below(9)] : 0, payload,
+        f->packet_ns += random_below(random_below(16) == 0 ? 40u : 2u) * SECOND;
+    f->packet_ns += random_below(1000);
+    add_frame(f, tuple, random_below(2), tuple_is_tcp(tuple) ? flags[random_below(9)] : 0, payload,
               cut);
 }
 
-static void deliver_while_workers_read(void) {
+static void deliver_while_workers_read(struct datapath_fixture *f) {
     unsigned at = 0, waits = 0;
-    while (deliver() != EGRESS_DONE) {
-        assert_true(datapath.egress.block);
-        waits = datapath.ingress.burst.next == at ? waits + 1 : 0;
-        at = datapath.ingress.burst.next;
+    while (run_burst(f) != EGRESS_DONE) {
+        assert_true(f->datapath.egress.block);
+        waits = f->datapath.ingress.burst.next == at ? waits + 1 : 0;
+        at = f->datapath.ingress.burst.next;
         assert_true(waits < 10000);
-        unsigned k = random_below(fleet.count);
-        if (hands[k].holds)
-            consume(k, 1 + random_below(8));
+        unsigned k = random_below(f->base.fleet.count);
+        if (f->base.hands[k].holds)
+            consume(f, k, 1 + random_below(8));
     }
 }
 
 /* A worker goes, and another process takes its number: nothing is lost and nothing comes twice. */
-static void replace_a_worker(unsigned k) {
-    die(k);
-    poll_fleet();
-    assert_int_equal(state_of(k), FB_STATE_VACANT);
-    start(k);
+static void replace_a_worker(struct datapath_fixture *f, unsigned k) {
+    worker_dies(&f->base, k);
+    poll_fleet(&f->base);
+    assert_int_equal(state_of(&f->base, k), FB_STATE_VACANT);
+    worker_starts(&f->base, k);
 }
 
 struct run {
@@ -63,36 +70,37 @@ struct run {
     bool block, deaths;
 };
 
-static void random_run(const struct run *run, uint32_t packets) {
-    make_heard_loop(run->workers, run->depth, run->block, run->max_flows, NULL);
-    fleet.balance.policy = &busy;
+static void random_run(struct datapath_fixture *f, const struct run *run, uint32_t packets) {
+    make_datapath(f, run->workers, run->depth, run->block, run->max_flows, NULL);
+    use_policy(f, &busy);
     read_along = run->read_along;
-    start_all();
-    while (sent_count < packets) {
+    start_workers(f);
+    while (f->sent_count < packets) {
         unsigned n = 1 + random_below(BURST_MAX);
         while (n-- != 0)
-            random_frame();
-        take_burst();
-        deliver_while_workers_read();
+            random_frame(f);
+        give_burst(f);
+        deliver_while_workers_read(f);
         for (unsigned k = 0; k < run->workers; k++)
             if (random_below(3) == 0)
-                consume(k, random_below(2 * run->depth));
+                consume(f, k, random_below(2 * run->depth));
         if (random_below(16) == 0)
-            datapath_flush(&datapath);
+            datapath_flush(&f->datapath);
         if (run->deaths && random_below(256) == 0)
-            replace_a_worker(random_below(run->workers));
+            replace_a_worker(f, random_below(run->workers));
     }
     read_along = 0;
-    finish_run();
-    assert_int_equal(fleet.redelivered, 0);
+    finish_run(f);
+    assert_int_equal(f->base.fleet.redelivered, 0);
     if (run->block)
-        assert_int_equal(heard.packets, sent_count);
+        assert_int_equal(f->heard.packets, f->sent_count);
     else
-        assert_int_equal(heard.packets + datapath.egress.dropped[FB_DROP_RING_FULL], sent_count);
+        assert_int_equal(f->heard.packets + f->datapath.egress.dropped[FB_DROP_RING_FULL],
+                         f->sent_count);
 }
 
 static void block_mode_delivers_every_packet_once_and_in_order(void **state) {
-    (void)state;
+    struct datapath_fixture *f = *state;
     static const struct run runs[] = {
         {.workers = 5, .depth = 64, .max_flows = 200, .block = true, .deaths = true},
         {.workers = 3, .depth = 200, .max_flows = 64, .read_along = 3, .block = true},
@@ -102,11 +110,11 @@ static void block_mode_delivers_every_packet_once_and_in_order(void **state) {
     };
     random_begin(9);
     for (unsigned i = 0; i < sizeof runs / sizeof *runs; i++)
-        random_run(&runs[i], i == 0 ? PACKETS : PACKETS / 4);
+        random_run(f, &runs[i], i == 0 ? PACKETS : PACKETS / 4);
 }
 
 static void drop_mode_accounts_for_every_packet(void **state) {
-    (void)state;
+    struct datapath_fixture *f = *state;
     static const struct run runs[] = {
         {.workers = 4, .depth = 16, .max_flows = 200, .deaths = true},
         {.workers = 2, .depth = 64, .max_flows = 64, .read_along = 3},
@@ -117,16 +125,17 @@ static void drop_mode_accounts_for_every_packet(void **state) {
     random_begin(10);
     uint64_t lost = 0;
     for (unsigned i = 0; i < sizeof runs / sizeof *runs; i++) {
-        random_run(&runs[i], i == 0 ? PACKETS : PACKETS / 4);
-        lost += datapath.egress.dropped[FB_DROP_RING_FULL];
+        random_run(f, &runs[i], i == 0 ? PACKETS : PACKETS / 4);
+        lost += f->datapath.egress.dropped[FB_DROP_RING_FULL];
     }
     assert_true(lost > PACKETS / 4);
 }
 
 /* A worker that reads just enough for one more packet, at any moment: its ring is always full. */
 static uint64_t backlog_of_a_slow_worker(const struct policy_facts *facts) {
-    const struct fb_tx *tx = &lane_of(0)->tx;
-    while (tx->seq - hands[0].rx.next >= tx->depth && consume(0, 1) != 0)
+    struct datapath_fixture *f = policy_fixture;
+    const struct fb_tx *tx = &lane_of(&f->base, 0)->tx;
+    while (tx->seq - f->base.hands[0].rx.next >= tx->depth && consume(f, 0, 1) != 0)
         ;
     return facts->waiting;
 }
@@ -135,30 +144,31 @@ static const struct policy slow = {"slow", "backlog of a worker that is always b
                                    POLICY_LEAST, backlog_of_a_slow_worker};
 
 static void a_flood_of_flows_never_runs_out_of_handles(void **state) {
-    (void)state;
+    struct datapath_fixture *f = *state;
     static const uint32_t depths[] = {1, 2, 8, 40, 56, 100, 110};
     for (unsigned d = 0; d < sizeof depths / sizeof *depths; d++) {
         for (unsigned block = 0; block < 2; block++) {
-            make_heard_loop(1, depths[d], block != 0, 4, NULL);
-            fleet.balance.policy = &slow;
-            start(0);
+            make_datapath(f, 1, depths[d], block != 0, 4, NULL);
+            use_policy(f, &slow);
+            worker_starts(&f->base, 0);
             for (unsigned burst = 0; burst < 100; burst++) {
                 for (unsigned n = 0; n < BURST_MAX; n++)
-                    add_udp((burst * BURST_MAX + n) % 256);
-                take_burst();
-                deliver_while_workers_read();
+                    add_udp_frame(f, (burst * BURST_MAX + n) % 256);
+                give_burst(f);
+                deliver_while_workers_read(f);
             }
-            assert_true(lane_of(0)->handles.fresh <= lane_of(0)->handles.capacity);
-            finish_run();
+            assert_true(lane_of(&f->base, 0)->handles.fresh <=
+                        lane_of(&f->base, 0)->handles.capacity);
+            finish_run(f);
         }
     }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_flood_of_flows_never_runs_out_of_handles),
-        cmocka_unit_test(block_mode_delivers_every_packet_once_and_in_order),
-        cmocka_unit_test(drop_mode_accounts_for_every_packet),
+        DATAPATH_TEST(a_flood_of_flows_never_runs_out_of_handles),
+        DATAPATH_TEST(block_mode_delivers_every_packet_once_and_in_order),
+        DATAPATH_TEST(drop_mode_accounts_for_every_packet),
     };
-    return cmocka_run_group_tests(tests, NULL, free_loop);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
