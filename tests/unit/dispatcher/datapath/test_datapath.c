@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The data path. Each descriptor is checked by the listener as it is consumed. */
+/* The data path. Each descriptor is checked by the fixture as it is consumed. */
 #include "tests/lib/datapath_fixture.h"
 #include "tests/lib/random.h"
 

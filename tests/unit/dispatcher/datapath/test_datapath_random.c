@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Long random runs of the data path: each descriptor is checked by the listener
+ * Long random runs of the data path: each descriptor is checked by the fixture
  * as it is consumed, the ledger at every step, and the totals at the end.
  */
 #include "tests/lib/datapath_fixture.h"

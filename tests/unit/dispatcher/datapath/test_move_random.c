@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Long random runs in which workers die, are lost, drained, restarted, given up
- * and come back: the listener follows every flow over all of them, and the
+ * and come back: the fixture follows every flow over all of them, and the
  * ledger is looked at after each step.
  */
-#include "tests/lib/move_listener.h"
+#include "tests/lib/moves_fixture.h"
+#include "tests/lib/random.h"
+
+#include <stdlib.h>
 
 struct run {
     unsigned workers;
@@ -21,184 +24,187 @@ static bool once_in(uint32_t steps) {
     return random_below(steps) == 0;
 }
 
-static unsigned any_worker(void) {
-    return random_below(fleet.count);
+static unsigned any_worker(struct moves_fixture *m) {
+    return random_below(m->path.base.fleet.count);
 }
 
-static void random_frame(const struct run *run) {
+static void random_frame(struct moves_fixture *m, const struct run *run) {
     static const unsigned flags[] = {SYN, SYN | ACK, ACK, ACK, ACK, ACK, ACK, FIN | ACK, RST};
     unsigned tuple =
         once_in(8) ? random_below(MOST_TUPLES) : 256 - run->tuples / 2 + random_below(run->tuples);
     uint32_t payload = once_in(8) ? random_below(900) : random_below(40);
     if (once_in(64))
-        packet_ns += random_below(once_in(16) ? 40u : 2u) * SECOND;
-    packet_ns += random_below(1000);
-    add_frame(tuple, random_below(2), tuple_is_tcp(tuple) ? flags[random_below(9)] : 0, payload, 0);
+        m->path.packet_ns += random_below(once_in(16) ? 40u : 2u) * SECOND;
+    m->path.packet_ns += random_below(1000);
+    add_frame(&m->path, tuple, random_below(2), tuple_is_tcp(tuple) ? flags[random_below(9)] : 0,
+              payload, 0);
 }
 
 /* ---- what happens to workers */
 
-static void kill_somebody(void) {
-    unsigned k = any_worker();
-    if (!hands[k].holds || state_of(k) == FB_STATE_DEAD)
+static void kill_somebody(struct moves_fixture *m) {
+    unsigned k = any_worker(m);
+    if (!m->path.base.hands[k].holds || state_of(&m->path.base, k) == FB_STATE_DEAD)
         return;
-    die_at(k, once_in(2) ? 0 : random_below(40));
-    look();
+    worker_dies_at(m, k, once_in(2) ? 0 : random_below(40));
+    look(m);
 }
 
-static bool may_come(unsigned k) {
-    enum fb_state state = state_of(k);
-    return !hands[k].holds &&
+static bool may_come(struct moves_fixture *m, unsigned k) {
+    enum fb_state state = state_of(&m->path.base, k);
+    return !m->path.base.hands[k].holds &&
            (state == FB_STATE_ABSENT || state == FB_STATE_VACANT || state == FB_STATE_LOST);
 }
 
-static bool no_process_can_come(void) {
-    for (unsigned k = 0; k < fleet.count; k++)
-        if (state_of(k) != FB_STATE_MOVING)
+static bool nobody_can_come(struct moves_fixture *m) {
+    for (unsigned k = 0; k < m->path.base.fleet.count; k++)
+        if (state_of(&m->path.base, k) != FB_STATE_MOVING)
             return false;
     return true;
 }
 
-static void somebody_comes(void) {
-    unsigned k = any_worker();
-    if (may_come(k))
-        come(k);
+static void somebody_comes(struct moves_fixture *m) {
+    unsigned k = any_worker(m);
+    if (may_come(m, k))
+        worker_comes(m, k);
 }
 
 /* Processes that were ordered to leave do, after what they have at hand; a revoked one just ends.
  */
-static void follow_commands(void) {
-    for (unsigned k = 0; k < fleet.count; k++) {
-        if (!hands[k].holds)
+static void obey_orders(struct moves_fixture *m) {
+    for (unsigned k = 0; k < m->path.base.fleet.count; k++) {
+        if (!m->path.base.hands[k].holds)
             continue;
-        struct fb_rx *rx = &hands[k].rx;
+        struct fb_rx *rx = &m->path.base.hands[k].rx;
         if (fb_rx_revoked(rx)) {
-            die(k);
+            worker_dies(&m->path.base, k);
         } else if (fb_rx_command(rx) == FB_COMMAND_LEAVE) {
-            work(k, random_below(4));
-            leave(k);
+            worker_works(m, k, random_below(4));
+            worker_leaves(&m->path.base, k);
         } else if (fb_rx_command(rx) == FB_COMMAND_STOP) {
-            work(k, UINT32_MAX);
-            leave(k);
+            worker_works(m, k, UINT32_MAX);
+            worker_leaves(&m->path.base, k);
         }
     }
-    look();
+    look(m);
 }
 
-static void ask_for_something(void) {
-    unsigned k = any_worker();
+static void ask_for_something(struct moves_fixture *m) {
+    unsigned k = any_worker(m);
     switch (random_below(5)) {
     case 0:
-        fleet_drain(&fleet, k, now_ns);
+        fleet_drain(&m->path.base.fleet, k, m->path.base.now_ns);
         break;
     case 1:
-        fleet_restart(&fleet, k, now_ns);
+        fleet_restart(&m->path.base.fleet, k, m->path.base.now_ns);
         break;
     case 2:
-        fleet_give_up(&fleet, k, now_ns);
+        fleet_give_up(&m->path.base.fleet, k, m->path.base.now_ns);
         break;
     case 3:
-        fleet_add(&fleet, &k);
+        fleet_add(&m->path.base.fleet, &k);
         break;
     default:
-        now_ns += random_below(3) * SECOND;
+        m->path.base.now_ns += random_below(3) * SECOND;
     }
-    observe();
-    follow_commands();
+    observe(m);
+    obey_orders(m);
 }
 
-static void work_somewhere(void) {
-    unsigned k = any_worker();
-    if (hands[k].holds && !fb_rx_revoked(&hands[k].rx))
-        work(k, 1 + random_below(8));
+static void work_somewhere(struct moves_fixture *m) {
+    unsigned k = any_worker(m);
+    if (m->path.base.hands[k].holds && !fb_rx_revoked(&m->path.base.hands[k].rx))
+        worker_works(m, k, 1 + random_below(8));
 }
 
-static void something_happens(void) {
-    now_ns += random_below(20) * MS;
-    work_somewhere();
+static void something_happens(struct moves_fixture *m) {
+    m->path.base.now_ns += random_below(20) * MS;
+    work_somewhere(m);
     if (once_in(40))
-        kill_somebody();
+        kill_somebody(m);
     if (once_in(10))
-        somebody_comes();
+        somebody_comes(m);
     if (once_in(100))
-        ask_for_something();
+        ask_for_something(m);
     if (once_in(30))
-        follow_commands();
-    look();
+        obey_orders(m);
+    look(m);
 }
 
 /* ---- the run, as run.c drives the loop */
 
-static void move_lost(void) {
-    for (unsigned turns = 0; fleet.lost_count != 0; turns++) {
+static void move_lost(struct moves_fixture *m) {
+    for (unsigned turns = 0; m->path.base.fleet.lost_count != 0; turns++) {
         assert_true(turns < 100000);
-        enum egress_result stop = move_some();
-        assert_true(stop == EGRESS_DONE || datapath.egress.block);
-        if (stop == EGRESS_NO_WORKER && no_process_can_come()) /* given up, one and all */
-            move_drop_stopped(&datapath, FB_DROP_NO_WORKER);
-        something_happens();
+        enum egress_result stop = move_some(m);
+        assert_true(stop == EGRESS_DONE || m->path.datapath.egress.block);
+        if (stop == EGRESS_NO_WORKER && nobody_can_come(m)) /* given up, one and all */
+            move_drop_stopped(&m->path.datapath, FB_DROP_NO_WORKER);
+        something_happens(m);
     }
 }
 
-static void send_some(const struct run *run) {
+static void send_some(struct moves_fixture *m, const struct run *run) {
     for (unsigned n = 1 + random_below(BURST_MAX); n != 0; n--)
-        random_frame(run);
-    take_burst();
-    for (unsigned turns = 0; deliver() != EGRESS_DONE; turns++) {
-        assert_true(datapath.egress.block && turns < 100000);
-        something_happens();
-        move_lost();
+        random_frame(m, run);
+    give_burst(&m->path);
+    for (unsigned turns = 0; run_burst(&m->path) != EGRESS_DONE; turns++) {
+        assert_true(m->path.datapath.egress.block && turns < 100000);
+        something_happens(m);
+        move_lost(m);
     }
 }
 
-static void random_run(const struct run *run, uint32_t packets) {
-    make_moves_loop(run->workers, run->depth, run->block, run->max_flows, NULL);
-    fleet.timing.drain_ns = SECOND;
-    come_all();
-    while (sent_count < packets) {
-        send_some(run);
+static void random_run(struct moves_fixture *m, const struct run *run, uint32_t packets) {
+    make_moves(m, run->workers, run->depth, run->block, run->max_flows, NULL);
+    m->path.base.fleet.timing.drain_ns = SECOND;
+    workers_come(m);
+    while (m->path.sent_count < packets) {
+        send_some(m, run);
         for (unsigned n = random_below(8); n != 0; n--)
-            something_happens();
-        move_lost();
+            something_happens(m);
+        move_lost(m);
         if (once_in(16))
-            datapath_flush(&datapath);
+            datapath_flush(&m->path.datapath);
     }
     /* All come back, and what is left is finished. */
     for (unsigned left = 1, turns = 0; left != 0; turns++) {
         assert_true(turns < 1000);
         left = 0;
-        follow_commands();
-        for (unsigned k = 0; k < fleet.count; k++) {
-            if (may_come(k))
-                come(k);
-            left += state_of(k) != FB_STATE_READY;
+        obey_orders(m);
+        for (unsigned k = 0; k < m->path.base.fleet.count; k++) {
+            if (may_come(m, k))
+                worker_comes(m, k);
+            left += state_of(&m->path.base, k) != FB_STATE_READY;
         }
-        now_ns += REVOKE_WAIT_NS;
-        look();
-        move_lost();
+        m->path.base.now_ns += REVOKE_WAIT_NS;
+        look(m);
+        move_lost(m);
     }
-    finish_moves();
+    finish_moves(m);
     if (run->block)
-        assert_int_equal(dropped_in_all(), datapath.egress.dropped[FB_DROP_NO_WORKER]);
-    dropped_alone += run->block ? datapath.egress.dropped[FB_DROP_NO_WORKER] : 0;
+        assert_int_equal(dropped_in_all(&m->path),
+                         m->path.datapath.egress.dropped[FB_DROP_NO_WORKER]);
+    dropped_alone += run->block ? m->path.datapath.egress.dropped[FB_DROP_NO_WORKER] : 0;
 }
 
-static void random_runs(const struct run *runs, size_t count, uint32_t packets) {
+static void random_runs(struct moves_fixture *m, const struct run *runs, size_t count,
+                        uint32_t packets) {
     uint64_t moves = 0, failovers = 0, redelivered = 0;
     for (size_t i = 0; i < count; i++) {
         random_begin(++seed);
         print_message("seed %llu: %u workers, depth %u, %u flows\n", (unsigned long long)seed,
                       runs[i].workers, runs[i].depth, runs[i].max_flows);
-        random_run(&runs[i], packets);
-        moves += told.moves;
-        failovers += fleet.failovers;
-        redelivered += told.redelivered;
+        random_run(m, &runs[i], packets);
+        moves += m->told.moves;
+        failovers += m->path.base.fleet.failovers;
+        redelivered += m->told.redelivered;
     }
     assert_true(moves > 200 && failovers > 30 && redelivered > 5);
 }
 
 static void block_mode_loses_nothing_whichever_is_lost(void **state) {
-    (void)state;
+    struct moves_fixture *m = *state;
     static const struct run runs[] = {
         {.workers = 4, .depth = 32, .max_flows = 200, .tuples = 40, .block = true},
         {.workers = 6, .depth = 8, .max_flows = 60, .tuples = 60, .block = true},
@@ -206,12 +212,12 @@ static void block_mode_loses_nothing_whichever_is_lost(void **state) {
         {.workers = 2, .depth = 32, .max_flows = 3, .tuples = 8, .block = true},
         {.workers = 12, .depth = 8, .max_flows = 300, .tuples = 200, .block = true},
     };
-    random_runs(runs, sizeof runs / sizeof *runs, 12000);
+    random_runs(m, runs, sizeof runs / sizeof *runs, 12000);
     assert_true(dropped_alone < 200);
 }
 
 static void drop_mode_accounts_for_all_whichever_is_lost(void **state) {
-    (void)state;
+    struct moves_fixture *m = *state;
     static const struct run runs[] = {
         {.workers = 4, .depth = 32, .max_flows = 200, .tuples = 40},
         {.workers = 6, .depth = 8, .max_flows = 60, .tuples = 60},
@@ -219,15 +225,15 @@ static void drop_mode_accounts_for_all_whichever_is_lost(void **state) {
         {.workers = 2, .depth = 32, .max_flows = 3, .tuples = 8},
         {.workers = 12, .depth = 8, .max_flows = 300, .tuples = 200},
     };
-    random_runs(runs, sizeof runs / sizeof *runs, 12000);
+    random_runs(m, runs, sizeof runs / sizeof *runs, 12000);
 }
 
 /* An argument is the seed to begin with. */
 int main(int argc, char **argv) {
     seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 20;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(block_mode_loses_nothing_whichever_is_lost),
-        cmocka_unit_test(drop_mode_accounts_for_all_whichever_is_lost),
+        MOVES_TEST(block_mode_loses_nothing_whoever_is_lost),
+        MOVES_TEST(drop_mode_accounts_for_all_whoever_is_lost),
     };
-    return cmocka_run_group_tests(tests, NULL, free_loop);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
