@@ -8,6 +8,7 @@
 #include "flow_balancer/ctl.h"
 
 #include "tests/lib/process.h"
+#include "tests/lib/random.h"
 #include "tests/lib/records.h"
 
 /*
@@ -97,7 +98,8 @@ struct chaos {
     struct process *run; /* the dispatcher, or the script that has started it */
     bool supervised;     /* by the script */
     uint64_t seed;
-    unsigned events; /* to be made */
+    struct random random; /* begun with the seed */
+    unsigned events;      /* to be made */
     pid_t feeder;
     struct fb_ctl_handle ctl;
     const struct fb_down *down[CHAOS_NUMBERS];

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "flow_balancer/sides.h"
-#include "tests/lib/random.h"
 
 #define BUSY_MOST 6u     /* numbers to which something is done at the same time */
 #define READY_LEAST 3u   /* numbers to which nothing is done */
@@ -55,12 +54,12 @@ static enum fb_state state_of(const struct chaos *c, unsigned k) {
     return (enum fb_state)fb_ctl_state(c->ctl.ctl, k);
 }
 
-static bool chance(unsigned hundredths) {
-    return random_below(100) < hundredths;
+static bool chance(struct chaos *c, unsigned hundredths) {
+    return random_below(&c->random, 100) < hundredths;
 }
 
-static double ms_from_now(uint32_t most) {
-    return seconds_now() + (double)random_below(most) / 1000.0;
+static double ms_from_now(struct chaos *c, uint32_t most) {
+    return seconds_now() + (double)random_below(&c->random, most) / 1000.0;
 }
 
 /* ---- processes */
@@ -143,23 +142,23 @@ static void look_for_ended(struct chaos *c, unsigned k) {
 /* ---- nonsense */
 
 /* One word of the up side, of those that the dispatcher goes by or any other. */
-static void scribble(const struct chaos *c, unsigned k) {
+static void scribble(struct chaos *c, unsigned k) {
     static const size_t words[] = {offsetof(struct fb_up, consumed), offsetof(struct fb_up, cursor),
                                    offsetof(struct fb_up, worker_status),
                                    offsetof(struct fb_up, parked),
                                    offsetof(struct fb_up, counters)};
     const struct fb_down *down = c->down[k];
-    size_t at = words[random_below(sizeof words / sizeof *words)];
-    if (chance(30))
-        at = random_below((uint32_t)(sizeof(struct fb_up) / 8)) * 8;
+    size_t at = words[random_below(&c->random, sizeof words / sizeof *words)];
+    if (chance(c, 30))
+        at = random_below(&c->random, (uint32_t)(sizeof(struct fb_up) / 8)) * 8;
     /* Relaxed: any number serves. */
     uint64_t published = atomic_load_explicit(&down->published, memory_order_relaxed);
-    uint64_t value = random_word();
-    if (chance(40)) /* near what would be right */
-        value = published - random_below(64) + 32;
+    uint64_t value = random_word(&c->random);
+    if (chance(c, 40)) /* near what would be right */
+        value = published - random_below(&c->random, 64) + 32;
     size_t bytes = at == offsetof(struct fb_up, worker_status) ? sizeof(uint32_t) : sizeof value;
     if (at == offsetof(struct fb_up, worker_status))
-        value = random_below(8);
+        value = random_below(&c->random, 8);
     ssize_t written = pwrite(c->seats[k].up, &value, bytes, (off_t)at);
     assert_int_equal(written, (ssize_t)bytes);
 }
@@ -289,7 +288,7 @@ static void await_ready(struct chaos *c, unsigned k) {
         be_over(c, seat);
         return;
     }
-    seat->blow.woken = chance(75);
+    seat->blow.woken = chance(c, 75);
     kill(seat->old->pid, seat->blow.woken ? SIGCONT : SIGKILL);
     go_to(seat, AWAIT_OLD);
 }
@@ -355,7 +354,7 @@ static void begin(struct chaos *c, unsigned k, enum chaos_kind kind) {
     switch (kind) {
     case CHAOS_KILL:
         kill_worker(c, k);
-        seat->due = chance(50) ? 0.0 : ms_from_now(AWAY_MS);
+        seat->due = chance(c, 50) ? 0.0 : ms_from_now(c, AWAY_MS);
         go_to(seat, AWAIT_DUE);
         break;
     case CHAOS_KILL_TWICE:
@@ -368,7 +367,7 @@ static void begin(struct chaos *c, unsigned k, enum chaos_kind kind) {
         break;
     case CHAOS_STOP:
         kill(seat->pid, SIGSTOP);
-        seat->due = ms_from_now(STOPPED_MS);
+        seat->due = ms_from_now(c, STOPPED_MS);
         go_to(seat, AWAIT_DUE);
         break;
     case CHAOS_HANG:
@@ -423,8 +422,8 @@ static bool is_eligible(struct chaos *c, unsigned k) {
     return seat->pid != 0;
 }
 
-static enum chaos_kind draw_kind(const struct chaos *c, unsigned in_service) {
-    unsigned at = random_below(100), kind = 0, draining = 0;
+static enum chaos_kind draw_kind(struct chaos *c, unsigned in_service) {
+    unsigned at = random_below(&c->random, 100), kind = 0, draining = 0;
     for (; kind + 1 < CHAOS_KINDS && at >= weights[kind]; kind++)
         at -= weights[kind];
     if (c->supervised && kind == CHAOS_FAILOVER)
@@ -454,14 +453,14 @@ static bool begin_one(struct chaos *c) {
     if (busy >= BUSY_MOST || count <= READY_LEAST)
         return false;
     enum chaos_kind kind = draw_kind(c, in_service);
-    unsigned k = eligible[random_below(count)];
+    unsigned k = eligible[random_below(&c->random, count)];
     bool orderly = kind == CHAOS_STOP || kind == CHAOS_RESTART || kind == CHAOS_DRAIN;
     if (kind == CHAOS_ADD)
         begin_add(c);
     else if (orderly || bears_a_crash(c, &c->seats[k]))
         begin(c, k, kind);
     else
-        begin(c, k, chance(50) ? CHAOS_STOP : CHAOS_RESTART);
+        begin(c, k, chance(c, 50) ? CHAOS_STOP : CHAOS_RESTART);
     c->begun++;
     return true;
 }
@@ -504,7 +503,7 @@ void chaos_play(struct chaos *c) {
     for (; busy != 0 || c->begun < c->events; pause_ms(1)) {
         busy = go_on(c);
         if (c->begun < c->events && seconds_now() >= next && begin_one(c))
-            next = ms_from_now(BETWEEN_MS);
+            next = ms_from_now(c, BETWEEN_MS);
     }
 }
 

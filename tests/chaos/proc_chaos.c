@@ -13,8 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/lib/random.h"
-
 #define DEFAULT_SEED 1u
 #define FLOWS_ALIVE 50000
 #define RATE 60000u /* packets a second, so that a short run has some to lose and to record */
@@ -71,10 +69,10 @@ static void make_programs(struct test *t) {
 
 static void set_out(struct chaos *c) {
     /* Either numbers are lost while others move, or some flows wait for a restart. */
-    unsigned failover_ms = random_below(3) == 0 ? 0 : 300;
+    unsigned failover_ms = random_below(&c->random, 3) == 0 ? 0 : 300;
     /* The depth binds, or the bytes do. */
-    bool mixed = random_below(2) == 0;
-    unsigned depth = random_below(2) == 0 ? 500 : 2000;
+    bool mixed = random_below(&c->random, 2) == 0;
+    unsigned depth = random_below(&c->random, 2) == 0 ? 500 : 2000;
     assert_int_equal(
         process_run(c->t,
                     "tracegen -o t.pcap --packets %d --flows %d --size %s --rate 20000 "
@@ -142,7 +140,7 @@ static void run_chaos(struct test *t, bool supervised, unsigned events, unsigned
     double began = seconds_now();
     assert_non_null(c);
     *c = (struct chaos){.t = t, .supervised = supervised, .seed = chosen_seed(), .events = events};
-    random_begin(2 * c->seed + supervised);
+    c->random = random_from(2 * c->seed + supervised);
     set_out(c);
     chaos_play(c);
     bring_home(c);

@@ -11,6 +11,7 @@
 #include "dispatcher/datapath/datapath.h"
 #include "dispatcher/run/ledger.h"
 #include "tests/lib/fleet_fixture.h"
+#include "tests/lib/random.h"
 
 #define DLT_ETHERNET 1
 #define MOST_FRAMES 131072u
@@ -53,6 +54,7 @@ struct datapath_fixture {
     struct datapath datapath;
     struct flows flows;
     bool made;
+    struct random random; /* for what a test does at random */
     /* The input. */
     struct sent sent[MOST_FRAMES + 1]; /* by frame number */
     uint32_t sent_count;

@@ -203,9 +203,9 @@ static void restamp(struct trace_of *trace) {
         trace->shots[i].time_us = UINT64_C(1700000000000000) + i;
 }
 
-static void shuffle(struct trace_of *trace) {
+static void shuffle(struct random *random, struct trace_of *trace) {
     for (uint32_t i = trace->count; i > 1; i--) {
-        uint32_t other = random_below(i);
+        uint32_t other = random_below(random, i);
         struct shot kept = trace->shots[i - 1];
         trace->shots[i - 1] = trace->shots[other];
         trace->shots[other] = kept;
@@ -214,7 +214,7 @@ static void shuffle(struct trace_of *trace) {
 }
 
 /* The frames of all traces, each in its own order, dealt at random. */
-static struct trace_of deal(const struct trace_of *from, uint32_t count) {
+static struct trace_of deal(struct random *random, const struct trace_of *from, uint32_t count) {
     struct trace_of mixed = {.shots = NULL};
     uint32_t *taken = calloc(count, sizeof *taken);
     uint64_t left = 0;
@@ -222,7 +222,7 @@ static struct trace_of deal(const struct trace_of *from, uint32_t count) {
     for (uint32_t i = 0; i < count; i++)
         left += from[i].count;
     for (; left != 0; left--) {
-        uint64_t at = random_word() % left;
+        uint64_t at = random_word(random) % left;
         uint32_t i = 0;
         for (; at >= from[i].count - taken[i]; i++)
             at -= from[i].count - taken[i];
@@ -397,19 +397,20 @@ static struct trace_of read_capture(const char *path) {
     return (struct trace_of){.shots = NULL};
 }
 
-static uint32_t judge_capture(struct test *t, const struct trace_of *trace, const char *path) {
+static uint32_t judge_capture(struct random *random, struct test *t, const struct trace_of *trace,
+                              const char *path) {
     char what[2 * PROCESS_PATH_MAX + 32];
     struct trace_of copy = {.shots = NULL};
     for (uint32_t i = 0; i < trace->count; i++)
         add_shot(&copy, trace->shots[i]);
     uint32_t judged = judge_trace(t, &copy, path, path, 3);
     judge_trace(t, &copy, path, path, 8);
-    shuffle(&copy);
+    shuffle(random, &copy);
     snprintf(what, sizeof what, "%s, shuffled", path);
     judge_trace(t, &copy, what, NULL, 3);
     for (uint32_t i = 0; i < trace->count; i++)
         add_shot(&copy, trace->shots[i]);
-    shuffle(&copy);
+    shuffle(random, &copy);
     snprintf(what, sizeof what, "%s, twice and shuffled", path);
     judge_trace(t, &copy, what, NULL, 8);
     free(copy.shots);
@@ -429,24 +430,24 @@ static void captured_datagrams_stay_whole(void **state) {
         free(directory);
         SKIP("no captures: set FB_CAPTURES to their folder");
     }
-    random_begin(77);
+    struct random random = random_from(77);
     for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
         char path[2 * PROCESS_PATH_MAX];
         snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
         traces[count] = read_capture(path);
         if (traces[count].count == 0)
             continue;
-        judged += judge_capture(t, &traces[count++], path);
+        judged += judge_capture(&random, t, &traces[count++], path);
         assert_true(count < CAPTURES_MAX);
     }
     closedir(entries);
     free(directory);
     assert_int_not_equal(count, 0);
     assert_in_range(judged, count, UINT32_MAX);
-    struct trace_of mixed = deal(traces, count);
+    struct trace_of mixed = deal(&random, traces, count);
     judge_trace(t, &mixed, "all captures mixed", NULL, 3);
     judge_trace(t, &mixed, "all captures mixed", NULL, 8);
-    shuffle(&mixed);
+    shuffle(&random, &mixed);
     judge_trace(t, &mixed, "all captures mixed and shuffled", NULL, 8);
     printf("%u datagrams of %u captures\n", judged, count);
     free(mixed.shots);
@@ -552,14 +553,14 @@ static void datagrams_in_every_order_go_with_their_flow(void **state) {
     struct test *t = *state;
     struct trace_of cut[DATAGRAMS_MAX];
     uint32_t count = 0;
-    random_begin(78);
+    struct random random = random_from(78);
     for (unsigned six = 0; six < 2; six++)
         for (unsigned pieces = 1, orders = 1; pieces <= PIECES_MAX; orders *= ++pieces)
             for (unsigned order = 0; order < orders; order++, count++)
                 cut[count] = cut_up(six, 1000 + count, pieces, order);
     assert_int_equal(count, 2 * (1 + 2 + 6 + 24));
     for (unsigned workers = 3; workers <= 8; workers += 5) {
-        struct trace_of mixed = deal(cut, count);
+        struct trace_of mixed = deal(&random, cut, count);
         uint32_t groups = find_groups(&mixed);
         assert_int_equal(groups, count - 2); /* those of one piece are whole packets */
         struct judge j = {.what = "cut up here", .trace = &mixed, .group_count = groups};

@@ -33,6 +33,7 @@ struct race {
     struct fb_up *ups[INCARNATIONS + 2]; /* by epoch, from 1 */
     uint8_t inspected[DESCRIPTORS];      /* how often, by descriptor; the last worker's word */
     const char *error;
+    struct random random; /* the main thread's */
 };
 
 struct worker {
@@ -147,7 +148,7 @@ static void race_open(struct race *race) {
     /* The first up side is made by offer(), as each after it. */
     free(race->ring.up);
     race->ring.up = NULL;
-    random_begin(race->ring.start->seq + 1);
+    race->random = random_from(race->ring.start->seq + 1);
 }
 
 static void race_close(struct race *race) {
@@ -185,9 +186,11 @@ static void publish(struct race *race, bool force) {
 }
 
 static bool put_something(struct race *race) {
-    if (random_below(16) == 0)
+    if (random_below(&race->random, 16) == 0)
         return ring_put_end(&race->ring);
-    return ring_put(&race->ring, random_below(4) == 0 ? random_below(ARENA / 4) : random_below(64));
+    return ring_put(&race->ring, random_below(&race->random, 4) == 0
+                                     ? random_below(&race->random, ARENA / 4)
+                                     : random_below(&race->random, 64));
 }
 
 /* Puts descriptors in until the number is reached or the worker is gone. */
@@ -196,9 +199,9 @@ static void feed(struct race *race, const struct worker *w, uint64_t count) {
     while (tx->seq - race->ring.start->seq < count &&
            !atomic_load_explicit(&w->gone, memory_order_relaxed)) {
         if (put_something(race)) {
-            if (random_below(8) == 0)
+            if (random_below(&race->random, 8) == 0)
                 publish(race, false);
-            if (random_below(256) == 0) {
+            if (random_below(&race->random, 256) == 0) {
                 publish(race, true);
                 sched_yield();
             }
@@ -280,15 +283,16 @@ static void deaths_and_revocations_double_at_most_the_packet_under_inspection(vo
     memset(expected, 1, sizeof expected);
     static struct worker workers[INCARNATIONS + 1];
     struct worker *w = &workers[0];
-    worker_start(w, race, 1, random_below(300));
+    worker_start(w, race, 1, random_below(&race->random, 300));
     offer(race, 1);
     unsigned died = 0, revoked = 0;
     for (unsigned i = 1; i <= INCARNATIONS && race->error == NULL; i++) {
         struct worker *next = &workers[i];
         bool last = i == INCARNATIONS;
-        worker_start(next, race, i + 1, last || i % 2 == 0 ? UINT64_MAX : random_below(300));
+        worker_start(next, race, i + 1,
+                     last || i % 2 == 0 ? UINT64_MAX : random_below(&race->random, 300));
         /* Dies by itself in it, or is revoked at the end of it. */
-        feed(race, w, tx->seq - race->ring.start->seq + 100 + random_below(150));
+        feed(race, w, tx->seq - race->ring.start->seq + 100 + random_below(&race->random, 150));
         if (!atomic_load_explicit(&w->gone, memory_order_relaxed))
             fb_tx_set_epoch(tx, i * 1000); /* of no process */
         join(race, w);

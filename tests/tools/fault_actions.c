@@ -84,10 +84,10 @@ static int scribble(uint64_t seed) {
     while (count < MAPPINGS_MAX && next_mapping(maps, &found[count]))
         count += found[count].writable && found[count].shared;
     fclose(maps);
-    random_begin(seed);
+    struct random random = random_from(seed);
     for (unsigned i = 0; i < count; i++)
         for (uintptr_t at = found[i].from; at < found[i].to; at += sizeof(uint64_t))
-            *(volatile uint64_t *)at = random_word();
+            *(volatile uint64_t *)at = random_word(&random);
     return 0;
 }
 

@@ -23,6 +23,7 @@ struct model {
     struct item *items; /* by sequence number, as many as slots */
     uint64_t slots, depth, size;
     uint64_t given_back; /* as the producer knows it */
+    struct random random;
     unsigned refused_by_bytes, refused_by_depth, refused_ends, laps, rewinds;
 };
 
@@ -113,7 +114,7 @@ static void consume(struct model *m) {
         assert_int_equal((desc->flags & FB_F_END) != 0, item->end);
         ring_expect(r, i);
     }
-    fb_rx_release(&r->rx, n > 0 ? random_below(n + 1) : 0);
+    fb_rx_release(&r->rx, n > 0 ? random_below(&m->random, n + 1) : 0);
 }
 
 static void rewind_some(struct model *m, bool lossless) {
@@ -129,12 +130,13 @@ static void rewind_some(struct model *m, bool lossless) {
 /* With the consumer favoured or not, so that the ring is now empty, now full. */
 static void step(struct model *m, uint32_t most, bool consumer_favoured) {
     struct ring_fixture *r = m->ring;
-    unsigned dice = random_below(16);
+    unsigned dice = random_below(&m->random, 16);
     if (consumer_favoured && dice < 6)
         dice = 12;
     if (dice < 7) {
-        uint32_t caplen = random_below(3) == 0 ? random_below(most + 1) : random_below(most / 8);
-        put_packet(m, random_below(8) == 0 ? most : caplen);
+        uint32_t caplen = random_below(&m->random, 3) == 0 ? random_below(&m->random, most + 1)
+                                                           : random_below(&m->random, most / 8);
+        put_packet(m, random_below(&m->random, 8) == 0 ? most : caplen);
     } else if (dice < 8) {
         put_end(m);
     } else if (dice < 10) {
@@ -146,15 +148,18 @@ static void step(struct model *m, uint32_t most, bool consumer_favoured) {
         assert_true(r->tx.consumed == r->rx.next);
         m->given_back = r->rx.next;
     } else {
-        rewind_some(m, random_below(2) == 0);
+        rewind_some(m, random_below(&m->random, 2) == 0);
     }
 }
 
 static void run(struct ring_fixture *r, uint32_t depth, uint32_t slots, uint64_t arena_bytes,
                 unsigned steps, struct model *m) {
     ring_make(r, depth, slots, arena_bytes);
-    random_begin(depth);
-    *m = (struct model){.ring = r, .slots = slots, .depth = depth, .size = arena_bytes};
+    *m = (struct model){.ring = r,
+                        .slots = slots,
+                        .depth = depth,
+                        .size = arena_bytes,
+                        .random = random_from(depth)};
     m->items = calloc(slots, sizeof *m->items);
     assert_non_null(m->items);
     m->given_back = r->start->seq;

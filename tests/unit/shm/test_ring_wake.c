@@ -269,21 +269,22 @@ static void a_consumer_that_resumes_does_not_take_later_stamps_for_earlier_packe
 static void a_stamp_is_exact_or_unknown_however_far_the_worker_is_behind(void **state) {
     struct ring_fixture *r = *state;
     ring_make(r, 4096, 8192, ARENA);
-    random_begin(6);
+    struct random random = random_from(6);
     uint64_t *published_at = calloc(20000, sizeof *published_at); /* by descriptor */
     assert_non_null(published_at);
     uint64_t first = r->start->seq, time_ns = 0;
     unsigned known = 0, unknown = 0;
     while (r->tx.seq - first < 15000) {
-        unsigned publishes = random_below(4) == 0 ? random_below(1500) : random_below(300);
+        unsigned publishes = random_below(&random, 4) == 0 ? random_below(&random, 1500)
+                                                           : random_below(&random, 300);
         for (unsigned i = 0; i < publishes && r->tx.seq - first < 15000; i++) {
             time_ns++;
-            unsigned count = 1 + random_below(2);
+            unsigned count = 1 + random_below(&random, 2);
             for (unsigned d = 0; d < count; d++)
                 published_at[r->tx.seq + d - first] = time_ns;
             publish(r, count, time_ns);
         }
-        unsigned behind = random_below(2) == 0 ? 0 : random_below(600);
+        unsigned behind = random_below(&random, 2) == 0 ? 0 : random_below(&random, 600);
         while (r->tx.seq - r->rx.next > behind) {
             uint64_t stamp = fb_rx_stamp(&r->rx);
             if (stamp != 0 && stamp != published_at[r->rx.next - first])

@@ -145,13 +145,13 @@ static void random_use_agrees_with_a_plain_list(void **state) {
         uint16_t generation;
         uint64_t stored;
     } model[handles];
-    random_begin(4);
+    struct random random = random_from(4);
     for (uint64_t step = 1; step < 100000; step++) {
-        uint32_t handle = random_below(handles) & ~15u;
-        uint16_t generation = (uint16_t)random_below(2);
+        uint32_t handle = random_below(&random, handles) & ~15u;
+        uint16_t generation = (uint16_t)random_below(&random, 2);
         bool is_known = model[handle].begun && model[handle].generation == generation;
         uint64_t *flow;
-        if (random_below(3) == 0) {
+        if (random_below(&random, 3) == 0) {
             flow = flow_states_end(&states, handle, generation);
             assert_int_equal(flow != NULL, is_known);
             model[handle].begun = model[handle].begun && !is_known;

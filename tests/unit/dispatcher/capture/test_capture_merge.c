@@ -15,6 +15,7 @@
 
 #include "dispatcher/capture/capture_merge.h"
 #include "dispatcher/capture/capture_sink.h"
+#include "tests/lib/random.h"
 
 #define INPUTS_MAX 4u
 #define FRAMES_MAX 4096u
@@ -252,15 +253,6 @@ static void a_clock_that_was_set_back_is_not_late(void **state) {
 
 /* ---- at random */
 
-static uint64_t random_state;
-
-static uint64_t next_random(uint64_t below) {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state % below;
-}
-
 /* An input that has always more, with stamps before those of the other one, as after a step back.
  */
 static void an_earlier_clock_does_not_keep_others_waiting(void **state) {
@@ -281,9 +273,9 @@ static void an_earlier_clock_does_not_keep_others_waiting(void **state) {
     assert_true(is_held(sent_count - 1));
 }
 
-static uint32_t random_length(void) {
+static uint32_t random_length(struct random *random) {
     static const uint32_t lengths[] = {60, 60, 60, 60, 1514, 0, 1514, 9000, 20000};
-    return lengths[next_random(sizeof lengths / sizeof *lengths)];
+    return lengths[random_below(random, sizeof lengths / sizeof *lengths)];
 }
 
 /* After a take that could have given more. */
@@ -328,24 +320,27 @@ static unsigned late_in_all, fulls;
 
 /* Frames with stamps that rise for each input, put after delays of up to twice the window. */
 static void run_seed(uint64_t seed) {
-    random_state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
-    unsigned inputs = 1 + (unsigned)next_random(INPUTS_MAX);
-    uint64_t window_ns = next_random(8) == 0 ? 0 : 1 + next_random(2000);
+    struct random random = random_from(seed);
+    unsigned inputs = 1 + random_below(&random, INPUTS_MAX);
+    uint64_t window_ns = random_below(&random, 8) == 0 ? 0 : 1 + random_below(&random, 2000);
     uint64_t stamps[INPUTS_MAX] = {0};
     bool was_full = false;
-    begin(inputs, window_ns, 4 + (uint32_t)next_random(120), BYTES + (next_random(4) << 22));
+    begin(inputs, window_ns, 4 + random_below(&random, 120),
+          BYTES + (random_below(&random, 4) << 22));
     for (unsigned step = 0; step < 300; step++) {
-        unsigned input = (unsigned)next_random(inputs);
-        uint64_t stamp = now_ns - next_random(now_ns < 2 * window_ns ? 2 : 1 + 2 * window_ns);
+        unsigned input = random_below(&random, inputs);
+        uint64_t back_ns = now_ns < 2 * window_ns ? 2 : 1 + 2 * window_ns;
+        uint64_t stamp = now_ns - random_below(&random, (uint32_t)back_ns);
         stamps[input] = stamp > stamps[input] ? stamp : stamps[input];
-        for (unsigned n = (unsigned)next_random(4); n != 0; n--) {
-            bool fits = put_long(input, stamps[input], random_length());
+        for (unsigned n = random_below(&random, 4); n != 0; n--) {
+            bool fits = put_long(input, stamps[input], random_length(&random));
             was_full = was_full || !fits;
-            stamps[input] += next_random(3) * next_random(200);
+            stamps[input] += random_below(&random, 3) * random_below(&random, 200);
         }
-        now_ns += next_random(5) == 0 ? next_random(1500) : next_random(50);
-        unsigned max = 1 + (unsigned)next_random(32);
-        if (next_random(3) != 0 && take(max) < max)
+        now_ns +=
+            random_below(&random, 5) == 0 ? random_below(&random, 1500) : random_below(&random, 50);
+        unsigned max = 1 + random_below(&random, 32);
+        if (random_below(&random, 3) != 0 && take(max) < max)
             nothing_is_held_that_should_have_left(inputs, window_ns);
     }
     for (unsigned i = 0; i < inputs; i++)

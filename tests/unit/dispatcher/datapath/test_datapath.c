@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The data path. Each descriptor is checked by the fixture as it is consumed. */
 #include "tests/lib/datapath_fixture.h"
-#include "tests/lib/random.h"
 
 #include <string.h>
 
@@ -257,7 +256,7 @@ static void who_gets_a_new_flow_was_looked_at_in_the_same_burst(void **state) {
     /* More workers than are looked at in turn. */
     make_datapath(f, 20, 64, true, 1024, NULL);
     start_workers(f);
-    random_begin(12);
+    struct random random = random_from(12);
     datapath_flush(&f->datapath);
     uint64_t given[20] = {0};
     for (unsigned burst = 0; burst < 500; burst++) {
@@ -270,8 +269,8 @@ static void who_gets_a_new_flow_was_looked_at_in_the_same_burst(void **state) {
                 assert_int_equal(lane->tx.consumed, f->base.hands[k].rx.next);
             given[k] = lane->counters[FB_LANE_FLOWS];
         }
-        unsigned k = random_below(20);
-        consume(f, k, random_below(4));
+        unsigned k = random_below(&random, 20);
+        consume(f, k, random_below(&random, 4));
     }
     finish_run(f);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Fragments in the data path: whom they go with, when, and that none is lost or counted twice. */
 #include "tests/lib/packets_fixture.h"
-#include "tests/lib/random.h"
 
 /* From A to B, 64 bytes behind the IP header: fragments of 24, 24 and 16 bytes. */
 static struct packet datagram(bool six, unsigned port) {
@@ -488,16 +487,16 @@ static void every_datagram_stays_whole_in_any_order(void **state) {
     for (unsigned seed = 1; seed <= 20; seed++) {
         make_packet_path(f, 4, 8 + seed, true, "round-robin");
         start_workers(&f->path);
-        random_begin(seed);
+        struct random random = random_from(seed);
         for (unsigned i = 0; i < DATAGRAMS * PIECES; i++) {
-            unsigned at = random_below(i + 1);
+            unsigned at = random_below(&random, i + 1);
             cards[i] = cards[at];
             cards[at] = i;
         }
         for (unsigned i = 0; i < DATAGRAMS * PIECES; i++) {
             unsigned n = cards[i] / PIECES, which = cards[i] % PIECES;
             frame_of[n][which] = give_ip(f, part(datagram(n % 2, 1000 + n / 4), n, which));
-            if (f->path.frame_count == BURST_MAX || random_below(8) == 0)
+            if (f->path.frame_count == BURST_MAX || random_below(&random, 8) == 0)
                 send_given(f);
         }
         send_given(f);

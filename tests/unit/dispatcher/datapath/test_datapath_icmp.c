@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* ICMP errors in the data path: with the flow that they quote, and what they must not do to it. */
 #include "tests/lib/packets_fixture.h"
-#include "tests/lib/random.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -425,13 +424,13 @@ static void whatever_is_quoted_nothing_is_read_beyond_it(void **state) {
         {.outer = true},
         {.key_vlan = true, .key_tunnel = true, .secret = {3, 4}}};
     unsigned found = 0;
-    random_begin(31);
+    struct random random = random_from(31);
     for (unsigned run = 0; run < 60000; run++) {
-        struct packet p = ethernet(unreachable(quotes[random_below(6)]));
+        struct packet p = ethernet(unreachable(quotes[random_below(&random, 6)]));
         uint32_t quote = p.bytes[12] == 8 ? 14 + 28 : 14 + 48;
-        for (unsigned changes = random_below(8); changes != 0; changes--)
-            p.bytes[quote + random_below(p.n - quote)] = (uint8_t)random_word();
-        uint32_t n = random_below(4) == 0 ? p.n : random_below(p.n + 1);
+        for (unsigned changes = random_below(&random, 8); changes != 0; changes--)
+            p.bytes[quote + random_below(&random, p.n - quote)] = (uint8_t)random_word(&random);
+        uint32_t n = random_below(&random, 4) == 0 ? p.n : random_below(&random, p.n + 1);
         uint8_t *at = pages + page - n;
         struct decoded d;
         const struct decode_options *how = &options[run % 3];
@@ -451,13 +450,15 @@ static void hostile_errors_are_delivered_like_all_else(void **state) {
     struct packets_fixture *f = *state;
     make_packet_path(f, 3, 32, true, "round-robin");
     start_workers(&f->path);
-    random_begin(32);
+    struct random random = random_from(32);
     while (f->path.sent_count < 1500) {
-        struct packet p = random_below(3) == 0
-                              ? udp_packet(random_below(2), 1000 + random_below(8))
-                              : unreachable(udp_packet(random_below(2), 1000 + random_below(8)));
-        if (random_below(2) == 0)
-            p.bytes[28 + random_below(p.n - 28)] = (uint8_t)random_word();
+        struct packet p =
+            random_below(&random, 3) == 0
+                ? udp_packet(random_below(&random, 2), 1000 + random_below(&random, 8))
+                : unreachable(
+                      udp_packet(random_below(&random, 2), 1000 + random_below(&random, 8)));
+        if (random_below(&random, 2) == 0)
+            p.bytes[28 + random_below(&random, p.n - 28)] = (uint8_t)random_word(&random);
         give_ip(f, p);
         if (f->path.frame_count == BURST_MAX)
             send_given(f);

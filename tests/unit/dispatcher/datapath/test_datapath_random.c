@@ -4,7 +4,6 @@
  * as it is consumed, the ledger at every step, and the totals at the end.
  */
 #include "tests/lib/datapath_fixture.h"
-#include "tests/lib/random.h"
 
 #define PACKETS 60000u
 
@@ -19,7 +18,7 @@ static uint64_t backlog_of_a_busy_worker(const struct policy_facts *facts) {
     struct datapath_fixture *f = policy_fixture;
     for (unsigned k = 0; k < f->base.fleet.count && read_along != 0; k++)
         if (f->base.hands[k].holds)
-            consume(f, k, random_below(read_along + 1));
+            consume(f, k, random_below(&f->random, read_along + 1));
     return facts->waiting;
 }
 
@@ -33,14 +32,18 @@ static void use_policy(struct datapath_fixture *f, const struct policy *policy) 
 
 static void random_frame(struct datapath_fixture *f) {
     static const unsigned flags[] = {SYN, SYN | ACK, ACK, ACK, ACK, ACK, ACK, FIN | ACK, RST};
-    unsigned tuple = random_below(4) == 0 ? random_below(MOST_TUPLES) : 240 + random_below(32);
-    uint32_t payload = random_below(8) == 0 ? random_below(1400) : random_below(40);
-    uint32_t cut = payload != 0 && random_below(8) == 0 ? random_below(payload) : 0;
-    if (random_below(64) == 0)
-        f->packet_ns += random_below(random_below(16) == 0 ? 40u : 2u) * SECOND;
-    f->packet_ns += random_below(1000);
-    add_frame(f, tuple, random_below(2), tuple_is_tcp(tuple) ? flags[random_below(9)] : 0, payload,
-              cut);
+    unsigned tuple = random_below(&f->random, 4) == 0 ? random_below(&f->random, MOST_TUPLES)
+                                                      : 240 + random_below(&f->random, 32);
+    uint32_t payload = random_below(&f->random, 8) == 0 ? random_below(&f->random, 1400)
+                                                        : random_below(&f->random, 40);
+    uint32_t cut =
+        payload != 0 && random_below(&f->random, 8) == 0 ? random_below(&f->random, payload) : 0;
+    if (random_below(&f->random, 64) == 0)
+        f->packet_ns +=
+            random_below(&f->random, random_below(&f->random, 16) == 0 ? 40u : 2u) * SECOND;
+    f->packet_ns += random_below(&f->random, 1000);
+    add_frame(f, tuple, random_below(&f->random, 2),
+              tuple_is_tcp(tuple) ? flags[random_below(&f->random, 9)] : 0, payload, cut);
 }
 
 static void deliver_while_workers_read(struct datapath_fixture *f) {
@@ -50,9 +53,9 @@ static void deliver_while_workers_read(struct datapath_fixture *f) {
         waits = f->datapath.ingress.burst.next == at ? waits + 1 : 0;
         at = f->datapath.ingress.burst.next;
         assert_true(waits < 10000);
-        unsigned k = random_below(f->base.fleet.count);
+        unsigned k = random_below(&f->random, f->base.fleet.count);
         if (f->base.hands[k].holds)
-            consume(f, k, 1 + random_below(8));
+            consume(f, k, 1 + random_below(&f->random, 8));
     }
 }
 
@@ -76,18 +79,18 @@ static void random_run(struct datapath_fixture *f, const struct run *run, uint32
     read_along = run->read_along;
     start_workers(f);
     while (f->sent_count < packets) {
-        unsigned n = 1 + random_below(BURST_MAX);
+        unsigned n = 1 + random_below(&f->random, BURST_MAX);
         while (n-- != 0)
             random_frame(f);
         give_burst(f);
         deliver_while_workers_read(f);
         for (unsigned k = 0; k < run->workers; k++)
-            if (random_below(3) == 0)
-                consume(f, k, random_below(2 * run->depth));
-        if (random_below(16) == 0)
+            if (random_below(&f->random, 3) == 0)
+                consume(f, k, random_below(&f->random, 2 * run->depth));
+        if (random_below(&f->random, 16) == 0)
             datapath_flush(&f->datapath);
-        if (run->deaths && random_below(256) == 0)
-            replace_a_worker(f, random_below(run->workers));
+        if (run->deaths && random_below(&f->random, 256) == 0)
+            replace_a_worker(f, random_below(&f->random, run->workers));
     }
     read_along = 0;
     finish_run(f);
@@ -108,7 +111,7 @@ static void block_mode_delivers_every_packet_once_and_in_order(void **state) {
         {.workers = 2, .depth = 2, .max_flows = 1, .block = true, .deaths = true},
         {.workers = 16, .depth = 8, .max_flows = 40, .read_along = 2, .block = true},
     };
-    random_begin(9);
+    f->random = random_from(9);
     for (unsigned i = 0; i < sizeof runs / sizeof *runs; i++)
         random_run(f, &runs[i], i == 0 ? PACKETS : PACKETS / 4);
 }
@@ -122,7 +125,7 @@ static void drop_mode_accounts_for_every_packet(void **state) {
         {.workers = 3, .depth = 2, .max_flows = 1},
         {.workers = 8, .depth = 8, .max_flows = 40, .read_along = 2, .deaths = true},
     };
-    random_begin(10);
+    f->random = random_from(10);
     uint64_t lost = 0;
     for (unsigned i = 0; i < sizeof runs / sizeof *runs; i++) {
         random_run(f, &runs[i], i == 0 ? PACKETS : PACKETS / 4);

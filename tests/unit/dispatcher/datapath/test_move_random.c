@@ -5,7 +5,6 @@
  * ledger is looked at after each step.
  */
 #include "tests/lib/moves_fixture.h"
-#include "tests/lib/random.h"
 
 #include <stdlib.h>
 
@@ -20,24 +19,26 @@ static uint64_t seed;
 static uint64_t dropped_alone; /* in block mode, where all were given up */
 
 /* A random event in so many steps. */
-static bool once_in(uint32_t steps) {
-    return random_below(steps) == 0;
+static bool once_in(struct moves_fixture *m, uint32_t steps) {
+    return random_below(&m->path.random, steps) == 0;
 }
 
 static unsigned any_worker(struct moves_fixture *m) {
-    return random_below(m->path.base.fleet.count);
+    return random_below(&m->path.random, m->path.base.fleet.count);
 }
 
 static void random_frame(struct moves_fixture *m, const struct run *run) {
     static const unsigned flags[] = {SYN, SYN | ACK, ACK, ACK, ACK, ACK, ACK, FIN | ACK, RST};
-    unsigned tuple =
-        once_in(8) ? random_below(MOST_TUPLES) : 256 - run->tuples / 2 + random_below(run->tuples);
-    uint32_t payload = once_in(8) ? random_below(900) : random_below(40);
-    if (once_in(64))
-        m->path.packet_ns += random_below(once_in(16) ? 40u : 2u) * SECOND;
-    m->path.packet_ns += random_below(1000);
-    add_frame(&m->path, tuple, random_below(2), tuple_is_tcp(tuple) ? flags[random_below(9)] : 0,
-              payload, 0);
+    unsigned tuple = once_in(m, 8)
+                         ? random_below(&m->path.random, MOST_TUPLES)
+                         : 256 - run->tuples / 2 + random_below(&m->path.random, run->tuples);
+    uint32_t payload =
+        once_in(m, 8) ? random_below(&m->path.random, 900) : random_below(&m->path.random, 40);
+    if (once_in(m, 64))
+        m->path.packet_ns += random_below(&m->path.random, once_in(m, 16) ? 40u : 2u) * SECOND;
+    m->path.packet_ns += random_below(&m->path.random, 1000);
+    add_frame(&m->path, tuple, random_below(&m->path.random, 2),
+              tuple_is_tcp(tuple) ? flags[random_below(&m->path.random, 9)] : 0, payload, 0);
 }
 
 /* ---- what happens to workers */
@@ -46,7 +47,7 @@ static void kill_somebody(struct moves_fixture *m) {
     unsigned k = any_worker(m);
     if (!m->path.base.hands[k].holds || state_of(&m->path.base, k) == FB_STATE_DEAD)
         return;
-    worker_dies_at(m, k, once_in(2) ? 0 : random_below(40));
+    worker_dies_at(m, k, once_in(m, 2) ? 0 : random_below(&m->path.random, 40));
     look(m);
 }
 
@@ -79,7 +80,7 @@ static void obey_orders(struct moves_fixture *m) {
         if (fb_rx_revoked(rx)) {
             worker_dies(&m->path.base, k);
         } else if (fb_rx_command(rx) == FB_COMMAND_LEAVE) {
-            worker_works(m, k, random_below(4));
+            worker_works(m, k, random_below(&m->path.random, 4));
             worker_leaves(&m->path.base, k);
         } else if (fb_rx_command(rx) == FB_COMMAND_STOP) {
             worker_works(m, k, UINT32_MAX);
@@ -91,7 +92,7 @@ static void obey_orders(struct moves_fixture *m) {
 
 static void ask_for_something(struct moves_fixture *m) {
     unsigned k = any_worker(m);
-    switch (random_below(5)) {
+    switch (random_below(&m->path.random, 5)) {
     case 0:
         fleet_drain(&m->path.base.fleet, k, m->path.base.now_ns);
         break;
@@ -105,7 +106,7 @@ static void ask_for_something(struct moves_fixture *m) {
         fleet_add(&m->path.base.fleet, &k);
         break;
     default:
-        m->path.base.now_ns += random_below(3) * SECOND;
+        m->path.base.now_ns += random_below(&m->path.random, 3) * SECOND;
     }
     observe(m);
     obey_orders(m);
@@ -114,19 +115,19 @@ static void ask_for_something(struct moves_fixture *m) {
 static void work_somewhere(struct moves_fixture *m) {
     unsigned k = any_worker(m);
     if (m->path.base.hands[k].holds && !fb_rx_revoked(&m->path.base.hands[k].rx))
-        worker_works(m, k, 1 + random_below(8));
+        worker_works(m, k, 1 + random_below(&m->path.random, 8));
 }
 
 static void something_happens(struct moves_fixture *m) {
-    m->path.base.now_ns += random_below(20) * MS;
+    m->path.base.now_ns += random_below(&m->path.random, 20) * MS;
     work_somewhere(m);
-    if (once_in(40))
+    if (once_in(m, 40))
         kill_somebody(m);
-    if (once_in(10))
+    if (once_in(m, 10))
         somebody_comes(m);
-    if (once_in(100))
+    if (once_in(m, 100))
         ask_for_something(m);
-    if (once_in(30))
+    if (once_in(m, 30))
         obey_orders(m);
     look(m);
 }
@@ -145,7 +146,7 @@ static void move_lost(struct moves_fixture *m) {
 }
 
 static void send_some(struct moves_fixture *m, const struct run *run) {
-    for (unsigned n = 1 + random_below(BURST_MAX); n != 0; n--)
+    for (unsigned n = 1 + random_below(&m->path.random, BURST_MAX); n != 0; n--)
         random_frame(m, run);
     give_burst(&m->path);
     for (unsigned turns = 0; run_burst(&m->path) != EGRESS_DONE; turns++) {
@@ -161,10 +162,10 @@ static void random_run(struct moves_fixture *m, const struct run *run, uint32_t 
     workers_come(m);
     while (m->path.sent_count < packets) {
         send_some(m, run);
-        for (unsigned n = random_below(8); n != 0; n--)
+        for (unsigned n = random_below(&m->path.random, 8); n != 0; n--)
             something_happens(m);
         move_lost(m);
-        if (once_in(16))
+        if (once_in(m, 16))
             datapath_flush(&m->path.datapath);
     }
     /* All come back, and what is left is finished. */
@@ -192,7 +193,7 @@ static void random_runs(struct moves_fixture *m, const struct run *runs, size_t 
                         uint32_t packets) {
     uint64_t moves = 0, failovers = 0, redelivered = 0;
     for (size_t i = 0; i < count; i++) {
-        random_begin(++seed);
+        m->path.random = random_from(++seed);
         print_message("seed %llu: %u workers, depth %u, %u flows\n", (unsigned long long)seed,
                       runs[i].workers, runs[i].depth, runs[i].max_flows);
         random_run(m, &runs[i], packets);

@@ -65,10 +65,10 @@ static void the_flows_of_one_burst_do_not_herd(void **state) {
 static void the_least_of_random_loads_is_picked(void **state) {
     (void)state;
     make("backlog", 0, 16);
-    random_begin(1);
+    struct random random = random_from(1);
     for (unsigned round = 0; round < 2000; round++) {
-        unsigned k = random_below(16);
-        balance_update(&balance, k, random_below(1000), 1, SECOND);
+        unsigned k = random_below(&random, 16);
+        balance_update(&balance, k, random_below(&random, 1000), 1, SECOND);
         unsigned picked = balance_pick(&balance, 0);
         for (unsigned i = 0; i < 16; i++)
             assert_true(balance.workers[picked].facts.waiting <= balance.workers[i].facts.waiting);

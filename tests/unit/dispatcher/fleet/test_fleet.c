@@ -202,19 +202,19 @@ static uint64_t truly_waiting(struct fleet_fixture *f, unsigned k) {
 static void the_least_loaded_is_right_at_every_step_of_a_random_run(void **state) {
     struct fleet_fixture *f = *state;
     enum { workers = 7 };
-    random_begin(8);
+    struct random random = random_from(8);
     make_fleet(f, workers, 200, "backlog", NEVER);
     for (unsigned k = 0; k < workers; k++)
         worker_starts(f, k);
     for (unsigned step = 0; step < 20000; step++) {
-        unsigned k = random_below(workers);
-        switch (random_below(4)) {
+        unsigned k = random_below(&random, workers);
+        switch (random_below(&random, 4)) {
         case 0:
             publish_to(f, k);
             break;
         case 1:
             publish_to(f, k);
-            worker_finishes(f, k, random_below((uint32_t)truly_waiting(f, k) + 1));
+            worker_finishes(f, k, random_below(&random, (uint32_t)truly_waiting(f, k) + 1));
             break;
         case 2:
             fleet_refresh(&f->fleet, k, f->now_ns);

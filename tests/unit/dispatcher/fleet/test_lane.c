@@ -243,13 +243,13 @@ static void the_cursor_of_a_dead_worker_counts_what_it_finished(void **state) {
 }
 
 /* Packets, ends and skips in any order, against a list of what is in the ring. */
-static void random_use_agrees_with_a_plain_list(uint64_t first_seq) {
+static void random_use_agrees_with_a_plain_list(struct random *random, uint64_t first_seq) {
     bool packet[16];
     unsigned in_ring = 0;
     uint64_t entered = 0, inspected = 0, ended = 0, staged = 0;
     make_lane(9, 16, first_seq);
     for (unsigned step = 0; step < 20000; step++) {
-        switch (random_below(4)) {
+        switch (random_below(random, 4)) {
         case 0:
         case 1:
             if (!stage_packet()) {
@@ -267,7 +267,7 @@ static void random_use_agrees_with_a_plain_list(uint64_t first_seq) {
             assert_int_equal(lane.handles.pending, ended - staged);
             break;
         default: {
-            unsigned n = random_below(in_ring + 1);
+            unsigned n = random_below(random, in_ring + 1);
             finish(n);
             for (unsigned i = 0; i < n; i++)
                 inspected += packet[i];
@@ -286,9 +286,9 @@ static void random_use_agrees_with_a_plain_list(uint64_t first_seq) {
 
 static void packets_are_counted_right_with_ends_in_between(void **state) {
     (void)state;
-    random_begin(5);
-    random_use_agrees_with_a_plain_list(0);
-    random_use_agrees_with_a_plain_list(JUST_BELOW_THE_WRAP);
+    struct random random = random_from(5);
+    random_use_agrees_with_a_plain_list(&random, 0);
+    random_use_agrees_with_a_plain_list(&random, JUST_BELOW_THE_WRAP);
 }
 
 /* ---- the ring of a worker that is gone: what is in it, and what becomes of it */
@@ -494,14 +494,15 @@ static unsigned take_from_list(struct listed *list, unsigned count, unsigned n, 
     return count - n;
 }
 
-static void skips_and_quarantine_agree_with_a_plain_list(uint64_t first_seq, uint64_t first_mark) {
+static void skips_and_quarantine_agree_with_a_plain_list(struct random *random, uint64_t first_seq,
+                                                         uint64_t first_mark) {
     struct listed list[16];
     unsigned count = 0, skipped = 0, quarantined = 0;
     make_lane_at(first_seq, first_mark);
     for (unsigned step = 0; step < 20000; step++) {
         unsigned packets = 0;
-        uint64_t flow = 1 + random_below(3);
-        switch (random_below(8)) {
+        uint64_t flow = 1 + random_below(random, 3);
+        switch (random_below(random, 8)) {
         case 0:
         case 1:
         case 2:
@@ -528,7 +529,7 @@ static void skips_and_quarantine_agree_with_a_plain_list(uint64_t first_seq, uin
             }
             break;
         default: {
-            unsigned n = random_below(count + 1);
+            unsigned n = random_below(random, count + 1);
             uint64_t before = lane.counters[FB_LANE_INSPECTED];
             finish(n);
             count = take_from_list(list, count, n, &packets);
@@ -548,9 +549,9 @@ static void skips_and_quarantine_agree_with_a_plain_list(uint64_t first_seq, uin
 
 static void skips_among_packets_and_ends_in_any_order(void **state) {
     (void)state;
-    random_begin(6);
+    struct random random = random_from(6);
     for (unsigned i = 0; i < STARTS; i++)
-        skips_and_quarantine_agree_with_a_plain_list(starts[i][0], starts[i][1]);
+        skips_and_quarantine_agree_with_a_plain_list(&random, starts[i][0], starts[i][1]);
 }
 
 int main(void) {

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "dispatcher/fleet/worker_heap.h"
+#include "tests/lib/random.h"
 
 static struct worker_heap heap;
 
@@ -127,15 +128,6 @@ static void what_fills_the_place_of_a_removed_worker_may_rise(void **state) {
     assert_int_equal(heap.entries[1].worker, 6);
 }
 
-static uint64_t random_state = 88172645463325252u;
-
-static uint32_t random_below(uint32_t n) {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)((random_state >> 32) * n >> 32);
-}
-
 struct model {
     bool in[WORKER_HEAP_MAX];
     uint64_t load[WORKER_HEAP_MAX];
@@ -150,11 +142,12 @@ static uint32_t model_top(const struct model *m) {
     return top;
 }
 
-static void one_random_step(struct model *m, uint32_t workers) {
-    uint32_t worker = random_below(workers);
-    uint64_t load = random_below(2) ? random_below(10) : random_below(UINT32_MAX);
+static void one_random_step(struct random *random, struct model *m, uint32_t workers) {
+    uint32_t worker = random_below(random, workers);
+    uint64_t load =
+        random_below(random, 2) ? random_below(random, 10) : random_below(random, UINT32_MAX);
     bool was_in = m->in[worker];
-    switch (random_below(8)) {
+    switch (random_below(random, 8)) {
     case 0:
     case 1:
         assert_int_equal(worker_heap_add(&heap, worker, load), !was_in);
@@ -175,17 +168,18 @@ static void one_random_step(struct model *m, uint32_t workers) {
 
 static void random_use_agrees_with_a_linear_scan(void **state) {
     (void)state;
+    struct random random = random_from(1);
     static const uint32_t workers[] = {1, 2, 3, 8, 64, WORKER_HEAP_MAX};
     for (size_t i = 0; i < sizeof workers / sizeof workers[0]; i++) {
         struct model m = {.count = 0};
         worker_heap_init(&heap);
         for (uint32_t step = 0; step < 20000; step++) {
-            one_random_step(&m, workers[i]);
+            one_random_step(&random, &m, workers[i]);
             assert_int_equal(worker_heap_top(&heap), model_top(&m));
             assert_int_equal(heap.count, m.count);
             if (step % 16 == 0)
                 heap_is_in_order();
-            uint32_t worker = random_below(workers[i]);
+            uint32_t worker = random_below(&random, workers[i]);
             assert_int_equal(worker_heap_contains(&heap, worker), m.in[worker]);
         }
     }

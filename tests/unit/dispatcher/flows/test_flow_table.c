@@ -128,10 +128,11 @@ static void a_key_of_all_zero_under_a_hash_of_all_zero_is_a_flow_like_any(void *
 }
 
 static void a_table_for_one_flow_holds_one_after_another(void **state) {
+    struct random random = random_from(3);
     (void)state;
     make_table(1);
     for (uint64_t n = 0; n < 1000; n++) {
-        uint64_t hash = random_word();
+        uint64_t hash = random_word(&random);
         assert_false(flow_table_full(&table));
         uint32_t flow = add_with(hash, n);
         assert_int_equal(flow, 0);
@@ -295,22 +296,22 @@ static void a_search_ends_when_every_line_was_passed_over(void **state) {
 }
 
 /* Hashes from few lines and tags, so that every kind of collision comes up. */
-static uint64_t poor_hash(void) {
-    return hash_in(random_below(2) ? 0 : table.lines - 1, random_below(2));
+static uint64_t poor_hash(struct random *random) {
+    return hash_in(random_below(random, 2) ? 0 : table.lines - 1, random_below(random, 2));
 }
 
-static void random_steps(uint32_t capacity, bool poor, uint32_t steps) {
+static void random_steps(struct random *random, uint32_t capacity, bool poor, uint32_t steps) {
     make_table(capacity);
     uint64_t number = 0;
     for (uint32_t step = 0; step < steps; step++) {
         /* Now mostly up, now mostly down, so that full and empty are both reached. */
-        bool up = random_below(8) < (step / (4 * capacity + 16) % 2 == 0 ? 7u : 1u);
-        uint32_t flow = random_below(capacity);
+        bool up = random_below(random, 8) < (step / (4 * capacity + 16) % 2 == 0 ? 7u : 1u);
+        uint32_t flow = random_below(random, capacity);
         if (up && !flow_table_full(&table))
-            add_with(poor ? poor_hash() : random_word(), ++number);
+            add_with(poor ? poor_hash(random) : random_word(random), ++number);
         else if (alive[flow])
             drop(flow);
-        assert_int_equal(find(poor ? poor_hash() : random_word(), ++number), NO_FLOW);
+        assert_int_equal(find(poor ? poor_hash(random) : random_word(random), ++number), NO_FLOW);
         if (step % (capacity + 8) == 0)
             every_living_flow_is_found();
         assert_int_equal(slots_in_use(), table.used);
@@ -327,10 +328,10 @@ static void random_steps(uint32_t capacity, bool poor, uint32_t steps) {
 static void random_use_agrees_with_a_plain_list(void **state) {
     (void)state;
     static const uint32_t capacities[] = {1, 2, 3, 11, 12, 13, 16, 17, 100, 512};
-    random_begin(1);
+    struct random random = random_from(1);
     for (size_t i = 0; i < sizeof capacities / sizeof *capacities; i++) {
-        random_steps(capacities[i], false, 6000);
-        random_steps(capacities[i], true, 6000);
+        random_steps(&random, capacities[i], false, 6000);
+        random_steps(&random, capacities[i], true, 6000);
     }
 }
 
@@ -343,15 +344,15 @@ static void ids_are_unique_over_reuse(void **state) {
     (void)state;
     enum { ids = 20000 };
     static uint64_t seen[ids];
-    random_begin(2);
+    struct random random = random_from(2);
     make_table(50);
     for (uint32_t n = 0; n < ids; n++) {
-        uint32_t flow = random_below(50);
+        uint32_t flow = random_below(&random, 50);
         if (alive[flow])
             drop(flow);
         else if (flow_table_full(&table))
             continue;
-        flow = add_with(random_word(), n);
+        flow = add_with(random_word(&random), n);
         seen[n] = flow_table_id(&table, flow);
     }
     qsort(seen, ids, sizeof *seen, ascending);

@@ -494,9 +494,9 @@ static void only_the_overdue_are_gone(const struct flow_entry *before, uint32_t 
     }
 }
 
-static void one_random_packet(uint64_t n) {
+static void one_random_packet(struct random *random, uint64_t n) {
     static const unsigned flags[] = {SYN, SYN | ACK, ACK, ACK, ACK, FIN | ACK, RST};
-    unsigned tcp_flags = flags[random_below(7)];
+    unsigned tcp_flags = flags[random_below(random, 7)];
     uint8_t proto = (uint8_t[]){TCP, TCP, UDP, ICMP}[n % 4];
     uint32_t flow = flow_number(n);
     enum fb_end_reason reason;
@@ -505,11 +505,11 @@ static void one_random_packet(uint64_t n) {
         flow = NO_FLOW;
     }
     if (flow == NO_FLOW)
-        flow = create(n, proto, tcp_flags, random_below(2));
+        flow = create(n, proto, tcp_flags, random_below(random, 2));
     else
-        flows_touch(&flows, flow, random_below(2), tcp_flags, random_below(2));
-    if ((entry_of(flow)->key.word[4] & FLOW_BOUND) == 0 && random_below(4) != 0)
-        flows_bind(&flows, flow, (uint8_t)random_below(WORKERS));
+        flows_touch(&flows, flow, random_below(random, 2), tcp_flags, random_below(random, 2));
+    if ((entry_of(flow)->key.word[4] & FLOW_BOUND) == 0 && random_below(random, 4) != 0)
+        flows_bind(&flows, flow, (uint8_t)random_below(random, WORKERS));
 }
 
 static void pass_pending_ends(void) {
@@ -526,21 +526,21 @@ static void created_is_ended_and_active_at_every_step_of_a_random_run(void **sta
     (void)state;
     enum { capacity = 50 };
     static struct flow_entry before[capacity];
-    random_begin(6);
+    struct random random = random_from(6);
     make_flows(capacity, "tcp-established=600,udp-twoway=never");
     uint32_t peak = 0;
     for (unsigned step = 0; step < 40000; step++) {
-        if (random_below(16) == 0)
-            flows.now += random_below(random_below(32) == 0 ? 200 : 4);
+        if (random_below(&random, 16) == 0)
+            flows.now += random_below(&random, random_below(&random, 32) == 0 ? 200 : 4);
         memcpy(before, flows.table.entries, sizeof before);
         for (unsigned i = 0; i < FLOW_CLASS_COUNT; i++)
             flows_expire(&flows);
         only_the_overdue_are_gone(before, capacity);
         /* In turn more flows than there is room for, and fewer. */
-        one_random_packet(random_below(step / 4000 % 2 == 0 ? 70 : 30));
+        one_random_packet(&random, random_below(&random, step / 4000 % 2 == 0 ? 70 : 30));
         peak = flows.table.used > peak ? flows.table.used : peak;
         books_balance();
-        if (random_below(8) == 0)
+        if (random_below(&random, 8) == 0)
             pass_pending_ends();
     }
     assert_int_equal(flows.peak, peak);

@@ -37,32 +37,32 @@ static uint64_t plan_count;
 /* ---- what is sent ---- */
 
 /* Its fragments in a random order, some twice, some joined with the next, some not at all. */
-static void new_plan(struct plan *p, const struct run *run) {
-    *p = (struct plan){.id = run->ids == 0 ? (uint32_t)plan_count : random_below(run->ids),
-                       .parts = 2 + random_below(PARTS - 1)};
+static void new_plan(struct random *random, struct plan *p, const struct run *run) {
+    *p = (struct plan){.id = run->ids == 0 ? (uint32_t)plan_count : random_below(random, run->ids),
+                       .parts = 2 + random_below(random, PARTS - 1)};
     plan_count++;
     /* Some of those that share an identification are of one flow. */
-    p->ports = run->ids != 0 && random_below(4) == 0 ? p->id + 1 : MOST_IDS + plan_count;
+    p->ports = run->ids != 0 && random_below(random, 4) == 0 ? p->id + 1 : MOST_IDS + plan_count;
     for (unsigned from = 0; from < p->parts; from++) {
-        unsigned copies = random_below(10) == 0 ? 2 : random_below(16) != 0;
+        unsigned copies = random_below(random, 10) == 0 ? 2 : random_below(random, 16) != 0;
         while (copies-- != 0) {
             struct event e = {.id = p->id,
                               .from = from,
                               .parts = 1,
                               .ports = from == 0 ? p->ports : 0,
-                              .caplen = random_below(1600)};
+                              .caplen = random_below(random, 1600)};
             /* Not all of it in one: that would be no fragment. */
-            if (random_below(8) == 0 && from + 1 < p->parts && p->parts > 2)
+            if (random_below(random, 8) == 0 && from + 1 < p->parts && p->parts > 2)
                 e.parts = 2;
-            if (random_below(run->long_frames) == 0)
-                e.caplen = random_below(FB_FRAME_MAX + 1);
+            if (random_below(random, run->long_frames) == 0)
+                e.caplen = random_below(random, FB_FRAME_MAX + 1);
             e.more = e.from + e.parts < p->parts;
             p->events[p->count++] = e;
         }
     }
-    bool shuffled = random_below(2) == 0;
+    bool shuffled = random_below(random, 2) == 0;
     for (unsigned i = 0; shuffled && i + 1 < p->count; i++) {
-        unsigned j = i + random_below(p->count - i);
+        unsigned j = i + random_below(random, p->count - i);
         struct event e = p->events[i];
         p->events[i] = p->events[j];
         p->events[j] = e;
@@ -74,29 +74,29 @@ static void send(struct fragments_model *m, const struct event *e) {
     fragments_model_send(m, e);
 }
 
-static void step(struct fragments_model *m, const struct run *run) {
-    struct plan *p = &plans[random_below(PLANS)];
+static void step(struct random *random, struct fragments_model *m, const struct run *run) {
+    struct plan *p = &plans[random_below(random, PLANS)];
     if (p->at == p->count)
-        new_plan(p, run);
+        new_plan(random, p, run);
     else
         send(m, &p->events[p->at++]);
-    bool leaps = run->leaps && random_below(32) == 0;
-    if (random_below(run->tick_every) == 0)
-        m->real.now += leaps ? random_below(2 * m->limits.timeout_ticks) : 1;
-    if (random_below(8) == 0) {
+    bool leaps = run->leaps && random_below(random, 32) == 0;
+    if (random_below(random, run->tick_every) == 0)
+        m->real.now += leaps ? random_below(random, 2 * m->limits.timeout_ticks) : 1;
+    if (random_below(random, 8) == 0) {
         fragments_model_expire(m);
-        if (random_below(2) == 0)
-            deliver_burst(&m->real, 1 + random_below(RELEASE_BURST));
+        if (random_below(random, 2) == 0)
+            deliver_burst(&m->real, 1 + random_below(random, RELEASE_BURST));
     }
 }
 
-static void random_run(struct fragments_model *m, const struct run *run) {
+static void random_run(struct random *random, struct fragments_model *m, const struct run *run) {
     fragments_model_make(m, run->config);
     memset(plans, 0, sizeof plans);
     plan_count = 0;
     for (unsigned i = 0; i < STEPS; i++) {
         unsigned from = m->real.delivered_count;
-        step(m, run);
+        step(random, m, run);
         fragments_model_compare_deliveries(m, from);
         if (i % 16 == 0)
             fragments_model_compare_state(m);
@@ -158,8 +158,8 @@ static void with_room_and_time_every_datagram_goes_to_its_flow(void **state) {
                                               .reuse_ticks = 100},
                                    .tick_every = 8,
                                    .long_frames = 200};
-    random_begin(1);
-    random_run(m, &run);
+    struct random random = random_from(1);
+    random_run(&random, m, &run);
     every_frame_went_once_and_in_order(m);
     every_datagram_went_under_one_key(m, true);
     assert_true(counter(&m->real, FB_FRAGMENT_BY_FIRST) > 500);
@@ -174,8 +174,8 @@ static void with_little_room_every_datagram_still_goes_one_way(void **state) {
                                               .reuse_ticks = 100},
                                    .tick_every = 8,
                                    .long_frames = 20};
-    random_begin(2);
-    random_run(m, &run);
+    struct random random = random_from(2);
+    random_run(&random, m, &run);
     every_frame_went_once_and_in_order(m);
     every_datagram_went_under_one_key(m, false);
     assert_true(counter(&m->real, FB_FRAGMENT_BY_FULL) > 500);
@@ -185,18 +185,19 @@ static void with_little_room_every_datagram_still_goes_one_way(void **state) {
 static void bounds_and_reuse_agree_with_the_model(void **state) {
     struct fragments_model *m = *state;
     uint64_t total[FB_FRAGMENT_COUNT] = {0};
-    random_begin(3);
+    struct random random = random_from(3);
     for (unsigned i = 0; i < 16; i++) {
-        struct run run = {.config = {.max_datagrams = 1 + random_below(i % 2 == 0 ? 12 : 60),
-                                     .max_frames = 1 + random_below(i % 3 == 0 ? 200 : 10),
-                                     .max_bytes = FB_FRAME_MAX * (1 + random_below(3)),
-                                     .timeout_ticks = 1 + random_below(40),
-                                     .reuse_ticks = random_below(10)},
-                          .ids = i % 4 == 0 ? 0 : 4 + random_below(40),
-                          .tick_every = 1 + random_below(24),
-                          .leaps = true,
-                          .long_frames = 10 + random_below(100)};
-        random_run(m, &run);
+        struct run run = {
+            .config = {.max_datagrams = 1 + random_below(&random, i % 2 == 0 ? 12 : 60),
+                       .max_frames = 1 + random_below(&random, i % 3 == 0 ? 200 : 10),
+                       .max_bytes = FB_FRAME_MAX * (1 + random_below(&random, 3)),
+                       .timeout_ticks = 1 + random_below(&random, 40),
+                       .reuse_ticks = random_below(&random, 10)},
+            .ids = i % 4 == 0 ? 0 : 4 + random_below(&random, 40),
+            .tick_every = 1 + random_below(&random, 24),
+            .leaps = true,
+            .long_frames = 10 + random_below(&random, 100)};
+        random_run(&random, m, &run);
         every_frame_went_once_and_in_order(m);
         for (unsigned c = 0; c < FB_FRAGMENT_COUNT; c++)
             total[c] += counter(&m->real, c);

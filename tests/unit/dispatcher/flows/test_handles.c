@@ -123,8 +123,8 @@ struct model {
     uint32_t in_use;
 };
 
-static uint32_t any(const struct model *m, enum where where) {
-    uint32_t from = random_below(HANDLES);
+static uint32_t any(struct random *random, const struct model *m, enum where where) {
+    uint32_t from = random_below(random, HANDLES);
     for (uint32_t i = 0; i < HANDLES; i++)
         if (m->where[(from + i) % HANDLES] == where)
             return (from + i) % HANDLES;
@@ -164,16 +164,16 @@ static void pop_one(struct model *m) {
 static void random_use_agrees_with_a_plain_list(void **state) {
     (void)state;
     static struct model m;
-    random_begin(3);
+    struct random random = random_from(3);
     for (uint64_t step = 0; step < 50000; step++) {
         uint32_t handle;
-        switch (random_below(4)) {
+        switch (random_below(&random, 4)) {
         case 0:
             if (m.in_use < HANDLES)
                 take_one(&m, step);
             break;
         case 1:
-            if ((handle = any(&m, BOUND)) == NO_HANDLE)
+            if ((handle = any(&random, &m, BOUND)) == NO_HANDLE)
                 break;
             handles_end(&handles, handle, FB_END_CLOSED);
             m.where[handle] = PENDING;
@@ -183,7 +183,7 @@ static void random_use_agrees_with_a_plain_list(void **state) {
             pop_one(&m);
             break;
         default:
-            if ((handle = any(&m, ENDING)) == NO_HANDLE)
+            if ((handle = any(&random, &m, ENDING)) == NO_HANDLE)
                 break;
             handles_give_back(&handles, handle);
             m.where[handle] = FREE;

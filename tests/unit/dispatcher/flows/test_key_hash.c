@@ -18,17 +18,18 @@
 #define LONGEST_STRIDE 96u
 
 static struct key_hash hash;
+static struct random choices; /* of keys and secrets; begun for each test */
 
 static int fresh_hash(void **state) {
     (void)state;
-    random_begin(7);
+    choices = random_from(7);
     return key_hash_init(&hash);
 }
 
 static struct fb_flow_key random_key(void) {
     struct fb_flow_key key;
     for (unsigned i = 0; i < 5; i++)
-        key.word[i] = random_word();
+        key.word[i] = random_word(&choices);
     return key;
 }
 
@@ -67,8 +68,8 @@ static uint64_t siphash_of_library(const uint64_t secret[2], const struct fb_flo
 static void it_is_siphash_1_3(void **state) {
     (void)state;
     for (unsigned n = 0; n < 500; n++) {
-        hash.secret[0] = random_word();
-        hash.secret[1] = random_word();
+        hash.secret[0] = random_word(&choices);
+        hash.secret[1] = random_word(&choices);
         struct fb_flow_key key = random_key();
         if (n % 4 == 0)
             memset(&key, n % 8 == 0 ? 0 : 0xff, sizeof key);
@@ -106,7 +107,7 @@ static void burst_is_one_by_one(unsigned n, size_t stride) {
     static _Alignas(64) char keys[MOST_KEYS * LONGEST_STRIDE];
     uint64_t hashes[MOST_KEYS + KEY_HASH_LANES];
     for (size_t i = 0; i < sizeof keys; i++)
-        keys[i] = (char)random_word();
+        keys[i] = (char)random_word(&choices);
     memset(hashes, 0x5a, sizeof hashes);
     key_hash_burst(&hash, (const void *)keys, stride, n, hashes);
     for (unsigned i = 0; i < n; i++) {
@@ -133,7 +134,7 @@ static void eight_lanes_give_the_same_on_every_processor(void **state) {
         uint64_t portable[KEY_HASH_LANES];
         size_t stride = strides[n % 3];
         for (size_t i = 0; i < sizeof keys; i++)
-            keys[i] = (char)random_word();
+            keys[i] = (char)random_word(&choices);
         hash_eight_portable(hash.secret, keys, stride, portable);
         for (unsigned lane = 0; lane < KEY_HASH_LANES; lane++) {
             struct fb_flow_key key;

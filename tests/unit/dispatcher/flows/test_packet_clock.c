@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "dispatcher/flows/packet_clock.h"
+#include "tests/lib/random.h"
 
 #define SECOND UINT64_C(1000000000)
 #define DAY (86400 * SECOND)
@@ -281,30 +282,21 @@ static void the_last_tick_is_where_time_stops(void **state) {
     assert_int_equal(advance(UINT64_MAX), PACKET_CLOCK_LAST_TICK);
 }
 
-static uint64_t random_state = 88172645463325252u;
-
-static uint64_t random_word(void) {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state;
-}
-
-static uint64_t hostile_stamp(uint64_t last) {
-    uint64_t near = random_word() % (2 * SECOND);
-    switch (random_word() % 16) {
+static uint64_t hostile_stamp(struct random *random, uint64_t last) {
+    uint64_t near = random_word(random) % (2 * SECOND);
+    switch (random_word(random) % 16) {
     case 0:
         return 0;
     case 1:
-        return UINT64_MAX - random_word() % 3;
+        return UINT64_MAX - random_word(random) % 3;
     case 2:
-        return random_word();
+        return random_word(random);
     case 3:
-        return last - DAY + random_word() % 3;
+        return last - DAY + random_word(random) % 3;
     case 4:
-        return last + DAY - random_word() % 3;
+        return last + DAY - random_word(random) % 3;
     case 5:
-        return UINT64_MAX - PACKET_CLOCK_NS_PER_TICK + random_word() % 5 - 2;
+        return UINT64_MAX - PACKET_CLOCK_NS_PER_TICK + random_word(random) % 5 - 2;
     case 6:
         return last - near;
     default:
@@ -314,16 +306,17 @@ static uint64_t hostile_stamp(uint64_t last) {
 
 static void time_never_goes_back_under_hostile_stamps(void **state) {
     (void)state;
+    struct random random = random_from(1);
     static const uint64_t longest[] = {0, HOUR_TIMEOUT, DAY, 400 * DAY, UINT64_MAX};
     for (size_t i = 0; i < sizeof longest / sizeof longest[0]; i++) {
         packet_clock_init(&pc, longest[i]);
         uint64_t stamp = T0;
         uint32_t now = 1;
         for (uint32_t n = 0; n < 200000; n++) {
-            uint64_t word = random_word();
+            uint64_t word = random_word(&random);
             if (word % 500 == 0)
                 packet_clock_next_file(&pc);
-            stamp = word % 256 < 250 ? stamp + word % SECOND / 100 : hostile_stamp(stamp);
+            stamp = word % 256 < 250 ? stamp + word % SECOND / 100 : hostile_stamp(&random, stamp);
             uint32_t then = now;
             now = advance(stamp);
             assert_true(now >= then);

@@ -11,22 +11,13 @@
 #include <cmocka.h>
 
 #include "dispatcher/flows/timer_wheel.h"
+#include "tests/lib/random.h"
 
 #define IDS 512u
 #define PLENTY 1000000u
 
 static struct timer_wheel wheel;
 static struct timer_link links[IDS];
-
-/* xorshift64: the same run every time. */
-static uint64_t random_state;
-
-static uint32_t random_below(uint32_t n) {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)((random_state >> 32) * n >> 32);
-}
 
 static uint32_t due_at(uint32_t now) {
     uint32_t budget = PLENTY;
@@ -47,7 +38,6 @@ static uint32_t occupied_slots(void) {
 static int fresh_links(void **state) {
     (void)state;
     memset(links, 0xa5, sizeof links);
-    random_state = 0x9e3779b97f4a7c15u;
     return 0;
 }
 
@@ -225,10 +215,11 @@ static void wheels_may_share_the_links(void **state) {
 
 static void a_jump_of_days_is_spread_by_the_budget(void **state) {
     (void)state;
+    struct random random = random_from(1);
     uint32_t timeout = 115200; /* an hour */
     timer_wheel_init(&wheel, links, timeout, 1);
     for (uint32_t id = 0; id < IDS; id++)
-        timer_wheel_add(&wheel, id, 1 + random_below(timeout));
+        timer_wheel_add(&wheel, id, 1 + random_below(&random, timeout));
     uint32_t now = 1 + 3 * 86400 * 32;
     uint32_t bursts = 0;
     uint32_t seen = 0;
@@ -275,6 +266,7 @@ struct model {
     uint32_t due[IDS];
     bool in[IDS];
     uint32_t count;
+    struct random random;
 };
 
 static void model_take(struct model *m, uint32_t id, uint32_t now) {
@@ -311,53 +303,54 @@ static void drain(struct model *m, uint32_t now, uint32_t budget) {
 }
 
 static void add_or_remove(struct model *m, uint32_t timeout, uint32_t now) {
-    uint32_t id = random_below(IDS);
+    uint32_t id = random_below(&m->random, IDS);
     if (m->in[id]) {
         timer_wheel_remove(&wheel, id);
         m->in[id] = false;
         m->count--;
         return;
     }
-    uint32_t pick = random_below(8);
-    uint32_t ahead = pick == 0 ? timeout : pick == 1 ? 0 : random_below(timeout + 1);
-    m->due[id] = pick == 2 && now > timeout ? now - random_below(timeout + 1) : now + ahead;
+    uint32_t pick = random_below(&m->random, 8);
+    uint32_t ahead = pick == 0 ? timeout : pick == 1 ? 0 : random_below(&m->random, timeout + 1);
+    m->due[id] =
+        pick == 2 && now > timeout ? now - random_below(&m->random, timeout + 1) : now + ahead;
     m->in[id] = true;
     m->count++;
     timer_wheel_add(&wheel, id, m->due[id]);
 }
 
-static uint32_t random_step(uint32_t timeout) {
-    switch (random_below(16)) {
+static uint32_t random_step(struct model *m, uint32_t timeout) {
+    switch (random_below(&m->random, 16)) {
     case 0:
         return timeout;
     case 1:
-        return random_below(5 * timeout + 1);
+        return random_below(&m->random, 5 * timeout + 1);
     case 2:
-        return width() * TIMER_WHEEL_SLOTS - 1 + random_below(3);
+        return width() * TIMER_WHEEL_SLOTS - 1 + random_below(&m->random, 3);
     case 3:
     case 4:
-        return random_below(timeout + 1);
+        return random_below(&m->random, timeout + 1);
     case 5:
     case 6:
     case 7:
-        return random_below(timeout / 64 + 2);
+        return random_below(&m->random, timeout / 64 + 2);
     default:
-        return random_below(3);
+        return random_below(&m->random, 3);
     }
 }
 
 static void run_against_model(uint32_t timeout, uint32_t start, uint32_t steps) {
-    struct model m = {.count = 0};
+    struct model m = {.random = random_from(timeout)};
     uint32_t now = start;
     timer_wheel_init(&wheel, links, timeout, now);
     for (uint32_t i = 0; i < steps; i++) {
-        for (uint32_t n = random_below(12); n > 0; n--)
+        for (uint32_t n = random_below(&m.random, 12); n > 0; n--)
             add_or_remove(&m, timeout, now);
-        uint32_t step = random_step(timeout);
+        uint32_t step = random_step(&m, timeout);
         now = step < UINT32_MAX - 1 - timeout - now ? now + step : now;
-        uint32_t pick = random_below(4);
+        uint32_t pick = random_below(&m.random, 4);
         if (pick > 0)
-            drain(&m, now, pick == 1 ? random_below(4) : PLENTY);
+            drain(&m, now, pick == 1 ? random_below(&m.random, 4) : PLENTY);
     }
     drain(&m, now, PLENTY);
     for (uint32_t id = 0; id < IDS; id++)
