@@ -215,6 +215,7 @@ fuzz-targets: $(FUZZERS) $(BUILD)/fuzz_seeds $(BUILD)/tracegen
 
 # Before the library, from which the regions are then not taken.
 $(BUILD)/fuzz_flows $(BUILD)/fuzz_fragments: $(call obj,tests/fuzz/region.c)
+$(BUILD)/fuzz_flows: $(call obj,tests/fuzz/flows_model.c)
 
 $(FUZZERS): $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(TEST_LIB) $(DISP_LIB) $(SHM_LIB)
 	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lcmocka

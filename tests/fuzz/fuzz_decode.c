@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/fuzz/fuzz.h"
 
+#include <string.h>
+
 #include "dispatcher/flows/fragments.h"
 #include "tests/fuzz/decode_input.h"
 

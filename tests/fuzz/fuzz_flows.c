@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tests/fuzz/flows_model.h"
+#include "tests/lib/frames.h"
 
 /*
  * The input is a program that drives the flow table, its timers and the handles
@@ -13,6 +14,8 @@
 #define TALKERS 24u /* hosts times ports */
 #define STEPS_BETWEEN_LOOKS 8u
 #define NEVER_BYTE 250u
+
+static struct flows_model model; /* made anew for each input */
 
 /* By the first byte of an operation, modulo the sum of all. */
 enum operation {
@@ -43,21 +46,9 @@ static void begin(struct fuzz_input *in) {
         unsigned n = fuzz_byte(in);
         timeouts.seconds[class] = n >= NEVER_BYTE ? FLOW_TIMEOUT_NEVER : 1 + n * unit;
     }
-    memset(handle_tables, 0, sizeof handle_tables);
-    for (unsigned k = 0; k < WORKERS; k++)
-        handles_init(&handles[k], handle_tables[k], HANDLES);
-    assert_int_equal(flows_init(&flows, &(struct flows_config){.max_flows = max_flows,
-                                                               .timeouts = &timeouts,
-                                                               .ticks_per_second = 1,
-                                                               .hugepages = FB_HUGEPAGES_NEVER,
-                                                               .handles = by_worker}),
-                     0);
-    flows.hash.secret[0] = 1; /* the same every time, so that what fails can be repeated */
-    flows.hash.secret[1] = 2;
-    memset(model, 0, sizeof model);
-    memset(model_handles, 0, sizeof model_handles);
-    memset(model_ended, 0, sizeof model_ended);
-    model_created = batch = 0;
+    flows_model_make(&model, max_flows, &timeouts);
+    model.flows.hash.secret[0] = 1; /* the same every time, so that what fails can be repeated */
+    model.flows.hash.secret[1] = 2;
 }
 
 /* ---- ends ---- */
@@ -65,34 +56,37 @@ static void begin(struct fuzz_input *in) {
 /* What the model has and the table has no more: at most so many ended, for the reason found. */
 static unsigned find_ended(enum fb_end_reason (*judge)(const struct model_flow *)) {
     unsigned ended = 0;
-    batch++;
+    model.batch++;
     for (unsigned i = 0; i < MOST_FLOWS; i++) {
-        if (!model[i].alive || flows_by_id(&flows, model[i].id) != NO_FLOW)
+        if (!model.model_flows[i].alive ||
+            flows_by_id(&model.flows, model.model_flows[i].id) != NO_FLOW)
             continue;
-        model_end(&model[i], judge(&model[i]));
+        flows_model_end(&model, &model.model_flows[i], judge(&model.model_flows[i]));
         ended++;
     }
     return ended;
 }
 
 static enum fb_end_reason was_due(const struct model_flow *m) {
-    assert_true(model_timeout(m) != FLOW_TIMEOUT_NEVER && flows.now - m->last >= model_timeout(m));
-    return flow_expiry_reason(model_class(m));
+    assert_true(flows_model_timeout(&model, m) != FLOW_TIMEOUT_NEVER &&
+                model.flows.now - m->last >= flows_model_timeout(&model, m));
+    return flow_expiry_reason(flows_model_class(&model, m));
 }
 
 static enum fb_end_reason was_the_least_valuable(const struct model_flow *victim) {
     unsigned place = 0, of_class = 0;
     bool oldest = true;
-    while (flow_eviction_order[place] != model_class(victim))
+    while (flow_eviction_order[place] != flows_model_class(&model, victim))
         place++;
     for (unsigned i = 0; i < MOST_FLOWS; i++) {
-        if (!model[i].alive)
+        if (!model.model_flows[i].alive)
             continue;
         for (unsigned k = 0; k < place; k++)
-            assert_int_not_equal(model_class(&model[i]), flow_eviction_order[k]);
-        if (model_class(&model[i]) == model_class(victim)) {
+            assert_int_not_equal(flows_model_class(&model, &model.model_flows[i]),
+                                 flow_eviction_order[k]);
+        if (flows_model_class(&model, &model.model_flows[i]) == flows_model_class(&model, victim)) {
             of_class++;
-            oldest = oldest && victim->last <= model[i].last;
+            oldest = oldest && victim->last <= model.model_flows[i].last;
         }
     }
     assert_true(oldest || of_class > CANDIDATES);
@@ -106,40 +100,41 @@ static enum fb_end_reason at_the_end(const struct model_flow *m) {
 
 /* An id comes out of its wheel at most a slot less one tick late. */
 static void expire(void) {
-    flows_expire(&flows);
+    flows_expire(&model.flows);
     find_ended(was_due);
     for (unsigned i = 0; i < MOST_FLOWS; i++) {
-        const struct model_flow *m = &model[i];
-        uint32_t late = m->alive ? (1u << flows.wheels[model_class(m)].shift) - 1 : 0;
-        if (m->alive && model_timeout(m) != FLOW_TIMEOUT_NEVER)
-            assert_true(flows.now - m->last < model_timeout(m) + late);
+        const struct model_flow *m = &model.model_flows[i];
+        uint32_t late =
+            m->alive ? (1u << model.flows.wheels[flows_model_class(&model, m)].shift) - 1 : 0;
+        if (m->alive && flows_model_timeout(&model, m) != FLOW_TIMEOUT_NEVER)
+            assert_true(model.flows.now - m->last < flows_model_timeout(&model, m) + late);
     }
 }
 
 static void end_one(struct model_flow *m, enum fb_end_reason reason) {
-    flows_end(&flows, flows_by_id(&flows, m->id), reason);
-    assert_int_equal(flows_by_id(&flows, m->id), NO_FLOW);
-    batch++;
-    model_end(m, reason);
+    flows_end(&model.flows, flows_by_id(&model.flows, m->id), reason);
+    assert_int_equal(flows_by_id(&model.flows, m->id), NO_FLOW);
+    model.batch++;
+    flows_model_end(&model, m, reason);
 }
 
 static bool pop(unsigned worker) {
     struct pending_end end;
-    if (!handles_pop_end(&handles[worker], &end)) {
-        assert_int_equal(model_uses(worker, HANDLE_PENDING), 0);
+    if (!handles_pop_end(&model.handles[worker], &end)) {
+        assert_int_equal(flows_model_uses(&model, worker, HANDLE_PENDING), 0);
         return false;
     }
-    flows.ends_pending--; /* as who stages it does */
-    model_pop(worker, &end);
+    model.flows.ends_pending--; /* as who stages it does */
+    flows_model_pop(&model, worker, &end);
     return true;
 }
 
 static bool give_back(unsigned worker) {
     for (uint32_t i = 0; i < HANDLES; i++) {
-        if (model_handles[worker][i].use != HANDLE_ENDING)
+        if (model.model_handles[worker][i].use != HANDLE_ENDING)
             continue;
-        handles_give_back(&handles[worker], i);
-        model_handles[worker][i].use = HANDLE_FREE;
+        handles_give_back(&model.handles[worker], i);
+        model.model_handles[worker][i].use = HANDLE_FREE;
         return true;
     }
     return false;
@@ -148,11 +143,11 @@ static bool give_back(unsigned worker) {
 static void lose(struct fuzz_input *in) {
     unsigned worker = fuzz_below(in, WORKERS);
     bool stopped = fuzz_below(in, 4) == 0; /* the clock cannot step */
-    flows_lose(&flows, worker, stopped ? 0 : flows.now);
-    flows.now += !stopped;
-    flows.ends_pending -= handles[worker].pending;
-    handles_reset(&handles[worker]);
-    model_lose(worker);
+    flows_lose(&model.flows, worker, stands ? 0 : model.flows.now);
+    model.flows.now += !stands;
+    model.flows.ends_pending -= model.handles[worker].pending;
+    handles_reset(&model.handles[worker]);
+    flows_model_lose(&model, worker);
 }
 
 /* ---- packets ---- */
@@ -181,47 +176,50 @@ static struct talk talk_of(unsigned from, unsigned to, bool tcp) {
 }
 
 static void bind(struct model_flow *m, uint32_t flow, uint8_t worker) {
-    while (handles[worker].bound + handles[worker].pending + model_uses(worker, HANDLE_ENDING) ==
+    while (model.handles[worker].bound + model.handles[worker].pending +
+               flows_model_uses(&model, worker, HANDLE_ENDING) ==
            HANDLES)
         if (!give_back(worker))
             pop(worker);
-    flows_bind(&flows, flow, worker);
-    model_bind(m, &flows.table.entries[flow]);
+    flows_bind(&model.flows, flow, worker);
+    flows_model_bind(&model, m, &model.flows.table.entries[flow]);
 }
 
 static struct model_flow *create(uint64_t hash, const struct decoded *d, struct talk talk,
                                  bool from_high, uint32_t *flow) {
-    bool full = model_alive() == flows.table.capacity;
-    *flow = flows_create(&flows, hash, &d->key, d->swapped, d->proto, d->tcp_flags, d->payload_len);
+    bool full = flows_model_alive(&model) == model.flows.table.capacity;
+    *flow = flows_create(&model.flows, hash, &d->key, d->swapped, d->proto, d->tcp_flags,
+                         d->payload_len);
     assert_int_equal(find_ended(was_the_least_valuable), full);
-    struct model_flow *m = model_add();
+    struct model_flow *m = flows_model_add(&model);
     *m = (struct model_flow){
         .alive = true,
         .talk = talk,
         .first_from_high = from_high,
-        .state = flow_state_first(&flows.rules, d->proto, d->tcp_flags, d->payload_len),
-        .last = flows.now,
-        .id = flow_table_id(&flows.table, *flow)};
-    model_created++;
+        .state = flow_state_first(&model.flows.rules, d->proto, d->tcp_flags, d->payload_len),
+        .last = model.flows.now,
+        .id = flow_table_id(&model.flows.table, *flow)};
+    model.created++;
     return m;
 }
 
 static bool is_over(const struct model_flow *m, unsigned tcp_flags, enum fb_end_reason *reason) {
-    *reason = flow_expiry_reason(model_class(m));
-    if (model_timeout(m) != FLOW_TIMEOUT_NEVER && flows.now - m->last >= model_timeout(m))
+    *reason = flow_expiry_reason(flows_model_class(&model, m));
+    if (flows_model_timeout(&model, m) != FLOW_TIMEOUT_NEVER &&
+        model.flows.now - m->last >= flows_model_timeout(&model, m))
         return true;
     *reason = FB_END_REUSED;
-    return flow_syn_meaning(&flows.rules, m->state, tcp_flags) == FLOW_SYN_REUSE;
+    return flow_syn_meaning(&model.flows.rules, m->state, tcp_flags) == FLOW_SYN_REUSE;
 }
 
 static void touch(struct model_flow *m, uint32_t flow, const struct decoded *d, bool from_high) {
-    struct flow_entry *entry = &flows.table.entries[flow];
+    struct flow_entry *entry = &model.flows.table.entries[flow];
     unsigned dir = d->swapped != ((entry->key.word[4] & FLOW_FIRST_SWAPPED) != 0);
     assert_int_equal(dir, from_high != m->first_from_high);
-    flows_forget_lost(&flows, entry);
-    flows_touch(&flows, flow, dir, d->tcp_flags, d->payload_len);
-    m->state = flow_state_next(&flows.rules, m->state, dir, d->tcp_flags, d->payload_len);
-    m->last = flows.now;
+    flows_forget_lost(&model.flows, entry);
+    flows_touch(&model.flows, flow, dir, d->tcp_flags, d->payload_len);
+    m->state = flow_state_next(&model.flows.rules, m->state, dir, d->tcp_flags, d->payload_len);
+    m->last = model.flows.now;
 }
 
 static void packet(struct fuzz_input *in) {
@@ -236,16 +234,17 @@ static void packet(struct fuzz_input *in) {
     struct decoded d;
     decode(f.bytes, f.n, LINK_ETHERNET, &options, &d);
     assert_int_equal(d.reason, FB_DECODE_OK);
-    uint64_t hash = key_hash_one(&flows.hash, &d.key);
-    uint32_t flow = flow_table_find(&flows.table, hash, &d.key);
-    struct model_flow *m = model_find(talk);
+    uint64_t hash = key_hash_one(&model.flows.hash, &d.key);
+    uint32_t flow = flow_table_find(&model.flows.table, hash, &d.key);
+    struct model_flow *m = flows_model_find(&model, talk);
     assert_int_equal(flow == NO_FLOW, m == NULL);
     if (m != NULL) {
         enum fb_end_reason reason, expected;
-        assert_true(flow_table_id(&flows.table, flow) == m->id);
+        assert_true(flow_table_id(&model.flows.table, flow) == m->id);
         bool over = is_over(m, d.tcp_flags, &expected);
-        assert_int_equal(flow_expired(&flows, &flows.table.entries[flow], d.tcp_flags, &reason),
-                         over);
+        assert_int_equal(
+            flow_expired(&model.flows, &model.flows.table.entries[flow], d.tcp_flags, &reason),
+            over);
         if (over) {
             assert_int_equal(reason, expected);
             end_one(m, reason);
@@ -263,17 +262,17 @@ static void packet(struct fuzz_input *in) {
 /* ---- the program ---- */
 
 static void end_any(struct fuzz_input *in) {
-    struct model_flow *m = &model[fuzz_below(in, MOST_FLOWS)];
+    struct model_flow *m = &model.model_flows[fuzz_below(in, MOST_FLOWS)];
     if (m->alive)
         end_one(m, (enum fb_end_reason)fuzz_below(in, FB_END_WORKER_LOST));
 }
 
 static void end_all(struct fuzz_input *in) {
     uint32_t from = 0, count = 1 + fuzz_below(in, 8);
-    while (flows_end_all(&flows, &from, count))
+    while (flows_end_all(&model.flows, &from, count))
         find_ended(at_the_end);
     find_ended(at_the_end);
-    assert_int_equal(flow_table_live(&flows.table), 0);
+    assert_int_equal(flow_table_live(&model.flows.table), 0);
 }
 
 static void step(struct fuzz_input *in) {
@@ -281,9 +280,9 @@ static void step(struct fuzz_input *in) {
     if (operation < PACKET)
         packet(in);
     else if (operation < TICK)
-        flows.now += 1 + fuzz_below(in, 4);
+        model.flows.now += 1 + fuzz_below(in, 4);
     else if (operation < LEAP)
-        flows.now += fuzz_16(in);
+        model.flows.now += fuzz_16(in);
     else if (operation < EXPIRE)
         expire();
     else if (operation < END)
@@ -304,13 +303,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (unsigned i = 0; fuzz_more(&in); i++) {
         step(&in);
         if (i % STEPS_BETWEEN_LOOKS == 0)
-            compare_flows();
+            flows_model_compare(&model);
     }
-    compare_flows();
+    flows_model_compare(&model);
     for (unsigned k = 0; k < WORKERS; k++)
         while (pop(k))
             ;
-    compare_flows();
-    flows_fini(&flows);
+    flows_model_compare(&model);
+    flows_fini(&model.flows);
     return 0;
 }
