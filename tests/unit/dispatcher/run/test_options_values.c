@@ -4,11 +4,8 @@
 #include "tests/lib/options_fixture.h"
 
 #include <jansson.h>
-
-static struct options_fixture f;
-
-#define PARSE(...) options_fixture_parse(&f, WORDS(__VA_ARGS__))
-#define FILE_AND(text, ...) options_fixture_parse_file(&f, text, WORDS(__VA_ARGS__))
+#include <stdio.h>
+#include <string.h>
 
 struct row {
     const char *option;
@@ -56,30 +53,30 @@ static const struct row rows[] = {
 };
 
 static void every_bad_value_is_refused_with_one_line_that_names_it(void **state) {
-    (void)state;
+    struct options_fixture *f = *state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         for (unsigned v = 0; rows[i].bad[v] != NULL; v++) {
             char named[128];
-            enum options_result result = PARSE("-r", "x.pcap", rows[i].option, rows[i].bad[v]);
+            enum options_result result = PARSE(f, "-r", "x.pcap", rows[i].option, rows[i].bad[v]);
             if (result != OPTIONS_WRONG)
                 fail_msg("%s '%s' was taken", rows[i].option, rows[i].bad[v]);
             snprintf(named, sizeof named, "%s '%s': ", rows[i].option, rows[i].bad[v]);
-            expect_refusal_with(&f, named);
-            assert_string_equal(f.output.text, "");
+            expect_refusal_with(f, named);
+            assert_string_equal(f->output.text, "");
         }
     }
 }
 
 static void every_good_value_is_taken_in_silence_and_noted(void **state) {
-    (void)state;
+    struct options_fixture *f = *state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         for (unsigned v = 0; rows[i].good[v] != NULL; v++) {
-            enum options_result result = PARSE("-r", "x.pcap", rows[i].option, rows[i].good[v]);
+            enum options_result result = PARSE(f, "-r", "x.pcap", rows[i].option, rows[i].good[v]);
             if (result != OPTIONS_RUN)
-                fail_msg("%s '%s': %s", rows[i].option, rows[i].good[v], f.errors.text);
-            assert_string_equal(f.errors.text, "");
-            assert_string_equal(f.output.text, "");
-            json_t *json = json_loads(f.options.json, 0, NULL);
+                fail_msg("%s '%s': %s", rows[i].option, rows[i].good[v], f->errors.text);
+            assert_string_equal(f->errors.text, "");
+            assert_string_equal(f->output.text, "");
+            json_t *json = json_loads(f->options.json, 0, NULL);
             const json_t *noted = json_object_get(json, rows[i].option + 2);
             if (json_is_array(noted))
                 noted = json_array_get(noted, 1);
@@ -90,7 +87,7 @@ static void every_good_value_is_taken_in_silence_and_noted(void **state) {
 }
 
 static void every_bad_value_in_a_file_is_refused_with_line_key_and_value(void **state) {
-    (void)state;
+    struct options_fixture *f = *state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         for (unsigned v = 0; rows[i].bad[v] != NULL; v++) {
             const char *bad = rows[i].bad[v];
@@ -99,46 +96,40 @@ static void every_bad_value_in_a_file_is_refused_with_line_key_and_value(void **
             char text[256], named[256];
             snprintf(text, sizeof text, "read = x\n%s = %s\n", rows[i].option + 2, bad);
             snprintf(named, sizeof named, ":2: %s '%s': ", rows[i].option, bad);
-            if (FILE_AND(text, NULL) != OPTIONS_WRONG)
+            if (PARSE_FILE(f, text, NULL) != OPTIONS_WRONG)
                 fail_msg("taken: %s", text);
-            expect_refusal_with(&f, named);
+            expect_refusal_with(f, named);
         }
     }
-    assert_int_equal(FILE_AND("read = x\nbpf = udp\nfilter-file = /dev/null\n", NULL),
+    assert_int_equal(PARSE_FILE(f, "read = x\nbpf = udp\nfilter-file = /dev/null\n", NULL),
                      OPTIONS_WRONG);
-    expect_refusal_with(&f, ":3: ");
-    assert_int_equal(FILE_AND("read = x\ninterface = lo\n", NULL), OPTIONS_WRONG);
-    assert_int_equal(PARSE("-r", "x", "--config", "/nonexistent"), OPTIONS_WRONG);
-    expect_refusal_with(&f, "'/nonexistent'");
+    expect_refusal_with(f, ":3: ");
+    assert_int_equal(PARSE_FILE(f, "read = x\ninterface = lo\n", NULL), OPTIONS_WRONG);
+    assert_int_equal(PARSE(f, "-r", "x", "--config", "/nonexistent"), OPTIONS_WRONG);
+    expect_refusal_with(f, "'/nonexistent'");
 }
 
 static void every_good_value_in_a_file_is_taken_and_noted(void **state) {
-    (void)state;
+    struct options_fixture *f = *state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         for (unsigned v = 0; rows[i].good[v] != NULL; v++) {
             char text[256], noted[256];
             snprintf(text, sizeof text, "%s = %s\n", rows[i].option + 2, rows[i].good[v]);
             bool source = strcmp(rows[i].option, "--read") == 0;
-            if (FILE_AND(text, source ? NULL : "-rx") != OPTIONS_RUN)
-                fail_msg("%s: %s", text, f.errors.text);
+            if (PARSE_FILE(f, text, source ? NULL : "-rx") != OPTIONS_RUN)
+                fail_msg("%s: %s", text, f->errors.text);
             snprintf(noted, sizeof noted, "\"%s\":\"%s\"", rows[i].option + 2, rows[i].good[v]);
-            assert_non_null(strstr(f.options.json, noted));
+            assert_non_null(strstr(f->options.json, noted));
         }
     }
 }
 
-static int forget_options(void **state) {
-    (void)state;
-    options_free(&f.options);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_bad_value_is_refused_with_one_line_that_names_it),
-        cmocka_unit_test(every_good_value_is_taken_in_silence_and_noted),
-        cmocka_unit_test(every_bad_value_in_a_file_is_refused_with_line_key_and_value),
-        cmocka_unit_test(every_good_value_in_a_file_is_taken_and_noted),
+        OPTIONS_TEST(every_bad_value_is_refused_with_one_line_that_names_it),
+        OPTIONS_TEST(every_good_value_is_taken_in_silence_and_noted),
+        OPTIONS_TEST(every_bad_value_in_a_file_is_refused_with_line_key_and_value),
+        OPTIONS_TEST(every_good_value_in_a_file_is_taken_and_noted),
     };
-    return cmocka_run_group_tests(tests, NULL, forget_options);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
