@@ -12,9 +12,10 @@
 #include "tests/fuzz/capture_input.h"
 
 /*
- * Any bytes as a capture file: read as a file, loaded into memory first, and out
- * of a pipe that pauses somewhere. Each frame is decoded. All three have to give
- * the same frames, and to break off behind the same one, if they do.
+ * Any bytes as a capture file: read as a file (dispatcher/capture/capture_file.c),
+ * loaded into memory first (dispatcher/capture/capture_memory.c), and out of a
+ * pipe that pauses somewhere (dispatcher/capture/capture_pipe.c). Each frame is decoded. All three
+ * have to give the same frames, and to break off behind the same one, if they do.
  */
 
 /* The longest input: what a pipe holds, so that one write() takes it. */

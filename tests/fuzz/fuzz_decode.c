@@ -7,8 +7,9 @@
 #include "tests/fuzz/decode_input.h"
 
 /*
- * decode() and decode_quoted() over any bytes. Each frame is in a block of
- * its own length, so that AddressSanitizer sees any read beyond caplen.
+ * dispatcher/decode/decode.c: decode() and decode_quoted() over any bytes. Each
+ * frame is in a block of its own length, so that AddressSanitizer sees any read
+ * beyond caplen.
  */
 
 /* What is put behind a frame: nothing may come of it. */

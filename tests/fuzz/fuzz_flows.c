@@ -7,9 +7,9 @@
 #include "tests/lib/frames.h"
 
 /*
- * The input is a program that drives the flow table, its timers and the handles
- * of two workers, as the loop does, and their model. Keys are decoded from
- * frames, in both directions.
+ * dispatcher/flows/flows.c: the input is a program that drives the flow table,
+ * its timers and the handles of two workers, as the data path does, and their
+ * model. Keys are decoded from frames, in both directions.
  */
 #define TALKERS 24u /* hosts times ports */
 #define STEPS_BETWEEN_LOOKS 8u

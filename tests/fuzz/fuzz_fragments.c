@@ -6,8 +6,9 @@
 #include "tests/lib/fragments_model.h"
 
 /*
- * The input is a program that drives the tracker and its model alike: first
- * the bounds of both, then one operation after another.
+ * dispatcher/flows/fragments.c: the input is a program that drives the tracker
+ * and its model together: first the bounds of both, then one operation after
+ * another.
  */
 #define FUZZ_IDS 12u
 #define FUZZ_PORTS 3u

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Captures, places and memory that are not as they should be: one error line
+ * dispatcher/run/run_setup.c: captures, places and memory that are not as they
+ * should be: one error line
  * and a status other than 0, what was read before is inspected and reported,
  * and nothing is left behind.
  */

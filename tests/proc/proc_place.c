@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where processes run and where their memory lies, as /proc has it. The
+ * dispatcher/run/run_place.c and the workers' own placement: where processes
+ * run and where their memory lies, as /proc has it. The
  * machine may have one node: that several are told apart is for a machine that
  * has them.
  */

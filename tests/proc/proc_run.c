@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Whole runs, from a capture file to the report, as a user starts them: what
- * was delivered is judged by what the inspector `record` wrote.
+ * dispatcher/main.c, dispatcher/run/run.c: whole runs, from a capture file to
+ * the report, as a user starts them. What was delivered is judged by what the
+ * inspector `record` wrote.
  */
 #include "tests/lib/process.h"
 #include "tests/lib/records.h"

@@ -11,8 +11,8 @@
 #include "tests/lib/random.h"
 
 /*
- * Dispatcher and worker as threads of one process, over the same code as in two
- * processes, for ThreadSanitizer: what one side writes and the other reads
+ * shm/ring.c: dispatcher and worker as threads of one process, over the same code
+ * as in two processes, for ThreadSanitizer: what one side writes and the other reads
  * without an order between them is reported by it, and what arrives otherwise
  * than it was sent by the tests. Only the main thread may assert, and only
  * when the others have ended; so both sides keep the first error that they see.

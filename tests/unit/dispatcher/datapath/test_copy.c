@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* dispatcher/datapath/copy.h: bytes of every length and alignment, and none outside. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The data path. Each descriptor is checked by the fixture as it is consumed. */
+/*
+ * dispatcher/datapath/datapath.c, dispatcher/datapath/egress.c: what becomes of a burst
+ * with and without room and workers. The fixture checks each descriptor.
+ */
 #include "tests/lib/datapath_fixture.h"
 
 #include <string.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Fragments in the data path: whom they go with, when, and that none is lost or counted twice. */
+/*
+ * dispatcher/datapath/ingress.c with fragments: which flow they go with, when, and that
+ * none is lost or counted twice.
+ */
 #include "tests/lib/packets_fixture.h"
 
 /* From A to B, 64 bytes behind the IP header: fragments of 24, 24 and 16 bytes. */

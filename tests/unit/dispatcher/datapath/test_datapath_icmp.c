@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* ICMP errors in the data path: with the flow that they quote, and what they must not do to it. */
+/*
+ * dispatcher/datapath/quoted.c: ICMP errors go with the flow that they quote; and what
+ * they must not do to it.
+ */
 #include "tests/lib/packets_fixture.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Long random runs of the data path: each descriptor is checked by the fixture
- * as it is consumed, the ledger at every step, and the totals at the end.
+ * Long random runs of dispatcher/datapath/datapath.c: each descriptor is checked by the
+ * fixture as it is consumed, the ledger at every step, and the totals at the end.
  */
 #include "tests/lib/datapath_fixture.h"
 

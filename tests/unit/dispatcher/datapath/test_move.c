@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The flows of a lost worker, on their way to the others. The fixture checks each descriptor. */
+/*
+ * dispatcher/datapath/move.c: the flows of a lost worker, on their way to the others. The
+ * fixture checks each descriptor.
+ */
 #include "tests/lib/moves_fixture.h"
 
 /* A worker dies with nothing under inspection, and no process comes for its number in time. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Long random runs in which workers die, are lost, drained, restarted, given up
- * and come back: the fixture follows every flow over all of them, and the
- * ledger is looked at after each step.
+ * Long random runs of dispatcher/datapath/move.c, in which workers die, are lost, drained,
+ * restarted, given up and come back: the fixture follows every flow over all of them, and
+ * the ledger is looked at after each step.
  */
 #include "tests/lib/moves_fixture.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* dispatcher/fleet/balance.c: who is least loaded, and the decayed shares. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

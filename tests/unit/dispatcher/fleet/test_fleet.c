@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The fleet in order: life of a number, balancing, stopping. What goes wrong: test_fleet_faults.c
+/*
+ * dispatcher/fleet/fleet.c, dispatcher/fleet/fleet_life.c: life of a number, balancing,
+ * stopping. What goes wrong: test_fleet_faults.c
  */
 #include "tests/lib/fleet_fixture.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Numbers for which no process comes: when they are lost, and what is judged first. */
+/*
+ * dispatcher/fleet/fleet_life.c: numbers that no process claims, when they are lost, and
+ * what is judged first.
+ */
 #include "tests/lib/fleet_fixture.h"
 
 static void a_number_that_no_process_claims_in_time_is_lost(void **state) {

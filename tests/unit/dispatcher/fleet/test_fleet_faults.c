@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The fleet when things go wrong: deaths, lies, deadlines. */
+/*
+ * dispatcher/fleet/fleet.c, dispatcher/fleet/fleet_life.c when things go wrong: deaths,
+ * lies, deadlines.
+ */
 #include "tests/lib/caught.h"
 #include "tests/lib/child.h"
 #include "tests/lib/fleet_fixture.h"

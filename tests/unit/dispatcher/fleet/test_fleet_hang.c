@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Workers that hang, drain, are restarted, or do not leave though they were asked to. */
+/*
+ * dispatcher/fleet/fleet_life.c: workers that hang, drain, are restarted, or do not leave
+ * though they were asked to.
+ */
 #include "tests/lib/fleet_fixture.h"
 
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A fleet on NUMA nodes: the plan is in ctl before the fleet is made. */
+/* dispatcher/fleet/fleet.c on NUMA nodes: the plan is in ctl before the fleet is made. */
 #include "tests/lib/fleet_fixture.h"
 
 static const int nodes[] = {1, 0, 0, -1};

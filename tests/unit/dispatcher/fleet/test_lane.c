@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatcher/fleet/lane.c: one ring as the dispatcher keeps it, over plain memory, with
+ * its worker in the same thread.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* dispatcher/fleet/policy.c: the load that each policy gives to the facts of a worker. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Quarantine files, read back with libpcap. */
+/* dispatcher/fleet/quarantine.c: quarantine files, read back with libpcap. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* dispatcher/fleet/worker_heap.c: order, refusals, and a linear scan as its model. */
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>

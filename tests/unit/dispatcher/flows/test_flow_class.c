@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatcher/flows/flow_class.c: states, classes and timeouts of flows, and the text of
+ * --timeout.
+ */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatcher/flows/flow_table.c: finding, adding and removing, in tables of any size and
+ * with poor hashes.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

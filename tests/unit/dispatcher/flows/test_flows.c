@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatcher/flows/flows.c: flows from their first packet to their end, and the handles of
+ * their workers.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

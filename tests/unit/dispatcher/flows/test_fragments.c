@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatcher/flows/fragments.c: which datagram a fragment is of, which key it gets, and
+ * when its time is over.
+ */
 #include "tests/lib/fragments_fixture.h"
 
 #include <errno.h>

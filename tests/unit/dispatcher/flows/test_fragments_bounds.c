@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* dispatcher/flows/fragments.c: what happens when the buffer or the table is full. */
 #include "tests/lib/fragments_fixture.h"
 
 /* ---- the buffer ---- */

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatcher/flows/fragments_read.c: headers of fragments; and
+ * dispatcher/flows/fragments.c: when a datagram is complete.
+ */
 #include "tests/lib/fragments_fixture.h"
 
 #include <string.h>

@@ -6,8 +6,8 @@
 #include "tests/lib/random.h"
 
 /*
- * The tracker against its model: many datagrams at a time, shuffled, doubled,
- * overlapping, with firsts that never come. What is promised is then asked of
+ * dispatcher/flows/fragments.c against its model: many datagrams together, shuffled,
+ * doubled, overlapping, with firsts that never come. What is promised is then asked of
  * the log of deliveries without regard to the model.
  */
 #define MOST_IDS 65536u

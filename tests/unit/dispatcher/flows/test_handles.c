@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* dispatcher/flows/handles.c: handles of one worker, their generations, and the ends that wait. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* dispatcher/flows/key_hash.c: SipHash-1-3 of keys, one by one and eight at a time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

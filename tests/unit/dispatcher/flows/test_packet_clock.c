@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* dispatcher/flows/packet_clock.c: the time of files, from stamps that may be wrong. */
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>

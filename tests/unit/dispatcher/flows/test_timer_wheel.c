@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatcher/flows/timer_wheel.c: when an id is due, with every width of a slot, and a
+ * naive model.
+ */
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* dispatcher/run/control.c: the socket of a running dispatcher, and clients that misbehave. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

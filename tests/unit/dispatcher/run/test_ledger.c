@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* That it adds up is checked at every step of the data path's tests; here: that nothing is left
- * out. */
+/*
+ * dispatcher/run/ledger.c: that nothing is left out; that it adds up is checked at every
+ * step of the data path's tests.
+ */
 #include "tests/lib/datapath_fixture.h"
 
 #include <string.h>

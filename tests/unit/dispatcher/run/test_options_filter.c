@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The filter that is read again from where it came, while the run goes on. */
+/*
+ * dispatcher/run/options_filter.c: the filter that is read again from where it came, while
+ * the run goes on.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

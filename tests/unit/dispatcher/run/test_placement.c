@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* dispatcher/run/placement.c: which node each worker gets, of a plan made without a machine. */
 #include "tests/lib/caught.h"
 #include "tests/lib/unit.h"
 

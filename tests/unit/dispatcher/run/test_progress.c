@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* dispatcher/run/progress.c: the lines of progress, and when they are due. */
 #include "dispatcher/run/progress.h"
 
 #include <setjmp.h>

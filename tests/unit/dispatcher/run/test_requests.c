@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What can be asked of a running dispatcher, through a real socket, in every state of a number. */
+/*
+ * dispatcher/run/requests.c: what can be asked of a running dispatcher, through a real
+ * socket, in every state of a number.
+ */
 #include "tests/lib/fleet_fixture.h"
 
 #include <jansson.h>
