@@ -6,11 +6,8 @@
 #include <string.h>
 
 int capture_fixture_set_up(void **state) {
-    struct capture_fixture *f = calloc(1, sizeof *f);
-    if (f == NULL)
-        return 1;
+    struct capture_fixture *f = new_state(state, sizeof *f);
     directory_make(&f->directory);
-    *state = f;
     return 0;
 }
 

@@ -21,10 +21,7 @@ void datapath_fixture_fini(struct datapath_fixture *f) {
 }
 
 int datapath_fixture_set_up(void **state) {
-    struct datapath_fixture *f = calloc(1, sizeof *f);
-    if (f == NULL)
-        return 1;
-    *state = f;
+    struct datapath_fixture *f = new_state(state, sizeof *f);
     datapath_fixture_init(f);
     return 0;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/lib/directory.h"
 
-#include <dirent.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "tests/lib/unit.h"
 
@@ -14,14 +14,26 @@ void directory_make(struct directory *d) {
     assert_non_null(mkdtemp(d->path));
 }
 
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *walk) {
+    (void)info;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
 void directory_remove(struct directory *d) {
-    DIR *all = opendir(d->path);
-    const struct dirent *entry;
-    while (all != NULL && (entry = readdir(all)) != NULL)
-        unlinkat(dirfd(all), entry->d_name, 0);
-    if (all != NULL)
-        closedir(all);
-    rmdir(d->path);
+    nftw(d->path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+int directory_set_up(void **state) {
+    directory_make(new_state(state, sizeof(struct directory)));
+    return 0;
+}
+
+int directory_tear_down(void **state) {
+    directory_remove(*state);
+    free(*state);
+    return 0;
 }
 
 const char *path_in(struct directory *d, const char *name) {

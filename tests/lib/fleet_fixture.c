@@ -29,10 +29,7 @@ void fleet_fixture_fini(struct fleet_fixture *f) {
 }
 
 int fleet_fixture_set_up(void **state) {
-    struct fleet_fixture *f = calloc(1, sizeof *f);
-    if (f == NULL)
-        return 1;
-    *state = f;
+    struct fleet_fixture *f = new_state(state, sizeof *f);
     fleet_fixture_init(f);
     return 0;
 }

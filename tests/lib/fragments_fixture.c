@@ -25,10 +25,7 @@ void make_tracker(struct fragments_fixture *fx, struct fragments_config config) 
 }
 
 int fragments_fixture_set_up(void **state) {
-    struct fragments_fixture *fx = calloc(1, sizeof *fx);
-    if (fx == NULL)
-        return 1;
-    *state = fx;
+    struct fragments_fixture *fx = new_state(state, sizeof *fx);
     fragments_fixture_init(fx);
     make_tracker(fx, small_config());
     return 0;

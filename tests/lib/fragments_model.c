@@ -5,10 +5,7 @@
 #include <string.h>
 
 int fragments_model_set_up(void **state) {
-    struct fragments_model *m = calloc(1, sizeof *m);
-    if (m == NULL)
-        return 1;
-    *state = m;
+    struct fragments_model *m = new_state(state, sizeof *m);
     fragments_fixture_init(&m->real);
     return 0;
 }

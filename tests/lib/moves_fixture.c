@@ -5,10 +5,7 @@
 #include <string.h>
 
 int moves_fixture_set_up(void **state) {
-    struct moves_fixture *m = calloc(1, sizeof *m);
-    if (m == NULL)
-        return 1;
-    *state = m;
+    struct moves_fixture *m = new_state(state, sizeof *m);
     datapath_fixture_init(&m->path);
     return 0;
 }

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 int options_fixture_set_up(void **state) {
-    *state = calloc(1, sizeof(struct options_fixture));
-    return *state == NULL;
+    new_state(state, sizeof(struct options_fixture));
+    return 0;
 }
 
 int options_fixture_tear_down(void **state) {

@@ -15,10 +15,7 @@ static void fini(struct packets_fixture *f) {
 }
 
 int packets_fixture_set_up(void **state) {
-    struct packets_fixture *f = calloc(1, sizeof *f);
-    if (f == NULL)
-        return 1;
-    *state = f;
+    struct packets_fixture *f = new_state(state, sizeof *f);
     datapath_fixture_init(&f->path);
     return 0;
 }

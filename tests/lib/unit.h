@@ -19,4 +19,7 @@
         skip();                                                                                    \
     } while (0)
 
+/* For a set-up function: zeroed memory as the state of the test, which its tear-down frees. */
+void *new_state(void **state, size_t size);
+
 #endif

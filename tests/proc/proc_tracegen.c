@@ -5,7 +5,6 @@
  * generator, so it must not vouch for it.
  */
 #include <fcntl.h>
-#include <ftw.h>
 #include <jansson.h>
 #include <pcap/pcap.h>
 #include <setjmp.h>
@@ -21,6 +20,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "tests/lib/directory.h"
 
 #define PATH_BYTES 512
 #define ARGS_MAX 32
@@ -559,23 +560,6 @@ static void what_cannot_be_written_is_an_error_in_one_line(void **state) {
     }
 }
 
-static int make_directory(void **state) {
-    static char path[] = "/tmp/proc_tracegen.XXXXXX";
-    *state = mkdtemp(path);
-    return *state == NULL ? -1 : 0;
-}
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *walk) {
-    (void)info;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
-static int remove_directory(void **state) {
-    return nftw(*state, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_values_are_refused_in_one_line),
@@ -594,5 +578,5 @@ int main(void) {
         cmocka_unit_test(large_flows_reach_their_size_only_if_busy),
         cmocka_unit_test(stamps_follow_rate_and_start),
     };
-    return cmocka_run_group_tests(tests, make_directory, remove_directory);
+    return cmocka_run_group_tests(tests, directory_set_up, directory_tear_down);
 }

@@ -2,6 +2,7 @@
 /* The inspector that fails as it is told, by itself; with a dispatcher: proc_fault.c. */
 #include "tests/lib/caught.h"
 #include "tests/lib/child.h"
+#include "tests/lib/directory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,24 +20,6 @@
 #include "worker/inspectors/inspectors.h"
 
 static const uint8_t bytes[] = {0xca, 0xfe, 0xba, 0xbe, 0x00, 0xff};
-
-/* A directory of its own for each test. */
-static int make_directory(void **state) {
-    static char path[64];
-    snprintf(path, sizeof path, "/tmp/test_fault-XXXXXX");
-    *state = mkdtemp(path);
-    return *state == NULL;
-}
-
-static int remove_directory(void **state) {
-    static const char *const made[] = {"worker-2.tsv", "rule-1.done", "child", "packets", "up", ""};
-    char path[128];
-    for (unsigned i = 0; i < sizeof made / sizeof *made; i++) {
-        snprintf(path, sizeof path, "%s/%s", (const char *)*state, made[i]);
-        remove(path);
-    }
-    return 0;
-}
 
 /* The inspector with these rules, claimed as worker 2. */
 static void *opened(const char *directory, const char *rules) {
@@ -385,7 +368,8 @@ static void a_lie_without_sides_fails_in_one_line(void **state) {
     inspector_find("fault")->close(self);
 }
 
-#define IN_DIRECTORY(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
+#define IN_DIRECTORY(name)                                                                         \
+    cmocka_unit_test_setup_teardown(name, directory_set_up, directory_tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -193,25 +193,30 @@ static struct packet long_datagram(void) {
     return ip4(UDP, A, B, udp(1000, 53, payload(8 * BURST_MAX)));
 }
 
-static void hold_a_burst_of(struct packets_fixture *f, struct packet d) {
+/* A burst of its later fragments is held; the first one, which releases them, is given. */
+static void hold_a_burst_and_give_its_first(struct packets_fixture *f) {
+    struct packet d = long_datagram();
     for (uint32_t i = 1; i <= BURST_MAX; i++)
         give_ip(f, fragment(d, 7, 8 * i, 8 * i + 8));
-}
-
-static void a_burst_may_be_held_as_a_whole(void **state) {
-    struct packets_fixture *f = *state;
-    one_worker(f);
-    struct packet d = long_datagram();
-    hold_a_burst_of(f, d);
     send_given(f);
     assert_int_equal(f->got_count, 0);
     assert_int_equal(fragments_held(&f->tracker), BURST_MAX);
     assert_int_equal(f->path.datapath.ingress.frame, BURST_MAX);
     give_ip(f, fragment(d, 7, 0, 8));
-    send_given(f);
+}
+
+static void the_whole_datagram_came_in_order(const struct packets_fixture *f) {
     assert_int_equal(f->got_count, BURST_MAX + 1);
     for (uint32_t n = 1; n <= BURST_MAX + 1; n++)
         assert_int_equal(f->got[n - 1].frame, n);
+}
+
+static void a_burst_may_be_held_as_a_whole(void **state) {
+    struct packets_fixture *f = *state;
+    one_worker(f);
+    hold_a_burst_and_give_its_first(f);
+    send_given(f);
+    the_whole_datagram_came_in_order(f);
     finish_packets(f);
 }
 
@@ -219,10 +224,7 @@ static void what_is_released_waits_for_a_full_ring(void **state) {
     struct packets_fixture *f = *state;
     make_packet_path(f, 1, 4, true, "backlog");
     start_workers(&f->path);
-    struct packet d = long_datagram();
-    hold_a_burst_of(f, d);
-    send_given(f);
-    give_ip(f, fragment(d, 7, 0, 8));
+    hold_a_burst_and_give_its_first(f);
     give_burst(&f->path);
     for (unsigned read = 0; read < BURST_MAX - 4; read++) {
         assert_int_equal(run_burst(&f->path), EGRESS_RING_FULL);
@@ -231,8 +233,7 @@ static void what_is_released_waits_for_a_full_ring(void **state) {
     }
     run_to_the_end(f);
     read_rings(f);
-    for (uint32_t n = 1; n <= BURST_MAX + 1; n++)
-        assert_int_equal(f->got[n - 1].frame, n);
+    the_whole_datagram_came_in_order(f);
     finish_packets(f);
 }
 
@@ -240,10 +241,7 @@ static void what_is_released_into_a_full_ring_is_dropped_in_drop_mode(void **sta
     struct packets_fixture *f = *state;
     make_packet_path(f, 1, 4, false, "backlog");
     start_workers(&f->path);
-    struct packet d = long_datagram();
-    hold_a_burst_of(f, d);
-    send_given(f);
-    give_ip(f, fragment(d, 7, 0, 8));
+    hold_a_burst_and_give_its_first(f);
     send_given(f);
     expect_order(f, "1 2 3 4");
     assert_int_equal(f->path.datapath.egress.dropped[FB_DROP_RING_FULL], BURST_MAX - 4 + 1);
@@ -320,10 +318,7 @@ static void a_worker_lost_while_fragments_are_released_leaves_their_order(void *
     struct packets_fixture *f = *state;
     make_packet_path(f, 2, 4, true, "backlog");
     start_workers(&f->path);
-    struct packet d = long_datagram();
-    hold_a_burst_of(f, d);
-    send_given(f);
-    give_ip(f, fragment(d, 7, 0, 8));
+    hold_a_burst_and_give_its_first(f);
     give_burst(&f->path);
     assert_int_equal(run_burst(&f->path), EGRESS_RING_FULL);
     unsigned first = f->path.datapath.egress.stopped_worker;

@@ -20,10 +20,8 @@ struct geometry_fixture {
 };
 
 static int set_up(void **state) {
-    struct geometry_fixture *f = calloc(1, sizeof *f);
+    struct geometry_fixture *f = new_state(state, sizeof *f);
     static char json[] = "{\"read\":\"x.pcap\"}";
-    if (f == NULL)
-        return 1;
     f->options = (struct options){.workers = 3,
                                   .max_workers = 5,
                                   .depth = 10000,
@@ -31,7 +29,6 @@ static int set_up(void **state) {
                                   .max_flows = 1234,
                                   .policy = policy_find("hash"),
                                   .json = json};
-    *state = f;
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* dispatcher/run/placement.c: which node each worker gets, of a plan made without a machine. */
 #include "tests/lib/caught.h"
+#include "tests/lib/directory.h"
 #include "tests/lib/unit.h"
 
 #include <sched.h>
@@ -205,67 +206,33 @@ static void write_node(const char *net, const char *interface, const char *text)
     fclose(file);
 }
 
-static void remove_node(const char *net, const char *interface) {
-    char path[256];
-    snprintf(path, sizeof path, "%s/%s/device/numa_node", net, interface);
-    unlink(path);
-    for (char *slash; (slash = strrchr(path, '/')) != NULL && strcmp(path, net) != 0;) {
-        *slash = '\0';
-        if (strcmp(path, net) != 0)
-            rmdir(path);
-    }
-}
-
 static void an_interface_has_the_node_of_its_driver_or_none(void **state) {
-    (void)state;
+    const char *net = *state;
     static const struct {
         const char *name, *text;
         int node;
     } all[] = {{"eth0", "1\n", 1},     {"eth1", "-1\n", -1}, {"eth2", "", -1},
                {"eth3", "1024\n", -1}, {"eth4", "x\n", -1},  {"eth5", "0\n", 0}};
-    char net[] = "/tmp/test_placement.XXXXXX";
-    assert_non_null(mkdtemp(net));
     assert_int_equal(placement_interface_node(net, "veth0"), -1);
-    int nodes[sizeof all / sizeof *all];
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         write_node(net, all[i].name, all[i].text);
-        nodes[i] = placement_interface_node(net, all[i].name);
-        remove_node(net, all[i].name);
+        assert_int_equal(placement_interface_node(net, all[i].name), all[i].node);
     }
-    assert_int_equal(rmdir(net), 0);
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        assert_int_equal(nodes[i], all[i].node);
 }
 
 /* As with virtio: what device leads to has no node, the PCI device above it has. */
 static void an_interface_has_the_node_of_a_device_above_its_own(void **state) {
-    (void)state;
-    char net[] = "/tmp/test_placement.XXXXXX", path[256];
+    struct directory *net = *state;
     static const char *const folders[] = {"pci", "pci/virtio0", "eth0"};
-    assert_non_null(mkdtemp(net));
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        snprintf(path, sizeof path, "%s/%s", net, folders[i]);
-        assert_int_equal(mkdir(path, 0700), 0);
-    }
-    snprintf(path, sizeof path, "%s/eth0/device", net);
-    assert_int_equal(symlink("../pci/virtio0", path), 0);
-    int without = placement_interface_node(net, "eth0");
-    snprintf(path, sizeof path, "%s/pci/numa_node", net);
-    FILE *file = fopen(path, "we");
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        assert_int_equal(mkdir(path_in(net, folders[i]), 0700), 0);
+    assert_int_equal(symlink("../pci/virtio0", path_in(net, "eth0/device")), 0);
+    assert_int_equal(placement_interface_node(net->path, "eth0"), -1);
+    FILE *file = fopen(path_in(net, "pci/numa_node"), "we");
     assert_non_null(file);
     fputs("1\n", file);
     fclose(file);
-    int node = placement_interface_node(net, "eth0");
-    assert_int_equal(unlink(path), 0);
-    snprintf(path, sizeof path, "%s/eth0/device", net);
-    assert_int_equal(unlink(path), 0);
-    for (size_t i = sizeof folders / sizeof *folders; i > 0; i--) {
-        snprintf(path, sizeof path, "%s/%s", net, folders[i - 1]);
-        assert_int_equal(rmdir(path), 0);
-    }
-    assert_int_equal(rmdir(net), 0);
-    assert_int_equal(without, -1);
-    assert_int_equal(node, 1);
+    assert_int_equal(placement_interface_node(net->path, "eth0"), 1);
 }
 
 int main(void) {
@@ -283,8 +250,10 @@ int main(void) {
         cmocka_unit_test_setup(a_list_is_followed_with_one_node_too, no_node),
         cmocka_unit_test_setup(a_node_that_is_not_there_is_found, no_node),
         cmocka_unit_test_setup(what_is_no_mode_and_no_list_is_refused, no_node),
-        cmocka_unit_test_setup(an_interface_has_the_node_of_its_driver_or_none, no_node),
-        cmocka_unit_test_setup(an_interface_has_the_node_of_a_device_above_its_own, no_node),
+        cmocka_unit_test_setup_teardown(an_interface_has_the_node_of_its_driver_or_none,
+                                        directory_set_up, directory_tear_down),
+        cmocka_unit_test_setup_teardown(an_interface_has_the_node_of_a_device_above_its_own,
+                                        directory_set_up, directory_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

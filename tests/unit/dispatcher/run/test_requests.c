@@ -31,10 +31,7 @@ static void close_both_ends(struct requests_fixture *f) {
 }
 
 static int set_up(void **state) {
-    struct requests_fixture *f = calloc(1, sizeof *f);
-    if (f == NULL)
-        return 1;
-    *state = f;
+    struct requests_fixture *f = new_state(state, sizeof *f);
     fleet_fixture_init(&f->base);
     f->base.hang_ns = HANG;
     f->client = f->requests.control.listener = -1;
