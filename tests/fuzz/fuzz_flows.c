@@ -15,7 +15,7 @@
 #define STEPS_BETWEEN_LOOKS 8u
 #define NEVER_BYTE 250u
 
-static struct flows_model model; /* made anew for each input */
+static struct flows_model model; /* made again for each input */
 
 /* By the first byte of an operation, modulo the sum of all. */
 enum operation {
@@ -143,8 +143,8 @@ static bool give_back(unsigned worker) {
 static void lose(struct fuzz_input *in) {
     unsigned worker = fuzz_below(in, WORKERS);
     bool stopped = fuzz_below(in, 4) == 0; /* the clock cannot step */
-    flows_lose(&model.flows, worker, stands ? 0 : model.flows.now);
-    model.flows.now += !stands;
+    flows_lose(&model.flows, worker, stopped ? 0 : model.flows.now);
+    model.flows.now += !stopped;
     model.flows.ends_pending -= model.handles[worker].pending;
     handles_reset(&model.handles[worker]);
     flows_model_lose(&model, worker);

@@ -14,7 +14,7 @@
 #define FUZZ_PORTS 3u
 #define STEPS_BETWEEN_LOOKS 16u
 
-static struct fragments_model model; /* made anew for each input */
+static struct fragments_model model; /* made again for each input */
 
 /* By the first byte of an operation, modulo the sum of all. */
 enum operation { OFFER = 10, TICK = 12, LEAP = 13, EXPIRE = 15, BURST = 18, RELEASE = 19, WHOLE };

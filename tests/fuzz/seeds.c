@@ -48,7 +48,7 @@ static void save_frame(enum link_layer link, const void *bytes, size_t n) {
 
 /* ---- frames made by hand ---- */
 
-/* What is inside of a tunnel over UDP, with its header, around tcp4() from its IP header on. */
+/* What is inside of a tunnel over UDP, with its header, outside of tcp4() from its IP header on. */
 static const struct {
     uint8_t port[2];
     uint8_t n;
@@ -64,7 +64,7 @@ static const struct {
     {{0x12, 0x92}, 8, {0x20, 0, 8, 0, 0, 0, 0, 7}},                                /* GRE, key */
 };
 
-/* GRE's header, around the same. */
+/* GRE's header, outside of the same. */
 static const struct {
     uint8_t n;
     uint8_t header[40];

@@ -5,7 +5,7 @@
 /*
  * Frames of two hosts behind two routers, for tests of what goes together: of
  * either IP version, either direction, whole or a fragment, behind whatever may
- * stand before an IP header.
+ * come before an IP header.
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -53,7 +53,7 @@ static void set_geometry(const struct fleet_fixture *f, unsigned workers, uint32
     geometry->max_flows = f->max_flows;
 }
 
-/* They stand in ctl before the fleet is made. */
+/* They are in ctl before the fleet is made. */
 static void set_nodes(const struct fleet_fixture *f, unsigned workers) {
     f->ctl.ctl->numa_node = f->node;
     for (unsigned k = 0; k < workers && f->worker_nodes != NULL; k++)

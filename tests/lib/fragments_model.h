@@ -57,7 +57,7 @@ struct fragments_model {
 int fragments_model_set_up(void **state);
 int fragments_model_tear_down(void **state);
 
-/* Tracker and model anew. */
+/* Another tracker and model in the place of those before. */
 void fragments_model_make(struct fragments_model *m, struct fragments_config config);
 
 /* Each of these is done to both. Every other identification is of IPv6. */

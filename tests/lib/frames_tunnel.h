@@ -8,7 +8,7 @@
 
 extern const struct decode_options outermost, by_vlan, by_tunnel;
 
-/* One row per tunnel: what stands between the IP header and the packet inside. */
+/* One row per tunnel: what is between the IP header and the packet inside. */
 struct tunnel_case {
     const char *name;
     bool six; /* tcp6() inside */

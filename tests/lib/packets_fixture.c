@@ -66,7 +66,7 @@ const struct got *got_of(const struct packets_fixture *f, uint64_t frame) {
     return NULL;
 }
 
-/* The bytes are those sent; the flow's sequence goes on, under its handle unless it is bound anew.
+/* The bytes are those sent; the flow's sequence goes on, under its handle unless it is bound again.
  */
 static void hear(struct packets_fixture *f, unsigned k, const struct fb_desc *desc,
                  const uint8_t *bytes) {

@@ -35,7 +35,7 @@ int packets_fixture_tear_down(void **state);
 #define PACKETS_TEST(name)                                                                         \
     cmocka_unit_test_setup_teardown(name, packets_fixture_set_up, packets_fixture_tear_down)
 
-/* Fragments wait up to 20 s, at most 64 at once; workers are still to be started. */
+/* Fragments wait up to 20 s, at most 64 at a time; workers are still to be started. */
 void make_packet_path(struct packets_fixture *f, unsigned workers, uint32_t depth, bool block,
                       const char *policy);
 

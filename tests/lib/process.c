@@ -424,7 +424,7 @@ unsigned objects_of(const char *instance) {
     return count;
 }
 
-/* Removes what stands in dir and begins with the instance's name, and says so unless quiet. */
+/* Removes what is in dir and begins with the instance's name, and says so unless quiet. */
 static unsigned clear_names(const struct test *t, const char *dir, const char *spared, bool quiet) {
     DIR *entries = opendir(dir);
     unsigned left = 0;

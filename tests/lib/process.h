@@ -30,7 +30,7 @@ enum { EXIT_DONE = 0, EXIT_RUNTIME = 1, EXIT_WRONG_USAGE = 2, EXIT_NOTHING_TO_CL
 struct process {
     pid_t pid;
     int input;  /* writes to its standard input; -1 */
-    int screen; /* reads what stands on its terminal, and does not wait for it; -1 */
+    int screen; /* reads what is on its terminal, and does not wait for it; -1 */
     int status; /* once ended: its exit status, or 128 + signal */
     bool ended;
     char command[512];

@@ -270,7 +270,7 @@ size_t expect_flows_moved_in_order(struct records *r, unsigned lost) {
     return moved;
 }
 
-/* ---- the trace beside it */
+/* ---- the trace that was recorded */
 
 struct keyed {
     uint8_t key[KEY_BYTES];

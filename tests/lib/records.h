@@ -8,7 +8,7 @@
 
 /*
  * What the inspector `record` wrote, read back and judged. The checks fail the
- * test and name the first frame that is wrong. The trace beside it is read with
+ * test and name the first frame that is wrong. The trace itself is read with
  * libpcap and taken apart by hand: the project's decoder does not vouch for it.
  */
 enum record_flag {
@@ -37,7 +37,7 @@ struct records {
 void records_read(struct records *r, const char *directory);
 void records_free(struct records *r);
 
-/* Sorts by frame. The row of a frame then stands at frame - 1 where each is there once. */
+/* Sorts by frame. The row of a frame is then at frame - 1 where each is there once. */
 void records_by_frame(struct records *r);
 /* Sorts by flow, of those by worker, of those in the order of inspection. */
 void records_by_flow(struct records *r);

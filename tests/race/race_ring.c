@@ -294,7 +294,7 @@ static void deaths_and_revocations_double_at_most_the_packet_under_inspection(vo
         /* Dies by itself in it, or is revoked at the end of it. */
         feed(race, w, tx->seq - race->ring.start->seq + 100 + random_below(&race->random, 150));
         if (!atomic_load_explicit(&w->gone, memory_order_relaxed))
-            fb_tx_set_epoch(tx, i * 1000); /* of no process */
+            fb_tx_set_epoch(tx, i * 1000); /* of no worker */
         join(race, w);
         struct fb_resume_point resume_point = fb_tx_recover(tx);
         if (resume_point.violation != FB_VIOLATION_NONE)

@@ -249,7 +249,7 @@ static void refresh_in_turn(struct sim *sim) {
     }
 }
 
-/* As fleet_pick(): the one that leads the heap is looked at first. */
+/* As fleet_pick(): the worker that leads the heap is looked at first. */
 static unsigned pick(struct sim *sim, uint64_t hash) {
     if (sim->settings->pick != NULL)
         return sim->settings->pick(&sim->balance, hash);

@@ -75,7 +75,7 @@ static unsigned wrong_child(struct balance *balance, uint64_t hash) {
     return wrong_heap[0];
 }
 
-/* Never repaired: the one that led when nothing waited anywhere leads for ever. */
+/* Never repaired: the worker that led when nothing waited anywhere leads for ever. */
 static unsigned never_repaired(struct balance *balance, uint64_t hash) {
     (void)hash;
     return balance->in_order[0];

@@ -99,7 +99,7 @@ static void a_full_ring_stops_block_mode_and_loses_and_doubles_nothing(void **st
                 assert_int_equal(ingress_pending(&f->datapath.ingress),
                                  BURST_MAX - f->datapath.ingress.burst.next);
                 unsigned at = f->datapath.ingress.burst.next;
-                assert_int_equal(run_burst(f), EGRESS_RING_FULL); /* nobody has read: no progress */
+                assert_int_equal(run_burst(f), EGRESS_RING_FULL); /* none has read: no progress */
                 assert_int_equal(f->datapath.ingress.burst.next, at);
                 assert_int_equal(consume(f, 0, 1 + stops++ % depths[d]) != 0, true);
             }

@@ -129,7 +129,7 @@ static void a_later_fragment_quoted_leads_to_the_flow_of_its_datagram(void **sta
         unsigned sport = back ? 53 : 1000, dport = back ? 1000 : 53;
         struct packet d = ip(six, UDP, from, to, udp(sport, dport, payload(56)));
         give_ip(f, udp_packet(six, 1000));
-        give_ip(f, unreachable(fragment(d, 7, 24, 48))); /* nobody knows it yet */
+        give_ip(f, unreachable(fragment(d, 7, 24, 48))); /* it is not known yet */
         send_given(f);
         give_ip(f, fragment(d, 7, 0, 24));
         if (whole)
@@ -345,7 +345,8 @@ static void an_error_inside_a_tunnel_goes_with_the_flow_inside(void **state) {
     finish_packets(f);
 }
 
-/* What is quoted goes where it went itself: with what was inside, or, if that was no IP, around. */
+/* What is quoted goes where it went itself: with what was inside, or, if that was no IP, outside.
+ */
 static void a_quote_of_a_tunnel_is_opened_as_the_tunnel_was(void **state) {
     struct packets_fixture *f = *state;
     struct packet arp = BEFORE(payload(28), 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 6);

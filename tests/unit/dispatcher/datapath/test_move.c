@@ -66,7 +66,7 @@ static void live_flows_move_in_order_and_start_once(void **state) {
     }
 }
 
-static void where_the_packet_clock_stops_they_move_alike(void **state) {
+static void where_the_packet_clock_has_stopped_they_move_alike(void **state) {
     struct moves_fixture *m = *state;
     for (uint32_t left = 0; left < 3; left++) {
         make_moves(m, 2, 64, true, 64, NULL);
@@ -109,7 +109,7 @@ static void several_losses_within_one_tick_are_told_apart(void **state) {
     finish_moves(m);
 }
 
-static void an_idle_flow_binds_again_with_its_next_packet(void **state) {
+static void an_idle_flow_is_bound_again_with_its_next_packet(void **state) {
     struct moves_fixture *m = *state;
     make_moves(m, 2, 64, true, 64, NULL);
     worker_comes(m, 0);
@@ -120,8 +120,7 @@ static void an_idle_flow_binds_again_with_its_next_packet(void **state) {
     lose_worker(m, 0);
     assert_int_equal(move_all(m), EGRESS_DONE);
     worker_leaves(&m->path.base, 1);
-    worker_comes(m,
-                 0); /* the next process of that number, and nobody else: still no binding holds */
+    worker_comes(m, 0); /* the next process of that number, and no other: still no binding holds */
     send_udp(m, 0, 1);
     assert_int_equal(lane_of(&m->path.base, 0)->handles.bound, 1);
     let_time_pass(m, 0);
@@ -185,7 +184,7 @@ static void in_drop_mode_what_finds_no_room_is_counted_and_shows_as_a_gap(void *
     struct moves_fixture *m = *state;
     make_moves(m, 2, 8, false, 64, NULL);
     worker_comes(m, 0);
-    send_udp(m, 0, 11); /* three find no room at once */
+    send_udp(m, 0, 11); /* three find no room at first */
     worker_comes(m, 1);
     send_udp(m, 1, 5);
     lose_worker(m, 0);
@@ -343,13 +342,13 @@ static void a_loss_within_a_loss_keeps_the_order(void **state) {
     }
 }
 
-/* ---- suspects, and descriptors that were written by somebody else */
+/* ---- suspects, and descriptors that another process wrote */
 
 static void a_suspect_of_a_lost_worker_is_quarantined_and_not_moved(void **state) {
     struct moves_fixture *m = *state;
-    for (unsigned immediate = 0; immediate < 2; immediate++) {
+    for (unsigned immediately = 0; immediately < 2; immediately++) {
         make_moves(m, 2, 16, true, 64, NULL);
-        if (immediate != 0)
+        if (immediately != 0)
             m->path.base.fleet.timing.failover_ns = 0;
         worker_comes(m, 0);
         send_udp(m, 0, 8);
@@ -357,8 +356,8 @@ static void a_suspect_of_a_lost_worker_is_quarantined_and_not_moved(void **state
         worker_dies_at(m, 0, 2);
         look(m);
         assert_int_equal(state_of(&m->path.base, 0),
-                         at_once != 0 ? FB_STATE_MOVING : FB_STATE_VACANT);
-        if (immediate == 0)
+                         immediately != 0 ? FB_STATE_MOVING : FB_STATE_VACANT);
+        if (immediately == 0)
             wait_for_failover(m);
         assert_int_equal(lane_of(&m->path.base, 0)->counters[FB_LANE_QUARANTINED], 1);
         assert_int_equal(move_all(m), EGRESS_DONE);
@@ -441,7 +440,7 @@ static void what_is_in_a_lost_ring_of_a_bypassed_flow_is_counted_so(void **state
     assert_int_equal(m->told.packets, 1);
 }
 
-static void a_scribbled_descriptor_is_a_violation_and_goes_nowhere(void **state) {
+static void a_scribbled_descriptor_is_a_violation_and_goes_to_no_worker(void **state) {
     struct moves_fixture *m = *state;
     make_moves(m, 2, 16, true, 64, NULL);
     worker_comes(m, 0);
@@ -493,23 +492,23 @@ static void a_scribbled_suspect_is_charged_to_no_flow(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         MOVES_TEST(live_flows_move_in_order_and_start_once),
-        MOVES_TEST(where_the_packet_clock_stands_still_they_move_alike),
+        MOVES_TEST(where_the_packet_clock_has_stopped_they_move_alike),
         MOVES_TEST(by_the_clock_of_a_live_capture_they_move_alike),
         MOVES_TEST(several_losses_within_one_tick_are_told_apart),
-        MOVES_TEST(an_idle_flow_binds_anew_with_its_next_packet),
+        MOVES_TEST(an_idle_flow_is_bound_again_with_its_next_packet),
         MOVES_TEST(a_number_that_was_emptied_starts_afresh),
         MOVES_TEST(in_block_mode_a_full_ring_is_waited_for),
         MOVES_TEST(in_drop_mode_what_finds_no_room_is_counted_and_shows_as_a_gap),
         MOVES_TEST(a_start_that_is_dropped_on_its_way_passes_to_the_next_packet),
-        MOVES_TEST(where_nobody_is_alive_block_mode_waits_and_drop_mode_counts),
+        MOVES_TEST(where_no_worker_is_alive_block_mode_waits_and_drop_mode_counts),
         MOVES_TEST(flows_that_have_ended_move_with_their_ends),
         MOVES_TEST(a_loss_within_a_loss_keeps_the_order),
         MOVES_TEST(a_suspect_of_a_lost_worker_is_quarantined_and_not_moved),
         MOVES_TEST(a_flow_that_kills_three_times_is_bypassed),
         MOVES_TEST(a_flow_that_kills_one_worker_after_another_is_bypassed_too),
         MOVES_TEST(what_is_in_a_lost_ring_of_a_bypassed_flow_is_counted_so),
-        MOVES_TEST(a_scribbled_descriptor_is_a_violation_and_goes_to_nobody),
-        MOVES_TEST(a_scribbled_suspect_blames_no_flow),
+        MOVES_TEST(a_scribbled_descriptor_is_a_violation_and_goes_to_no_worker),
+        MOVES_TEST(a_scribbled_suspect_is_charged_to_no_flow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

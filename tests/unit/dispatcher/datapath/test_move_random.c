@@ -43,7 +43,7 @@ static void random_frame(struct moves_fixture *m, const struct run *run) {
 
 /* ---- what happens to workers */
 
-static void kill_somebody(struct moves_fixture *m) {
+static void kill_one(struct moves_fixture *m) {
     unsigned k = any_worker(m);
     if (!m->path.base.hands[k].holds || state_of(&m->path.base, k) == FB_STATE_DEAD)
         return;
@@ -57,22 +57,22 @@ static bool may_come(struct moves_fixture *m, unsigned k) {
            (state == FB_STATE_ABSENT || state == FB_STATE_VACANT || state == FB_STATE_LOST);
 }
 
-static bool nobody_can_come(struct moves_fixture *m) {
+static bool none_can_come(struct moves_fixture *m) {
     for (unsigned k = 0; k < m->path.base.fleet.count; k++)
         if (state_of(&m->path.base, k) != FB_STATE_MOVING)
             return false;
     return true;
 }
 
-static void somebody_comes(struct moves_fixture *m) {
+static void one_comes(struct moves_fixture *m) {
     unsigned k = any_worker(m);
     if (may_come(m, k))
         worker_comes(m, k);
 }
 
-/* Processes that were ordered to leave do, after what they have at hand; a revoked one just ends.
+/* Processes that were told to leave do, after what they have at hand; a revoked one just ends.
  */
-static void obey_orders(struct moves_fixture *m) {
+static void leave_as_told(struct moves_fixture *m) {
     for (unsigned k = 0; k < m->path.base.fleet.count; k++) {
         if (!m->path.base.hands[k].holds)
             continue;
@@ -109,7 +109,7 @@ static void ask_for_something(struct moves_fixture *m) {
         m->path.base.now_ns += random_below(&m->path.random, 3) * SECOND;
     }
     observe(m);
-    obey_orders(m);
+    leave_as_told(m);
 }
 
 static void work_somewhere(struct moves_fixture *m) {
@@ -122,13 +122,13 @@ static void something_happens(struct moves_fixture *m) {
     m->path.base.now_ns += random_below(&m->path.random, 20) * MS;
     work_somewhere(m);
     if (once_in(m, 40))
-        kill_somebody(m);
+        kill_one(m);
     if (once_in(m, 10))
-        somebody_comes(m);
+        one_comes(m);
     if (once_in(m, 100))
         ask_for_something(m);
     if (once_in(m, 30))
-        obey_orders(m);
+        leave_as_told(m);
     look(m);
 }
 
@@ -139,7 +139,7 @@ static void move_lost(struct moves_fixture *m) {
         assert_true(turns < 100000);
         enum egress_result stop = move_some(m);
         assert_true(stop == EGRESS_DONE || m->path.datapath.egress.block);
-        if (stop == EGRESS_NO_WORKER && nobody_can_come(m)) /* given up, one and all */
+        if (stop == EGRESS_NO_WORKER && none_can_come(m)) /* given up, one and all */
             move_drop_stopped(&m->path.datapath, FB_DROP_NO_WORKER);
         something_happens(m);
     }
@@ -172,7 +172,7 @@ static void random_run(struct moves_fixture *m, const struct run *run, uint32_t 
     for (unsigned left = 1, turns = 0; left != 0; turns++) {
         assert_true(turns < 1000);
         left = 0;
-        obey_orders(m);
+        leave_as_told(m);
         for (unsigned k = 0; k < m->path.base.fleet.count; k++) {
             if (may_come(m, k))
                 worker_comes(m, k);
@@ -204,7 +204,7 @@ static void random_runs(struct moves_fixture *m, const struct run *runs, size_t 
     assert_true(moves > 200 && failovers > 30 && redelivered > 5);
 }
 
-static void block_mode_loses_nothing_whichever_is_lost(void **state) {
+static void block_mode_loses_nothing_whichever_worker_is_lost(void **state) {
     struct moves_fixture *m = *state;
     static const struct run runs[] = {
         {.workers = 4, .depth = 32, .max_flows = 200, .tuples = 40, .block = true},
@@ -217,7 +217,7 @@ static void block_mode_loses_nothing_whichever_is_lost(void **state) {
     assert_true(dropped_alone < 200);
 }
 
-static void drop_mode_accounts_for_all_whichever_is_lost(void **state) {
+static void drop_mode_accounts_for_all_whichever_worker_is_lost(void **state) {
     struct moves_fixture *m = *state;
     static const struct run runs[] = {
         {.workers = 4, .depth = 32, .max_flows = 200, .tuples = 40},
@@ -233,8 +233,8 @@ static void drop_mode_accounts_for_all_whichever_is_lost(void **state) {
 int main(int argc, char **argv) {
     seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 20;
     const struct CMUnitTest tests[] = {
-        MOVES_TEST(block_mode_loses_nothing_whoever_is_lost),
-        MOVES_TEST(drop_mode_accounts_for_all_whoever_is_lost),
+        MOVES_TEST(block_mode_loses_nothing_whichever_worker_is_lost),
+        MOVES_TEST(drop_mode_accounts_for_all_whichever_worker_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,7 +30,7 @@ static unsigned give(uint64_t hash, unsigned packets) {
     return worker;
 }
 
-static void none_is_picked_where_none_is(void **state) {
+static void none_is_picked_where_there_is_none(void **state) {
     (void)state;
     for (unsigned i = 0; policy_at(i) != NULL; i++) {
         make(policy_at(i)->name, 0, 0);
@@ -189,7 +189,7 @@ static void no_worker_gets_more_than_the_greatest_share_of_new_flows(void **stat
     }
 }
 
-static void a_share_over_the_bound_is_better_than_none(void **state) {
+static void a_share_over_the_bound_is_better_than_no_worker(void **state) {
     (void)state;
     make("backlog", 0.5, 1);
     for (unsigned i = 0; i < 10; i++)
@@ -219,7 +219,7 @@ static void who_joins_begins_at_the_mean(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(none_is_picked_where_none_is),
+        cmocka_unit_test(none_is_picked_where_there_is_none),
         cmocka_unit_test(joining_or_leaving_twice_changes_nothing),
         cmocka_unit_test(the_flows_of_one_burst_do_not_herd),
         cmocka_unit_test(the_least_of_random_loads_is_picked),
@@ -230,7 +230,7 @@ int main(void) {
         cmocka_unit_test(cost_weighs_what_waits_with_the_measured_time),
         cmocka_unit_test(a_stretch_in_which_a_worker_was_idle_is_not_measured),
         cmocka_unit_test(no_worker_gets_more_than_the_greatest_share_of_new_flows),
-        cmocka_unit_test(a_share_over_the_bound_is_better_than_none),
+        cmocka_unit_test(a_share_over_the_bound_is_better_than_no_worker),
         cmocka_unit_test(shares_halve_in_the_half_life_however_often_it_is_asked),
         cmocka_unit_test(who_joins_begins_at_the_mean),
     };

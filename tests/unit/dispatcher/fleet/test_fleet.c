@@ -9,7 +9,7 @@
 
 #include "tests/lib/random.h"
 
-static void none_alive_means_none_is_least_loaded(void **state) {
+static void with_no_worker_alive_none_is_least_loaded(void **state) {
     struct fleet_fixture *f = *state;
     make_fleet(f, 3, 8, "backlog", NEVER);
     assert_int_equal(fleet_pick(&f->fleet, 0, f->now_ns), WORKER_HEAP_NONE);
@@ -98,7 +98,7 @@ static void a_dead_workers_ring_keeps_filling_and_is_taken_up_where_it_stood(voi
     give_packets(f, 0, 4);
     worker_finishes(f, 0, 2);
     worker_dies(f, 0);
-    give_packets(f, 0, 1); /* nobody has noticed yet */
+    give_packets(f, 0, 1); /* the dispatcher has not noticed yet */
     poll_fleet(f);
     give_packets(f, 0, 3);
     assert_int_equal(lane_waiting(lane_of(f, 0)), 6);
@@ -255,7 +255,7 @@ static void consumed_is_read_once_in_a_round(void **state) {
     assert_int_equal(lane_waiting(lane_of(f, 0)), 2);
 }
 
-static void a_burst_of_new_flows_is_spread_immediately(void **state) {
+static void a_burst_of_new_flows_is_spread_within_it(void **state) {
     struct fleet_fixture *f = *state;
     make_fleet(f, 8, 64, "backlog-share", NEVER);
     for (unsigned k = 0; k < 8; k++)
@@ -361,7 +361,7 @@ static void stopping_now_revokes_who_has_not_finished_and_counts_the_rest(void *
     stage_flow_end(f, 0);
     publish_to(f, 0);
     give_packets(f, 1, 2);
-    give_packets(f, 2, 3); /* nobody has come for these */
+    give_packets(f, 2, 3); /* no process has come for these */
     worker_finishes(f, 0, 2);
     worker_finishes(f, 1, 2);
     fleet_stop(&f->fleet, true, f->now_ns);
@@ -395,7 +395,7 @@ static void who_leaves_cleanly_and_owes_nothing_leaves_a_free_number(void **stat
     worker_leaves(f, 0);
     poll_fleet(f);
     assert_int_equal(state_of(f, 0), FB_STATE_ABSENT);
-    /* The other has a packet waiting: somebody has to come for it. */
+    /* The other has a packet waiting: a process has to come for it. */
     worker_leaves(f, 1);
     poll_fleet(f);
     assert_int_equal(state_of(f, 1), FB_STATE_VACANT);
@@ -430,7 +430,7 @@ static void a_pid_that_cannot_be_is_not_shown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        FLEET_TEST(nobody_alive_means_nobody_is_least_loaded),
+        FLEET_TEST(with_no_worker_alive_none_is_least_loaded),
         FLEET_TEST(a_number_that_is_taken_is_refused_to_another),
         FLEET_TEST(an_up_side_is_claimed_once),
         FLEET_TEST(the_life_of_a_number_is_as_drawn),
@@ -442,12 +442,12 @@ int main(void) {
         FLEET_TEST(the_smaller_backlog_wins_and_then_the_smaller_share),
         FLEET_TEST(the_least_loaded_is_right_at_every_step_of_a_random_run),
         FLEET_TEST(consumed_is_read_once_in_a_round),
-        FLEET_TEST(a_burst_of_new_flows_is_spread_at_once),
+        FLEET_TEST(a_burst_of_new_flows_is_spread_within_it),
         FLEET_TEST(stopping_lets_every_worker_finish_and_leave),
         FLEET_TEST(a_ring_that_is_not_empty_is_offered_while_stopping_too),
         FLEET_TEST(a_ring_that_waits_for_a_process_stays_claimable_while_stopping),
         FLEET_TEST(stopping_now_revokes_who_has_not_finished_and_counts_the_rest),
-        FLEET_TEST(who_leaves_in_order_and_owes_nothing_leaves_a_free_number),
+        FLEET_TEST(who_leaves_cleanly_and_owes_nothing_leaves_a_free_number),
         FLEET_TEST(a_pid_that_cannot_be_is_not_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,7 @@
  */
 #include "tests/lib/fleet_fixture.h"
 
-static void a_number_that_no_process_claims_in_time_is_lost(void **state) {
+static void a_number_that_is_not_claimed_in_time_is_lost(void **state) {
     struct fleet_fixture *f = *state;
     make_fleet(f, 3, 16, "backlog", SECOND);
     /* One that never came is not missed. */
@@ -57,10 +57,10 @@ static void who_claims_a_number_just_before_it_is_lost_is_judged_first(void **st
 
 /* Its flows would have nowhere to go, and a number that is lost cannot be claimed until they did.
  */
-static void the_last_one_is_awaited_until_somebody_else_is_ready(void **state) {
+static void the_last_one_is_awaited_until_another_is_ready(void **state) {
     struct fleet_fixture *f = *state;
-    for (unsigned immediate = 0; immediate < 2; immediate++) {
-        make_fleet(f, 2, 16, "backlog", at_once != 0 ? 0 : SECOND);
+    for (unsigned immediately = 0; immediately < 2; immediately++) {
+        make_fleet(f, 2, 16, "backlog", immediately != 0 ? 0 : SECOND);
         worker_starts(f, 1);
         give_packets(f, 1, 3);
         worker_dies(f, 1);
@@ -180,7 +180,7 @@ static void lose_sight_of_both(struct fleet_fixture *f, bool lossless) {
     revocation_passes(f);
 }
 
-static void a_lossless_run_loses_no_number_while_none_could_take_its_packets(void **state) {
+static void a_lossless_run_loses_no_number_while_no_worker_could_take_its_packets(void **state) {
     struct fleet_fixture *f = *state;
     lose_sight_of_both(f, true);
     for (unsigned k = 0; k < 2; k++)
@@ -200,7 +200,7 @@ static void a_run_that_drops_loses_its_last_number_too(void **state) {
     assert_int_equal(f->fleet.lost_count, 2);
 }
 
-static void who_is_given_up_is_lost_though_none_could_take_its_packets(void **state) {
+static void a_number_given_up_is_lost_though_no_worker_could_take_its_packets(void **state) {
     struct fleet_fixture *f = *state;
     lose_sight_of_both(f, true);
     fleet_give_up_all(&f->fleet);
@@ -231,16 +231,16 @@ static void what_waits_in_a_lost_ring_at_the_end_is_abandoned(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        FLEET_TEST(a_number_that_nobody_claims_in_time_is_lost),
+        FLEET_TEST(a_number_that_is_not_claimed_in_time_is_lost),
         FLEET_TEST(who_claims_a_number_just_before_it_is_lost_is_judged_first),
-        FLEET_TEST(the_last_one_is_awaited_until_somebody_else_is_ready),
+        FLEET_TEST(the_last_one_is_awaited_until_another_is_ready),
         FLEET_TEST(one_that_came_unseen_is_judged_before_its_number_is_lost),
         FLEET_TEST(a_claim_stops_the_clock_of_failover),
         FLEET_TEST(with_no_deadline_a_number_is_awaited_for_ever),
         FLEET_TEST(a_number_given_up_is_lost_even_where_it_would_be_awaited_for_ever),
-        FLEET_TEST(a_lossless_run_loses_no_number_while_nobody_could_take_its_packets),
+        FLEET_TEST(a_lossless_run_loses_no_number_while_no_worker_could_take_its_packets),
         FLEET_TEST(a_run_that_drops_loses_its_last_number_too),
-        FLEET_TEST(who_is_forsaken_is_lost_though_nobody_could_take_its_packets),
+        FLEET_TEST(a_number_given_up_is_lost_though_no_worker_could_take_its_packets),
         FLEET_TEST(what_waits_in_a_lost_ring_at_the_end_is_abandoned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

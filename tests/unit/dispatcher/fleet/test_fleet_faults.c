@@ -431,7 +431,7 @@ int main(void) {
         FLEET_TEST(consumed_beyond_published_is_a_violation),
         FLEET_TEST(a_lie_is_found_when_the_liar_is_about_to_get_a_flow),
         FLEET_TEST(a_state_that_the_protocol_does_not_know_is_a_violation),
-        FLEET_TEST(a_wish_taken_back_by_a_claimer_that_died_is_a_violation_too),
+        FLEET_TEST(a_status_taken_back_by_a_claimer_that_died_is_a_violation_too),
         FLEET_TEST(a_cursor_that_cannot_be_is_a_violation_and_nothing_is_lost),
         FLEET_TEST(a_truncated_up_side_is_a_violation_and_not_our_death),
         FLEET_TEST(a_truncated_up_side_that_the_data_path_finds_is_the_same_violation),

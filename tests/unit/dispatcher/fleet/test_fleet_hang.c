@@ -36,7 +36,7 @@ static void is_revoked_and_judged(struct fleet_fixture *f, unsigned k, enum fb_s
     assert_int_equal(state_of(f, k), next);
 }
 
-static enum fb_command order_of(struct fleet_fixture *f, unsigned k) {
+static enum fb_command command_of(struct fleet_fixture *f, unsigned k) {
     return fb_rx_command(&f->hands[k].rx);
 }
 
@@ -48,7 +48,7 @@ static uint32_t bind_flow(struct fleet_fixture *f, unsigned k) {
 
 /* ---- hang */
 
-static void packets_that_wait_and_a_cursor_that_stays_are_a_hang(void **state) {
+static void packets_that_wait_and_a_cursor_that_does_not_move_are_a_hang(void **state) {
     struct fleet_fixture *f = *state;
     make_two(f, NEVER);
     give_packets(f, 0, 3);
@@ -61,7 +61,7 @@ static void packets_that_wait_and_a_cursor_that_stays_are_a_hang(void **state) {
     fb_ctl_set_pid(f->ctl.ctl, 0, 4711);
     after(f, 1);
     assert_int_equal(lane_of(f, 0)->counters[FB_LANE_HANGS], 1);
-    assert_int_equal(lane_of(f, 0)->revoked_pid, 4711); /* for whoever has to kill it */
+    assert_int_equal(lane_of(f, 0)->revoked_pid, 4711); /* for the process that has to kill it */
     is_revoked_and_judged(f, 0, FB_STATE_VACANT);
     assert_int_equal(f->fleet.redelivered, 1);
     assert_int_equal(state_of(f, 1), FB_STATE_READY);
@@ -144,7 +144,7 @@ static void a_draining_worker_gets_no_new_flow_and_leaves_when_it_owes_nothing(v
     worker_finishes(f, 0, 2);
     after(f, SECOND);
     assert_int_equal(state_of(f, 0), FB_STATE_DRAINING); /* the flow may go on */
-    assert_int_equal(order_of(f, 0), FB_COMMAND_RUN);
+    assert_int_equal(command_of(f, 0), FB_COMMAND_RUN);
     handles_end(&lane_of(f, 0)->handles, handle, FB_END_CLOSED);
     after(f, 1);
     assert_int_equal(state_of(f, 0), FB_STATE_DRAINING);
@@ -155,19 +155,19 @@ static void a_draining_worker_gets_no_new_flow_and_leaves_when_it_owes_nothing(v
     worker_finishes(f, 0, 1);
     after(f, 1);
     assert_int_equal(state_of(f, 0), FB_STATE_STOPPING);
-    assert_int_equal(order_of(f, 0), FB_COMMAND_STOP);
+    assert_int_equal(command_of(f, 0), FB_COMMAND_STOP);
     worker_leaves(f, 0);
     after(f, 1);
     assert_int_equal(state_of(f, 0), FB_STATE_ABSENT);
     assert_int_equal(f->fleet.failovers, 0);
     assert_false(lane_of(f, 0)->draining);
     worker_starts(f, 0);
-    assert_int_equal(order_of(f, 0), FB_COMMAND_RUN);
+    assert_int_equal(command_of(f, 0), FB_COMMAND_RUN);
 }
 
 static void at_its_deadline_a_draining_worker_leaves_and_is_lost(void **state) {
     struct fleet_fixture *f = *state;
-    make_two(f, NEVER); /* nobody is waited for, all the same */
+    make_two(f, NEVER); /* no process is waited for, all the same */
     bind_flow(f, 0);
     give_packets(f, 0, 8);
     worker_finishes(f, 0, 1);
@@ -179,7 +179,7 @@ static void at_its_deadline_a_draining_worker_leaves_and_is_lost(void **state) {
     }
     after(f, 6);
     assert_int_equal(state_of(f, 0), FB_STATE_STOPPING);
-    assert_int_equal(order_of(f, 0), FB_COMMAND_LEAVE);
+    assert_int_equal(command_of(f, 0), FB_COMMAND_LEAVE);
     worker_leaves(f, 0);
     after(f, 1);
     assert_int_equal(state_of(f, 0), FB_STATE_MOVING);
@@ -217,7 +217,7 @@ static void one_that_is_asked_to_leave_and_does_not_is_revoked(void **state) {
     is_revoked_and_judged(f, 0, FB_STATE_VACANT);
     worker_dies(f, 0);
     worker_starts(f, 0);
-    assert_int_equal(order_of(f, 0), FB_COMMAND_RUN);
+    assert_int_equal(command_of(f, 0), FB_COMMAND_RUN);
     after(f, 100 * SECOND); /* the order of the one before does not hold for this one */
     assert_int_equal(state_of(f, 0), FB_STATE_READY);
 }
@@ -230,7 +230,7 @@ static void a_restart_makes_room_for_the_next_process_which_goes_on(void **state
     bind_flow(f, 0);
     give_packets(f, 0, 8);
     assert_null(fleet_restart(&f->fleet, 0, f->now_ns));
-    assert_int_equal(order_of(f, 0), FB_COMMAND_LEAVE);
+    assert_int_equal(command_of(f, 0), FB_COMMAND_LEAVE);
     assert_int_equal(fleet_pick(&f->fleet, 0, f->now_ns), 1);
     assert_int_equal(lane_of(f, 0)->restarts_asked, 1);
     give_packets(f, 0, 2); /* its flows stay with it */
@@ -240,7 +240,7 @@ static void a_restart_makes_room_for_the_next_process_which_goes_on(void **state
     assert_int_equal(state_of(f, 0), FB_STATE_VACANT);
     assert_int_equal(fleet_wanted(&f->fleet), 2);
     worker_starts(f, 0);
-    assert_int_equal(order_of(f, 0), FB_COMMAND_RUN);
+    assert_int_equal(command_of(f, 0), FB_COMMAND_RUN);
     assert_int_equal(f->hands[0].rx.next, 4);
     worker_finishes(f, 0, 6);
     after(f, 1);
@@ -287,14 +287,14 @@ static void where_no_up_side_can_be_made_the_number_is_lost_in_time(void **state
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        FLEET_TEST(packets_that_wait_and_a_cursor_that_stands_are_a_hang),
+        FLEET_TEST(packets_that_wait_and_a_cursor_that_does_not_move_are_a_hang),
         FLEET_TEST(one_that_has_not_even_begun_hangs_too),
         FLEET_TEST(a_cursor_that_moves_now_and_then_is_no_hang),
-        FLEET_TEST(where_nothing_waits_nobody_hangs),
-        FLEET_TEST(with_no_limit_nobody_hangs),
+        FLEET_TEST(where_nothing_waits_no_worker_hangs),
+        FLEET_TEST(with_no_limit_no_worker_hangs),
         FLEET_TEST(a_draining_worker_gets_no_new_flow_and_leaves_when_it_owes_nothing),
         FLEET_TEST(at_its_deadline_a_draining_worker_leaves_and_is_lost),
-        FLEET_TEST(a_draining_worker_that_dies_is_lost_at_once),
+        FLEET_TEST(a_draining_worker_that_dies_is_lost_immediately),
         FLEET_TEST(one_that_is_asked_to_leave_and_does_not_is_revoked),
         FLEET_TEST(a_restart_makes_room_for_the_next_process_which_goes_on),
         FLEET_TEST(where_no_up_side_can_be_made_the_number_is_lost_in_time),

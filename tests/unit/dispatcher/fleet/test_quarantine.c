@@ -106,8 +106,7 @@ static void packets_are_kept_with_nanoseconds_and_their_lengths(void **state) {
     assert_int_equal(quarantine_open(&quarantine, in_folder("bad.pcap")), 0);
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(add(stamps[i], caplens[i], 0, DLT_EN10MB), 0);
-        file_holds("bad.pcap", DLT_EN10MB, stamps, caplens,
-                   i + 1); /* immediately, not at the close */
+        file_holds("bad.pcap", DLT_EN10MB, stamps, caplens, i + 1); /* already, not at the close */
     }
     struct stat st;
     assert_int_equal(stat(in_folder("bad.pcap"), &st), 0);
@@ -182,7 +181,8 @@ static void where_nothing_can_be_written_the_run_does_not_begin(void **state) {
     assert_int_equal(quarantine_open(&quarantine, in_folder("none/bad.pcap")), -ENOENT);
     assert_int_equal(quarantine_open(&quarantine, folder), -EISDIR);
     assert_int_equal(quarantine_open(&quarantine, ""), -ENOENT);
-    assert_int_equal(mkfifo(in_folder("plain"), 0600), 0); /* no one reads it: that must not wait */
+    assert_int_equal(mkfifo(in_folder("plain"), 0600),
+                     0); /* no process reads it: that must not wait */
     assert_int_equal(quarantine_open(&quarantine, in_folder("plain")), -ENXIO);
     int reader = open(in_folder("plain"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     assert_true(reader >= 0);

@@ -218,7 +218,7 @@ static void data_both_ways_after_rst_establishes_again(void **state) {
     assert_int_equal(CLASS_AFTER({0, RST, 0}, {1, ACK, 5}, {0, ACK, 5}), ESTABLISHED);
 }
 
-static void another_rst_begins_again(void **state) {
+static void another_rst_begins_the_linger_again(void **state) {
     (void)state;
     assert_int_equal(CLASS_AFTER({0, RST, 0}, {1, ACK, 5}, {1, RST, 0}, {0, ACK, 5}), CLOSING);
     assert_int_equal(CLASS_AFTER({0, RST, 0}, {1, ACK, 5}, {0, ACK, 5}, {0, RST, 0}), CLOSING);
@@ -469,7 +469,7 @@ int main(void) {
         WITH_DEFAULTS(fin_one_way_does_not_close_and_fin_both_ways_does),
         WITH_DEFAULTS(rst_closes_from_every_class),
         WITH_DEFAULTS(data_both_ways_after_rst_establishes_again),
-        WITH_DEFAULTS(another_rst_begins_again),
+        WITH_DEFAULTS(another_rst_begins_the_linger_again),
         WITH_DEFAULTS(rst_forgets_the_fins_before_it_and_later_ones_count),
         WITH_DEFAULTS(a_new_syn_reuses_only_a_closing_flow),
         WITH_DEFAULTS(no_syn_means_anything_to_what_is_not_tcp),

@@ -87,7 +87,7 @@ static void a_tick_that_is_ended_is_past_for_all_that_comes(void **state) {
     assert_int_equal(flow_clock_now(&live), 3);
 }
 
-static void a_clock_that_stays_ends_no_tick(void **state) {
+static void a_clock_that_has_stopped_ends_no_tick(void **state) {
     struct flow_clock c;
     (void)state;
     flow_clock_init_file(&c, 3600 * SECOND);
@@ -103,7 +103,7 @@ int main(void) {
         cmocka_unit_test(live_goes_by_the_time_of_day_and_not_by_stamps),
         cmocka_unit_test(a_frame_that_comes_again_tells_nothing),
         cmocka_unit_test(a_tick_that_is_ended_is_past_for_all_that_comes),
-        cmocka_unit_test(a_clock_that_stays_ends_no_tick),
+        cmocka_unit_test(a_clock_that_has_stopped_ends_no_tick),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

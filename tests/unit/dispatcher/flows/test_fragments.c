@@ -88,7 +88,7 @@ static void a_whole_packet_is_passed_and_leaves_no_trace(void **state) {
 
 /* ---- which datagram, which key ---- */
 
-static void fragments_after_their_first_go_immediately_under_its_key(void **state) {
+static void fragments_after_their_first_do_not_wait_and_have_its_key(void **state) {
     struct fragments_fixture *fx = *state;
     assert_false(offer_first(fx, 7, 5));
     assert_false(offer_later(fx, 7, 16));
@@ -424,7 +424,7 @@ int main(void) {
         FRAGMENTS_TEST(the_default_configuration_is_sound),
         FRAGMENTS_TEST(while_frames_are_being_released_every_fragment_is_refused),
         FRAGMENTS_TEST(a_whole_packet_is_passed_and_leaves_no_trace),
-        FRAGMENTS_TEST(fragments_after_their_first_go_at_once_under_its_key),
+        FRAGMENTS_TEST(fragments_after_their_first_do_not_wait_and_have_its_key),
         FRAGMENTS_TEST(fragments_before_their_first_wait_and_go_right_before_it),
         FRAGMENTS_TEST(what_differs_in_any_part_of_its_identity_is_another_datagram),
         FRAGMENTS_TEST(datagrams_of_one_hash_chain_are_told_apart),

@@ -69,7 +69,7 @@ static void a_frame_of_no_bytes_is_held_like_any(void **state) {
     expect_delivered(fx, "1 2 3 4", 5);
 }
 
-static void a_large_buffer_makes_room_for_a_whole_burst(void **state) {
+static void a_large_buffer_makes_room_for_a_burst_in_one_step(void **state) {
     struct fragments_fixture *fx = *state;
     struct fragments_config config = fragments_default_config(32);
     make_tracker(fx, config);
@@ -235,7 +235,7 @@ int main(void) {
         FRAGMENTS_TEST(a_buffer_that_is_full_of_bytes_makes_room_for_the_next),
         FRAGMENTS_TEST(the_longest_frame_is_held_and_comes_back_whole),
         FRAGMENTS_TEST(a_frame_of_no_bytes_is_held_like_any),
-        FRAGMENTS_TEST(a_large_buffer_makes_room_for_a_burst_at_once),
+        FRAGMENTS_TEST(a_large_buffer_makes_room_for_a_burst_in_one_step),
         FRAGMENTS_TEST(frames_are_released_in_bursts_no_larger_than_asked),
         FRAGMENTS_TEST(what_is_released_while_others_are_goes_behind_them),
         FRAGMENTS_TEST(frames_too_long_for_one_burst_come_in_several),

@@ -34,7 +34,8 @@ static struct fb_flow_key random_key(void) {
     return key;
 }
 
-/* SipHash-1-3 of 40 bytes by somebody else. Words are stored little-endian, as SipHash reads them.
+/* SipHash-1-3 of 40 bytes by another implementation. Words are stored little-endian, as SipHash
+ * reads them.
  */
 static uint64_t siphash_of_library(const uint64_t secret[2], const struct fb_flow_key *key) {
     static const union {

@@ -27,7 +27,7 @@
 #define REPLY_MAX (1u << 20)
 #define NOBODY 65534u
 
-/* Real sockets. For root they stand in /run, for others in a folder of the test's own. */
+/* Real sockets. For root they are in /run, for others in a folder of the test's own. */
 struct fixture {
     struct control control;
     char name[FB_NAME_MAX + 1];
@@ -233,7 +233,7 @@ static void a_reply_that_fits_no_packet_drops_the_client(void **state) {
 }
 
 /* A process of another uid that may pass the folder and the socket's mode all the same. */
-static int connect_as_another(const struct fixture *f, int go_on) {
+static int connect_as_other_user(const struct fixture *f, int go_on) {
     if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) != 0 || setuid(NOBODY) != 0)
         return 77;
     int fd = try_connect(f);
@@ -260,7 +260,7 @@ static void another_uid_is_refused(void **state) {
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0)
-        _exit(connect_as_another(f, go_on[0]));
+        _exit(connect_as_other_user(f, go_on[0]));
     int status = -1;
     assert_int_equal(write(go_on[1], "x", 1), 1);
     for (unsigned i = 0; i < 5000 && waitpid(child, &status, WNOHANG) == 0; i++) {
@@ -294,7 +294,7 @@ static void something_else_than_a_socket_under_its_name_is_not_removed(void **st
 static void a_path_longer_than_a_socket_address_is_refused(void **state) {
     struct fixture *f = fixture_of(state);
     if (geteuid() == 0) {
-        print_message("skip: root's sockets stand in /run, which is always short enough\n");
+        print_message("skip: root's sockets are in /run, which is always short enough\n");
         skip();
     }
     char old[FB_PATH_MAX], deep[FB_PATH_MAX];

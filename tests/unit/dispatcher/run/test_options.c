@@ -412,7 +412,7 @@ static void a_check_also_tells_what_the_file_has_for_the_supervisor(void **state
 int main(void) {
     const struct CMUnitTest tests[] = {
         OPTIONS_TEST(what_is_no_option_is_refused),
-        OPTIONS_TEST(an_option_without_its_value_is_blamed_by_its_own_name),
+        OPTIONS_TEST(an_option_without_its_value_is_refused_by_its_own_name),
         OPTIONS_TEST(what_does_not_go_together_is_refused),
         OPTIONS_TEST(more_sources_than_there_is_room_for_are_refused),
         OPTIONS_TEST(a_filter_file_that_cannot_be_read_is_refused),

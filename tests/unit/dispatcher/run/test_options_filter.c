@@ -147,7 +147,7 @@ static void refuse_to_reread(const char *option) {
     assert_null(filter);
 }
 
-/* As -F <(...) is: the second time there is nothing in it, or no one writes. */
+/* As -F <(...) is: the second time there is nothing in it, or no process writes. */
 static void pipe_is_not_read_again(void **state) {
     (void)state;
     char line[128];

@@ -233,7 +233,7 @@ static void rates_forget_what_is_longer_ago_than_the_samples(void **state) {
     for (unsigned i = 1; i < PROGRESS_SAMPLES; i++) {
         double before = sample.packets_per_s;
         assert_true(later(0, 0));
-        assert_true(sample.packets_per_s < before); /* immediately, but not all of it */
+        assert_true(sample.packets_per_s < before); /* soon, but not in one step */
     }
     expect_rates(0, 0);
 }

@@ -93,7 +93,7 @@ static void is_refused(json_t *reply, const char *text) {
     json_decref(reply);
 }
 
-/* ---- a number in each state, with another worker ready beside it */
+/* ---- a number in each state, with another worker ready as well */
 
 static void bring_to(struct requests_fixture *f, enum fb_state state) {
     uint16_t generation;
@@ -134,7 +134,7 @@ struct expected {
     enum fb_state then, at_last;
 };
 
-/* Its process leaves or is gone, no other comes, and its packets are moved. */
+/* Its process leaves as told or is gone, none comes, and its packets are moved. */
 static enum fb_state settled(struct requests_fixture *f) {
     for (unsigned n = 0; n < 4; n++) {
         if (f->base.hands[0].holds && fb_rx_revoked(&f->base.hands[0].rx))
@@ -227,7 +227,7 @@ static void give_up_is_answered_in_every_state(void **state) {
     }
 }
 
-/* Only a number that no process has or waits for can be added. */
+/* Only a number that no process has and none is waited for can be added. */
 static void add_is_answered_in_every_state(void **state) {
     struct requests_fixture *f = *state;
     for (unsigned s = 0; s < FB_STATE_COUNT; s++) {
@@ -324,7 +324,7 @@ static void while_the_run_ends_no_worker_is_added_drained_or_restarted(void **st
     is_refused(ask_of(f, "restart", 0), "restart 0: the run is ending");
     assert_int_equal(state_of(&f->base, 0), FB_STATE_READY);
     assert_int_equal(fleet_wanted(&f->base.fleet), 2);
-    is_done(ask_of(f, "give-up", 0)); /* what nobody starts any more must not be waited for */
+    is_done(ask_of(f, "give-up", 0)); /* what is not started any more must not be waited for */
     assert_int_equal(fleet_wanted(&f->base.fleet), 1);
 }
 
@@ -407,7 +407,7 @@ int main(void) {
         REQUESTS_TEST(add_takes_the_first_free_number_until_there_is_none),
         REQUESTS_TEST(the_last_worker_cannot_be_drained),
         REQUESTS_TEST(a_worker_that_is_no_number_in_range_is_refused),
-        REQUESTS_TEST(while_the_run_ends_nobody_is_added_drained_or_started_anew),
+        REQUESTS_TEST(while_the_run_ends_no_worker_is_added_drained_or_restarted),
         REQUESTS_TEST(a_reload_tells_the_filter_or_why_there_is_no_other),
         REQUESTS_TEST(stops_are_counted_and_now_is_kept),
         REQUESTS_TEST(workers_lists_every_number_as_it_is),
