@@ -4,7 +4,7 @@
  * real dispatcher: what they break is theirs alone. Worker 0 breaks, worker 1
  * never notices; the number 0 is served on by a new process, started by hand.
  */
-#include "tests/lib/life_fixture.h"
+#include "tests/lib/life.h"
 
 #include <pcap/pcap.h>
 #include <signal.h>

@@ -53,7 +53,7 @@ static void the_capability_that_it_names_is_enough(void **state) {
             EXIT_DONE ||
         statvfs(t->programs, &place) != 0 || (place.f_flag & ST_NOSUID) != 0)
         SKIP("no program can be given a capability in %s: set TMPDIR", t->directory);
-    t->enter = become_nobody;
+    t->enter = become_unprivileged;
     struct process *dispatcher = process_start(
         t, "flow-dispatcher -n @ -w 2 -i tap -B 65536 --report out.json --timeout all=never");
     struct process *workers[2];

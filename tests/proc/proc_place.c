@@ -146,7 +146,7 @@ static void the_processors_of_the_workers_may_stand_in_the_file_of_config(void *
     struct process *run = begin(t, 2, "--config place.conf");
     for (unsigned k = 0; k < 2; k++)
         expect_on_processor(process_of_worker(t->name, k), cpus[1 - k]);
-    stop(t, run, EXIT_DONE);
+    stop_run(t, run, EXIT_DONE);
 }
 
 static void a_worker_by_hand_takes_a_list_of_processors(void **state) {
