@@ -25,13 +25,10 @@ static const char *saved_plain(struct capture_fixture *f, const char *name, unsi
 static void assert_refused(struct capture_fixture *f, struct capture_config config, int err,
                            const char *reason) {
     struct capture *c = NULL;
-    const char *logged;
     catch_begin(&f->log);
     assert_int_equal(capture_open(&c, &config), err);
-    logged = catch_end(&f->log);
+    expect_one_line(catch_end(&f->log), reason);
     assert_null(c);
-    assert_non_null(strstr(logged, reason));
-    assert_ptr_equal(strchr(logged, '\n') + 1, logged + strlen(logged)); /* one line */
 }
 
 static void byte_orders_and_precisions_read_the_same(void **state) {
@@ -139,13 +136,15 @@ static void a_filter_that_a_later_file_refuses_changes_nothing(void **state) {
     put_record(&b, 1, 0, 60, 60, 0);
     files[1] = save(f, "later", &b);
     config = config_of(files);
+    memset(&f->taken, 0, sizeof f->taken);
     assert_int_equal(capture_open(&capture, &config), 0);
     catch_begin(&f->log);
     assert_int_equal(capture_set_filter(capture, "ether host 2:0:0:0:0:1"), -EINVAL);
     assert_non_null(strstr(catch_end(&f->log), "does not fit ")); /* though none is open yet */
     const struct frame *frames;
-    unsigned count;
-    assert_int_equal(capture_burst(capture, 1, &frames, &count), CAPTURE_MORE);
+    unsigned count = 0;
+    while (count == 0)
+        assert_int_equal(capture_burst(capture, 1, &frames, &count), CAPTURE_MORE);
     catch_begin(&f->log);
     assert_int_equal(capture_set_filter(capture, "ether host 2:0:0:0:0:1"), -EINVAL);
     assert_non_null(strstr(catch_end(&f->log), "does not fit "));
