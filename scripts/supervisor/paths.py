@@ -73,14 +73,13 @@ class Places:
 
         Those in folders that we may not look into are not found.
         """
-        places = [self.run, f"{self.tmp}/flow-balancer-*", f"{self.run}/user/*"]
-        for place in places:
+        for place in (f"{self.tmp}/flow-balancer-*", f"{self.run}/user/*"):
             for path in sorted(glob.glob(f"{place}/flow-balancer/{name}.sock")):
                 try:
                     found = os.lstat(path)
                 except OSError:
                     continue  # it has just gone
-                if stat.S_ISSOCK(found.st_mode) and path != self.socket(name):
+                if stat.S_ISSOCK(found.st_mode):
                     yield path, found.st_uid
 
     def owner(self, name):
