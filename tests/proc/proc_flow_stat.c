@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/flow_stat.c itself, against an instance whose dispatcher is this test. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/claim.c: how a process becomes a worker, and what keeps two from becoming the same. */
 #include "tests/lib/caught.h"
 #include "tests/lib/child.h"
 

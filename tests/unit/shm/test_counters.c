@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/counters.c: the lists of counters; and the packed byte of a descriptor. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

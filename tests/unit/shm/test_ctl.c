@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/ctl.c: the life of ctl; and what shm/object.c says of one that cannot be joined. */
 #include "tests/lib/caught.h"
 #include "tests/lib/child.h"
 

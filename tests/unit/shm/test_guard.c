@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/guard.c: what is truncated under its reader. */
 #include "tests/lib/caught.h"
 #include "tests/lib/child.h"
 

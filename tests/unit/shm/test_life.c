@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/life.c: the state of a worker number after each event. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/lock.c: a lock that lives as long as its process. */
 #include "tests/lib/child.h"
 
 #include <errno.h>

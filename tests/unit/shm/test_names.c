@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/names.c: names of instances and objects, and clearing what a run left. */
 #include "tests/lib/caught.h"
 #include "tests/lib/child.h"
 

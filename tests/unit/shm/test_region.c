@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/region.c: shared and private memory, and its pages. */
 #include "tests/lib/caught.h"
 #include "tests/lib/child.h"
 

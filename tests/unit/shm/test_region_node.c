@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Shared objects on a NUMA node, on each kind of pages that can be had here:
+ * shm/region.c: shared objects on a NUMA node, on each kind of pages that can be had here:
  * the policy and the pages as /proc/self/numa_maps has them.
  */
 #include "tests/lib/child.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/ring.c and ring.h: what goes through a ring, from each start. */
 #include "tests/lib/memory.h"
 #include "tests/lib/ring_fixture.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/ring.c and ring.h: sleeping and being woken. */
 #include "tests/lib/ring_fixture.h"
 
 #include <pthread.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/sides.c: the layout of the two sides, and what of it is checked. */
 #include "tests/lib/caught.h"
 #include "tests/lib/unit.h"
 

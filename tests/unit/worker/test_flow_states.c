@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* worker/flow_states.c: the state of each flow, found by its handle. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>

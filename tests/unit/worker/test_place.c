@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where a worker goes: its command line, else the dispatcher's plan, over
+ * worker/place.c: where a worker goes: its command line, else the dispatcher's plan, over
  * claims of several numbers. Each case in a child, whose processors change.
  * The nodes are those of the machine, or made up from its processors.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The worker's loop over a ring in one process, with an inspector that only notes what it gets. */
+/* worker/loop.c: over a ring in one process, with an inspector that only notes what it gets. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

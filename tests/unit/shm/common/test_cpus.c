@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/common/cpus.c: lists of processors, and running on them. */
 #include "tests/lib/caught.h"
 #include "tests/lib/child.h"
 

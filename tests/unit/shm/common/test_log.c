@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/common/log.c: lines of the log, and the status line below them. */
 #include "tests/lib/caught.h"
 #include "tests/lib/child.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is asked of the kernel, on the machine as it is: its nodes, one or
+ * shm/common/numa.c: what is asked of the kernel, on the machine as it is: its nodes, one or
  * more. Skips where there is no libnuma or no NUMA.
  */
 #include "tests/lib/child.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/common/parse.c: values of options. */
 #include "tests/lib/caught.h"
 #include "tests/lib/unit.h"
 

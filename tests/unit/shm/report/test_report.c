@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shm/report/report_build.c, report_print.c and report_workers.c: what is in a report. */
+/*
+ * shm/report/report_build.c, shm/report/report_print.c and shm/report/report_workers.c:
+ * what is in a report.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* shm/report/report_build.c and shm/report/report_print.c: interfaces in the report. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

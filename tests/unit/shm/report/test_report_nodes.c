@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Processors and NUMA nodes in the report. */
+/* shm/report/report_nodes.c: processors and NUMA nodes in the report. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

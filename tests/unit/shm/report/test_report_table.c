@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * shm/report/report_table.c and report_balance.c: each counter of counters.h is
- * in the JSON and in the text, without a line for it anywhere else.
+ * shm/report/report_table.c and shm/report/report_balance.c: each counter of
+ * counters.h is in the JSON and in the text, without a line for it anywhere else.
  */
 #include <setjmp.h>
 #include <stdarg.h>

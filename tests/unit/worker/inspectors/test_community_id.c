@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* worker/inspectors/community_id.c, by the examples of its specification. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
