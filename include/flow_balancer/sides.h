@@ -61,7 +61,7 @@ struct fb_down {
     _Alignas(FB_APART) _Atomic uint64_t published; /* descriptors before this one are complete */
     _Atomic uint64_t publishes;                    /* how many stamps were written */
 
-    /* Writer: dispatcher, seldom. The command group, which protocol.md calls the order line. */
+    /* Writer: dispatcher, seldom. The command group (the order line of the protocol). */
     _Alignas(FB_APART) _Atomic uint64_t epoch; /* the incarnation that may read on */
     _Atomic uint32_t command;                  /* enum fb_command */
     _Atomic uint32_t doorbell;                 /* futex word: moves with each wake */

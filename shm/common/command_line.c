@@ -51,8 +51,8 @@ static bool take_defaults(const struct reading *r) {
 }
 
 /*
- * Of "-r -w 8" popt takes -w for the file, and blames 8. A value is never an
- * option as it stands: a file of such a name is ./-w.
+ * Of "-r -w 8" popt takes -w for the file and refuses 8. A value is never an
+ * option by itself: a file of such a name is ./-w.
  */
 static bool is_value(const struct reading *r, int code, const char *text) {
     const struct fb_option_line *line = fb_option_line((enum fb_option)code);

@@ -34,7 +34,7 @@ static bool take_value(const struct reading *r, enum fb_option option, const cha
 static bool take_line(const struct reading *r, const char *section, const char *key,
                       const char *value) {
     if (section[0] != '\0') {
-        fb_error("'%s' stands in a section: leave out the header [%s], one list serves all "
+        fb_error("'%s' is in a section: leave out the header [%s], one list serves all "
                  "programs",
                  key, section);
         return false;

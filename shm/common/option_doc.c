@@ -40,7 +40,7 @@ static bool is_taken(const struct context *context, enum fb_option option) {
            fb_option_find(context->reader, line->name) == FB_OPT_NONE;
 }
 
-/* The next of "A|b|c", which is written over; *is_word: it is to be given as it stands. */
+/* The next of "A|b|c", which is written over; *is_word: it is to be given literally. */
 static char *next_alternative(char **rest, bool *is_word) {
     char *alternative = strsep(rest, "|");
     *is_word = alternative != NULL && islower((unsigned char)alternative[0]) != 0;

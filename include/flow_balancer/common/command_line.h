@@ -26,7 +26,7 @@ struct fb_program {
     unsigned file_readers; /* whose lines of the file are taken: at least its own */
     const char *name;
     const char *usage;             /* what follows the name in --help; NULL: [OPTION...] */
-    const char *stray;             /* how to mend a word that is no option */
+    const char *stray;             /* what to do about a word that is no option */
     void (*print_more_help)(void); /* what follows the options in --help */
     void (*print_version)(void);
 };

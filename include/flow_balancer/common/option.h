@@ -57,7 +57,7 @@ enum fb_option fb_option_find(unsigned readers, const char *name);
 enum fb_option fb_option_find_key(unsigned readers, const char *key);
 
 /*
- * The option that a word of a command line is as it stands, such as -w or
+ * The option that a word of a command line is by itself, such as -w or
  * --workers, but not -w3 or --workers=3. FB_OPT_NONE: the readers have none.
  */
 enum fb_option fb_option_spelled(unsigned readers, const char *word);

@@ -115,7 +115,7 @@
       FB_DISPATCHER, FB_ANYWHERE,                                                                  \
       "End a flow of the class after this many idle seconds, or never; class all is every class")  \
     X(MAX_FLOWS, "max-flows", 0, "N", FB_DEFAULT("1000000"), FB_DISPATCHER, FB_ANYWHERE,           \
-      "Set the number of flows that can be alive at once")                                         \
+      "Set the number of flows that can be alive at the same time")                                \
     X(TUNNEL, "tunnel", 0, "inner|outer", FB_DEFAULT("inner"), FB_DISPATCHER, FB_ANYWHERE,         \
       "Tell flows apart by their innermost or their outermost IP header")                          \
     X(KEY_VLAN, "key-vlan", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                    \
@@ -126,9 +126,9 @@
     X(FRAGMENT_TIMEOUT, "fragment-timeout", 0, "S", FB_DEFAULT("30"), FB_DISPATCHER, FB_ANYWHERE,  \
       "Hold an IP fragment for at most this many seconds until the first of its datagram comes")   \
     X(FRAGMENT_FRAMES, "fragment-frames", 0, "N", FB_DEFAULT("4096"), FB_DISPATCHER, FB_ANYWHERE,  \
-      "Hold at most this many fragments at once")                                                  \
+      "Hold at most this many fragments at the same time")                                         \
     X(FRAGMENT_BYTES, "fragment-bytes", 0, "SIZE", FB_DEFAULT("4M"), FB_DISPATCHER, FB_ANYWHERE,   \
-      "Hold at most this many bytes of fragments at once")                                         \
+      "Hold at most this many bytes of fragments at the same time")                                \
     /* Failures and time limits. */                                                                \
     X(FAILOVER, "failover", 0, "MS|never", FB_DEFAULT("1000"), FB_DISPATCHER, FB_ANYWHERE,         \
       "Let the flows of a dead worker wait this many milliseconds for its next process before "    \

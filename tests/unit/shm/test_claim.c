@@ -61,7 +61,7 @@ static void withdraw(struct fixture *f) {
     fb_region_close(&f->up);
 }
 
-/* A new up side for the next incarnation, not yet offered by ctl and the order line. */
+/* A new up side for the next incarnation, not yet offered by ctl and the command group. */
 static void make_up(struct fixture *f) {
     int error = fb_region_create(&f->up, &(struct fb_region_config){.instance = f->name,
                                                                     .kind = FB_KIND_UP,
@@ -203,7 +203,7 @@ static void an_epoch_that_is_not_the_directorys_is_not_claimed(void **state) {
     expect_claimed(f);
 }
 
-static void an_epoch_that_is_not_the_order_lines_is_not_claimed(void **state) {
+static void an_epoch_that_is_not_the_command_groups_is_not_claimed(void **state) {
     struct fixture *f = *state;
     fb_tx_set_epoch(&f->tx, f->epoch + 1); /* revoked */
     expect_result(f, FB_CLAIM_NOT_YET, NULL);
@@ -446,7 +446,7 @@ int main(void) {
         CLAIM_TEST(an_up_side_is_claimed_once),
         CLAIM_TEST(a_number_that_is_not_on_offer_is_not_there_yet),
         CLAIM_TEST(an_epoch_that_is_not_the_directorys_is_not_claimed),
-        CLAIM_TEST(an_epoch_that_is_not_the_order_lines_is_not_claimed),
+        CLAIM_TEST(an_epoch_that_is_not_the_command_groups_is_not_claimed),
         CLAIM_TEST(an_up_side_of_another_epoch_is_not_claimed),
         CLAIM_TEST(a_claimer_that_overslept_lets_go_and_the_new_offer_is_untouched),
         CLAIM_TEST(a_claimer_that_is_revoked_in_its_sleep_lets_go),

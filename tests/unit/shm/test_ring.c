@@ -373,8 +373,8 @@ static uint64_t make_dead(struct ring_fixture *r) {
     return r->tx.consumed;
 }
 
-static void expect_verdict(struct ring_fixture *r, uint64_t cursor, uint64_t resume, bool suspect,
-                           enum fb_violation violation) {
+static void expect_resume_point(struct ring_fixture *r, uint64_t cursor, uint64_t resume,
+                                bool suspect, enum fb_violation violation) {
     const struct fb_tx before = r->tx;
     atomic_store(&r->up->cursor, cursor);
     struct fb_resume_point resume_point = fb_tx_recover(&r->tx);
@@ -389,47 +389,48 @@ static void expect_verdict(struct ring_fixture *r, uint64_t cursor, uint64_t res
 static void an_impossible_cursor_is_a_violation_and_the_resume_point_is_consumed(void **state) {
     struct ring_fixture *r = *state;
     uint64_t c = make_dead(r), published = r->tx.published;
-    expect_verdict(r, (c - 1) * 2, c, false, FB_VIOLATION_CURSOR_RANGE);
-    expect_verdict(r, (c - 1) * 2 + 1, c, false, FB_VIOLATION_CURSOR_RANGE);
-    expect_verdict(r, (published + 1) * 2, c, false, FB_VIOLATION_CURSOR_RANGE);
-    expect_verdict(r, published * 2 + 1, c, false, FB_VIOLATION_CURSOR_RANGE); /* busy at nothing */
-    expect_verdict(r, (c + (UINT64_C(1) << 62)) * 2, c, false, FB_VIOLATION_CURSOR_RANGE);
+    expect_resume_point(r, (c - 1) * 2, c, false, FB_VIOLATION_CURSOR_RANGE);
+    expect_resume_point(r, (c - 1) * 2 + 1, c, false, FB_VIOLATION_CURSOR_RANGE);
+    expect_resume_point(r, (published + 1) * 2, c, false, FB_VIOLATION_CURSOR_RANGE);
+    expect_resume_point(r, published * 2 + 1, c, false,
+                        FB_VIOLATION_CURSOR_RANGE); /* busy at nothing */
+    expect_resume_point(r, (c + (UINT64_C(1) << 62)) * 2, c, false, FB_VIOLATION_CURSOR_RANGE);
 }
 
 static void what_is_only_staged_cannot_have_been_under_inspection(void **state) {
     struct ring_fixture *r = *state;
     uint64_t c = make_dead(r), published = r->tx.published;
     put_all(r, 2, 10);
-    expect_verdict(r, published * 2 + 1, c, false, FB_VIOLATION_CURSOR_RANGE);
-    expect_verdict(r, (published + 1) * 2, c, false, FB_VIOLATION_CURSOR_RANGE);
+    expect_resume_point(r, published * 2 + 1, c, false, FB_VIOLATION_CURSOR_RANGE);
+    expect_resume_point(r, (published + 1) * 2, c, false, FB_VIOLATION_CURSOR_RANGE);
 }
 
 static void a_lie_about_consumed_is_seen_at_the_judgement_too(void **state) {
     struct ring_fixture *r = *state;
     uint64_t c = make_dead(r);
     atomic_store(&r->up->consumed, c - 1);
-    expect_verdict(r, (c - 1) * 2, c, false, FB_VIOLATION_CONSUMED_BACK);
+    expect_resume_point(r, (c - 1) * 2, c, false, FB_VIOLATION_CONSUMED_BACK);
     atomic_store(&r->up->consumed, r->tx.published + 1);
-    expect_verdict(r, (r->tx.published + 1) * 2, c, false, FB_VIOLATION_CONSUMED_AHEAD);
+    expect_resume_point(r, (r->tx.published + 1) * 2, c, false, FB_VIOLATION_CONSUMED_AHEAD);
 }
 
 static void an_idle_cursor_tells_what_is_finished_and_names_no_suspect(void **state) {
     struct ring_fixture *r = *state;
     uint64_t c = make_dead(r);
-    expect_verdict(r, c * 2, c, false, FB_VIOLATION_NONE);
-    expect_verdict(r, (c + 2) * 2, c + 2, false, FB_VIOLATION_NONE);
-    expect_verdict(r, (c + 4) * 2, c + 4, false, FB_VIOLATION_NONE); /* all of it */
+    expect_resume_point(r, c * 2, c, false, FB_VIOLATION_NONE);
+    expect_resume_point(r, (c + 2) * 2, c + 2, false, FB_VIOLATION_NONE);
+    expect_resume_point(r, (c + 4) * 2, c + 4, false, FB_VIOLATION_NONE); /* all of it */
 }
 
 static void a_busy_cursor_names_the_suspect_and_what_lies_before_it_is_finished(void **state) {
     struct ring_fixture *r = *state;
     uint64_t c = make_dead(r);
-    expect_verdict(r, c * 2 + 1, c, true, FB_VIOLATION_NONE);
-    expect_verdict(r, (c + 3) * 2 + 1, c + 3, true, FB_VIOLATION_NONE);
+    expect_resume_point(r, c * 2 + 1, c, true, FB_VIOLATION_NONE);
+    expect_resume_point(r, (c + 3) * 2 + 1, c + 3, true, FB_VIOLATION_NONE);
     /* consumed that was stored and not yet taken counts as well */
     atomic_store(&r->up->consumed, c + 2);
-    expect_verdict(r, (c + 2) * 2 + 1, c + 2, true, FB_VIOLATION_NONE);
-    expect_verdict(r, (c + 1) * 2, c + 2, false, FB_VIOLATION_CURSOR_RANGE);
+    expect_resume_point(r, (c + 2) * 2 + 1, c + 2, true, FB_VIOLATION_NONE);
+    expect_resume_point(r, (c + 1) * 2, c + 2, false, FB_VIOLATION_CURSOR_RANGE);
 }
 
 static void the_next_incarnation_goes_on_at_the_resume_point(void **state) {
