@@ -45,6 +45,7 @@ WORDS = [
 ALLOWED_NAMES = re.compile(
     r"""["'`]shunted["'`]            # the key, as a string
       | ledger(?:\.|\[["'])shunted   # the counter of the report
+      | \d[ ]{2}shunted[ ]{2}        # its line in the report
       | (?:user[ ]|["'`])nobody\b    # the user
       | NOBODY\b                     # its number
       """,
@@ -87,7 +88,7 @@ CASES = [
 ALLOWED = [
     (f"no word in '{example}'", comment(example))
     for example in [
-        "Packets in order.", "ledger.shunted", '"shunted"', "user nobody", "NOBODY", "R1 stands for release.",
+        "Packets in order.", "ledger.shunted", "   0  shunted    packets not inspected", '"shunted"', "user nobody", "NOBODY", "R1 stands for release.",
         "newsletter", "Nothing at\n * all once more.", "amend", "letting go out", "illegal instruction", "husband",
     ]
 ]  # fmt: skip
