@@ -75,8 +75,7 @@ unsigned fleet_pick(struct fleet *fleet, uint64_t hash, uint64_t now_ns) {
 }
 
 void fleet_stop(struct fleet *fleet, bool now, uint64_t now_ns) {
-    fleet->stopping = true;
-    fleet->ending = now;
+    fleet->phase = now ? FLEET_ENDING : FLEET_STOPPING;
     for (unsigned k = 0; k < fleet->count; k++) {
         struct lane *lane = &fleet->lanes[k];
         balance_leave(&fleet->balance, k);

@@ -76,8 +76,7 @@ struct fleet {
         quarantined_flows[FB_MAX_WORKERS]; /* ids of the flows of packets that were quarantined */
     unsigned quarantined_flow_count; /* of these, the flows do not know; one a worker at most */
     bool lossless;                   /* packets wait for room and for workers */
-    bool stopping;
-    bool ending; /* no number is offered again, whatever waits */
+    enum fleet_phase phase;
 };
 
 #define REVOKE_WAIT_NS                                                                             \
@@ -127,6 +126,18 @@ void fleet_give_up_all(struct fleet *fleet);
 
 /* How many numbers are to have a process, by -w and what was asked for since. */
 unsigned fleet_wanted(const struct fleet *fleet);
+
+/*
+ * Whether a worker may come, or come back, without anything being asked for: one is
+ * wanted, or a process is there, or one is gone whose next is not given up.
+ */
+bool fleet_may_come(const struct fleet *fleet);
+
+/* Whether a process holds some number, or has just been found gone. */
+bool fleet_has_process(const struct fleet *fleet);
+
+/* The dispatcher did not run for so long: no time has passed for any worker. */
+void fleet_skip_time(struct fleet *fleet, uint64_t gap_ns);
 
 /*
  * Requests that come while running. Each returns NULL, or why it cannot be, as

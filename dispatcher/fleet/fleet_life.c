@@ -25,6 +25,12 @@ static bool is_empty(const struct lane *lane) {
     return lane->tx.seq == lane->tx.consumed;
 }
 
+static void set_disposition(struct lane *lane, enum disposition disposition,
+                            enum move_reason reason) {
+    lane->disposition = disposition;
+    lane->move_reason = reason;
+}
+
 void fleet_step(struct fleet *fleet, unsigned worker, enum fb_event event, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     enum fb_state state = fb_life_next(lane->state, event);
@@ -39,9 +45,8 @@ void fleet_step(struct fleet *fleet, unsigned worker, enum fb_event event, uint6
 void fleet_revoke(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     balance_leave(&fleet->balance, worker);
-    lane->revoked = true;
-    lane->waited = false;
-    lane->revoked_pid = fb_ctl_pid(fleet->ctl, worker);
+    lane->death = DEATH_REVOKED;
+    lane->revocations += fb_life_has_process(lane->state);
     fb_tx_set_epoch(&lane->tx, lane->epoch + 1);
     fleet_step(fleet, worker, FB_EVENT_GONE, now_ns);
 }
@@ -112,15 +117,15 @@ static void quarantine_or_mark(struct fleet *fleet, unsigned worker) {
 
 static int offer(struct fleet *fleet, unsigned worker) {
     struct lane *lane = &fleet->lanes[worker];
-    fb_tx_set_command(&lane->tx, fleet->stopping ? FB_COMMAND_STOP : FB_COMMAND_RUN);
+    fb_tx_set_command(&lane->tx, fleet->phase == FLEET_RUNNING ? FB_COMMAND_RUN : FB_COMMAND_STOP);
     lane->leave_by_ns = UINT64_MAX;
+    set_disposition(lane, DISPOSITION_WAIT_NEXT, MOVE_REASON_NONE);
     return lane_offer(lane, fleet->ctl, worker);
 }
 
 /* No process is to come for the number: its packets and flows go to the others. */
 static void lose(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
-    lane->losing = false;
     /* A suspect is tried again by the number that it killed, or it would walk through the fleet. */
     if (lane_first(lane) == LANE_PACKET && fb_desc_deaths(lane_first_desc(lane)) != 0) {
         fleet->redelivered--; /* it was to come again, and does not */
@@ -143,11 +148,10 @@ void fleet_emptied(struct fleet *fleet, uint64_t now_ns) {
     handles_reset(&lane->handles);
     /* What was staged before the loss was published with its burst, so nothing is between. */
     assert(lane->tx.published == lane->tx.seq);
-    lane->draining = false;
     balance_update(&fleet->balance, worker, 0, 0, now_ns);
     fleet_step(fleet, worker, FB_EVENT_EMPTIED, now_ns);
     /* An offer that fails is tried again by poll_offered(). */
-    if (!fleet->stopping)
+    if (fleet->phase == FLEET_RUNNING)
         offer(fleet, worker);
 }
 
@@ -159,11 +163,27 @@ static bool is_without_takers(const struct fleet *fleet) {
     return fleet->lossless && fleet->balance.count == 0;
 }
 
-/*
- * Takes stock of what a dead worker left, and offers its number again where that has a
- * use. left: the process went by itself and cleanly.
- */
-static void resolve_dead(struct fleet *fleet, unsigned worker, bool left, uint64_t now_ns) {
+/* Whether packets, flows or their ends wait for a process of the number. */
+static bool owes(const struct lane *lane) {
+    return !is_empty(lane) || lane->handles.bound != 0 || lane->handles.pending != 0;
+}
+
+/* What decides about a number that is gone. One that died, and was not told to go, comes back. */
+static struct remains remains_of(const struct fleet *fleet, const struct lane *lane) {
+    bool immediately = fleet->timing.failover_ns == 0 && !is_without_takers(fleet);
+    bool comes_back = lane->death != DEATH_LEFT && lane->claims != 0 &&
+                      lane->move_reason != MOVE_REASON_DRAINED &&
+                      lane->move_reason != MOVE_REASON_GIVEN_UP;
+    return (struct remains){
+        .phase = fleet->phase,
+        .disposition = immediately ? DISPOSITION_MOVE_GONE : lane->disposition,
+        .has_packets = !is_empty(lane),
+        .is_awaited = owes(lane) || comes_back,
+    };
+}
+
+/* Takes over what a dead worker finished. Returns whether a packet was under inspection. */
+static bool take_stock(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     struct fb_resume_point resume_point = {.suspect = false};
     if (lane->up_region.base != NULL) {
@@ -171,34 +191,40 @@ static void resolve_dead(struct fleet *fleet, unsigned worker, bool left, uint64
         uint64_t before = lane->tx.consumed;
         resume_point = fb_tx_recover(&lane->tx);
         lane_account(lane, before);
-        if (resume_point.violation != FB_VIOLATION_NONE && !lane->revoked)
+        bool revoked = lane->death == DEATH_REVOKED_WAITED;
+        if (resume_point.violation != FB_VIOLATION_NONE && !revoked)
             fleet->violations[resume_point.violation]++;
         lane_withdraw(lane, &fleet->totals[worker]);
     }
-    lane->revoked = false;
     fb_ctl_set_pid(fleet->ctl, worker, 0);
-    bool waits = !is_empty(lane);
-    bool wanted = !fleet->ending && (!fleet->stopping || waits);
-    if (!wanted) {
-        fleet_step(fleet, worker, FB_EVENT_FREE, now_ns);
-        return;
-    }
-    if (resume_point.suspect)
+    return resume_point.suspect;
+}
+
+/* Decides about a number whose process is gone, by the table of disposition.c. */
+static void resolve_dead(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
+    struct lane *lane = &fleet->lanes[worker];
+    bool suspect = take_stock(fleet, worker, now_ns);
+    struct remains remains = remains_of(fleet, lane);
+    if (suspect && resolve(&remains) != RESOLVE_RETIRE) {
         quarantine_or_mark(fleet, worker);
-    /* It left cleanly, or never came, and owes nothing to any flow: no process has to claim it. */
-    bool owes = waits || lane->handles.bound != 0 || lane->handles.pending != 0;
-    bool is_free = !owes && (left || lane->claims == 0 || lane->draining || lane->given_up);
-    bool immediately = fleet->timing.failover_ns == 0 && !is_without_takers(fleet);
-    if (!is_free && (lane->losing || lane->draining || lane->given_up || immediately)) {
-        lose(fleet, worker, now_ns);
-        return;
+        remains = remains_of(fleet, lane);
     }
-    lane->losing = lane->draining = false;
-    /* An offer that fails is tried again by poll_dead(). */
-    if (offer(fleet, worker) == 0)
-        fleet_step(fleet, worker, is_free ? FB_EVENT_FREE : FB_EVENT_OWES, now_ns);
-    else
-        lane->state_since_ns = now_ns;
+    enum resolution resolution = resolve(&remains);
+    switch (resolution) {
+    case RESOLVE_RETIRE:
+        fleet_step(fleet, worker, FB_EVENT_FREE, now_ns);
+        break;
+    case RESOLVE_LOSE:
+        lose(fleet, worker, now_ns);
+        break;
+    default:
+        /* An offer that fails is tried again by poll_dead(). */
+        if (offer(fleet, worker) == 0)
+            fleet_step(fleet, worker, resolution == RESOLVE_FREE ? FB_EVENT_FREE : FB_EVENT_OWES,
+                       now_ns);
+        else
+            lane->state_since_ns = now_ns;
+    }
 }
 
 /*
@@ -206,20 +232,22 @@ static void resolve_dead(struct fleet *fleet, unsigned worker, bool left, uint64
  * worker status was looked at, and be in a packet: so it is revoked as any other
  * before its ring is touched.
  */
-static void begin_to_lose(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
-    fleet->lanes[worker].losing = true;
+static void begin_to_lose(struct fleet *fleet, unsigned worker, enum move_reason reason,
+                          uint64_t now_ns) {
+    set_disposition(&fleet->lanes[worker], DISPOSITION_MOVE_NOW, reason);
     fleet_revoke(fleet, worker, now_ns);
 }
 
 /* Whether no process claimed the number in time, or none is to come. */
 static bool is_overdue(const struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     const struct lane *lane = &fleet->lanes[worker];
-    return lane->given_up || (now_ns - lane->unclaimed_since_ns >= fleet->timing.failover_ns &&
-                              !is_without_takers(fleet));
+    return lane->move_reason == MOVE_REASON_GIVEN_UP ||
+           (now_ns - lane->unclaimed_since_ns >= fleet->timing.failover_ns &&
+            !is_without_takers(fleet));
 }
 
 static void say_overdue(const struct fleet *fleet, unsigned worker) {
-    if (!fleet->lanes[worker].given_up)
+    if (fleet->lanes[worker].move_reason != MOVE_REASON_GIVEN_UP)
         fb_warning("worker %u was not started again within %.1f s", worker,
                    seconds(fleet->timing.failover_ns));
 }
@@ -235,7 +263,7 @@ static int64_t plausible_pid(const struct fb_up *up) {
 static void poll_offered(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     if (lane->up_region.base == NULL) {
-        if (!fleet->stopping && now_ns - lane->state_since_ns >= OFFER_AGAIN_NS) {
+        if (fleet->phase == FLEET_RUNNING && now_ns - lane->state_since_ns >= OFFER_AGAIN_NS) {
             lane->state_since_ns = now_ns;
             offer(fleet, worker);
         }
@@ -249,11 +277,15 @@ static void poll_offered(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
         fb_ctl_set_pid(fleet->ctl, worker, plausible_pid(up_of(lane)));
         if (lane->claims++ > 0)
             lane->counters[FB_LANE_RESTARTS]++;
-        lane->given_up = false;
+        if (lane->move_reason == MOVE_REASON_GIVEN_UP)
+            set_disposition(lane, DISPOSITION_WAIT_NEXT, MOVE_REASON_NONE);
         fleet_step(fleet, worker, FB_EVENT_CLAIM, now_ns);
     } else if (lane->state == FB_STATE_VACANT && is_overdue(fleet, worker, now_ns)) {
         say_overdue(fleet, worker);
-        begin_to_lose(fleet, worker, now_ns);
+        begin_to_lose(fleet, worker,
+                      lane->move_reason == MOVE_REASON_GIVEN_UP ? MOVE_REASON_GIVEN_UP
+                                                                : MOVE_REASON_OVERDUE,
+                      now_ns);
     }
 }
 
@@ -263,21 +295,20 @@ static void reap(struct fleet *fleet, unsigned worker, bool left, uint64_t now_n
     if (!left)
         fb_warning("worker %u (pid %" PRId64 ") died; its flows wait for its next process", worker,
                    fb_ctl_pid(fleet->ctl, worker));
-    else if (!fleet->stopping)
+    else if (fleet->phase == FLEET_RUNNING)
         fb_info("worker %u left", worker);
     balance_leave(&fleet->balance, worker);
-    lane->revoked_pid = 0;
+    lane->death = left ? DEATH_LEFT : DEATH_CRASHED;
     fleet_step(fleet, worker, FB_EVENT_GONE, now_ns);
-    resolve_dead(fleet, worker, left, now_ns);
+    resolve_dead(fleet, worker, now_ns);
 }
 
 static void become_ready(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     fb_ctl_set_pid(fleet->ctl, worker, plausible_pid(up_of(lane)));
-    lane->revoked_pid = 0;
     lane->cursor_since_ns = now_ns;
     fleet_step(fleet, worker, FB_EVENT_READY, now_ns);
-    if (fleet->stopping)
+    if (fleet->phase != FLEET_RUNNING)
         fleet_step(fleet, worker, FB_EVENT_STOP, now_ns);
     else
         balance_join(&fleet->balance, worker);
@@ -310,8 +341,7 @@ static void command_to_leave(struct fleet *fleet, unsigned worker, enum fb_comma
 /* A draining worker leaves when it owes nothing; at its deadline after its burst. */
 static void poll_draining(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
-    bool owes = !is_empty(lane) || lane->handles.bound != 0 || lane->handles.pending != 0;
-    if (!owes)
+    if (!owes(lane))
         command_to_leave(fleet, worker, FB_COMMAND_STOP, now_ns);
     else if (now_ns >= lane->drain_until_ns)
         command_to_leave(fleet, worker, FB_COMMAND_LEAVE, now_ns);
@@ -366,9 +396,9 @@ static void poll_process(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
 
 static void poll_dead(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
-    if (lane->revoked && !lane->waited) {
+    if (lane->death == DEATH_REVOKED) {
         /* The data path revokes by the time of its last look at the clock: the wait begins here. */
-        lane->waited = true;
+        lane->death = DEATH_REVOKED_WAITED;
         lane->state_since_ns = now_ns;
         return;
     }
@@ -379,7 +409,7 @@ static void poll_dead(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     }
     uint64_t wait = lane->up_region.base != NULL ? REVOKE_WAIT_NS : OFFER_AGAIN_NS;
     if (now_ns - lane->state_since_ns >= wait)
-        resolve_dead(fleet, worker, false, now_ns);
+        resolve_dead(fleet, worker, now_ns);
 }
 
 void fleet_poll(struct fleet *fleet, uint64_t now_ns) {
@@ -411,16 +441,17 @@ void fleet_poll(struct fleet *fleet, uint64_t now_ns) {
 void fleet_give_up(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     lane->wanted = false;
-    lane->given_up = true;
     if (lane->state == FB_STATE_VACANT)
-        begin_to_lose(fleet, worker, now_ns);
+        begin_to_lose(fleet, worker, MOVE_REASON_GIVEN_UP, now_ns);
+    else
+        set_disposition(lane, DISPOSITION_MOVE_GONE, MOVE_REASON_GIVEN_UP);
 }
 
 void fleet_give_up_all(struct fleet *fleet) {
-    for (unsigned k = 0; k < fleet->count && !fleet->stopping; k++) {
+    for (unsigned k = 0; k < fleet->count && fleet->phase == FLEET_RUNNING; k++) {
         struct lane *lane = &fleet->lanes[k];
         if (lane->state == FB_STATE_VACANT || lane->state == FB_STATE_DEAD)
-            lane->given_up = true;
+            set_disposition(lane, DISPOSITION_MOVE_GONE, MOVE_REASON_GIVEN_UP);
     }
 }
 
@@ -431,13 +462,44 @@ unsigned fleet_wanted(const struct fleet *fleet) {
     return wanted;
 }
 
+bool fleet_may_come(const struct fleet *fleet) {
+    for (unsigned k = 0; k < fleet->count; k++) {
+        const struct lane *lane = &fleet->lanes[k];
+        bool is_gone = lane->state == FB_STATE_VACANT || lane->state == FB_STATE_DEAD;
+        if (lane->wanted || fb_life_has_process(lane->state) ||
+            (is_gone && lane->move_reason != MOVE_REASON_GIVEN_UP))
+            return true;
+    }
+    return false;
+}
+
+bool fleet_has_process(const struct fleet *fleet) {
+    for (unsigned k = 0; k < fleet->count; k++) {
+        enum fb_state state = fleet->lanes[k].state;
+        if (fb_life_has_process(state) || state == FB_STATE_DEAD)
+            return true;
+    }
+    return false;
+}
+
+void fleet_skip_time(struct fleet *fleet, uint64_t gap_ns) {
+    for (unsigned k = 0; k < fleet->count; k++) {
+        struct lane *lane = &fleet->lanes[k];
+        lane->state_since_ns = fb_deadline_ns(lane->state_since_ns, gap_ns);
+        lane->unclaimed_since_ns = fb_deadline_ns(lane->unclaimed_since_ns, gap_ns);
+        lane->drain_until_ns = fb_deadline_ns(lane->drain_until_ns, gap_ns);
+        lane->leave_by_ns = fb_deadline_ns(lane->leave_by_ns, gap_ns);
+        lane->cursor_since_ns = fb_deadline_ns(lane->cursor_since_ns, gap_ns);
+    }
+}
+
 const char *fleet_add(struct fleet *fleet, unsigned *worker) {
     for (unsigned k = 0; k < fleet->count; k++) {
         struct lane *lane = &fleet->lanes[k];
         if (lane->wanted || (lane->state != FB_STATE_ABSENT && lane->state != FB_STATE_LOST))
             continue;
         lane->wanted = true;
-        lane->given_up = false;
+        set_disposition(lane, DISPOSITION_WAIT_NEXT, MOVE_REASON_NONE);
         *worker = k;
         return NULL;
     }
@@ -446,7 +508,6 @@ const char *fleet_add(struct fleet *fleet, unsigned *worker) {
 
 const char *fleet_drain(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
-    uint64_t drain_ns = fleet->timing.drain_ns;
     switch (lane->state) {
     case FB_STATE_ABSENT:
     case FB_STATE_LOST:
@@ -457,18 +518,19 @@ const char *fleet_drain(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
         if (fleet->balance.count == 1)
             return "it is the only one that is ready: add another first";
         balance_leave(&fleet->balance, worker);
-        lane->drain_until_ns = fb_deadline_ns(now_ns, drain_ns);
+        lane->drain_until_ns = fb_deadline_ns(now_ns, fleet->timing.drain_ns);
         fleet_step(fleet, worker, FB_EVENT_DRAIN, now_ns);
         break;
     case FB_STATE_VACANT:
         if (fleet->balance.count == 0)
             return "no other worker is ready to take its flows";
-        begin_to_lose(fleet, worker, now_ns);
-        break;
+        lane->wanted = false;
+        begin_to_lose(fleet, worker, MOVE_REASON_DRAINED, now_ns);
+        return NULL;
     default: /* it is leaving already, or dead and about to be resolved */
         break;
     }
-    lane->draining = true;
+    set_disposition(lane, DISPOSITION_MOVE_GONE, MOVE_REASON_DRAINED);
     lane->wanted = false;
     return NULL;
 }

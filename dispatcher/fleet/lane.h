@@ -12,6 +12,7 @@
 #include "flow_balancer/report.h"
 #include "flow_balancer/ring.h"
 
+#include "dispatcher/fleet/disposition.h"
 #include "dispatcher/flows/forwards.h"
 #include "dispatcher/flows/handles.h"
 
@@ -28,6 +29,13 @@
  *
  * are counted from different facts than `entered`, and the three must agree.
  */
+enum death {
+    DEATH_LEFT,           /* its last word was that it leaves */
+    DEATH_CRASHED,        /* its lock is free, and it said nothing */
+    DEATH_REVOKED,        /* it may not have looked at its epoch yet, */
+    DEATH_REVOKED_WAITED, /* for which it is given time, by a clock that is fresh */
+};
+
 struct mark {
     uint64_t seq;
     uint32_t handle; /* to be given back when consumed has passed it, or NO_HANDLE */
@@ -46,12 +54,10 @@ struct lane {
 
     /* Life: see fleet.h. */
     enum fb_state state;
-    bool revoked;
-    bool waited;   /* the wait after a revocation has begun, by a clock that is fresh */
-    bool wanted;   /* there is to be a process: what a supervisor goes by */
-    bool given_up; /* no process of it will be started */
-    bool draining; /* its flows are not to wait for its next process */
-    bool losing;   /* nor for a first one */
+    enum disposition disposition; /* of its packets and flows, when the process is gone */
+    enum move_reason move_reason; /* why they are not to wait */
+    enum death death;             /* while dead: how it came to that */
+    bool wanted;                  /* there is to be a process: what a supervisor goes by */
     uint64_t epoch;
     uint64_t state_since_ns;
     uint64_t unclaimed_since_ns; /* when its last process was gone */
@@ -60,7 +66,7 @@ struct lane {
     uint64_t cursor;             /* as last seen */
     uint64_t cursor_since_ns;    /* when it last moved, or nothing waited */
     uint32_t restarts_asked;
-    int64_t revoked_pid; /* for display: whose supervisor has to kill it, or 0 */
+    uint32_t revocations; /* processes that were revoked: their supervisor has to kill them */
     struct fb_region down_region, up_region, handle_region, mark_region;
     int guard;
     uint32_t claims;

@@ -14,12 +14,12 @@ static json_t *list_workers(const struct requests *r) {
     json_t *list = json_array();
     for (unsigned k = 0; k < r->fleet->count; k++) {
         const struct lane *lane = &r->fleet->lanes[k];
-        json_array_append_new(list, json_pack("{s:i, s:s, s:I, s:b, s:I, s:i}", "worker", (int)k,
-                                              "state", fb_state_names[lane->state], "pid",
+        json_array_append_new(list, json_pack("{s:i, s:s, s:I, s:b, s:I, s:I, s:i}", "worker",
+                                              (int)k, "state", fb_state_names[lane->state], "pid",
                                               (json_int_t)fb_ctl_pid(r->fleet->ctl, k), "wanted",
-                                              (int)lane->wanted, "revoked_pid",
-                                              (json_int_t)lane->revoked_pid, "restarts_asked",
-                                              (int)lane->restarts_asked));
+                                              (int)lane->wanted, "claims", (json_int_t)lane->claims,
+                                              "revocations", (json_int_t)lane->revocations,
+                                              "restarts_asked", (int)lane->restarts_asked));
     }
     return json_pack("{s:b, s:b, s:o}", "ok", 1, "stopping", (int)r->stopping, "workers", list);
 }

@@ -10,8 +10,8 @@
  * has the form). Dispatcher only, between bursts.
  *
  *   workers               every number: its state, the pid of its process, whether
- *                         one is wanted, a pid that was revoked and is to be killed,
- *                         and how often a restart was asked for
+ *                         one is wanted, and how often it was claimed, its process
+ *                         revoked, and a restart asked for
  *   add                   wants one worker more; tells its number
  *   drain     worker: K   no new flows for it; it leaves when its flows are over or
  *                         at --drain-timeout, and they move then
@@ -22,7 +22,9 @@
  *   stop      now: true   ends the run, or ends it without draining
  *
  * `wanted` is what a supervisor goes by: a wanted number without a process is
- * to be started, one that is not wanted is left alone.
+ * to be started, one that is not wanted is left alone. The counts only grow, so that
+ * nothing between two looks is missed: a process of the supervisor's whose number was
+ * revoked since it started has to be killed.
  */
 struct requests {
     struct control control;

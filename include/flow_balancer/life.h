@@ -2,6 +2,8 @@
 #ifndef FLOW_BALANCER_LIFE_H
 #define FLOW_BALANCER_LIFE_H
 
+#include <stdbool.h>
+
 /*
  * The life of a worker number. The states are the dispatcher's, kept in ctl's
  * directory; what a worker writes into its up side is only its worker status.
@@ -70,6 +72,11 @@ extern const char *const fb_event_names[FB_EVENT_COUNT];
 
 /* The state after an event, or FB_STATE_NONE where the drawing has no such arrow. */
 enum fb_state fb_life_next(enum fb_state state, enum fb_event event);
+
+/* Whether a process holds the number in this state. */
+static inline bool fb_life_has_process(enum fb_state state) {
+    return state >= FB_STATE_STARTING && state <= FB_STATE_STOPPING;
+}
 
 /* What a worker says of itself in its up side. */
 enum fb_worker_status {

@@ -265,7 +265,7 @@ static void add_takes_the_first_free_number_until_there_is_none(void **state) {
     json_t *reply = ask(f, "{\"request\": \"add\"}");
     assert_int_equal(json_integer_value(json_object_get(reply, "worker")), 1);
     is_done(reply);
-    assert_false(lane_of(&f->base, 1)->given_up);
+    assert_int_equal(lane_of(&f->base, 1)->disposition, DISPOSITION_WAIT_NEXT);
 }
 
 static void the_last_worker_cannot_be_drained(void **state) {
@@ -368,14 +368,14 @@ static void workers_lists_every_number_as_it_is(void **state) {
     worker_starts(&f->base, 0);
     worker_starts(&f->base, 1);
     is_done(ask_of(f, "restart", 0));
-    lane_of(&f->base, 1)->revoked_pid = 4711;
+    lane_of(&f->base, 1)->revocations = 4711;
     json_t *reply = ask(f, "{\"request\": \"workers\"}");
     assert_true(json_is_false(json_object_get(reply, "stopping")));
     const json_t *list = json_object_get(reply, "workers");
     assert_int_equal(json_array_size(list), 3);
     static const struct {
         const char *state;
-        json_int_t pid, revoked_pid, restarts;
+        json_int_t pid, revocations, restarts;
         bool wanted;
     } expected[] = {
         {"stopping", 1, 0, 1, true}, {"ready", 1, 4711, 0, true}, {"absent", 0, 0, 0, false}};
@@ -385,8 +385,8 @@ static void workers_lists_every_number_as_it_is(void **state) {
         assert_string_equal(json_string_value(json_object_get(w, "state")), expected[k].state);
         assert_int_equal(json_integer_value(json_object_get(w, "pid")),
                          expected[k].pid != 0 ? getpid() : 0);
-        assert_int_equal(json_integer_value(json_object_get(w, "revoked_pid")),
-                         expected[k].revoked_pid);
+        assert_int_equal(json_integer_value(json_object_get(w, "revocations")),
+                         expected[k].revocations);
         assert_int_equal(json_integer_value(json_object_get(w, "restarts_asked")),
                          expected[k].restarts);
         assert_int_equal(json_is_true(json_object_get(w, "wanted")), expected[k].wanted);
