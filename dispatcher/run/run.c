@@ -25,7 +25,9 @@
                  */
 #define SNAPSHOT_EVERY_NS (100 * MS_NS) /* of the protocol */
 #define SAY_EVERY_NS (1000 * MS_NS)     /* what is being waited for */
-#define SAME_REQUEST_NS (1000 * MS_NS)
+#define GAP_NS                                                                                     \
+    (1000 * MS_NS)              /* between two looks at the clock: above what a busy machine takes \
+                                 */
 #define LEAVE_NS (5000 * MS_NS) /* for workers to report and leave once their rings are empty */
 #define YIELDS_BEFORE_SLEEP 16u
 #define FIRST_SLEEP_NS UINT64_C(10000)
@@ -59,34 +61,24 @@ static void publish_snapshot(struct run *run) {
     fb_ctl_beat(run->ctl.ctl, now_ns);
 }
 
-static void begin_stop(struct run *run) {
-    uint64_t now_ns = run->datapath.egress.now_ns;
+/* No more is taken: a stop was asked for, or the input has ended. A second time changes nothing. */
+static void leave_capture(struct run *run) {
     capture_leave(run->capture);
-    run->stop = true; /* a second time changes nothing */
-    if (run->deadline_ns != UINT64_MAX)
-        return;
-    run->deadline_ns = now_ns + run->options->drain_timeout_ns;
-    run->said_ns = now_ns; /* the first second needs no word */
+    run->said_ns = run->datapath.egress.now_ns; /* the first second needs no word */
     fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_STOPPING);
 }
 
-/*
- * Once is to stop cleanly, once more is to stop immediately. What comes within a
- * second of the first counts as the same: a service manager signals the
- * supervisor, which passes it on, and us.
- */
+static void end_input(struct run *run) {
+    if (!run_stage_is_reading(&run->stages))
+        return;
+    run_stage_end(&run->stages, run->datapath.egress.now_ns);
+    leave_capture(run);
+}
+
 static void handle_stop_requests(struct run *run) {
-    uint64_t now = run->datapath.egress.now_ns;
-    unsigned asked = (unsigned)stop_signals + run->requests.stops;
-    if (asked != 0 && run->asked_ns == 0) {
-        run->asked_ns = now;
-        run->deadline_ns = UINT64_MAX; /* at the end of a file it had begun without being asked */
-        begin_stop(run);
-    }
-    if (now - run->asked_ns < SAME_REQUEST_NS)
-        run->asked = asked;
-    if (asked > run->asked || run->requests.stop_now)
-        run->deadline_ns = now;
+    if (run_stage_ask(&run->stages, (unsigned)stop_signals + run->requests.stops,
+                      run->requests.stop_now, run->datapath.egress.now_ns))
+        leave_capture(run);
 }
 
 static void handle_reload_requests(struct run *run) {
@@ -95,7 +87,7 @@ static void handle_reload_requests(struct run *run) {
     if (asked == run->reloaded)
         return;
     run->reloaded = asked;
-    if (!run->stop)
+    if (run_stage_is_reading(&run->stages))
         run_reload(run, &filter); /* has logged how it went */
 }
 
@@ -113,13 +105,28 @@ static void check_no_worker(struct run *run) {
         fleet_give_up_all(&run->fleet);
 }
 
+/* The dispatcher did not run: stopped, frozen with its container, or the machine was suspended. */
+static void skip_gap(struct run *run, uint64_t now) {
+    uint64_t gap_ns = now - run->datapath.egress.now_ns;
+    if (gap_ns < GAP_NS)
+        return;
+    fb_warning("the dispatcher did not run for %.1f s: that time counts against no worker",
+               (double)gap_ns / 1e9);
+    fleet_skip_time(&run->fleet, gap_ns);
+    run_stage_skip_time(&run->stages, gap_ns);
+    run->alone_since_ns += gap_ns;
+    run->since_ns += gap_ns;
+    run->said_ns += gap_ns;
+}
+
 static void upkeep(struct run *run) {
     uint64_t now = fb_now_ns();
+    skip_gap(run, now);
     datapath_set_time(&run->datapath, now);
     if (now - run->polled_ns >= POLL_EVERY_NS) {
         run->polled_ns = now;
         fleet_poll(&run->fleet, now);
-        run->requests.stopping = run->stop;
+        run->requests.stopping = !run_stage_is_reading(&run->stages);
         requests_poll(&run->requests, now);
         datapath_apply_losses(&run->datapath);
         check_no_worker(run);
@@ -130,7 +137,7 @@ static void upkeep(struct run *run) {
         run->snapshot_ns = now;
         publish_snapshot(run);
     }
-    progress_update(&run->progress, run->stop);
+    progress_update(&run->progress, !run_stage_is_reading(&run->stages));
 }
 
 /* --- waiting ---------------------------------------------------------------------------------- */
@@ -163,7 +170,7 @@ static bool waits_for_room(const struct run *run, enum egress_result stopped) {
 
 /* Why the packet that has to wait is given up, or FB_DROP_NONE while it goes on waiting. */
 static enum fb_drop_reason stop_waiting(const struct run *run, enum egress_result stopped) {
-    bool late = run->datapath.egress.now_ns >= run->deadline_ns;
+    bool late = run_stage_is_late(&run->stages, run->datapath.egress.now_ns);
     if (waits_for_room(run, stopped))
         return late ? FB_DROP_ABANDONED : FB_DROP_NONE;
     return late || is_deserted(run) ? FB_DROP_NO_WORKER : FB_DROP_NONE;
@@ -202,7 +209,7 @@ static enum fb_drop_reason look_at_wait(struct run *run, enum egress_result stop
         say_ring_is_full(run);
     } else if (is_deserted(run)) {
         run->failed = true;
-        begin_stop(run);
+        end_input(run);
     } else {
         say_no_worker(run);
     }
@@ -232,18 +239,12 @@ static void move_lost(struct run *run) {
     }
 }
 
-/*
- * At the end of the input there is no hurry: the time to drain counts from
- * the last packet that any worker finished. It does not once a stop was asked.
- */
+/* At the end of the input there is no hurry, as long as some worker finishes something. */
 static void extend_deadline(struct run *run) {
     uint64_t finished = 0;
     for (unsigned k = 0; k < run->fleet.count; k++)
         finished += run->fleet.lanes[k].tx.consumed;
-    if (finished == run->drained_to || run->asked_ns != 0)
-        return;
-    run->drained_to = finished;
-    run->deadline_ns = run->datapath.egress.now_ns + run->options->drain_timeout_ns;
+    run_stage_finished(&run->stages, finished, run->datapath.egress.now_ns);
 }
 
 /* --- the stages of a run ---------------------------------------------------------------------- */
@@ -256,8 +257,7 @@ static void deliver(struct run *run) {
     while ((result = datapath_run(&run->datapath)) != EGRESS_DONE) {
         upkeep(run);
         move_lost(run);
-        if (run->stop) /* fragments that were held to the end */
-            extend_deadline(run);
+        extend_deadline(run);              /* fragments that were held to the end */
         if (capture_is_live(run->capture)) /* of files packet time does not pass meanwhile */
             datapath_expire(&run->datapath);
         enum fb_drop_reason reason = look_at_wait(run, result);
@@ -272,7 +272,7 @@ static void deliver(struct run *run) {
 }
 
 static void read_all(struct run *run) {
-    if (!run->stop)
+    if (run_stage_is_reading(&run->stages))
         fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_RUNNING);
     progress_begin(&run->progress, run->capture, &run->datapath);
     for (;;) {
@@ -299,15 +299,17 @@ static void read_all(struct run *run) {
 }
 
 static int wait_for_workers(struct run *run) {
-    uint64_t since = fb_now_ns();
+    run->since_ns = fb_now_ns();
     unsigned wanted;
     for (;;) {
         upkeep(run);
         move_lost(run); /* a number is not free again before, even if nothing waits there */
         wanted = fleet_wanted(&run->fleet);
-        if ((wanted != 0 && run->fleet.balance.count >= wanted) || run->stop)
+        if ((wanted != 0 && run->fleet.balance.count >= wanted) ||
+            !run_stage_is_reading(&run->stages))
             return 0;
-        if (wanted == 0 || run->datapath.egress.now_ns - since >= run->options->start_timeout_ns)
+        if (wanted == 0 ||
+            run->datapath.egress.now_ns - run->since_ns >= run->options->start_timeout_ns)
             break;
         nanosleep(&(struct timespec){.tv_nsec = MS_NS}, NULL);
     }
@@ -338,7 +340,8 @@ static void end_flows(struct run *run) {
             waits = 0;
             continue;
         }
-        if (run->datapath.egress.now_ns >= run->deadline_ns || !fleet_owes_ends(&run->fleet))
+        if (run_stage_is_late(&run->stages, run->datapath.egress.now_ns) ||
+            !fleet_owes_ends(&run->fleet))
             break;
         pause_a_little(++waits);
     }
@@ -355,11 +358,11 @@ static void drain_rings(struct run *run) {
         move_lost(run);
         extend_deadline(run);
         uint64_t now_ns = run->datapath.egress.now_ns;
-        if (now_ns >= run->deadline_ns)
+        if (run_stage_is_late(&run->stages, now_ns))
             break;
         if (is_time_to_say(run)) {
             run->said_ns = now_ns;
-            fb_info("draining: %.0f s left", (double)(run->deadline_ns - now_ns) / 1e9);
+            fb_info("draining: %.0f s left", (double)(run->stages.deadline_ns - now_ns) / 1e9);
         }
         pause_a_little(waits);
     }
@@ -367,14 +370,15 @@ static void drain_rings(struct run *run) {
 
 /* The workers are told to leave, and waited for. */
 static void dismiss_workers(struct run *run) {
-    uint64_t now_ns = run->drained_ns = fb_now_ns();
+    uint64_t now_ns = run->drained_ns = run->since_ns = fb_now_ns();
+    run_stage_drained(&run->stages);
     datapath_set_time(&run->datapath, now_ns);
     fleet_stop(&run->fleet, !fleet_drained(&run->fleet), now_ns);
     for (unsigned waits = 0; !fleet_gone(&run->fleet); waits++) {
         pause_a_little(waits);
         run->polled_ns = 0; /* look at every turn: the run ends when the last one is gone */
         upkeep(run);
-        if (run->datapath.egress.now_ns >= now_ns + LEAVE_NS)
+        if (run->datapath.egress.now_ns - run->since_ns >= LEAVE_NS)
             break;
     }
 }
@@ -397,7 +401,7 @@ static void abandon_rest(struct run *run) {
 }
 
 static void drain(struct run *run) {
-    begin_stop(run);
+    end_input(run);
     datapath_release_fragments(&run->datapath);
     deliver(run);
     end_flows(run);
@@ -458,7 +462,7 @@ int run_dispatcher(const struct options *options) {
         return 1;
     }
     run->options = options;
-    run->deadline_ns = UINT64_MAX;
+    run_stage_init(&run->stages, options->drain_timeout_ns);
     run->alone_since_ns = fb_now_ns();
     handle_signals();
     int error = run_set_up(run);

@@ -8,6 +8,7 @@
 #include "dispatcher/run/placement.h"
 #include "dispatcher/run/progress.h"
 #include "dispatcher/run/requests.h"
+#include "dispatcher/run/run_stage.h"
 
 /*
  * Between run.c, which is a run from its first frame to its last, run_setup.c,
@@ -29,20 +30,17 @@ struct run {
     struct fragments fragments;
     struct datapath datapath;
     struct progress progress;
+    struct run_stages stages;
     struct fb_snapshot snapshot;
     struct fb_worker_totals totals[FB_MAX_WORKERS];
     uint64_t first_taken_ns, drained_ns; /* 0: not yet */
     uint64_t polled_ns, snapshot_ns, said_ns;
     uint64_t stuck_at;       /* packets that the worker with the full ring had finished */
     uint64_t alone_since_ns; /* when a worker was last seen ready */
-    uint64_t drained_to;     /* descriptors finished in all, when the deadline was last set */
-    uint64_t deadline_ns;    /* for draining; UINT64_MAX: not stopping */
-    unsigned asked;          /* requests and signals that count as one */
-    uint64_t asked_ns;       /* the first of them; 0: none */
+    uint64_t since_ns;       /* when the workers were first waited for, or told to leave */
     unsigned reloaded;       /* signals to read the filter again that were obeyed */
     char *filter;            /* in force, once it was read again */
     char refusal[512];       /* why it could not be */
-    bool stop;               /* read no more */
     bool failed;
 };
 
