@@ -114,15 +114,19 @@ static void bypass(struct datapath *d, unsigned i, uint32_t flow) {
 /* ---- copy ------------------------------------------------------------------------------------ */
 
 /* Writes packet i of a flow into the ring of the flow's worker, where there is room for it. */
-static void copy_packet(struct datapath *d, unsigned i, uint32_t flow,
-                        const struct assignment *to) {
+static void copy_packet(struct datapath *d, unsigned i, uint32_t flow, const struct assignment *to,
+                        bool bound) {
     const struct burst *burst = &d->ingress.burst;
     const struct frame *frame = &burst->frames[i];
     const struct decoded *decoded = &burst->decoded[i];
     struct flow_entry *entry = &d->flows->table.entries[flow];
     struct fb_desc *desc = egress_stage(&d->egress, to, frame->data, d->ahead);
-    /* A flow starts with the first packet that a worker gets, and no second time with the next. */
-    unsigned flags = decoded->flags | (unsigned)(entry->seq == entry->gap) << FB_BIT_START |
+    /*
+     * A flow starts with the first packet that a worker gets, and no second time with the
+     * next; nor does one that has a worker when its sequence comes round to 0.
+     */
+    unsigned flags = decoded->flags |
+                     (unsigned)(!bound && entry->seq == entry->gap) << FB_BIT_START |
                      (unsigned)(entry->gap != 0) << FB_BIT_GAP |
                      (unsigned)(frame->caplen < frame->wirelen) << FB_BIT_TRUNCATED |
                      (unsigned)burst->links[i] << FB_LINK_SHIFT;
@@ -173,7 +177,7 @@ static enum egress_result deliver_packet(struct datapath *d, unsigned i) {
         flows_bind(flows, flow, (uint8_t)to.worker);
         egress_count_flow(&d->egress, to.worker);
     }
-    copy_packet(d, i, flow, &to);
+    copy_packet(d, i, flow, &to, bound);
     return EGRESS_DONE;
 }
 

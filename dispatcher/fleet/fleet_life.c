@@ -119,6 +119,7 @@ static int offer(struct fleet *fleet, unsigned worker) {
     struct lane *lane = &fleet->lanes[worker];
     fb_tx_set_command(&lane->tx, fleet->phase == FLEET_RUNNING ? FB_COMMAND_RUN : FB_COMMAND_STOP);
     lane->leave_by_ns = UINT64_MAX;
+    lane->locked_since_ns = 0;
     set_disposition(lane, DISPOSITION_WAIT_NEXT, MOVE_REASON_NONE);
     return lane_offer(lane, fleet->ctl, worker);
 }
@@ -260,6 +261,22 @@ static int64_t plausible_pid(const struct fb_up *up) {
     return pid > 1 && pid <= PID_MOST ? pid : 0;
 }
 
+/*
+ * A process that has the lock of a number on offer and says nothing: stopped between the
+ * two, it would block the number for ever.
+ */
+static bool is_blocked(const struct fleet *fleet, const struct lane *lane, uint64_t now_ns) {
+    return lane->locked_since_ns != 0 &&
+           now_ns - lane->locked_since_ns >= fleet->timing.start_timeout_ns;
+}
+
+static void note_lock(struct lane *lane, uint64_t now_ns) {
+    if (!fb_lock_held(lane->up_region.fd))
+        lane->locked_since_ns = 0;
+    else if (lane->locked_since_ns == 0)
+        lane->locked_since_ns = now_ns;
+}
+
 static void poll_offered(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     if (lane->up_region.base == NULL) {
@@ -270,6 +287,7 @@ static void poll_offered(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
         return;
     }
     uint32_t status = fb_up_worker_status(up_of(lane));
+    note_lock(lane, now_ns);
     if (fb_guard_faulted(lane->guard)) {
         /* Whatever truncated it, no process can claim it any more. */
         fleet_violated(fleet, worker, FB_VIOLATION_FAULT, now_ns);
@@ -280,6 +298,11 @@ static void poll_offered(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
         if (lane->move_reason == MOVE_REASON_GIVEN_UP)
             set_disposition(lane, DISPOSITION_WAIT_NEXT, MOVE_REASON_NONE);
         fleet_step(fleet, worker, FB_EVENT_CLAIM, now_ns);
+    } else if (is_blocked(fleet, lane, now_ns)) {
+        fb_warning(
+            "worker %u: a process took the number and said nothing for %.1f s; it is revoked",
+            worker, seconds(fleet->timing.start_timeout_ns));
+        fleet_revoke(fleet, worker, now_ns);
     } else if (lane->state == FB_STATE_VACANT && is_overdue(fleet, worker, now_ns)) {
         say_overdue(fleet, worker);
         begin_to_lose(fleet, worker,
@@ -306,7 +329,8 @@ static void reap(struct fleet *fleet, unsigned worker, bool left, uint64_t now_n
 static void become_ready(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     fb_ctl_set_pid(fleet->ctl, worker, plausible_pid(up_of(lane)));
-    lane->cursor_since_ns = now_ns;
+    lane->progress = lane->tx.consumed * 2;
+    lane->progress_since_ns = now_ns;
     fleet_step(fleet, worker, FB_EVENT_READY, now_ns);
     if (fleet->phase != FLEET_RUNNING)
         fleet_step(fleet, worker, FB_EVENT_STOP, now_ns);
@@ -314,18 +338,25 @@ static void become_ready(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
         balance_join(&fleet->balance, worker);
 }
 
-/* Takes down when the cursor last moved, or nothing waited. */
-static void note_progress(struct lane *lane, uint64_t now_ns) {
-    uint64_t cursor = fb_up_cursor(up_of(lane));
-    if (cursor == lane->cursor && !is_empty(lane))
-        return;
-    lane->cursor = cursor;
-    lane->cursor_since_ns = now_ns;
+/* Takes what a living worker finished, and when it last got on, or nothing waited. */
+static enum fb_violation note_progress(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
+    struct lane *lane = &fleet->lanes[worker];
+    uint64_t before = lane->counters[FB_LANE_INSPECTED], progress;
+    enum fb_violation violation = lane_watch(lane, &progress);
+    if (violation != FB_VIOLATION_NONE)
+        return violation;
+    balance_update(&fleet->balance, worker, lane_waiting(lane),
+                   lane->counters[FB_LANE_INSPECTED] - before, now_ns);
+    if ((int64_t)(progress - lane->progress) > 0 || is_empty(lane)) {
+        lane->progress = progress;
+        lane->progress_since_ns = now_ns;
+    }
+    return FB_VIOLATION_NONE;
 }
 
 /* Whether packets wait and none was finished or begun for --hang. */
 static bool is_hung(const struct fleet *fleet, const struct lane *lane, uint64_t now_ns) {
-    return now_ns - lane->cursor_since_ns >= fleet->timing.hang_ns;
+    return now_ns - lane->progress_since_ns >= fleet->timing.hang_ns;
 }
 
 static void command_to_leave(struct fleet *fleet, unsigned worker, enum fb_command command,
@@ -351,6 +382,7 @@ static void poll_draining(struct fleet *fleet, unsigned worker, uint64_t now_ns)
 static void poll_alive(struct fleet *fleet, unsigned worker, uint32_t status, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     if (lane->state == FB_STATE_STARTING) {
+        fb_ctl_set_pid(fleet->ctl, worker, plausible_pid(up_of(lane))); /* said after the claim */
         if (status == FB_STATUS_READY) {
             become_ready(fleet, worker, now_ns);
         } else if (now_ns - lane->state_since_ns >= fleet->timing.start_timeout_ns) {
@@ -360,11 +392,10 @@ static void poll_alive(struct fleet *fleet, unsigned worker, uint32_t status, ui
         }
         return;
     }
-    fleet_refresh(fleet, worker, now_ns);
-    if (lane->state == FB_STATE_DEAD) /* by what was just read */
-        return;
-    note_progress(lane, now_ns);
-    if (is_hung(fleet, lane, now_ns)) {
+    enum fb_violation violation = note_progress(fleet, worker, now_ns);
+    if (violation != FB_VIOLATION_NONE) {
+        fleet_violated(fleet, worker, violation, now_ns);
+    } else if (is_hung(fleet, lane, now_ns)) {
         lane->counters[FB_LANE_HANGS]++;
         fb_warning("worker %u (pid %" PRId64 ") hangs: packets wait and it finished nothing for "
                    "%.1f s; it is revoked, and what started it has to kill it",
@@ -489,7 +520,9 @@ void fleet_skip_time(struct fleet *fleet, uint64_t gap_ns) {
         lane->unclaimed_since_ns = fb_deadline_ns(lane->unclaimed_since_ns, gap_ns);
         lane->drain_until_ns = fb_deadline_ns(lane->drain_until_ns, gap_ns);
         lane->leave_by_ns = fb_deadline_ns(lane->leave_by_ns, gap_ns);
-        lane->cursor_since_ns = fb_deadline_ns(lane->cursor_since_ns, gap_ns);
+        lane->progress_since_ns = fb_deadline_ns(lane->progress_since_ns, gap_ns);
+        if (lane->locked_since_ns != 0)
+            lane->locked_since_ns = fb_deadline_ns(lane->locked_since_ns, gap_ns);
     }
 }
 

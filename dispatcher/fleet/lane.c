@@ -2,6 +2,7 @@
 #include "dispatcher/fleet/lane.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -50,6 +51,12 @@ int lane_init(struct lane *lane, struct fb_ctl *ctl, unsigned worker, enum fb_hu
     /* One a flow; one an end, of its own flows and of those moved here from other rings. */
     uint64_t handles = geometry->max_flows +
                        (uint64_t)geometry->slots * (geometry->max_workers + 1) + HANDLES_SPARE;
+    if (handles >= NO_HANDLE) {
+        fb_error("%u rings of %u slots and %" PRIu64 " flows are too much: %" PRIu64
+                 " handles a worker, at most %u: give less of --ring-depth or --max-workers",
+                 geometry->max_workers, geometry->slots, geometry->max_flows, handles, NO_HANDLE);
+        return -EOVERFLOW;
+    }
     const struct fb_region_config down = {.instance = ctl->name,
                                           .kind = FB_KIND_DOWN,
                                           .worker = worker,
@@ -72,6 +79,7 @@ int lane_init(struct lane *lane, struct fb_ctl *ctl, unsigned worker, enum fb_hu
     fb_tx_init(&lane->tx, lane->down_region.base, NULL);
     handles_init(&lane->handles, lane->handle_region.base, (uint32_t)handles);
     lane->marks = lane->mark_region.base;
+    lane->burst = geometry->worker_burst;
     memcpy(entry->down_path, lane->down_region.path, sizeof entry->down_path);
     fb_ctl_set_page_kind(ctl, worker, lane->down_region.page_kind);
     return 0;
@@ -128,6 +136,22 @@ int lane_offer(struct lane *lane, struct fb_ctl *ctl, unsigned worker) {
     fb_tx_set_epoch(&lane->tx, lane->epoch);
     fb_ctl_set_epoch(ctl, worker, lane->epoch);
     return 0;
+}
+
+enum fb_violation lane_watch(struct lane *lane, uint64_t *progress) {
+    uint64_t from = lane->tx.consumed;
+    uint64_t cursor = fb_up_cursor(lane->tx.up);
+    /* Loaded after the cursor, it is not older: see ring.h, Life. */
+    enum fb_violation violation = lane_refresh(lane);
+    if (violation != FB_VIOLATION_NONE)
+        return violation;
+    /* The cursor holds the low 63 bits of a sequence number: count from consumed on. */
+    uint64_t ahead = ((cursor >> 1) - from) & (UINT64_MAX >> 1);
+    bool busy = (cursor & 1) != 0;
+    if (ahead > lane->tx.consumed - from + lane->burst || ahead + busy > lane->tx.published - from)
+        return FB_VIOLATION_CURSOR_RANGE;
+    *progress = (from + ahead) * 2 + busy;
+    return FB_VIOLATION_NONE;
 }
 
 void lane_withdraw(struct lane *lane, struct fb_worker_totals *totals) {

@@ -59,12 +59,14 @@ struct lane {
     enum death death;             /* while dead: how it came to that */
     bool wanted;                  /* there is to be a process: what a supervisor goes by */
     uint64_t epoch;
+    uint32_t burst; /* descriptors that its worker takes together, at most */
     uint64_t state_since_ns;
     uint64_t unclaimed_since_ns; /* when its last process was gone */
     uint64_t drain_until_ns;     /* then its flows move */
     uint64_t leave_by_ns;        /* then it is revoked; UINT64_MAX: not asked to leave */
-    uint64_t cursor;             /* as last seen */
-    uint64_t cursor_since_ns;    /* when it last moved, or nothing waited */
+    uint64_t progress;           /* greatest that lane_watch() told of this process */
+    uint64_t progress_since_ns;  /* when it last grew, or nothing waited */
+    uint64_t locked_since_ns;    /* on offer, its lock held and nothing said; 0: it is free */
     uint32_t restarts_asked;
     uint32_t revocations; /* processes that were revoked: their supervisor has to kill them */
     struct fb_region down_region, up_region, handle_region, mark_region;
@@ -113,6 +115,15 @@ static inline enum fb_violation lane_refresh(struct lane *lane) {
     lane_account(lane, before);
     return violation;
 }
+
+/*
+ * Looks at the cursor of a living worker, and takes its consumed. *progress grows with
+ * each descriptor that it begins or finishes, and with nothing else. Returns what the
+ * worker did wrong; *progress is not set then. A cursor that is neither within a burst of
+ * consumed nor before published is a lie: with one, a worker that does nothing could look busy
+ * for ever.
+ */
+enum fb_violation lane_watch(struct lane *lane, uint64_t *progress);
 
 /* Stages pending flow ends as far as slots allow. Returns how many. */
 uint32_t lane_stage_ends(struct lane *lane, uint64_t time_ns, uint64_t frame);

@@ -57,10 +57,14 @@ static inline void flow_clock_tell_no_more(struct flow_clock *c) {
     c->is_told = true;
 }
 
-/* It is time_ns on CLOCK_MONOTONIC; a file clock does not care. */
+/*
+ * It is time_ns on CLOCK_MONOTONIC; a file clock does not care. After four years it stops, as
+ * that of a file does: flows then leave by their protocol or by eviction.
+ */
 static inline void flow_clock_set(struct flow_clock *c, uint64_t time_ns) {
+    uint64_t tick = (time_ns - c->live_from_ns) / PACKET_CLOCK_NS_PER_TICK + 1;
     if (c->is_live)
-        c->live_tick = (uint32_t)((time_ns - c->live_from_ns) / PACKET_CLOCK_NS_PER_TICK) + 1;
+        c->live_tick = tick < PACKET_CLOCK_LAST_TICK ? (uint32_t)tick : PACKET_CLOCK_LAST_TICK;
 }
 
 /*
@@ -72,6 +76,8 @@ static inline uint32_t flow_clock_end_tick(struct flow_clock *c) {
     uint32_t tick = flow_clock_now(c);
     if (!c->is_live)
         return packet_clock_step(&c->packets) ? tick : 0;
+    if (tick == PACKET_CLOCK_LAST_TICK)
+        return 0;
     c->live_from_ns -= PACKET_CLOCK_NS_PER_TICK;
     c->live_tick++;
     return tick;
