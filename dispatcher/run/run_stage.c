@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/run/run_stage.h"
 
+#include "flow_balancer/common/clock.h"
+
 void run_stage_init(struct run_stages *p, uint64_t drain_ns) {
     *p = (struct run_stages){.stage = RUN_READING, .drain_ns = drain_ns, .deadline_ns = UINT64_MAX};
-}
-
-static uint64_t later(uint64_t time_ns, uint64_t by_ns) {
-    return time_ns < UINT64_MAX - by_ns ? time_ns + by_ns : UINT64_MAX;
 }
 
 void run_stage_end(struct run_stages *p, uint64_t now_ns) {
     if (p->stage != RUN_READING)
         return;
     p->stage = RUN_ENDING;
-    p->deadline_ns = later(now_ns, p->drain_ns);
+    p->deadline_ns = fb_deadline_ns(now_ns, p->drain_ns);
 }
 
 bool run_stage_ask(struct run_stages *p, unsigned asked, bool now, uint64_t now_ns) {
@@ -21,7 +19,7 @@ bool run_stage_ask(struct run_stages *p, unsigned asked, bool now, uint64_t now_
     if (first) {
         p->stage = RUN_STOPPING;
         p->asked_ns = now_ns;
-        p->deadline_ns = later(now_ns, p->drain_ns);
+        p->deadline_ns = fb_deadline_ns(now_ns, p->drain_ns);
     }
     if (p->stage != RUN_STOPPING)
         return first;
@@ -38,7 +36,7 @@ void run_stage_finished(struct run_stages *p, uint64_t finished, uint64_t now_ns
     if (p->stage != RUN_ENDING || finished == p->finished)
         return;
     p->finished = finished;
-    p->deadline_ns = later(now_ns, p->drain_ns);
+    p->deadline_ns = fb_deadline_ns(now_ns, p->drain_ns);
 }
 
 void run_stage_drained(struct run_stages *p) {
@@ -47,5 +45,5 @@ void run_stage_drained(struct run_stages *p) {
 
 void run_stage_skip_time(struct run_stages *p, uint64_t gap_ns) {
     if (p->stage == RUN_ENDING || p->stage == RUN_STOPPING)
-        p->deadline_ns = later(p->deadline_ns, gap_ns);
+        p->deadline_ns = fb_deadline_ns(p->deadline_ns, gap_ns);
 }

@@ -188,7 +188,9 @@ class Supervisor:
         found, stopping = self.ask_workers()
         for number, seen in found.items():
             worker = self.workers.get(number)
-            if worker and worker.child and worker.child.pid == seen["revoked_pid"]:
+            if worker and worker.child and worker.revocations is None:
+                worker.revocations, worker.claims = seen["revocations"], seen["claims"]
+            if worker and worker.child and worker.revocations != seen["revocations"]:
                 self.log.warning(f"worker {number} was revoked and still runs: SIGKILL")
                 worker.child.kill(signal.SIGKILL)
             elif seen["wanted"] and not stopping:
@@ -201,19 +203,26 @@ class Supervisor:
 
     def may_start(self, worker):
         """The one place that decides whether a number gets a process: asked before every start."""
-        return self.dispatcher is not None and not (worker.child or worker.awaited or worker.given_up)
+        if self.dispatcher is None or worker.child or worker.awaited or worker.given_up:
+            return False
+        seen = self.ask_workers()[0].get(worker.number)
+        worker.revocations, worker.claims = (seen["revocations"], seen["claims"]) if seen else (None, None)
+        return seen is None or seen["wanted"]  # one that was drained stays away, however it ended
 
     def start_worker(self, worker):
         if not self.may_start(worker):
             return
         argv = [self.plan.program("flow-worker"), *self.plan.worker_args, "-k", str(worker.number)]
         argv += self.plan.cpu_args(worker.number)
-        worker.child = self.start_child(
-            argv,
-            lambda status: self.worker_ended(worker, status),
-            stdin=subprocess.DEVNULL,  # the capture may come through ours
-            stdout=STANDARD_ERROR,  # the report may go through ours
-        )
+        try:
+            worker.child = self.start_child(
+                argv,
+                lambda status: self.worker_ended(worker, status),
+                stdin=subprocess.DEVNULL,  # the capture may come through ours
+                stdout=STANDARD_ERROR,  # the report may go through ours
+            )
+        except OSError as error:  # the program may be replaced just now
+            self.worker_crashed(worker, f"{argv[0]} cannot be started: {error.strerror}")
 
     def start_later(self, worker, pause):
         def start():
@@ -230,14 +239,24 @@ class Supervisor:
         if status == 0:
             worker.awaited = True
             self.check_left(worker, settled=False)
-        elif status == EXIT_REFUSED:
+        elif status == EXIT_REFUSED and not self.has_claimed(worker):
             self.start_later(worker, worker.note_refusal())
-        elif status == EXIT_USAGE:
+        elif status == EXIT_USAGE and not self.was_ever_claimed(worker):
             self.log.error(f"worker {worker.number} refuses its options: the run ends")
             self.forced_status = EXIT_USAGE
             self.dispatcher.kill(signal.SIGTERM)
         elif status != EXIT_REVOKED or self.signals_seen < 2:
             self.worker_crashed(worker, describe(status))
+
+    def has_claimed(self, worker):
+        """Whether the process that ended had the number: what it ends with then is a crash, whatever it is."""
+        seen = self.ask_workers()[0].get(worker.number)
+        return bool(seen) and worker.claims is not None and seen["claims"] != worker.claims
+
+    def was_ever_claimed(self, worker):
+        """Options that were once taken are right: a program may end with 2 for reasons of its own."""
+        seen = self.ask_workers()[0].get(worker.number)
+        return bool(seen) and seen["claims"] != 0
 
     def worker_crashed(self, worker, how):
         pause = worker.note_crash(self.loop.now())

@@ -26,6 +26,8 @@ class Worker:
         self.awaited = False  # its next start is on a timer
         self.given_up = False
         self.restarts_asked = restarts_asked  # as the dispatcher counts them
+        self.revocations = None  # of its processes, when the present one was started; None: not known
+        self.claims = None  # of the number, then
         self.crashes = []  # when, within the last CRASH_WINDOW_S
         self.refusals = 0  # refused claims in a row
 

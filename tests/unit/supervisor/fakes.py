@@ -135,7 +135,8 @@ class FakeDispatcher:
 
     def say(self, number, **fields):
         """What it will tell of a worker number."""
-        known = {"worker": number, "state": "ready", "wanted": True, "revoked_pid": 0, "restarts_asked": 0}
+        counts = {"claims": 0, "revocations": 0, "restarts_asked": 0}
+        known = {"worker": number, "state": "ready", "wanted": True, **counts}
         self.workers.setdefault(number, known).update(fields)
 
     def answer(self, request, fields):
@@ -155,6 +156,7 @@ class FakeRun:
         self.log = FakeLog()
         self.said = FakeDispatcher()
         self.started = []  # every child, in order
+        self.missing = False  # the program of the next one is
         self.called = []  # programs that ran to their end
         self.supervisor = Supervisor(
             FakePlan(workers),
@@ -168,6 +170,8 @@ class FakeRun:
         )
 
     def spawn(self, argv, **streams):
+        if self.missing:
+            raise FileNotFoundError(2, "No such file or directory")
         self.started.append(FakeChild(self.loop, argv, **streams))
         return self.started[-1]
 

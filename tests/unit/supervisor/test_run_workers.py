@@ -195,6 +195,36 @@ class OtherEnds(unittest.TestCase):
             self.assertIsNotNone(self.run_.worker(0))
         self.assertEqual(self.run_.log.lines, [])
 
+    def test_75_after_a_claim_is_a_crash_and_given_up_like_any(self):
+        for n in range(1, 9):
+            self.run_.said.say(0, claims=n)
+            self.run_.worker(0).exit(EXIT_REFUSED)
+            self.run_.loop.advance(0.5)
+        self.assertIn(("give-up", {"worker": 0}), self.run_.said.asked)
+
+    def test_2_of_a_number_that_was_once_claimed_is_a_crash(self):
+        self.run_.said.say(0, claims=1)
+        self.run_.worker(0).exit(2)
+        self.run_.loop.advance(0.01)
+        self.assertEqual(len(self.run_.starts(0)), 2)
+        self.assertEqual(self.run_.dispatcher.signals, [])
+
+    def test_a_drained_worker_that_dies_is_not_started_again(self):
+        self.run_.said.say(0, wanted=False)
+        self.run_.worker(0).exit(-9)
+        self.run_.loop.advance(60)
+        self.assertEqual(len(self.run_.starts(0)), 1)
+
+    def test_a_program_that_is_not_there_for_a_moment_is_a_crash_with_a_pause(self):
+        self.run_.missing = True
+        self.run_.worker(0).exit(-9)
+        self.run_.loop.advance(0.01)
+        self.assertIsNone(self.run_.worker(0))
+        self.run_.missing = False
+        self.run_.loop.advance(0.1)
+        self.assertIsNotNone(self.run_.worker(0))
+        self.assertIn("cannot be started", self.run_.log.text())
+
     def test_wrong_usage_ends_the_run_with_2(self):
         self.run_.worker(0).exit(2)
         self.assertEqual(self.run_.dispatcher.signals, [SIGTERM])
@@ -313,26 +343,32 @@ class Look(unittest.TestCase):
         self.assertEqual(self.run_.said.asked, [])
 
     def test_a_revoked_process_of_ours_is_killed(self):
-        self.run_.said.say(0, revoked_pid=self.run_.worker(0).pid)
+        self.run_.said.say(0, revocations=1)
         self.look()
         self.assertEqual(self.run_.worker(0).signals, [SIGKILL])
         self.assertEqual(self.run_.worker(1).signals, [])
 
     def test_the_process_after_the_revoked_one_is_left_alone(self):
         revoked = self.run_.worker(0)
-        self.run_.said.say(0, revoked_pid=revoked.pid)
+        self.run_.said.say(0, revocations=1)
         revoked.exit(EXIT_REVOKED)
         self.run_.loop.advance(1)
         self.assertEqual(len(self.run_.starts(0)), 2)
         self.assertEqual(self.run_.worker(0).signals, [])
 
-    def test_a_revoked_pid_that_is_not_of_this_number_is_left_alone(self):
-        self.run_.said.say(0, revoked_pid=self.run_.worker(1).pid)
-        self.run_.said.say(1, revoked_pid=1)
-        self.run_.said.say(7, wanted=False, revoked_pid=4)
+    def test_what_was_revoked_before_it_started_or_has_another_number_is_left_alone(self):
+        self.run_.said.say(0, revocations=3)
+        self.run_.worker(0).exit(CRASH)
+        self.run_.loop.advance(0.01)
+        self.run_.said.say(7, wanted=False, revocations=4)
         self.look()
         for child in self.run_.started:
             self.assertEqual(child.signals, [])
+
+    def test_a_revocation_is_not_missed_though_the_number_is_lost_by_the_next_look(self):
+        self.run_.said.say(0, revocations=1, state="lost", pid=0)
+        self.look()
+        self.assertEqual(self.run_.worker(0).signals, [SIGKILL])
 
     def test_a_number_that_is_wanted_is_started_once(self):
         self.run_.said.say(2, restarts_asked=5)
