@@ -65,10 +65,9 @@ bool fb_tx_wake(struct fb_tx *tx, uint64_t now_ns, bool force, bool *woken) {
     return false;
 }
 
-/* Relaxed look at cursor: its writer is dead, or revoked for long enough that it stores no more. */
 struct fb_resume_point fb_tx_recover(struct fb_tx *tx) {
     struct fb_resume_point resume_point = {.violation = fb_tx_refresh(tx)};
-    uint64_t cursor = atomic_load_explicit(&tx->up->cursor, memory_order_relaxed);
+    uint64_t cursor = fb_up_cursor(tx->up);
     /* cursor holds the low 63 bits of the sequence: count from consumed on. */
     uint64_t ahead = ((cursor >> 1) - tx->consumed) & (UINT64_MAX >> 1);
     uint64_t waiting = tx->published - tx->consumed;
@@ -164,6 +163,8 @@ uint64_t fb_rx_stamp(struct fb_rx *rx) {
             ends_after(&rx->down->stamps[(rx->publishes - 1) % FB_STAMPS], rx->next))
             return 0;
         uint64_t time_ns = atomic_load_explicit(&stamp->time_ns, memory_order_relaxed);
+        /* T1: pairs with T2 in fb_tx_publish */
+        atomic_thread_fence(memory_order_acquire);
         publishes = atomic_load_explicit(&rx->down->publishes, memory_order_relaxed);
         return publishes - rx->publishes < FB_STAMPS ? time_ns : 0;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "worker/loop.h"
 
+#include <sched.h>
 #include <string.h>
 #include <time.h>
 
@@ -13,6 +14,8 @@
 
 /* Looks between two at the dispatcher's lock, where the worker only spins: some milliseconds. */
 #define SPINS_PER_LOOK 200000u
+/* Looks between two yields, where it only spins: others may need the core, the dispatcher first. */
+#define SPINS_PER_YIELD 400u
 /* Packets whose flow state and first bytes are fetched ahead of the inspection. */
 #define STATES_AHEAD 4u
 
@@ -92,17 +95,17 @@ static bool inspect_burst(struct worker_loop *loop, uint32_t n, enum loop_end *e
     for (uint32_t i = 0; i < n; i++)
         __builtin_prefetch(fb_rx_desc(rx, i));
     for (uint32_t i = 0; i < n; i++) {
-        const struct fb_desc *desc = fb_rx_desc(rx, i);
+        struct fb_desc desc;
         if (i + STATES_AHEAD < n) {
             const struct fb_desc *later = fb_rx_desc(rx, i + STATES_AHEAD);
             flow_states_prefetch(&loop->states, later->handle);
             __builtin_prefetch(fb_rx_bytes(rx, later));
         }
-        if (!fb_rx_begin(rx, i)) {
+        if (!fb_rx_begin(rx, i, &desc)) {
             *end = LOOP_REVOKED;
             return false;
         }
-        if (!inspect(loop, desc)) {
+        if (!inspect(loop, &desc)) {
             *end = LOOP_FAILED;
             return false;
         }
@@ -155,6 +158,8 @@ static bool idle(struct worker_loop *loop, const volatile sig_atomic_t *leave, e
             return true;
         }
         cpu_relax();
+        if (loop->config.spin && (spin + 1) % SPINS_PER_YIELD == 0)
+            sched_yield();
         if (loop->config.spin && (spin + 1) % SPINS_PER_LOOK == 0 &&
             !fb_ctl_alive(loop->config.ctl))
             break;

@@ -121,7 +121,9 @@ static inline enum fb_violation lane_refresh(struct lane *lane) {
  * each descriptor that it begins or finishes, and with nothing else. Returns what the
  * worker did wrong; *progress is not set then. A cursor that is neither within a burst of
  * consumed nor before published is a lie: with one, a worker that does nothing could look busy
- * for ever.
+ * for ever. The worker stores consumed before the cursor of its next burst (release), the
+ * cursor is loaded first (acquire) and consumed after it: so it is not older, and the
+ * cursor of an honest worker is at most a burst ahead.
  */
 enum fb_violation lane_watch(struct lane *lane, uint64_t *progress);
 

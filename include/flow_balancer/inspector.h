@@ -23,7 +23,7 @@
  * run may be its report. Results go into files, or wherever else they are wanted.
  */
 struct fb_packet {
-    const struct fb_desc *desc; /* in the ring, read-only; flags below are complete */
+    const struct fb_desc *desc; /* a copy, valid during the call; flags below are complete */
     const uint8_t *data;        /* caplen bytes, read-only, valid during the call */
     uint16_t
         flags; /* desc->flags, and FB_F_MID_STREAM where this process holds no state of the flow */

@@ -38,7 +38,8 @@
  * descriptor under inspection (busy) or the next one (idle), and is stored
  * before consumed at the end of a burst: so consumed <= cursor holds in the
  * memory that is left, and at most the busy one is inspected twice. (A revoked
- * process that goes on after the ring has wrapped inspects what is there then.)
+ * process that goes on within an inspection has a copy of the descriptor, but the
+ * bytes may be another packet's by then.) Of a living worker: see lane_watch().
  */
 
 /* Producer handle: can only stage and publish. Dispatcher only, one thread. */
@@ -167,7 +168,8 @@ static inline void fb_tx_publish(struct fb_tx *tx, uint64_t now_ns) {
     if (tx->published == tx->seq)
         return;
     struct fb_stamp *stamp = &tx->down->stamps[tx->publishes % FB_STAMPS];
-    /* Stamps are only statistics: their reader checks that they were not overwritten meanwhile. */
+    /* Relaxed: stamps are statistics. What overwrites one comes after a count that tells (T2). */
+    atomic_thread_fence(memory_order_release); /* T2: pairs with T1 in fb_rx_stamp */
     atomic_store_explicit(&stamp->end_seq, tx->seq, memory_order_relaxed);
     atomic_store_explicit(&stamp->time_ns, now_ns, memory_order_relaxed);
     atomic_store_explicit(&tx->down->publishes, ++tx->publishes, memory_order_relaxed);
@@ -243,15 +245,16 @@ static inline const uint8_t *fb_rx_bytes(const struct fb_rx *rx, const struct fb
 }
 
 /*
- * Says that descriptor i after rx->next comes under inspection. Returns false
- * if this incarnation has been revoked: leave without touching the packet. The
- * cursor is stored before the epoch is looked at; the dispatcher raises the
- * epoch, waits, and then reads the cursor. No processor fence is needed: after
- * 10 ms the store has left the store buffer, and a dead process has none.
+ * Takes the copy of descriptor i after rx->next that alone is to be used, and says that
+ * it comes under inspection. Returns false if this incarnation is revoked: leave without
+ * touching the packet. The cursor is stored before the epoch is looked at; the dispatcher
+ * raises it, waits, then reads the cursor. That needs no processor fence: after 10 ms the
+ * store has left the store buffer, and a dead process has none.
  */
-static inline bool fb_rx_begin(const struct fb_rx *rx, uint32_t i) {
-    /* Relaxed: read by the dispatcher only when this process is dead or revoked. */
-    atomic_store_explicit(&rx->up->cursor, (rx->next + i) * 2 + 1, memory_order_relaxed);
+static inline bool fb_rx_begin(const struct fb_rx *rx, uint32_t i, struct fb_desc *copy) {
+    *copy = *fb_rx_desc(rx, i);
+    /* R4: pairs with A4 in fb_up_cursor */
+    atomic_store_explicit(&rx->up->cursor, (rx->next + i) * 2 + 1, memory_order_release);
     atomic_signal_fence(memory_order_seq_cst); /* S1: compiler only */
     return atomic_load_explicit(&rx->down->epoch, memory_order_relaxed) == rx->epoch;
 }
@@ -264,7 +267,8 @@ static inline void fb_rx_end(void) {
 /* Gives n descriptors back: first cursor, idle at the next, then consumed. */
 static inline void fb_rx_release(struct fb_rx *rx, uint32_t n) {
     rx->next += n;
-    atomic_store_explicit(&rx->up->cursor, rx->next * 2, memory_order_relaxed);
+    /* R5: pairs with A4 in fb_up_cursor */
+    atomic_store_explicit(&rx->up->cursor, rx->next * 2, memory_order_release);
     /* R2: pairs with A2 in fb_tx_refresh */
     atomic_store_explicit(&rx->up->consumed, rx->next, memory_order_release);
 }
@@ -275,10 +279,8 @@ enum fb_wake {
     FB_WAKE_SIGNAL,   /* a signal handler ran */
 };
 
-/*
- * Sleeps until something is published or the epoch changes, or the command
- * differs from what fb_rx_command() last said; at most timeout_ms. Worker only.
- */
+/* Sleeps until something is published, the epoch changes, or the command differs from what
+ * fb_rx_command() last said; at most timeout_ms. Worker only. */
 enum fb_wake fb_rx_park(struct fb_rx *rx, unsigned timeout_ms);
 
 /* The command, and whether this incarnation may go on. */
@@ -291,10 +293,7 @@ static inline bool fb_rx_revoked(const struct fb_rx *rx) {
     return atomic_load_explicit(&rx->down->epoch, memory_order_relaxed) != rx->epoch;
 }
 
-/*
- * When the descriptor at rx->next was published (CLOCK_MONOTONIC, ns), or 0: more
- * than FB_STAMPS / 2 publishes behind, or before this consumer was set up.
- */
+/* When the descriptor at rx->next was published (CLOCK_MONOTONIC, ns), or 0: too long ago. */
 uint64_t fb_rx_stamp(struct fb_rx *rx);
 
 #endif

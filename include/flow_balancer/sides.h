@@ -158,9 +158,10 @@ static inline uint64_t fb_up_counter(const struct fb_up *up, enum fb_worker_coun
 static inline void fb_up_set_counter(struct fb_up *up, enum fb_worker_counter counter, uint64_t v) {
     atomic_store_explicit(&up->counters[counter], v, memory_order_relaxed);
 }
-/* Only to see whether it moves; fb_tx_recover() says what it means. */
+/* What it means: ring.h. */
 static inline uint64_t fb_up_cursor(const struct fb_up *up) {
-    return atomic_load_explicit(&up->cursor, memory_order_relaxed);
+    /* A4: pairs with R4 in fb_rx_begin and R5 in fb_rx_release */
+    return atomic_load_explicit(&up->cursor, memory_order_acquire);
 }
 static inline uint32_t fb_up_worker_status(const struct fb_up *up) {
     return atomic_load_explicit(&up->worker_status, memory_order_relaxed);

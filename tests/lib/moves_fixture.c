@@ -172,7 +172,7 @@ static void have_packet(struct moves_fixture *m, unsigned k, const struct fb_des
 void worker_has(struct moves_fixture *m, unsigned k, uint32_t i) {
     const struct fb_rx *rx = &m->path.base.hands[k].rx;
     const struct fb_desc *desc = fb_rx_desc(rx, i);
-    assert_true(fb_rx_begin(rx, i));
+    assert_true(fb_rx_begin(rx, i, &(struct fb_desc){0}));
     if ((desc->flags & FB_F_SKIP) != 0)
         return;
     assert_true(desc->handle < HANDLE_SLOTS);
@@ -206,7 +206,7 @@ void worker_dies_at(struct moves_fixture *m, unsigned k, uint32_t n) {
     for (uint32_t i = 0; i < there && i < n; i++)
         worker_has(m, k, i);
     if (n < there) {
-        assert_true(fb_rx_begin(rx, n));
+        assert_true(fb_rx_begin(rx, n, &(struct fb_desc){0}));
         m->numbers[k].suspect = *fb_rx_desc(rx, n);
     } else {
         fb_rx_release(rx, there);

@@ -124,7 +124,7 @@ void ring_take(struct ring_fixture *r, uint32_t n) {
         if (got > n)
             got = n;
         for (uint32_t i = 0; i < got; i++) {
-            assert_true(fb_rx_begin(&r->rx, i));
+            assert_true(fb_rx_begin(&r->rx, i, &(struct fb_desc){0}));
             ring_expect(r, i);
             fb_rx_end();
         }

@@ -76,7 +76,7 @@ static bool inspect(struct worker *w, const struct fb_rx *rx, uint32_t i) {
 static bool work(struct worker *w, struct fb_rx *rx, uint32_t n) {
     fb_rx_stamp(rx);
     for (uint32_t i = 0; i < n; i++) {
-        if (!fb_rx_begin(rx, i)) {
+        if (!fb_rx_begin(rx, i, &(struct fb_desc){0})) {
             w->end = ENDED_REVOKED;
             return false;
         }

@@ -323,7 +323,7 @@ static void a_claimer_has_both_sides_the_lock_and_no_descriptor(void **state) {
     fb_tx_publish(&f->tx, 1);
     assert_int_equal(fb_rx_peek(&rx), 1);
     assert_int_equal(fb_rx_desc(&rx, 0)->frame, 4711);
-    assert_true(fb_rx_begin(&rx, 0));
+    assert_true(fb_rx_begin(&rx, 0, &(struct fb_desc){0}));
     fb_rx_release(&rx, 1);
     assert_int_equal(fb_tx_refresh(&f->tx), FB_VIOLATION_NONE);
     assert_int_equal(f->tx.consumed, 41);

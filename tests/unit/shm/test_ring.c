@@ -438,9 +438,9 @@ static void the_next_incarnation_goes_on_at_the_resume_point(void **state) {
     ring_make(r, 64, 128, ARENA);
     put_all(r, 8, 100);
     fb_tx_publish(&r->tx, 1);
-    assert_true(fb_rx_begin(&r->rx, 0));
+    assert_true(fb_rx_begin(&r->rx, 0, &(struct fb_desc){0}));
     fb_rx_end();
-    assert_true(fb_rx_begin(&r->rx, 1)); /* and here it dies */
+    assert_true(fb_rx_begin(&r->rx, 1, &(struct fb_desc){0})); /* and here it dies */
     struct fb_resume_point resume_point = fb_tx_recover(&r->tx);
     assert_true(resume_point.suspect);
     assert_int_equal(resume_point.resume_seq - r->start->seq, 1);
@@ -471,7 +471,7 @@ static void begin_names_the_packet_and_release_leaves_an_idle_cursor(void **stat
     assert_true(atomic_load(&r->up->cursor) == first * 2);
     assert_int_equal(fb_rx_peek(&r->rx), 6);
     for (uint32_t i = 0; i < 4; i++) {
-        assert_true(fb_rx_begin(&r->rx, i));
+        assert_true(fb_rx_begin(&r->rx, i, &(struct fb_desc){0}));
         assert_true(atomic_load(&r->up->cursor) == (first + i) * 2 + 1);
         assert_true(atomic_load(&r->up->consumed) == first);
         fb_rx_end();
@@ -486,11 +486,11 @@ static void a_revoked_worker_leaves_before_its_next_packet(void **state) {
     ring_make(r, 64, 128, ARENA);
     put_all(r, 2, 10);
     fb_tx_publish(&r->tx, 1);
-    assert_true(fb_rx_begin(&r->rx, 0));
+    assert_true(fb_rx_begin(&r->rx, 0, &(struct fb_desc){0}));
     assert_false(fb_rx_revoked(&r->rx));
     fb_tx_set_epoch(&r->tx, 2);
     assert_true(fb_rx_revoked(&r->rx));
-    assert_false(fb_rx_begin(&r->rx, 1));
+    assert_false(fb_rx_begin(&r->rx, 1, &(struct fb_desc){0}));
     /* The cursor came first: at most the packet that it names is doubled. */
     struct fb_resume_point resume_point = fb_tx_recover(&r->tx);
     assert_true(resume_point.suspect);

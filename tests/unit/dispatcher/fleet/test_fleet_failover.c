@@ -44,9 +44,9 @@ static void who_claims_a_number_just_before_it_is_lost_is_judged_first(void **st
     struct fb_rx *rx = &f->hands[0].rx;
     assert_int_equal(fb_rx_peek(rx), 4);
     for (uint32_t i = 0; i < 3; i++)
-        assert_true(fb_rx_begin(rx, i));
+        assert_true(fb_rx_begin(rx, i, &(struct fb_desc){0}));
     fleet_give_up(&f->fleet, 0, f->now_ns);
-    assert_false(fb_rx_begin(rx, 2));
+    assert_false(fb_rx_begin(rx, 2, &(struct fb_desc){0}));
     revocation_passes(f);
     assert_int_equal(state_of(f, 0), FB_STATE_MOVING);
     assert_int_equal(lane_of(f, 0)->counters[FB_LANE_INSPECTED], 2);

@@ -257,7 +257,7 @@ static void what_a_revoked_worker_has_finished_is_not_done_twice(void **state) {
     poll_fleet(f);
     /* It was in the middle of a packet, finishes that, and then sees that it is revoked. */
     worker_finishes(f, 0, 1);
-    assert_false(fb_rx_begin(&f->hands[0].rx, 0));
+    assert_false(fb_rx_begin(&f->hands[0].rx, 0, &(struct fb_desc){0}));
     is_revoked_for(f, 0, FB_VIOLATION_STATE_VALUE);
     assert_int_equal(f->fleet.redelivered, 1);
     the_next_goes_on_at(f, 0, 4);
@@ -299,7 +299,7 @@ static void be_a_worker(struct fleet_fixture *f, uint32_t at, int tell) {
     while (fb_rx_peek(&rx) <= at)
         sched_yield();
     for (uint32_t i = 0; i <= at; i++)
-        if (!fb_rx_begin(&rx, i))
+        if (!fb_rx_begin(&rx, i, &(struct fb_desc){0}))
             _exit(2);
     if (write(tell, "x", 1) != 1)
         _exit(3);

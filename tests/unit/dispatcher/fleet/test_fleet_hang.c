@@ -53,7 +53,7 @@ static void packets_that_wait_and_a_cursor_that_does_not_move_are_a_hang(void **
     make_two(f, NEVER);
     give_packets(f, 0, 3);
     fb_rx_peek(&f->hands[0].rx);
-    fb_rx_begin(&f->hands[0].rx, 0);
+    fb_rx_begin(&f->hands[0].rx, 0, &(struct fb_desc){0});
     poll_fleet(f);
     after(f, HANG - 1);
     assert_int_equal(state_of(f, 0), FB_STATE_READY);
@@ -93,7 +93,7 @@ static void a_cursor_that_moves_now_and_then_is_no_hang(void **state) {
     for (uint32_t i = 0; i < 4; i++) { /* nothing of the burst is given back meanwhile */
         after(f, HANG - 1);
         assert_int_equal(state_of(f, 0), FB_STATE_READY);
-        fb_rx_begin(&f->hands[0].rx, i);
+        fb_rx_begin(&f->hands[0].rx, i, &(struct fb_desc){0});
         after(f, 1);
     }
     after(f, HANG - 2);
