@@ -81,25 +81,24 @@ static void quarantine_first(struct fleet *fleet, unsigned worker) {
     if (!lane_desc_plausible(lane, &desc) ||
         lane->handles.table[desc.handle].flow_id != desc.flow_id) {
         fleet->violations[FB_VIOLATION_DOWN_SIDE]++;
+        const char *kept = quarantine_keep(fleet->quarantine, NULL);
+        fb_warning("a packet killed worker %u, its descriptor is written over: it is quarantined%s",
+                   worker, kept);
         lane_quarantine_first(lane);
         return;
     }
-    unsigned link = fb_desc_link(&desc);
     const struct quarantined packet = {
         .time_ns = desc.time_ns,
         .frame = desc.frame,
         .caplen = desc.caplen,
         .wirelen = desc.wirelen,
-        .link = link,
-        .dlt = fb_ctl_link_type(fleet->ctl, link),
+        .dlt = fb_ctl_link_type(fleet->ctl, fb_desc_link(&desc)),
         .bytes = fb_tx_bytes(&lane->tx, desc.arena_pos),
     };
-    bool kept = fleet->quarantine != NULL && fleet->quarantine->path != NULL &&
-                quarantine_add(fleet->quarantine, &packet) == 0;
+    const char *kept = quarantine_keep(fleet->quarantine, &packet);
     fb_warning("frame %" PRIu64 " (flow %" PRIu64
                ", %u bytes) killed worker %u: it is quarantined%s",
-               desc.frame, desc.flow_id, desc.caplen, worker,
-               kept ? "" : " and not kept; --quarantine FILE.pcap keeps such packets");
+               desc.frame, desc.flow_id, desc.caplen, worker, kept);
     lane_quarantine_first(lane);
     count_quarantined(fleet, lane, &desc);
 }

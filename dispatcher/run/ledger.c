@@ -30,6 +30,8 @@ void ledger_gather(struct fb_snapshot *snapshot, const struct datapath *d,
     }
     snapshot->run[FB_RUN_REDELIVERED] = fleet->redelivered;
     snapshot->run[FB_RUN_FAILOVERS] = fleet->failovers;
+    if (fleet->quarantine != NULL)
+        snapshot->run[FB_RUN_QUARANTINE_LOST] = fleet->quarantine->lost;
     snapshot->run[FB_RUN_BYPASSED] = d->bypassed + fleet->bypassed;
     snapshot->run[FB_RUN_FLOWS_CREATED] = flows->created;
     snapshot->run[FB_RUN_FLOWS_ACTIVE] = flow_table_live(&flows->table);

@@ -400,6 +400,16 @@ static void abandon_rest(struct run *run) {
     }
 }
 
+/* What the user wanted to keep and does not have. */
+static void say_not_kept(struct run *run) {
+    uint64_t lost = run->quarantine.lost;
+    if (lost == 0)
+        return;
+    run->failed = true;
+    fb_error("%" PRIu64 " packet%s that killed workers could not be kept in '%s': the log says why",
+             lost, lost == 1 ? "" : "s", run->options->quarantine);
+}
+
 static void drain(struct run *run) {
     end_input(run);
     datapath_release_fragments(&run->datapath);
@@ -408,6 +418,7 @@ static void drain(struct run *run) {
     drain_rings(run);
     dismiss_workers(run);
     abandon_rest(run);
+    say_not_kept(run);
 }
 
 /* --- from the first to the last
@@ -421,6 +432,7 @@ static void handle_signals(void) {
     action.sa_flags = SA_RESTART; /* it is no reason to give anything up */
     sigaction(SIGHUP, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write() */
     /* Sleeps of 10 us mean 10 us, not the 60 that the default slack makes of them. */
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 }

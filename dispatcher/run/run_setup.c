@@ -171,7 +171,7 @@ int run_set_up(struct run *run) {
     if (error == 0)
         error = open_sources(run);
     if (error == 0)
-        error = quarantine_open(&run->quarantine, o->quarantine);
+        error = quarantine_open(&run->quarantine, o->quarantine, run->links, run->link_count);
     if (error == 0)
         error = fb_guard_init();
     if (error == 0)

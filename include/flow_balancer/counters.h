@@ -93,6 +93,8 @@
       "packets not inspected: three of their flow were quarantined")                               \
     X(REDELIVERED, "redelivered", NULL, "packets given a second time after a worker died")         \
     X(FAILOVERS, "failovers", NULL, "worker numbers given up, their flows moved")                  \
+    X(QUARANTINE_LOST, "quarantine_lost", NULL,                                                    \
+      "quarantined packets that --quarantine could not keep")                                      \
     X(FLOWS_CREATED, "flows_created", "flows.created", "flows begun")                              \
     X(FLOWS_ACTIVE, "flows_active", "flows.active", "flows alive now")                             \
     X(FLOWS_PEAK, "flows_peak", "flows.peak", "most flows alive at the same time")                 \

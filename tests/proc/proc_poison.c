@@ -7,6 +7,7 @@
 #include "tests/lib/life.h"
 
 #include <pcap/pcap.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -104,6 +105,11 @@ static void expect_counts(const json_t *report, json_int_t received, json_int_t 
     expect_number(report, "ledger.quarantined", quarantined);
     expect_number(report, "ledger.shunted", bypassed);
     expect_number(report, "ledger.inspected", received - quarantined - bypassed);
+}
+
+/* How many quarantined packets the report says are in no file. */
+static void expect_lost(const json_t *report, json_int_t lost) {
+    expect_number(report, "run.quarantine_lost", lost);
 }
 
 /* ---- one packet */
@@ -210,6 +216,134 @@ static void each_link_type_has_a_quarantine_file_of_its_own(void **state) {
     expect_quarantined(t, "bad-RAW.pcap", "raw.pcap", 1, 1);
 }
 
+/* ---- files that are there, or cannot grow */
+
+/* A capture of Ethernet, in microseconds or nanoseconds, of so many packets of 60,000 bytes. */
+static off_t make_older(struct test *t, const char *name, int precision, unsigned packets) {
+    static const u_char bytes[60000];
+    const struct pcap_pkthdr header = {.caplen = sizeof bytes, .len = sizeof bytes};
+    struct stat st;
+    pcap_t *pcap = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, 262144, (u_int)precision);
+    pcap_dumper_t *dumper = pcap_dump_open(pcap, file_in(t, name));
+    assert_non_null(dumper);
+    for (unsigned i = 0; i < packets; i++)
+        pcap_dump((u_char *)dumper, &header, bytes);
+    pcap_dump_close(dumper);
+    pcap_close(pcap);
+    assert_int_equal(stat(file_in(t, name), &st), 0);
+    return st.st_size;
+}
+
+static void expect_size(struct test *t, const char *name, off_t size) {
+    struct stat st;
+    assert_int_equal(stat(file_in(t, name), &st), 0);
+    assert_int_equal(st.st_size, size);
+}
+
+static void beside_a_capture_in_microseconds_poison_lies_in_another_file(void **state) {
+    struct test *t = *state;
+    make_poisoned(t, "t.pcap", FEED_LINK_ETHERNET);
+    off_t size = make_older(t, "bad.pcap", PCAP_TSTAMP_PRECISION_MICRO, 1);
+    let_workers_fail(t);
+    struct process *run = process_start(t, RUN "-r t.pcap");
+    process_expect(t, run, EXIT_DONE);
+    expect_said(t, run,
+                "--quarantine 'bad.pcap' is a capture in microseconds: packets of this run go to "
+                "bad-EN10MB.pcap");
+    const json_t *report = report_of(t, "out.json");
+    expect_counts(report, PACKETS + 1, 1, 0);
+    expect_lost(report, 0);
+    expect_size(t, "bad.pcap", size);
+    expect_quarantined(t, "bad-EN10MB.pcap", "t.pcap", 1, 1);
+}
+
+static void what_cannot_take_poison_is_refused_before_the_run(void **state) {
+    struct test *t = *state;
+    make_poisoned(t, "t.pcap", FEED_LINK_ETHERNET);
+    off_t size = make_older(t, "older.pcap", PCAP_TSTAMP_PRECISION_MICRO, 1);
+    assert_int_equal(symlink("older.pcap", file_in(t, "link.pcap")), 0);
+    assert_int_equal(symlink("none.pcap", file_in(t, "nowhere.pcap")), 0);
+    make_older(t, "older-EN10MB.pcap", PCAP_TSTAMP_PRECISION_MICRO, 1);
+    FILE *notes = fopen(file_in(t, "notes"), "we");
+    assert_non_null(notes);
+    fputs("these are somebody's notes, and of some length\n", notes);
+    assert_int_equal(fclose(notes), 0);
+#define REFUSED(file, part)                                                                        \
+    EXPECT_REFUSED(t, EXIT_RUNTIME, part,                                                          \
+                   "flow-dispatcher -n @ --log-level error -r t.pcap --quarantine " file)
+    REFUSED("link.pcap", "--quarantine 'link.pcap' is a symbolic link, which is not followed: give "
+                         "the file itself");
+    REFUSED("nowhere.pcap", "--quarantine 'nowhere.pcap' is a symbolic link");
+    REFUSED("notes", "--quarantine 'notes' is not a capture: move it away, or give another file");
+    REFUSED("older.pcap", "--quarantine 'older-EN10MB.pcap' is a capture in microseconds: move it "
+                          "away, or give another file");
+#undef REFUSED
+    assert_false(file_exists(t, "none.pcap"));
+    expect_size(t, "older.pcap", size);
+    expect_size(t, "older-EN10MB.pcap", size);
+}
+
+static void what_does_not_fit_the_packets_of_a_pipe_makes_status_1(void **state) {
+    struct test *t = *state;
+    struct feed feed;
+    off_t size = make_older(t, "bad.pcap", PCAP_TSTAMP_PRECISION_MICRO, 1);
+    make_older(t, "bad-EN10MB.pcap", PCAP_TSTAMP_PRECISION_MICRO, 1);
+    let_workers_fail(t);
+    struct process *run = process_start_piped(t, RUN "-r -");
+    feed_open(&feed, t, "t.pcap", FEED_LINK_ETHERNET, run);
+    feed_packet(&feed, 7, POISON);
+    feed_flows(&feed, 0, FLOWS, 1);
+    feed_close(&feed);
+    process_expect(t, run, EXIT_RUNTIME);
+    expect_said(t, run, "--quarantine 'bad-EN10MB.pcap' is a capture in microseconds");
+    expect_said(t, run, "it is quarantined and could not be kept");
+    expect_said(t, run, "1 packet that killed workers could not be kept in 'bad.pcap'");
+    const json_t *report = report_of(t, "out.json");
+    expect_counts(report, (json_int_t)feed.frames, 1, 0);
+    expect_lost(report, 1);
+    expect_size(t, "bad.pcap", size);
+    expect_size(t, "bad-EN10MB.pcap", size);
+}
+
+/* The limit is above all else that the dispatcher writes: objects in shared memory, the report. */
+static void a_file_that_cannot_grow_makes_status_1_and_kills_no_process(void **state) {
+    struct test *t = *state;
+    struct feed feed;
+    off_t size = make_older(t, "bad.pcap", PCAP_TSTAMP_PRECISION_NANO, 40);
+    let_workers_fail(t);
+    struct process *run = process_start_piped(t, RUN "-r -");
+    feed_open(&feed, t, "t.pcap", FEED_LINK_ETHERNET, run);
+    feed_flows(&feed, 0, FLOWS, 1);
+    await_fed(t, &feed);
+    const struct rlimit limit = {(rlim_t)size + 30, (rlim_t)size + 30};
+    assert_int_equal(prlimit(process_of_dispatcher(t->name), RLIMIT_FSIZE, &limit, NULL), 0);
+    feed_packet(&feed, 7, POISON);
+    feed_packet(&feed, 8, POISON);
+    feed_flows(&feed, 0, FLOWS, 1);
+    feed_close(&feed);
+    process_expect(t, run, EXIT_RUNTIME);
+    expect_said(t, run,
+                "frame 51 could not be written to the quarantine file bad.pcap: there is "
+                "room for a part of it only");
+    expect_said(t, run, "2 packets that killed workers could not be kept in 'bad.pcap'");
+    const json_t *report = report_of(t, "out.json");
+    expect_counts(report, (json_int_t)feed.frames, 2, 0);
+    expect_lost(report, 2);
+    expect_size(t, "bad.pcap", size);
+}
+
+static void a_run_without_poison_leaves_no_file(void **state) {
+    struct test *t = *state;
+    struct feed feed;
+    feed_open(&feed, t, "t.pcap", FEED_LINK_ETHERNET, NULL);
+    feed_flows(&feed, 0, FLOWS, 1);
+    feed_close(&feed);
+    let_workers_fail(t);
+    struct process *run = process_start(t, RUN "-r t.pcap");
+    process_expect(t, run, EXIT_DONE);
+    assert_false(file_exists(t, "bad.pcap"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(poison_kills_two_processes_and_lies_in_the_file_as_captured),
@@ -217,6 +351,11 @@ int main(void) {
         PROCESS_TEST(with_failover_immediate_poison_kills_one_process_and_no_other_worker),
         PROCESS_TEST(a_flow_of_poison_costs_three_packets_and_is_bypassed),
         PROCESS_TEST(each_link_type_has_a_quarantine_file_of_its_own),
+        PROCESS_TEST(beside_a_capture_in_microseconds_poison_lies_in_another_file),
+        PROCESS_TEST(what_cannot_take_poison_is_refused_before_the_run),
+        PROCESS_TEST(what_does_not_fit_the_packets_of_a_pipe_makes_status_1),
+        PROCESS_TEST(a_file_that_cannot_grow_makes_status_1_and_kills_no_process),
+        PROCESS_TEST(a_run_without_poison_leaves_no_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
