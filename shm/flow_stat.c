@@ -114,7 +114,7 @@ static void print_instance(const json_t *report, const struct fb_geometry *geome
 
 static int show(const struct fb_ctl *ctl, const json_t *report, bool json) {
     if (json)
-        return fb_report_write(report, "-") == 0 ? EXIT_SUCCESS : EXIT_RUNTIME;
+        return fb_report_write(report, "-", false) == 0 ? EXIT_SUCCESS : EXIT_RUNTIME;
     print_instance(report, &ctl->geometry);
     fb_report_print(stdout, report);
     if (fflush(stdout) == 0 && !ferror(stdout))

@@ -457,7 +457,7 @@ static int report(struct run *run) {
         error = -EIO;
         fb_error("cannot print the report: %s", strerror(errno));
     }
-    if (path != NULL && fb_report_write(json, path) != 0)
+    if (path != NULL && fb_report_write(json, path, run->report_in_place) != 0)
         error = -EIO; /* logged there */
     if (!fb_report_balanced(json)) {
         fb_error("the ledger does not balance: this is a fault of flow-balancer, please report it");

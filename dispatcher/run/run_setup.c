@@ -71,7 +71,7 @@ static int open_sources(struct run *run) {
 }
 
 /* A report that cannot be written is better known before the run than after it. */
-static int check_report(const char *path) {
+static int check_report(const char *path, bool *in_place) {
     if (path == NULL || strcmp(path, "-") == 0)
         return 0;
     char folder[PATH_MAX];
@@ -81,7 +81,8 @@ static int check_report(const char *path) {
     const char *written = path;
     struct stat st;
     int error = 0;
-    if (lstat(path, &st) != 0 || S_ISREG(st.st_mode))
+    *in_place = lstat(path, &st) == 0 && !S_ISREG(st.st_mode);
+    if (!*in_place)
         written = length == 0 ? "." : folder; /* where another file takes its place */
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
         error = EISDIR;
@@ -165,7 +166,7 @@ int run_set_up(struct run *run) {
     run->flows.region.fd = -1;
     run->fragments.region.fd = -1;
     run->requests.control.listener = -1;
-    int error = check_report(o->report);
+    int error = check_report(o->report, &run->report_in_place);
     if (error == 0)
         error = run_place(run);
     if (error == 0)

@@ -49,11 +49,13 @@ bool fb_report_balanced(const json_t *report);
 void fb_report_print(FILE *out, const json_t *report);
 
 /*
- * Writes a report as JSON: to standard output if path is "-"; into a new file
- * that replaces path in one step; straight into path if that is something else
- * than a regular file (a pipe, /dev/stdout). Returns 0, or -errno after one
- * logged line, and an existing file is then as it was.
+ * Writes a report as JSON: to standard output if path is "-"; else, in place, into
+ * what path leads to (a pipe, /dev/stdout, a file behind a link); else into a new
+ * file that replaces path in one step, a link there included. Which of these is for
+ * the caller to decide before the run: what has the name later may be somebody's.
+ * Returns 0, or -errno after one logged line, and a file that was to be replaced is
+ * then as it was.
  */
-int fb_report_write(const json_t *report, const char *path);
+int fb_report_write(const json_t *report, const char *path, bool in_place);
 
 #endif

@@ -56,12 +56,11 @@ static int replace(const json_t *report, const char *path) {
     return error;
 }
 
-int fb_report_write(const json_t *report, const char *path) {
-    struct stat st;
+int fb_report_write(const json_t *report, const char *path, bool in_place) {
     int error;
     if (strcmp(path, "-") == 0)
         error = dump(report, stdout);
-    else if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+    else if (in_place)
         error = dump_to_fd(report, open(path, O_WRONLY | O_TRUNC | O_CLOEXEC));
     else
         error = replace(report, path);

@@ -424,6 +424,33 @@ static void a_report_that_cannot_be_written_is_known_before_the_run(void **state
     assert_int_equal(objects_of(t->name), 0);
 }
 
+/* What the name leads to is decided before the run: a link that is there then is the user's. */
+static void a_link_that_comes_during_the_run_gets_no_report(void **state) {
+    struct test *t = *state;
+    char *bytes;
+    struct stat st;
+    make_trace(t, "tracegen -o t.pcap --packets 20 --flows 5");
+    size_t size = read_file(t, "t.pcap", &bytes);
+    for (unsigned theirs = 0; theirs < 2; theirs++) {
+        fclose(fopen(file_in(t, "target"), "we"));
+        if (theirs == 0)
+            assert_int_equal(symlink("target", file_in(t, "out.json")), 0);
+        struct process *run =
+            process_start_piped(t, "flow-balancer run -n @ -r - -w 1 --report out.json");
+        assert_true(process_feed(run, bytes, size));
+        UNTIL(t, stat_number(t, t->name, "ledger.inspected") == 20);
+        if (theirs == 1)
+            assert_int_equal(symlink("target", file_in(t, "out.json")), 0);
+        process_close_input(run);
+        process_expect(t, run, EXIT_DONE);
+        expect_all_inspected(report_of(t, "out.json"), 20);
+        assert_int_equal(stat(file_in(t, "target"), &st), 0);
+        assert_true((st.st_size != 0) == (theirs == 0));
+        unlink(file_in(t, "out.json"));
+    }
+    free(bytes);
+}
+
 static void a_report_that_cannot_be_printed_is_said(void **state) {
     struct test *t = *state;
     make_trace(t, "tracegen -o t.pcap --packets 100 --flows 10");
@@ -514,6 +541,7 @@ int main(void) {
         PROCESS_TEST(a_file_that_breaks_off_gives_its_frames_and_status_1),
         PROCESS_TEST(a_missing_file_is_one_line_and_1),
         PROCESS_TEST(a_report_that_cannot_be_written_is_known_before_the_run),
+        PROCESS_TEST(a_link_that_comes_during_the_run_gets_no_report),
         PROCESS_TEST(a_report_that_cannot_be_printed_is_said),
         PROCESS_TEST(wrong_usage_is_one_line_and_2),
         PROCESS_TEST(help_and_version_are_status_0_everywhere),

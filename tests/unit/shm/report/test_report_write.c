@@ -27,15 +27,16 @@ static json_t *make_report(void) {
 static void a_report_that_cannot_be_written_is_an_error_and_leaves_nothing(void **state) {
     (void)state;
     json_t *report = make_report();
-    assert_int_equal(fb_report_write(report, "/nonexistent/report.json"), -ENOENT);
+    assert_int_equal(fb_report_write(report, "/nonexistent/report.json", false), -ENOENT);
     char dir[] = "/tmp/test_report.XXXXXX", full[64];
     assert_non_null(mkdtemp(dir));
     /* By a link of our own: what replaced its target would replace the device of the machine. */
     snprintf(full, sizeof full, "%s/full", dir);
     assert_int_equal(symlink("/dev/full", full), 0);
-    assert_int_equal(fb_report_write(report, full), -ENOSPC);
+    assert_int_equal(fb_report_write(report, full, true), -ENOSPC);
     unlink(full);
-    assert_int_equal(fb_report_write(report, dir), -EISDIR);
+    for (unsigned in_place = 0; in_place < 2; in_place++)
+        assert_int_equal(fb_report_write(report, dir, in_place != 0), -EISDIR);
     assert_int_equal(rmdir(dir), 0);
     json_decref(report);
 }
@@ -52,7 +53,7 @@ static void a_written_report_reads_back_equal_and_replaces_an_older_one(void **s
     fputs("an older report", older);
     fclose(older);
     mode_t mask = umask(027);
-    assert_int_equal(fb_report_write(report, path), 0);
+    assert_int_equal(fb_report_write(report, path, false), 0);
     umask(mask);
     json_t *back = json_load_file(path, 0, NULL);
     assert_non_null(back);
@@ -76,13 +77,20 @@ static void a_report_to_something_else_than_a_file_does_not_replace_it(void **st
     fclose(fopen(target, "w"));
     assert_int_equal(symlink("target", link), 0);
     json_t *report = make_report();
-    assert_int_equal(fb_report_write(report, link), 0);
+    assert_int_equal(fb_report_write(report, link, true), 0);
     struct stat st;
     assert_int_equal(lstat(link, &st), 0);
     assert_true(S_ISLNK(st.st_mode));
     json_t *back = json_load_file(target, 0, NULL);
     assert_non_null(back);
     json_decref(back);
+    /* A link that came in the place of a file, or of none, is replaced and not followed. */
+    assert_int_equal(truncate(target, 0), 0);
+    assert_int_equal(fb_report_write(report, link, false), 0);
+    assert_int_equal(lstat(link, &st), 0);
+    assert_true(S_ISREG(st.st_mode));
+    assert_int_equal(stat(target, &st), 0);
+    assert_int_equal(st.st_size, 0);
     unlink(link);
     unlink(target);
     assert_int_equal(rmdir(dir), 0);
