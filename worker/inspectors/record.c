@@ -189,6 +189,21 @@ static int record_open(const char *args, void **self, size_t *flow_bytes) {
     return 0;
 }
 
+/* A link may lead to a device or a pipe. A file behind one is somebody's: it would be cut. */
+static int open_lines(int directory, const char *name) {
+    const int flags = O_RDWR | O_APPEND | O_CLOEXEC;
+    struct stat st;
+    int file = openat(directory, name, flags | O_CREAT | O_NOFOLLOW, 0666);
+    if (file < 0 && errno == ELOOP) {
+        file = openat(directory, name, flags);
+        if (file >= 0 && (fstat(file, &st) != 0 || S_ISREG(st.st_mode))) {
+            close(file);
+            return -ELOOP;
+        }
+    }
+    return file < 0 ? -errno : file;
+}
+
 static int record_claimed(void *self, unsigned worker) {
     struct record *record = self;
     char name[32];
@@ -196,10 +211,12 @@ static int record_claimed(void *self, unsigned worker) {
     record->worker = worker;
     if (record->file >= 0)
         close(record->file); /* of the dispatcher before */
-    record->file = openat(record->directory, name, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-    int rc = record->file < 0 ? -errno : cut_unfinished_line(record->file);
+    record->file = open_lines(record->directory, name);
+    int rc = record->file < 0 ? record->file : cut_unfinished_line(record->file);
     if (rc != 0)
-        fb_error("inspector record: cannot open %s/%s: %s", record->path, name, strerror(-rc));
+        fb_error("inspector record: cannot open %s/%s: %s", record->path, name,
+                 rc == -ELOOP ? "a symbolic link to a file is not followed: remove it"
+                              : strerror(-rc));
     return rc;
 }
 

@@ -250,6 +250,25 @@ static void record_refuses_what_is_no_directory(void **state) {
     assert_int_equal(ops->open(path, &self, &flow_bytes), -ENOTDIR);
 }
 
+static void record_follows_a_link_to_a_device_and_to_no_file(void **state) {
+    const struct fb_inspector_ops *ops = inspector_find("record");
+    char path[128], target[128], text[32];
+    snprintf(path, sizeof path, "%s/worker-5.tsv", (const char *)*state);
+    snprintf(target, sizeof target, "%s/a", (const char *)*state);
+    void *self = opened(ops, *state);
+    write_file(target, "a file of somebody");
+    assert_int_equal(symlink("a", path), 0);
+    assert_int_equal(ops->claimed(self, 5), -ELOOP);
+    assert_string_equal(read_file(target, text, sizeof text), "a file of somebody");
+    unlink(target);
+    assert_int_equal(ops->claimed(self, 5), -ENOENT);
+    assert_int_not_equal(access(target, F_OK), 0);
+    unlink(path);
+    assert_int_equal(symlink("/dev/null", path), 0);
+    assert_int_equal(ops->claimed(self, 5), 0);
+    ops->close(self);
+}
+
 static void record_says_that_it_cannot_write(void **state) {
     const struct fb_inspector_ops *ops = inspector_find("record");
     struct fb_desc desc = dns_desc();
@@ -300,6 +319,7 @@ int main(void) {
         WITH_DIRECTORY(record_goes_on_after_the_last_whole_line),
         WITH_DIRECTORY(record_makes_its_directory),
         WITH_DIRECTORY(record_refuses_what_is_no_directory),
+        WITH_DIRECTORY(record_follows_a_link_to_a_device_and_to_no_file),
         WITH_DIRECTORY(record_says_that_it_cannot_write),
         WITH_DIRECTORY(record_leaves_no_descriptor_to_children),
     };
