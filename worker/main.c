@@ -235,6 +235,7 @@ int main(int argc, char **argv) {
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error that the inspector tells */
     forbid_core_dump();
     int status = work(&options);
     worker_options_free(&options);

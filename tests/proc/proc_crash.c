@@ -185,6 +185,26 @@ static void an_inspector_that_fails_at_each_packet_costs_a_few_and_the_rest_goes
     assert_true(number_at(report, "workers.1.removed") > 0);
 }
 
+static void enter_with_short_files(const struct test *t) {
+    (void)t;
+    setrlimit(RLIMIT_FSIZE, &(struct rlimit){4096, 4096}); /* some 70 packets */
+}
+
+static void a_worker_whose_file_may_not_grow_says_so(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    struct process *dispatcher = process_start(
+        t, "flow-dispatcher -n @ -r t.pcap -w 1 --no-worker-timeout 1 --report out.json");
+    t->enter = enter_with_short_files;
+    struct process *worker = process_start(t, "flow-worker -n @ --inspector record:rec");
+    t->enter = NULL;
+    process_expect(t, worker, EXIT_RUNTIME);
+    expect_said(t, worker, "inspector record: cannot write rec/worker-0.tsv at frame");
+    expect_said(t, worker, "File too large");
+    process_expect(t, dispatcher, EXIT_RUNTIME); /* no process comes instead */
+    expect_balanced(report_of(t, "out.json"));
+}
+
 static void a_worker_that_never_gets_ready_is_not_waited_for(void **state) {
     struct test *t = *state;
     make_trace(t);
@@ -317,6 +337,7 @@ int main(void) {
         PROCESS_TEST(a_worker_started_by_hand_goes_on_where_the_killed_one_was),
         PROCESS_TEST(a_worker_that_is_always_killed_is_given_up_and_its_flows_move),
         PROCESS_TEST(an_inspector_that_fails_at_each_packet_costs_a_few_and_the_rest_goes_on),
+        PROCESS_TEST(a_worker_whose_file_may_not_grow_says_so),
         PROCESS_TEST(a_worker_that_never_gets_ready_is_not_waited_for),
         PROCESS_TEST(where_all_are_given_up_the_run_ends_immediately),
         PROCESS_TEST(without_a_supervisor_the_flows_of_a_dead_worker_move_at_failover),
