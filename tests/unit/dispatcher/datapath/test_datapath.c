@@ -64,6 +64,24 @@ static void without_a_worker_drop_mode_counts_and_the_next_packet_carries_the_ga
     assert_int_equal(f->flows.ended[FB_END_WORKER_LOST], 0);
 }
 
+static void a_flow_does_not_start_again_when_its_sequence_comes_round(void **state) {
+    struct datapath_fixture *f = *state;
+    make_datapath(f, 1, 8, true, 4, NULL);
+    worker_starts(&f->base, 0);
+    add_udp_frame(f, 0);
+    send_burst(f);
+    f->flows.table.entries[0].seq = UINT32_MAX;
+    for (unsigned n = 0; n < 2; n++) {
+        add_udp_frame(f, 0);
+        send_burst(f);
+    }
+    const struct lane *lane = lane_of(&f->base, 0);
+    assert_int_equal(lane->tx.descs[0].flags & FB_F_START, FB_F_START);
+    assert_int_equal(lane->tx.descs[1].flow_seq, UINT32_MAX);
+    assert_int_equal(lane->tx.descs[2].flow_seq, 0);
+    assert_int_equal(lane->tx.descs[2].flags & FB_F_START, 0);
+}
+
 static void flows_that_never_found_a_worker_end_as_worker_lost(void **state) {
     struct datapath_fixture *f = *state;
     make_datapath(f, 1, 8, false, 4, NULL);
@@ -406,6 +424,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         DATAPATH_TEST(without_a_worker_block_mode_stops_and_nothing_is_lost),
         DATAPATH_TEST(without_a_worker_drop_mode_counts_and_the_next_packet_carries_the_gap),
+        DATAPATH_TEST(a_flow_does_not_start_again_when_its_sequence_comes_round),
         DATAPATH_TEST(flows_that_never_found_a_worker_end_as_worker_lost),
         DATAPATH_TEST(a_full_ring_stops_block_mode_and_loses_and_doubles_nothing),
         DATAPATH_TEST(a_ring_full_of_bytes_stops_block_mode_too),

@@ -102,6 +102,84 @@ static void a_cursor_that_moves_now_and_then_is_no_hang(void **state) {
     assert_int_equal(state_of(f, 0), FB_STATE_DEAD);
 }
 
+/* To and fro: what it has begun it begins again, and gets on with nothing. */
+static void a_cursor_that_only_moves_is_no_progress(void **state) {
+    struct fleet_fixture *f = *state;
+    make_two(f, NEVER);
+    give_packets(f, 0, 16);
+    poll_fleet(f);
+    fb_rx_peek(&f->hands[0].rx);
+    fb_rx_begin(&f->hands[0].rx, 3, &(struct fb_desc){0});
+    after(f, 1);
+    for (uint64_t passed = 0; passed < HANG - SECOND; passed += SECOND) {
+        fb_rx_begin(&f->hands[0].rx, (uint32_t)(passed / SECOND) % 4, &(struct fb_desc){0});
+        after(f, SECOND);
+        assert_int_equal(state_of(f, 0), FB_STATE_READY);
+    }
+    fb_rx_begin(&f->hands[0].rx, 0, &(struct fb_desc){0});
+    after(f, SECOND);
+    assert_int_equal(lane_of(f, 0)->counters[FB_LANE_HANGS], 1);
+    is_revoked_and_judged(f, 0, FB_STATE_VACANT);
+}
+
+/* Within a burst of consumed, and before published where it is busy: all else is a lie. */
+static void a_living_cursor_out_of_range_is_a_violation(void **state) {
+    struct fleet_fixture *f = *state;
+    static const struct {
+        uint64_t cursor;
+        bool is_right;
+    } cases[] = {
+        {0 * 2 + 1, true}, {4 * 2, true},      {4 * 2 + 1, true},
+        {5 * 2, false},    {5 * 2 + 1, false}, {UINT64_MAX, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        make_two(f, NEVER);
+        give_packets(f, 0, 16); /* the burst of this fleet is 4 */
+        poll_fleet(f);
+        atomic_store(&f->hands[0].claim.up->cursor, cases[i].cursor);
+        poll_fleet(f);
+        assert_int_equal(state_of(f, 0), cases[i].is_right ? FB_STATE_READY : FB_STATE_DEAD);
+        assert_int_equal(f->fleet.violations[FB_VIOLATION_CURSOR_RANGE], !cases[i].is_right);
+    }
+    make_two(f, NEVER);
+    give_packets(f, 0, 2);
+    poll_fleet(f);
+    atomic_store(&f->hands[0].claim.up->cursor, 2 * 2);
+    poll_fleet(f);
+    assert_int_equal(state_of(f, 0), FB_STATE_READY);
+    atomic_store(&f->hands[0].claim.up->cursor, 2 * 2 + 1); /* nothing is published there */
+    poll_fleet(f);
+    assert_int_equal(state_of(f, 0), FB_STATE_DEAD);
+}
+
+/* Stopped for a week with everything else, no worker has had time to do anything. */
+static void time_in_which_the_dispatcher_did_not_run_is_no_hang(void **state) {
+    struct fleet_fixture *f = *state;
+    make_two(f, NEVER);
+    give_packets(f, 0, 1);
+    poll_fleet(f);
+    fleet_skip_time(&f->fleet, 604800 * SECOND);
+    after(f, 604800 * SECOND + HANG - 1);
+    assert_int_equal(state_of(f, 0), FB_STATE_READY);
+    after(f, 1);
+    assert_int_equal(state_of(f, 0), FB_STATE_DEAD);
+}
+
+static void given_up_counts_no_more_once_a_process_has_claimed_the_number(void **state) {
+    struct fleet_fixture *f = *state;
+    make_two(f, NEVER);
+    fleet_give_up(&f->fleet, 0, f->now_ns);
+    worker_dies(f, 0);
+    poll_fleet(f);
+    assert_int_equal(state_of(f, 0), FB_STATE_ABSENT);
+    fleet_give_up(&f->fleet, 0, f->now_ns);
+    worker_starts(f, 0);
+    give_packets(f, 0, 1);
+    worker_dies(f, 0);
+    poll_fleet(f);
+    assert_int_equal(state_of(f, 0), FB_STATE_VACANT);
+}
+
 static void where_nothing_waits_no_worker_hangs(void **state) {
     struct fleet_fixture *f = *state;
     make_two(f, NEVER);
@@ -289,6 +367,10 @@ int main(void) {
         FLEET_TEST(packets_that_wait_and_a_cursor_that_does_not_move_are_a_hang),
         FLEET_TEST(one_that_has_not_even_begun_hangs_too),
         FLEET_TEST(a_cursor_that_moves_now_and_then_is_no_hang),
+        FLEET_TEST(a_cursor_that_only_moves_is_no_progress),
+        FLEET_TEST(a_living_cursor_out_of_range_is_a_violation),
+        FLEET_TEST(time_in_which_the_dispatcher_did_not_run_is_no_hang),
+        FLEET_TEST(given_up_counts_no_more_once_a_process_has_claimed_the_number),
         FLEET_TEST(where_nothing_waits_no_worker_hangs),
         FLEET_TEST(with_no_limit_no_worker_hangs),
         FLEET_TEST(a_draining_worker_gets_no_new_flow_and_leaves_when_it_owes_nothing),

@@ -48,7 +48,7 @@ static void quarantine_one(struct quarantining *q, struct quarantine *into,
     lane_first_desc(lane_of(f, 0))->flow_id = FLOW;
     publish_to(f, 0);
     assert_int_equal(fb_rx_peek(&f->hands[0].rx), 1);
-    assert_true(fb_rx_begin(&f->hands[0].rx, 0));
+    assert_true(fb_rx_begin(&f->hands[0].rx, 0, &(struct fb_desc){0}));
     worker_dies(f, 0);
     poll_fleet(f);
     fleet_give_up(&f->fleet, 0, f->now_ns);

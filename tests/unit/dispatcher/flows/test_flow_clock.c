@@ -96,6 +96,19 @@ static void a_clock_that_has_stopped_ends_no_tick(void **state) {
     assert_int_equal(flow_clock_now(&c), PACKET_CLOCK_LAST_TICK);
 }
 
+/* Four years: it stops, and neither goes back nor ends a tick. */
+static void a_live_clock_stops_where_ticks_end(void **state) {
+    struct flow_clock c;
+    (void)state;
+    flow_clock_init_live(&c, SECOND);
+    flow_clock_set(&c, SECOND + TICK * (PACKET_CLOCK_LAST_TICK - 2));
+    assert_int_equal(flow_clock_now(&c), PACKET_CLOCK_LAST_TICK - 1);
+    flow_clock_set(&c, SECOND + TICK * (UINT64_C(1) << 32));
+    assert_int_equal(flow_clock_now(&c), PACKET_CLOCK_LAST_TICK);
+    assert_int_equal(flow_clock_end_tick(&c), 0);
+    assert_int_equal(flow_clock_now(&c), PACKET_CLOCK_LAST_TICK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_goes_by_its_stamps_and_not_by_the_time_of_day),
@@ -104,6 +117,7 @@ int main(void) {
         cmocka_unit_test(a_frame_that_comes_again_tells_nothing),
         cmocka_unit_test(a_tick_that_is_ended_is_past_for_all_that_comes),
         cmocka_unit_test(a_clock_that_has_stopped_ends_no_tick),
+        cmocka_unit_test(a_live_clock_stops_where_ticks_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
