@@ -59,12 +59,12 @@ static int find_sides(const struct fb_packet *packet, struct sides *sides) {
     FILE *maps = fopen("/proc/self/maps", "re");
     *sides = (struct sides){.up = NULL};
     while (maps != NULL && next_mapping(maps, &mapping)) {
-        uintptr_t desc = (uintptr_t)packet->desc;
+        uintptr_t data = (uintptr_t)packet->data; /* the descriptor is a copy */
         if (mapping.writable && mapping.shared) {
             sides->up = (struct fb_up *)mapping.from;
             memcpy(sides->up_path, mapping.path, sizeof sides->up_path);
         }
-        if (desc >= mapping.from && desc < mapping.to)
+        if (data >= mapping.from && data < mapping.to)
             sides->down = (const struct fb_down *)mapping.from;
     }
     if (maps != NULL)

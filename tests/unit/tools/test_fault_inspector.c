@@ -34,11 +34,12 @@ static void *opened(const char *directory, const char *rules) {
     return self;
 }
 
-/* Hands packet `frame` to it; where is its descriptor, or NULL. */
+/* Hands packet `frame` to it. where: its descriptor, in a down side as its bytes are; or NULL. */
 static int inspect(void *self, uint64_t frame, const struct fb_desc *where) {
     const struct fb_desc desc = {
         .frame = frame, .caplen = sizeof bytes, .l3_off = FB_NO_OFFSET, .l4_off = FB_NO_OFFSET};
-    const struct fb_packet packet = {.desc = where != NULL ? where : &desc, .data = bytes};
+    const struct fb_packet packet = {.desc = where != NULL ? where : &desc,
+                                     .data = where != NULL ? (const uint8_t *)where : bytes};
     return inspector_find("fault")->packet(self, NULL, &packet);
 }
 
