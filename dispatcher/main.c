@@ -38,5 +38,6 @@ int main(int argc, char **argv) {
         break;
     }
     options_free(&options);
+    fb_log_report_lost();
     return status;
 }

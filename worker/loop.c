@@ -167,6 +167,7 @@ static bool idle(struct worker_loop *loop, const volatile sig_atomic_t *leave, e
     if (!loop->config.spin) {
         loop->counters[FB_WORKER_PARKS]++;
         fb_up_set_counter(loop->config.up, FB_WORKER_PARKS, loop->counters[FB_WORKER_PARKS]);
+        fb_log_report_lost();
         if (fb_rx_park(rx, PARK_MS) == FB_WAKE_NEW_DATA || fb_ctl_alive(loop->config.ctl))
             return false;
     }

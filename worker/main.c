@@ -239,5 +239,6 @@ int main(int argc, char **argv) {
     forbid_core_dump();
     int status = work(&options);
     worker_options_free(&options);
+    fb_log_report_lost();
     return status;
 }

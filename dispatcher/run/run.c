@@ -136,6 +136,7 @@ static void upkeep(struct run *run) {
     if (now - run->snapshot_ns >= SNAPSHOT_EVERY_NS) {
         run->snapshot_ns = now;
         publish_snapshot(run);
+        fb_log_report_lost();
     }
     progress_update(&run->progress, !run_stage_is_reading(&run->stages));
 }

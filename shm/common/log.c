@@ -3,7 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,11 +13,17 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "flow_balancer/common/clock.h"
+
+#include "shm/common/log_output.h"
+
 #define LINE_MAX_BYTES 1024u
 #define ERASE "\r\x1b[K" /* to the start of the line, and clear it to its end */
 #define USUAL_WIDTH 80u  /* of a terminal that does not say */
 
-static const char *const level_names[] = {
+#define LEVELS (FB_LOG_DEBUG + 1)
+
+static const char *const level_names[LEVELS] = {
     [FB_LOG_ERROR] = "error",
     [FB_LOG_WARNING] = "warning",
     [FB_LOG_INFO] = "info",
@@ -31,6 +38,19 @@ static unsigned place_line;
 static char *kept_text; /* NULL: it is not wanted */
 static size_t kept_room;
 static char status_line[FB_LOG_STATUS_MAX]; /* what is below the log lines */
+static struct log_output output = {.own = -1};
+static bool broken_off; /* only a part of the last line was written */
+
+struct line {
+    char text[LINE_MAX_BYTES];
+    size_t used, message; /* message: where it begins, after program and level */
+};
+
+/* Lines for which there was no room, and that were not reported yet. */
+static struct {
+    uint64_t total, lines[LEVELS];
+    uint64_t since_ns; /* when the first of them was lost */
+} lost;
 
 /* A standard stream that is closed would be the next file that is opened: shared memory, say. */
 static void occupy_standard_streams(void) {
@@ -63,7 +83,7 @@ void fb_log_keep(char *text, size_t room) {
 }
 
 int fb_log_parse_level(const char *text, enum fb_log_level *level) {
-    for (unsigned i = 0; i < sizeof level_names / sizeof *level_names; i++) {
+    for (unsigned i = 0; i < LEVELS; i++) {
         if (strcmp(text, level_names[i]) == 0) {
             *level = (enum fb_log_level)i;
             return 0;
@@ -72,9 +92,11 @@ int fb_log_parse_level(const char *text, enum fb_log_level *level) {
     return -EINVAL;
 }
 
+/* --- writing ---------------------------------------------------------------------------------- */
+
 static bool can_erase(void) {
     const char *kind = getenv("TERM");
-    return isatty(STDERR_FILENO) && kind != NULL && *kind != '\0' && strcmp(kind, "dumb") != 0;
+    return output.terminal && kind != NULL && *kind != '\0' && strcmp(kind, "dumb") != 0;
 }
 
 /* The shell has sent this job to the background. Of a terminal that is not ours it is not known. */
@@ -85,6 +107,7 @@ static bool in_background(void) {
 
 unsigned fb_log_status_width(void) {
     struct winsize size;
+    log_output_check(&output);
     if (written_up_to < FB_LOG_INFO || !can_erase() || in_background())
         return 0;
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
@@ -92,59 +115,122 @@ unsigned fb_log_status_width(void) {
     return size.ws_col;
 }
 
-/* What cannot be written has nowhere else to go. */
-static void write_once(const char *text, size_t length) {
-    ssize_t ignored = write(STDERR_FILENO, text, length);
-    (void)ignored;
-}
-
 void fb_log_set_status(const char *text) {
     if (*text == '\0' && *status_line == '\0')
         return;
     bool shown = fb_log_status_width() != 0;
     snprintf(status_line, sizeof status_line, "%s", shown ? text : "");
-    struct pollfd terminal = {.fd = STDERR_FILENO, .events = POLLOUT};
-    if (!shown || poll(&terminal, 1, 0) != 1)
+    if (!shown)
         return;
     char out[sizeof ERASE + sizeof status_line + 1];
     int n = snprintf(out, sizeof out, ERASE "%s\r", status_line);
-    write_once(out, (size_t)n);
+    log_output_write(&output, out, (size_t)n); /* lost or not: it is soon drawn again */
 }
 
-/* One whole line, in place of the status line if there may be one. */
-static void write_line(const char *line, size_t length) {
-    char out[sizeof ERASE + LINE_MAX_BYTES + sizeof status_line + 1];
-    int n = snprintf(out, sizeof out, "%s%.*s%s%s", can_erase() ? ERASE : "", (int)length, line,
-                     status_line, *status_line != '\0' ? "\r" : "");
-    write_once(out, (size_t)n);
+/* One whole line, in place of the status line if there may be one. False: there is no room. */
+static bool write_line(const struct line *line) {
+    char out[1 + sizeof ERASE + LINE_MAX_BYTES + sizeof status_line + 1];
+    _Static_assert(sizeof out <= PIPE_BUF, "a pipe takes it whole or not at all");
+    log_output_check(&output);
+    int n =
+        snprintf(out, sizeof out, "%s%s%.*s%s%s", broken_off ? "\n" : "", can_erase() ? ERASE : "",
+                 (int)line->used, line->text, status_line, *status_line != '\0' ? "\r" : "");
+    size_t written = log_output_write(&output, out, (size_t)n);
+    if (written != 0)
+        broken_off = written != (size_t)n;
+    return written == (size_t)n;
+}
+
+/* --- lines ------------------------------------------------------------------------------------ */
+
+__attribute__((format(printf, 2, 0))) static void line_append(struct line *line, const char *format,
+                                                              va_list args) {
+    size_t room = sizeof line->text - line->used - 1; /* for its end */
+    int n = vsnprintf(line->text + line->used, room, format, args);
+    if (n > 0)
+        line->used += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+__attribute__((format(printf, 2, 3))) static void line_add(struct line *line, const char *format,
+                                                           ...) {
+    va_list args;
+    va_start(args, format);
+    line_append(line, format, args);
+    va_end(args);
+}
+
+static void line_begin(struct line *line, enum fb_log_level level) {
+    line->used = 0;
+    line_add(line, "%s: %s: ", program_name, level_names[level]);
+    line->message = line->used;
+}
+
+static void line_end(struct line *line) {
+    line->text[line->used++] = '\n';
+}
+
+static void count_lost(enum fb_log_level level) {
+    if (lost.total++ == 0)
+        lost.since_ns = fb_now_ns();
+    lost.lines[level]++;
+}
+
+/* Returns false if lines were lost and there is no room for the report either. */
+static bool report_lost(void) {
+    struct line line;
+    enum fb_log_level gravest = FB_LOG_ERROR;
+    if (lost.total == 0)
+        return true;
+    while (lost.lines[gravest] == 0)
+        gravest++;
+    line_begin(&line, gravest);
+    line_add(&line, "%" PRIu64 " log %s lost within %.1f s (", lost.total,
+             lost.total == 1 ? "line was" : "lines were",
+             (double)(fb_now_ns() - lost.since_ns) / 1e9);
+    const char *separator = "";
+    for (unsigned level = 0; level < LEVELS; level++) {
+        if (lost.lines[level] == 0)
+            continue;
+        line_add(&line, "%s%s %" PRIu64, separator, level_names[level], lost.lines[level]);
+        separator = ", ";
+    }
+    line_add(&line, "): standard error had no room: make sure that it is read");
+    line_end(&line);
+    if (!write_line(&line))
+        return false;
+    memset(&lost, 0, sizeof lost);
+    return true;
+}
+
+void fb_log_report_lost(void) {
+    report_lost();
+}
+
+/* Cut at the front: the end of a long path says more, and the text needs the room. */
+static void add_place(struct line *line) {
+    size_t length = strlen(place_file), most = sizeof line->text / 2;
+    const char *shown = length > most ? place_file + length - most : place_file;
+    line_add(line, "%s:%u: ", shown, place_line);
 }
 
 void fb_log(enum fb_log_level level, const char *format, ...) {
+    struct line line;
     bool kept = kept_text != NULL && level <= FB_LOG_WARNING;
     if (level > written_up_to && !kept)
         return;
-    char line[LINE_MAX_BYTES];
-    int n = snprintf(line, sizeof line, "%s: %s: ", program_name, level_names[level]);
-    size_t used = (size_t)n, start = used;
-    if (place_file != NULL) {
-        /* Cut at the front: the end of a long path says more, and the text needs the room. */
-        size_t length = strlen(place_file), most = sizeof line / 2;
-        const char *shown = length > most ? place_file + length - most : place_file;
-        used += (size_t)snprintf(line + used, sizeof line - used, "%s:%u: ", shown, place_line);
-    }
+    line_begin(&line, level);
+    if (place_file != NULL)
+        add_place(&line);
     va_list args;
     va_start(args, format);
-    n = vsnprintf(line + used, sizeof line - used - 1, format, args);
+    line_append(&line, format, args);
     va_end(args);
-    if (n < 0)
-        return;
-    used += (size_t)n;
-    if (used > sizeof line - 2)
-        used = sizeof line - 2;
     if (kept)
-        snprintf(kept_text, kept_room, "%.*s", (int)(used - start), line + start);
+        snprintf(kept_text, kept_room, "%.*s", (int)(line.used - line.message),
+                 line.text + line.message);
     if (level > written_up_to)
         return;
-    line[used++] = '\n';
-    write_line(line, used);
+    line_end(&line);
+    if (!report_lost() || !write_line(&line))
+        count_lost(level);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <pty.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -54,6 +55,19 @@ const char *process_output(struct test *t, const struct process *p) {
 
 const char *process_errors(struct test *t, const struct process *p) {
     return read_text(t, p->errors);
+}
+
+const char *process_read_unread(struct test *t) {
+    char part[PIPE_BUF];
+    size_t used = 0;
+    for (ssize_t n; (n = read(t->unread[0], part, sizeof part)) > 0;) {
+        for (ssize_t i = 0; i < n && used < sizeof t->text - 1; i++) {
+            if (part[i] != '\0') /* what filled it */
+                t->text[used++] = part[i];
+        }
+    }
+    t->text[used] = '\0';
+    return t->text;
 }
 
 /* ---- processes below this one */
@@ -206,16 +220,17 @@ static void redirect(const char *path, int target) {
     close(fd);
 }
 
+/* errors: its standard error, or -1: its file. */
 _Noreturn static void become(struct test *t, const struct process *p, char *const words[],
-                             int input, int terminal, pid_t parent) {
+                             int input, int errors, pid_t parent) {
     char path[2 * PROCESS_PATH_MAX];
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent || dup2(input, STDIN_FILENO) < 0 || chdir(t->directory) != 0)
         _exit(126);
     redirect(p->output, STDOUT_FILENO);
-    if (terminal < 0)
+    if (errors < 0)
         redirect(p->errors, STDERR_FILENO);
-    else if (dup2(terminal, STDERR_FILENO) < 0 || setenv("TERM", "xterm", 1) != 0)
+    else if (dup2(errors, STDERR_FILENO) < 0 || setenv("TERM", "xterm", 1) != 0)
         _exit(126);
     if (t->enter != NULL)
         t->enter(t);
@@ -239,7 +254,16 @@ static void open_terminal(int *screen, int *terminal) {
     fcntl(*screen, F_SETFL, O_NONBLOCK);
 }
 
-enum streams { FILES, PIPED, ON_TERMINAL };
+/* A pipe without room; writes to it wait. */
+static void open_unread(struct test *t) {
+    static const char zeros[PIPE_BUF] = {0};
+    assert_int_equal(pipe2(t->unread, O_CLOEXEC | O_NONBLOCK), 0);
+    while (write(t->unread[1], zeros, sizeof zeros) > 0)
+        ;
+    assert_int_equal(fcntl(t->unread[1], F_SETFL, 0), 0);
+}
+
+enum streams { FILES, PIPED, ON_TERMINAL, UNREAD };
 
 static struct process *next_process(struct test *t) {
     unsigned free = 0;
@@ -262,6 +286,8 @@ static void start_words(struct test *t, struct process *p, enum streams streams,
     int ends[2], terminal = -1;
     if (streams == ON_TERMINAL)
         open_terminal(&p->screen, &terminal);
+    if (streams == UNREAD && t->unread[0] < 0)
+        open_unread(t);
     if (streams != FILES) {
         assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
         p->input = ends[1];
@@ -273,7 +299,7 @@ static void start_words(struct test *t, struct process *p, enum streams streams,
     p->pid = fork();
     assert_true(p->pid >= 0);
     if (p->pid == 0)
-        become(t, p, words, ends[0], terminal, parent);
+        become(t, p, words, ends[0], streams == UNREAD ? t->unread[1] : terminal, parent);
     close(ends[0]);
     if (terminal >= 0)
         close(terminal);
@@ -323,6 +349,14 @@ struct process *process_start_on_terminal(struct test *t, const char *format, ..
     va_list args;
     va_start(args, format);
     struct process *p = start(t, ON_TERMINAL, format, args);
+    va_end(args);
+    return p;
+}
+
+struct process *process_start_unread(struct test *t, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    struct process *p = start(t, UNREAD, format, args);
     va_end(args);
     return p;
 }
@@ -460,6 +494,7 @@ int processes_set_up(void **state) {
     static unsigned tests;
     signal(SIGPIPE, SIG_IGN);
     assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    t->unread[0] = t->unread[1] = -1;
     snprintf(t->name, sizeof t->name, "proc-test-%d-%u", (int)getpid(), tests++);
     snprintf(path, sizeof path, "%s/%s", place != NULL ? place : "/tmp", t->name);
     assert_true(strlen(path) < sizeof t->directory);
@@ -495,6 +530,8 @@ int processes_tear_down(void **state) {
         for (double end = seconds_now() + LEAVE_S; reap(t) && seconds_now() < end; pause_ms(2))
             each_descendant(getpid(), kill_one, NULL);
     }
+    for (unsigned i = 0; i < 2 && t->unread[i] >= 0; i++)
+        close(t->unread[i]);
     char run_time[FB_PATH_MAX];
     left += clear_names(t, FB_SHM_DIR, "", failed);
     if (fb_runtime_dir(run_time, false) == 0)

@@ -41,6 +41,7 @@ struct test {
     char directory[PROCESS_PATH_MAX - 64]; /* where every process runs */
     char name[FB_NAME_MAX + 1];            /* of the test's instance; more begin with it */
     char programs[PROCESS_PATH_MAX], scripts[PROCESS_PATH_MAX];
+    int unread[2]; /* the pipe of process_start_unread(), or -1 */
     struct process processes[PROCESSES_MAX];
     unsigned count;
     unsigned started;                    /* numbers the files of the streams */
@@ -68,6 +69,10 @@ struct process *process_start_piped(struct test *t, const char *format, ...)
 /* The same, and with a terminal of 100 columns as its standard error. */
 struct process *process_start_on_terminal(struct test *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* The same with a pipe as its standard input, and a full pipe as its standard error, which all such
+ * processes of the test share. It has no room before process_read_unread(). */
+struct process *process_start_unread(struct test *t, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* The same with words as they are, empty ones too; the last is NULL. */
 struct process *process_start_words(struct test *t, const char *const words[]);
 /* Starts it, waits for its end, returns its status. */
@@ -90,6 +95,8 @@ void processes_forget(struct test *t);
 /* What it wrote, in t->text. */
 const char *process_output(struct test *t, const struct process *p);
 const char *process_errors(struct test *t, const struct process *p);
+/* What was written to the pipe of process_start_unread() since the last call. It then has room. */
+const char *process_read_unread(struct test *t);
 void expect_said(struct test *t, const struct process *p, const char *part);
 void expect_one_line_with(struct test *t, const struct process *p, const char *part);
 

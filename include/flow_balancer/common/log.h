@@ -9,6 +9,11 @@
  * one write() so that lines of several processes do not mix. Never called on
  * the data path. Any process, one thread at a time.
  *
+ * Writing a line never waits: a stopped terminal, or a pipe that is not read, must not
+ * stop a capture (log_output.h says how). A line for which there is no room is lost,
+ * and counted by level. Once there is room, one line reports the losses: before the
+ * next line, or when fb_log_report_lost() is called.
+ *
  * Below the log lines on a terminal there may be a status line: one at a time,
  * of this process or of another one that shares the terminal. The cursor waits
  * at its start; a log line of any process erases it, and the process that it
@@ -23,6 +28,10 @@ void fb_log_init(const char *program, enum fb_log_level last_level);
 
 /* Sets the last level that is written. */
 void fb_log_set_level(enum fb_log_level last_level);
+
+/* Reports lost lines, if there are any and standard error has room again; else it does nothing.
+ * Long-running programs call it several times a second, and before they end. */
+void fb_log_report_lost(void);
 
 /* From now on each line's text begins with "file:line: "; file NULL: no more. Kept by pointer. */
 void fb_log_set_place(const char *file, unsigned line);
@@ -48,8 +57,7 @@ unsigned fb_log_status_width(void);
 
 /*
  * Shows one line of at most fb_log_status_width() columns, without a line end;
- * "" takes it away. Writes nothing where the width is 0, and never waits for a
- * terminal that was stopped (Ctrl-S).
+ * "" takes it away. Writes nothing where the width is 0 or the terminal has no room.
  */
 void fb_log_set_status(const char *text);
 

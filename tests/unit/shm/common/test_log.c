@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shm/common/log.c: lines of the log, and the status line below them. */
+/* shm/common/log.c: lines of the log, and the status line below them; test_log_output.c has what is
+ * lost. */
 #include "tests/lib/caught.h"
 #include "tests/lib/child.h"
 
@@ -159,7 +160,12 @@ static void a_closed_standard_error_is_no_error(void **state) {
     saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     close(STDERR_FILENO);
     fb_error("into nothing");
+    dup2(ends[1], STDERR_FILENO);
+    fb_log_report_lost();
     to_terminal();
+    const char *line = next_write();
+    assert_non_null(line);
+    assert_non_null(strstr(line, "tester: error: 1 log line was lost within "));
 }
 
 /* ---- on a terminal, of which ends[0] is what the user sees */

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "shm/common/log_output.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Returns the second description, or -1. */
+static int open_again(void) {
+    struct stat before, now;
+    int flags = fcntl(STDERR_FILENO, F_GETFL);
+    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) /* it must not become writable */
+        return -1;
+    int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    if (fstat(STDERR_FILENO, &before) != 0 || fstat(fd, &now) != 0 || before.st_dev != now.st_dev ||
+        before.st_ino != now.st_ino) { /* not our /proc */
+        close(fd);
+        return -1;
+    }
+    fcntl(fd, F_SETFL, O_NONBLOCK | (flags & O_DIRECT)); /* a pipe in packet mode stays so */
+    return fd;
+}
+
+static bool can_wait(const struct log_output *output) {
+    return S_ISFIFO(output->type) || output->terminal;
+}
+
+void log_output_check(struct log_output *output) {
+    struct stat now;
+    if (fstat(STDERR_FILENO, &now) != 0)
+        now = (struct stat){0};
+    mode_t type = now.st_mode & S_IFMT;
+    if (now.st_dev == output->device && now.st_ino == output->inode && type == output->type)
+        return;
+    if (output->own >= 0)
+        close(output->own);
+    output->device = now.st_dev;
+    output->inode = now.st_ino;
+    output->type = type;
+    output->terminal = S_ISCHR(type) && isatty(STDERR_FILENO);
+    output->own = can_wait(output) ? open_again() : -1;
+}
+
+static bool is_ready(void) {
+    struct pollfd standard_error = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&standard_error, 1, 0) == 1;
+}
+
+size_t log_output_write(const struct log_output *output, const char *text, size_t length) {
+    ssize_t written = 0;
+    if (S_ISSOCK(output->type))
+        written = send(STDERR_FILENO, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    else if (output->own >= 0)
+        written = write(output->own, text, length);
+    else if (!can_wait(output) || is_ready())
+        written = write(STDERR_FILENO, text, length);
+    return written > 0 ? (size_t)written : 0;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The log of the real programs: where no one reads it (shm/common/log_output.c), nothing waits. */
+#include <signal.h>
+
+#include "tests/lib/life.h"
+
+#define PACKETS 6000
+
+/* ---- a pipe that is full, and no one reads */
+
+static void feed_half(struct test *t, struct process *p, unsigned half) {
+    static char bytes[1 << 20];
+    FILE *file = fopen(file_in(t, "t.pcap"), "re");
+    assert_non_null(file);
+    size_t size = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    assert_in_range(size, 24, sizeof bytes - 1);
+    assert_true(process_feed(p, bytes + half * (size / 2), half == 0 ? size / 2 : size - size / 2));
+}
+
+static bool heart_beats(struct test *t) {
+    const json_t *report = stat_of(t, t->name);
+    return report != NULL && json_real_value(value_at(report, "dispatcher.heartbeat_age_s")) < 1.0;
+}
+
+static char heard[1 << 16]; /* what was read of the pipe */
+
+/* Whether a line that begins with start has part in it, once the pipe was read again. */
+static bool was_said(struct test *t, const char *start, const char *part) {
+    size_t used = strlen(heard);
+    snprintf(heard + used, sizeof heard - used, "%s", process_read_unread(t));
+    for (const char *at = heard; (at = strstr(at, start)) != NULL; at++) {
+        const char *found = strstr(at, part);
+        if ((at == heard || at[-1] == '\n') && found != NULL && found < at + strcspn(at, "\n"))
+            return true;
+    }
+    return false;
+}
+
+static void run_unread(struct test *t, const char *on_full) {
+    heard[0] = '\0';
+    assert_int_equal(
+        process_run(t, "tracegen -o t.pcap --size 60 --packets %u --flows 100", PACKETS),
+        EXIT_DONE);
+    struct process *workers[2],
+        *dispatcher =
+            process_start_unread(t,
+                                 "flow-dispatcher -n @ -r - -w 2 --on-full %s --failover never "
+                                 "--timeout all=never --log-level debug --report out.json",
+                                 on_full);
+    for (unsigned k = 0; k < 2; k++)
+        workers[k] = process_start_unread(t, "flow-worker -n @ -k %u --log-level debug", k);
+    UNTIL(t, ready_pid(t, 0) != 0 && ready_pid(t, 1) != 0);
+    feed_half(t, dispatcher, 0);
+    UNTIL(t, inspected(t) >= PACKETS / 2 - 100); /* the last one is not whole */
+    process_signal(workers[0], SIGKILL);
+    process_expect(t, workers[0], 128 + SIGKILL);
+    UNTIL(t, worker_is(t, t->name, 0, "vacant"));
+    workers[0] = process_start_unread(t, "flow-worker -n @ -k 0 --log-level debug");
+    UNTIL(t, ready_pid(t, 0) != 0);
+    for (unsigned i = 0; i < 4; i++) { /* one that waits is soon older than a second, for good */
+        pause_ms(400);
+        UNTIL(t, heart_beats(t));
+    }
+    UNTIL(t, was_said(t, "flow-dispatcher: warning: ", " lost within "));
+    UNTIL(t, was_said(t, "flow-worker: debug: ", " lost within "));
+    feed_half(t, dispatcher, 1);
+    process_close_input(dispatcher);
+    process_expect(t, dispatcher, EXIT_DONE);
+    for (unsigned k = 0; k < 2; k++)
+        process_expect(t, workers[k], EXIT_DONE);
+    expect_all_inspected(report_of(t, "out.json"), PACKETS);
+}
+
+static void a_log_that_no_one_reads_does_not_stop_a_run_that_blocks(void **state) {
+    run_unread(*state, "block");
+}
+
+static void a_log_that_no_one_reads_does_not_stop_a_run_that_drops(void **state) {
+    run_unread(*state, "drop");
+}
+
+static void an_error_that_no_one_reads_ends_a_program_all_the_same(void **state) {
+    struct test *t = *state;
+    static const struct {
+        const char *command;
+        int status;
+    } cases[] = {
+        {"flow-stat -n @", EXIT_RUNTIME},
+        {"flow-stat --no-such-option", EXIT_WRONG_USAGE},
+        {"flow-worker -n @ --orphan-timeout 0.1", EXIT_NOTHING_TO_CLAIM},
+        {"flow-dispatcher -n @ -r no-such-file", EXIT_RUNTIME},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct process *p = process_start_unread(t, "%s", cases[i].command);
+        for (double end = seconds_now() + PROCESS_DEADLINE_S; !process_ended(t, p); pause_ms(2))
+            assert_true(seconds_now() < end);
+        assert_int_equal(p->status, cases[i].status);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        PROCESS_TEST(a_log_that_no_one_reads_does_not_stop_a_run_that_blocks),
+        PROCESS_TEST(a_log_that_no_one_reads_does_not_stop_a_run_that_drops),
+        PROCESS_TEST(an_error_that_no_one_reads_ends_a_program_all_the_same),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
