@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "flow_balancer/common/clock.h"
@@ -28,6 +30,14 @@ static const char *const level_names[LEVELS] = {
     [FB_LOG_WARNING] = "warning",
     [FB_LOG_INFO] = "info",
     [FB_LOG_DEBUG] = "debug",
+};
+
+/* As syslog(3) and sd-daemon(3) number them. */
+static const unsigned journal_levels[LEVELS] = {
+    [FB_LOG_ERROR] = LOG_ERR,
+    [FB_LOG_WARNING] = LOG_WARNING,
+    [FB_LOG_INFO] = LOG_INFO,
+    [FB_LOG_DEBUG] = LOG_DEBUG,
 };
 
 /* Process-wide by nature: where standard error is, there is one program name and one level. */
@@ -66,6 +76,7 @@ void fb_log_init(const char *program, enum fb_log_level last_level) {
     occupy_standard_streams();
     program_name = program;
     written_up_to = last_level;
+    tzset(); /* reads a file, which may be forbidden or too slow later */
 }
 
 void fb_log_set_level(enum fb_log_level last_level) {
@@ -131,7 +142,6 @@ void fb_log_set_status(const char *text) {
 static bool write_line(const struct line *line) {
     char out[1 + sizeof ERASE + LINE_MAX_BYTES + sizeof status_line + 1];
     _Static_assert(sizeof out <= PIPE_BUF, "a pipe takes it whole or not at all");
-    log_output_check(&output);
     int n =
         snprintf(out, sizeof out, "%s%s%.*s%s%s", broken_off ? "\n" : "", can_erase() ? ERASE : "",
                  (int)line->used, line->text, status_line, *status_line != '\0' ? "\r" : "");
@@ -159,8 +169,27 @@ __attribute__((format(printf, 2, 3))) static void line_add(struct line *line, co
     va_end(args);
 }
 
+/* RFC 3339. */
+static void line_add_stamp(struct line *line) {
+    struct timespec now;
+    struct tm local;
+    char text[32];
+    clock_gettime(CLOCK_REALTIME, &now);
+    localtime_r(&now.tv_sec, &local);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &local);
+    long minutes = labs(local.tm_gmtoff) / 60;
+    line_add(line, "%s.%03ld%c%02ld:%02ld ", text, now.tv_nsec / 1000000,
+             local.tm_gmtoff < 0 ? '-' : '+', minutes / 60, minutes % 60);
+}
+
+/* The journal adds the time itself, and people at a terminal see when a line comes. */
 static void line_begin(struct line *line, enum fb_log_level level) {
     line->used = 0;
+    log_output_check(&output);
+    if (output.journal)
+        line_add(line, "<%u>", journal_levels[level]);
+    else if (!output.terminal)
+        line_add_stamp(line);
     line_add(line, "%s: %s: ", program_name, level_names[level]);
     line->message = line->used;
 }

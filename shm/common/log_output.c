@@ -2,7 +2,10 @@
 #include "shm/common/log_output.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,6 +32,15 @@ static bool can_wait(const struct log_output *output) {
     return S_ISFIFO(output->type) || output->terminal;
 }
 
+/* JOURNAL_STREAM is "DEVICE:INODE" of a service's stream to the journal. It is still set if the
+ * stream was redirected since. */
+static bool is_journal(const struct stat *now) {
+    const char *stream = getenv("JOURNAL_STREAM");
+    uintmax_t device, inode;
+    return stream != NULL && sscanf(stream, "%" SCNuMAX ":%" SCNuMAX, &device, &inode) == 2 &&
+           device == now->st_dev && inode == now->st_ino;
+}
+
 void log_output_check(struct log_output *output) {
     struct stat now;
     if (fstat(STDERR_FILENO, &now) != 0)
@@ -42,6 +54,7 @@ void log_output_check(struct log_output *output) {
     output->inode = now.st_ino;
     output->type = type;
     output->terminal = S_ISCHR(type) && isatty(STDERR_FILENO);
+    output->journal = is_journal(&now);
     output->own = can_wait(output) ? open_again() : -1;
 }
 

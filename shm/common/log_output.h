@@ -34,7 +34,8 @@ struct log_output {
     ino_t inode;
     mode_t type; /* S_IFMT of its mode; 0: not checked yet, or closed */
     bool terminal;
-    int own; /* the second description, or -1 */
+    bool journal; /* its lines go to systemd's journal, by JOURNAL_STREAM */
+    int own;      /* the second description, or -1 */
 };
 
 /* Checks whether standard error is still the same file, which is one system call; if not, opens the

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/lib/stamps.h"
 #include "tests/lib/unit.h"
 
 /* Used in children too, where no assertion of cmocka's may fail: abort() ends either. */
@@ -26,7 +27,7 @@ const char *catch_end_of(int fd, struct caught *c) {
     ssize_t n = pread(c->file, c->text, sizeof c->text - 1, 0);
     c->text[n > 0 ? n : 0] = '\0';
     close(c->file);
-    return c->text;
+    return without_stamps(c->text);
 }
 
 void catch_begin(struct caught *c) {

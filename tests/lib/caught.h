@@ -2,7 +2,8 @@
 #ifndef TESTS_LIB_CAUGHT_H
 #define TESTS_LIB_CAUGHT_H
 
-/* What a test's own process writes to a descriptor: kept in memory, and compared. */
+/* What a test's own process writes to a descriptor: kept in memory, and compared. Log lines are
+ * without their time. */
 struct caught {
     int file, saved;
     char text[65536]; /* what is longer is cut */

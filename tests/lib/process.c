@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/lib/stamps.h"
+
 #define LEAVE_S 20.0 /* for what a test started to end by itself */
 #define WORDS_MAX 64
 
@@ -54,7 +56,8 @@ const char *process_output(struct test *t, const struct process *p) {
 }
 
 const char *process_errors(struct test *t, const struct process *p) {
-    return read_text(t, p->errors);
+    read_text(t, p->errors);
+    return without_stamps(t->text);
 }
 
 const char *process_read_unread(struct test *t) {
@@ -67,7 +70,7 @@ const char *process_read_unread(struct test *t) {
         }
     }
     t->text[used] = '\0';
-    return t->text;
+    return without_stamps(t->text);
 }
 
 /* ---- processes below this one */

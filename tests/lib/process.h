@@ -92,7 +92,7 @@ void processes_print(struct test *t);
 void process_forget(struct test *t, struct process *p);
 void processes_forget(struct test *t);
 
-/* What it wrote, in t->text. */
+/* What it wrote, in t->text; log lines without the time before them. */
 const char *process_output(struct test *t, const struct process *p);
 const char *process_errors(struct test *t, const struct process *p);
 /* What was written to the pipe of process_start_unread() since the last call. It then has room. */

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "tests/lib/life.h"
+#include "tests/lib/stamps.h"
 
 #define PACKETS 6000
 
@@ -99,11 +100,49 @@ static void an_error_that_no_one_reads_ends_a_program_all_the_same(void **state)
     }
 }
 
+/* ---- what lines look like */
+
+/* Each line of the program's standard error, a file: the time, its name, a level. */
+static void expect_stamped_lines(const struct process *p, const char *program) {
+    static const char *const levels[] = {"error", "warning", "info", "debug"};
+    char line[1100], start[64];
+    unsigned lines = 0;
+    FILE *file = fopen(p->errors, "re");
+    assert_non_null(file);
+    for (; fgets(line, sizeof line, file) != NULL; lines++) {
+        bool known = false;
+        for (unsigned i = 0; i < 4; i++) {
+            snprintf(start, sizeof start, "%s: %s: ", program, levels[i]);
+            known = known || strncmp(line + STAMP_BYTES, start, strlen(start)) == 0;
+        }
+        if (!is_stamped(line) || !known || strchr(line, '\n') == NULL)
+            fail_msg("no line of %s: %s", program, line);
+    }
+    fclose(file);
+    assert_true(lines != 0);
+}
+
+static void each_line_begins_with_its_time(void **state) {
+    struct test *t = *state;
+    assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 100"), EXIT_DONE);
+    struct process *dispatcher =
+        process_start(t, "flow-dispatcher -n @ -r t.pcap -w 1 --log-level debug");
+    struct process *worker = process_start(t, "flow-worker -n @ --log-level debug");
+    process_expect(t, dispatcher, EXIT_DONE);
+    process_expect(t, worker, EXIT_DONE);
+    struct process *refused = process_start(t, "flow-stat -n @");
+    process_expect(t, refused, EXIT_RUNTIME);
+    expect_stamped_lines(dispatcher, "flow-dispatcher");
+    expect_stamped_lines(worker, "flow-worker");
+    expect_stamped_lines(refused, "flow-stat");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(a_log_that_no_one_reads_does_not_stop_a_run_that_blocks),
         PROCESS_TEST(a_log_that_no_one_reads_does_not_stop_a_run_that_drops),
         PROCESS_TEST(an_error_that_no_one_reads_ends_a_program_all_the_same),
+        PROCESS_TEST(each_line_begins_with_its_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,9 @@
  * one write() so that lines of several processes do not mix. Never called on
  * the data path. Any process, one thread at a time.
  *
+ * On a terminal that is all. In systemd's journal the line begins with its level, as
+ * "<4>"; elsewhere with the time, as "2026-11-28T22:10:09.123+00:00 ".
+ *
  * Writing a line never waits: a stopped terminal, or a pipe that is not read, must not
  * stop a capture (log_output.h says how). A line for which there is no room is lost,
  * and counted by level. Once there is room, one line reports the losses: before the

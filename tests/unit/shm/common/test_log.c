@@ -11,9 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <termios.h>
+#include <time.h>
 
 #include "flow_balancer/common/log.h"
+
+#include "tests/lib/stamps.h"
 
 /*
  * A pipe in packet mode stands for standard error: each read() returns what
@@ -47,12 +51,21 @@ static void to_terminal(void) {
 }
 
 /* The next write, or NULL if there was none. */
-static const char *next_write(void) {
+static const char *raw_write(void) {
     ssize_t n = read(ends[0], packet, sizeof packet - 1);
     if (n < 0)
         return NULL;
     packet[n] = '\0';
     return packet;
+}
+
+/* The same, of a line that went to no terminal: behind its time. */
+static const char *next_line(void) {
+    const char *line = raw_write();
+    if (line == NULL)
+        return NULL;
+    assert_true(is_stamped(line));
+    return line + STAMP_BYTES;
 }
 
 static void errors_and_warnings_can_be_kept_to_answer_somebody(void **state) {
@@ -71,9 +84,9 @@ static void errors_and_warnings_can_be_kept_to_answer_somebody(void **state) {
     fb_error("no one");
     to_terminal();
     assert_string_equal(kept, "longer than the");
-    assert_string_equal(next_write(), "tester: error: longer than there is room for\n");
-    assert_string_equal(next_write(), "tester: error: no one\n");
-    assert_null(next_write());
+    assert_string_equal(next_line(), "tester: error: longer than there is room for\n");
+    assert_string_equal(next_line(), "tester: error: no one\n");
+    assert_null(next_line());
 }
 
 static void a_level_beyond_the_last_writes_nothing(void **state) {
@@ -84,7 +97,7 @@ static void a_level_beyond_the_last_writes_nothing(void **state) {
     fb_warning("nor this");
     fb_info("nor this");
     to_terminal();
-    assert_null(next_write());
+    assert_null(next_line());
 }
 
 static void an_unknown_level_is_refused(void **state) {
@@ -110,7 +123,7 @@ static void every_level_has_its_name(void **state) {
         fb_log(level, "%d of %s", 7, "9");
         to_terminal();
         snprintf(expected, sizeof expected, "tester: %s: 7 of 9\n", names[i]);
-        const char *line = next_write();
+        const char *line = next_line();
         assert_non_null(line);
         assert_string_equal(line, expected);
     }
@@ -122,13 +135,13 @@ static void a_line_is_one_write(void **state) {
     fb_error("first");
     fb_info("second");
     to_terminal();
-    const char *line = next_write();
+    const char *line = next_line();
     assert_non_null(line);
     assert_string_equal(line, "tester: error: first\n");
-    line = next_write();
+    line = next_line();
     assert_non_null(line);
     assert_string_equal(line, "tester: info: second\n");
-    assert_null(next_write());
+    assert_null(next_line());
 }
 
 static void a_line_that_is_too_long_is_cut_and_still_one_line(void **state) {
@@ -136,22 +149,22 @@ static void a_line_that_is_too_long_is_cut_and_still_one_line(void **state) {
     static char text[3000];
     memset(text, 'x', sizeof text - 1);
     /* Around every length at which something might be cut off by one. */
-    for (size_t length = 990; length <= 1030; length++) {
+    for (size_t length = 950; length <= 1000; length++) {
         to_pipe();
         fb_error("%.*s", (int)length, text);
         to_terminal();
-        const char *line = next_write();
+        const char *line = next_line();
         assert_non_null(line);
         size_t n = strlen(line);
-        assert_true(n <= 1024 && line[n - 1] == '\n' && line[n - 2] == 'x');
-        if (n < 1023)
+        assert_true(n + STAMP_BYTES <= 1024 && line[n - 1] == '\n' && line[n - 2] == 'x');
+        if (n + STAMP_BYTES < 1023)
             assert_int_equal(n, strlen("tester: error: \n") + length);
-        assert_null(next_write());
+        assert_null(next_line());
     }
     to_pipe();
     fb_error("%s", text);
     to_terminal();
-    assert_int_equal(lines_of(next_write()), 1);
+    assert_int_equal(lines_of(next_line()), 1);
 }
 
 static void a_closed_standard_error_is_no_error(void **state) {
@@ -163,9 +176,100 @@ static void a_closed_standard_error_is_no_error(void **state) {
     dup2(ends[1], STDERR_FILENO);
     fb_log_report_lost();
     to_terminal();
-    const char *line = next_write();
+    const char *line = next_line();
     assert_non_null(line);
     assert_non_null(strstr(line, "tester: error: 1 log line was lost within "));
+}
+
+/* ---- when */
+
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + (double)(now.tv_nsec / 1000000) / 1000;
+}
+
+static double seconds_of(const char *stamp) {
+    struct tm time = {0};
+    char sign;
+    int ms, hours, minutes;
+    const char *rest = strptime(stamp, "%Y-%m-%dT%H:%M:%S", &time);
+    assert_non_null(rest);
+    assert_int_equal(sscanf(rest, ".%3d%c%2d:%2d ", &ms, &sign, &hours, &minutes), 4);
+    int offset_s = (sign == '-' ? -60 : 60) * (60 * hours + minutes);
+    return (double)(timegm(&time) - offset_s) + ms / 1000.0;
+}
+
+static void a_line_begins_with_its_time_in_the_zone_of_the_machine(void **state) {
+    (void)state;
+    static const struct {
+        const char *zone, *offset;
+    } cases[] = {{"UTC0", "+00:00"},     {"IST-05:30", "+05:30"}, {"CHA-12:45", "+12:45"},
+                 {"NST03:30", "-03:30"}, {"PST08", "-08:00"},     {"ODD00:30", "-00:30"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        setenv("TZ", cases[i].zone, 1);
+        fb_log_init("tester", FB_LOG_INFO);
+        double before = seconds_now();
+        to_pipe();
+        fb_info("now");
+        to_terminal();
+        double after = seconds_now();
+        const char *line = raw_write();
+        assert_non_null(line);
+        assert_true(is_stamped(line));
+        assert_memory_equal(line + strlen("0000-00-00T00:00:00.000"), cases[i].offset, 6);
+        assert_true(before <= seconds_of(line) && seconds_of(line) <= after);
+    }
+    unsetenv("TZ");
+    fb_log_init("tester", FB_LOG_INFO);
+}
+
+/* What a service gets in its environment for a stream, off by so much. */
+static void set_journal_stream(int fd, unsigned device_off, unsigned inode_off) {
+    struct stat st;
+    char text[64];
+    assert_int_equal(fstat(fd, &st), 0);
+    snprintf(text, sizeof text, "%ju:%ju", (uintmax_t)st.st_dev + device_off,
+             (uintmax_t)st.st_ino + inode_off);
+    setenv("JOURNAL_STREAM", text, 1);
+}
+
+static void the_journal_gets_the_level_and_stamps_lines_itself(void **state) {
+    (void)state;
+    static const char *const lines[] = {"<3>tester: error: 1\n", "<4>tester: warning: 1\n",
+                                        "<6>tester: info: 1\n", "<7>tester: debug: 1\n"};
+    set_journal_stream(ends[1], 0, 0);
+    fb_log_set_level(FB_LOG_DEBUG);
+    for (unsigned i = 0; i < 4; i++) {
+        to_pipe();
+        fb_log((enum fb_log_level)i, "%d", 1);
+        to_terminal();
+        const char *line = raw_write();
+        assert_non_null(line);
+        assert_string_equal(line, lines[i]);
+    }
+    unsetenv("JOURNAL_STREAM");
+}
+
+/* A service whose standard error was redirected since still has the variable. */
+static void another_stream_than_the_journals_gets_the_time(void **state) {
+    (void)state;
+    static const char *const nonsense[] = {"", "1", "x:y", ":"};
+    for (unsigned i = 0; i < 6; i++) {
+        tear_down(NULL);
+        assert_int_equal(set_up(NULL), 0);
+        if (i < 2)
+            set_journal_stream(ends[1], i == 0, i == 1);
+        else
+            setenv("JOURNAL_STREAM", nonsense[i - 2], 1);
+        to_pipe();
+        fb_info("text");
+        to_terminal();
+        const char *line = next_line();
+        assert_non_null(line);
+        assert_string_equal(line, "tester: info: text\n");
+    }
+    unsetenv("JOURNAL_STREAM");
 }
 
 /* ---- on a terminal, of which ends[0] is what the user sees */
@@ -252,10 +356,10 @@ static void a_pipe_gets_no_status_line(void **state) {
     fb_log_set_status("");
     to_terminal();
     assert_int_equal(width, 0);
-    const char *line = next_write();
+    const char *line = next_line();
     assert_non_null(line);
     assert_string_equal(line, "tester: info: text\n");
-    assert_null(next_write());
+    assert_null(next_line());
 }
 
 static void who_quiets_the_log_gets_no_status_line(void **state) {
@@ -319,7 +423,7 @@ static void go_to_the_background(void *arg) {
     struct pollfd terminal = {.fd = ends[0], .events = POLLIN};
     EXPECT(write(ends[1], "#", 1) == 1);
     EXPECT(poll(&terminal, 1, 10000) == 1);
-    EXPECT(strcmp(next_write(), "#") == 0);
+    EXPECT(strcmp(raw_write(), "#") == 0);
 }
 
 static void a_job_in_the_background_shows_no_status_line(void **state) {
@@ -340,6 +444,9 @@ int main(void) {
         LOG_TEST(a_line_is_one_write),
         LOG_TEST(a_line_that_is_too_long_is_cut_and_still_one_line),
         LOG_TEST(a_closed_standard_error_is_no_error),
+        LOG_TEST(a_line_begins_with_its_time_in_the_zone_of_the_machine),
+        LOG_TEST(the_journal_gets_the_level_and_stamps_lines_itself),
+        LOG_TEST(another_stream_than_the_journals_gets_the_time),
         LOG_TEST(a_pipe_gets_no_status_line),
         TERMINAL_TEST(status_line_is_below_the_log_lines_until_it_is_taken_away),
         TERMINAL_TEST(where_lines_cannot_be_erased_there_is_no_status_line),

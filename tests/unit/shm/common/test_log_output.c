@@ -16,6 +16,8 @@
 
 #include "flow_balancer/common/log.h"
 
+#include "tests/lib/stamps.h"
+
 /* What is written to ends[1] is read from ends[0], which does not wait. */
 static int ends[2], saved;
 static char seen[1 << 20], everything[1 << 20];
@@ -90,7 +92,7 @@ static void fill(void) {
     fcntl(ends[1], F_SETFL, 0);
 }
 
-/* All that waits to be read, without what fill() wrote. */
+/* All that waits to be read, without what fill() wrote and the time before each line. */
 static const char *read_all(void) {
     char part[PIPE_BUF];
     size_t used = 0;
@@ -101,7 +103,7 @@ static const char *read_all(void) {
         }
     }
     seen[used] = '\0';
-    return seen;
+    return without_stamps(seen);
 }
 
 /* If text begins with `before`, some seconds and `after`: what follows, else NULL. */
