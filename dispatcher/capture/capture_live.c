@@ -297,6 +297,15 @@ static bool live_takes(const struct capture_config *config) {
     return config->interface_count > 0;
 }
 
+static void log_interfaces(const struct capture_live *l) {
+    for (unsigned i = 0; i < l->count; i++) {
+        const char *link = pcap_datalink_val_to_name(l->interfaces[i].dlt);
+        fb_info("capturing on %s (%s, snapshot length %d, buffer %d KiB)", l->interfaces[i].name,
+                link != NULL ? link : "link type without a name",
+                pcap_snapshot(l->interfaces[i].pcap), buffer_kib(l->config));
+    }
+}
+
 static int live_open(void **state, const struct capture_config *config) {
     struct capture_live *l =
         calloc(1, sizeof *l + config->interface_count * sizeof(struct capture_interface));
@@ -319,6 +328,7 @@ static int live_open(void **state, const struct capture_config *config) {
         live_close(l);
         return err;
     }
+    log_interfaces(l);
     *state = l;
     return 0;
 }

@@ -82,6 +82,26 @@ static void loopback_gives_what_passes_the_filter(void **state) {
     capture_close(f->capture);
 }
 
+static void each_interface_is_named_once_all_are_open(void **state) {
+    struct capture_fixture *f = *state;
+    struct capture_config config = config_of_lo();
+
+    need_namespace(f);
+    set_interface_up("lo", true);
+    config.snaplen = 200;
+    config.buffer_kib = 4096;
+    catch_begin(&f->log);
+    assert_int_equal(capture_open(&f->capture, &config), 0);
+    assert_string_equal(catch_end(&f->log), "flow-balancer: info: capturing on lo (EN10MB, "
+                                            "snapshot length 200, buffer 4096 KiB)\n");
+    capture_close(f->capture);
+    config.interfaces = (const char *[]){"lo", "none0"};
+    config.interface_count = 2;
+    catch_begin(&f->log);
+    assert_int_equal(capture_open(&f->capture, &config), -ENODEV);
+    assert_null(strstr(catch_end(&f->log), "capturing"));
+}
+
 static void snapshot_length_and_direction_hold(void **state) {
     struct capture_fixture *f = *state;
     struct capture_config config = config_of_lo();
@@ -161,7 +181,8 @@ static void any_names_the_interface_of_each_frame(void **state) {
     assert_int_equal(capture_open(&f->capture, &config), 0);
     send_datagram(4444);
     take_at_least(f, 1);
-    assert_string_equal(catch_end(&f->log), "");
+    assert_string_equal(catch_end(&f->log), "flow-balancer: info: capturing on any (LINUX_SLL2, "
+                                            "snapshot length 262144, buffer 32768 KiB)\n");
     assert_int_equal(f->taken.frames[0].dlt, 276); /* LINUX_SLL2 */
     assert_int_equal(f->taken.frames[0].data[7], if_nametoindex("lo"));
     assert_int_equal(f->taken.frames[0].wirelen, 20 + 20 + 8 + 4);
@@ -539,6 +560,7 @@ static void interfaces_are_listed_as_tcpdump_lists_them(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         CAPTURE_TEST(loopback_gives_what_passes_the_filter),
+        CAPTURE_TEST(each_interface_is_named_once_all_are_open),
         CAPTURE_TEST(snapshot_length_and_direction_hold),
         CAPTURE_TEST(segments_of_64_kb_come_whole_in_either_mode),
         CAPTURE_TEST(any_names_the_interface_of_each_frame),
