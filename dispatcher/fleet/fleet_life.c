@@ -9,13 +9,11 @@
 #include "flow_balancer/guard.h"
 #include "flow_balancer/lock.h"
 
+#include "dispatcher/fleet/fleet_log.h"
+
 /* A new up side that could not be made (no room in /dev/shm) is tried again after this. */
 #define OFFER_AGAIN_NS UINT64_C(1000000000)
 #define PID_MOST 4194304 /* Linux's PID_MAX_LIMIT on 64 bits */
-
-static double seconds(uint64_t ns) {
-    return (double)ns / 1e9;
-}
 
 static const struct fb_up *up_of(const struct lane *lane) {
     return lane->up_region.base;
@@ -29,12 +27,21 @@ static void set_disposition(struct lane *lane, enum disposition disposition,
                             enum move_reason reason) {
     lane->disposition = disposition;
     lane->move_reason = reason;
+    if (reason == MOVE_REASON_DRAINED)
+        lane->away_since_ns = 0; /* none is missed */
+}
+
+/* Whether a process is there that has been ready. */
+static bool is_serving(const struct lane *lane) {
+    return fb_life_has_process(lane->state) && lane->state != FB_STATE_STARTING;
 }
 
 void fleet_step(struct fleet *fleet, unsigned worker, enum fb_event event, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     enum fb_state state = fb_life_next(lane->state, event);
     assert(state != FB_STATE_NONE);
+    if (event == FB_EVENT_GONE && is_serving(lane) && lane->move_reason != MOVE_REASON_DRAINED)
+        lane->away_since_ns = now_ns;
     lane->state = state;
     lane->state_since_ns = now_ns;
     fb_ctl_set_state(fleet->ctl, worker, state);
@@ -131,8 +138,7 @@ static void lose(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
         fleet->redelivered--; /* it was to come again, and does not */
         quarantine_first(fleet, worker);
     }
-    fb_warning("worker %u is lost: %" PRIu64 " packets and %u flows of it go to the others", worker,
-               lane_waiting(lane), lane->handles.bound);
+    fleet_log_moving(fleet, worker);
     fleet_step(fleet, worker, FB_EVENT_LOSE, now_ns);
     fleet->lost[fleet->lost_count++] = (uint8_t)worker;
     fleet->failovers++;
@@ -246,12 +252,6 @@ static bool is_overdue(const struct fleet *fleet, unsigned worker, uint64_t now_
             !is_without_takers(fleet));
 }
 
-static void say_overdue(const struct fleet *fleet, unsigned worker) {
-    if (fleet->lanes[worker].move_reason != MOVE_REASON_GIVEN_UP)
-        fb_warning("worker %u was not started again within %.1f s", worker,
-                   seconds(fleet->timing.failover_ns));
-}
-
 /* --- looking after each state ----------------------------------------------------------------- */
 
 /* For display only, so what makes no sense is no process. */
@@ -298,12 +298,10 @@ static void poll_offered(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
             set_disposition(lane, DISPOSITION_WAIT_NEXT, MOVE_REASON_NONE);
         fleet_step(fleet, worker, FB_EVENT_CLAIM, now_ns);
     } else if (is_blocked(fleet, lane, now_ns)) {
-        fb_warning(
-            "worker %u: a process took the number and said nothing for %.1f s; it is revoked",
-            worker, seconds(fleet->timing.start_timeout_ns));
+        fleet_log_silent(fleet, worker);
         fleet_revoke(fleet, worker, now_ns);
     } else if (lane->state == FB_STATE_VACANT && is_overdue(fleet, worker, now_ns)) {
-        say_overdue(fleet, worker);
+        fleet_log_overdue(fleet, worker);
         begin_to_lose(fleet, worker,
                       lane->move_reason == MOVE_REASON_GIVEN_UP ? MOVE_REASON_GIVEN_UP
                                                                 : MOVE_REASON_OVERDUE,
@@ -315,8 +313,7 @@ static void poll_offered(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
 static void reap(struct fleet *fleet, unsigned worker, bool left, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     if (!left)
-        fb_warning("worker %u (pid %" PRId64 ") died; its flows wait for its next process", worker,
-                   fb_ctl_pid(fleet->ctl, worker));
+        fleet_log_died(fleet, worker);
     else if (fleet->phase == FLEET_RUNNING)
         fb_info("worker %u left", worker);
     balance_leave(&fleet->balance, worker);
@@ -330,6 +327,8 @@ static void become_ready(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
     fb_ctl_set_pid(fleet->ctl, worker, plausible_pid(up_of(lane)));
     lane->progress = lane->tx.consumed * 2;
     lane->progress_since_ns = now_ns;
+    fleet_log_back(fleet, worker, now_ns);
+    lane->away_since_ns = 0;
     fleet_step(fleet, worker, FB_EVENT_READY, now_ns);
     if (fleet->phase != FLEET_RUNNING)
         fleet_step(fleet, worker, FB_EVENT_STOP, now_ns);
@@ -385,8 +384,7 @@ static void poll_alive(struct fleet *fleet, unsigned worker, uint32_t status, ui
         if (status == FB_STATUS_READY) {
             become_ready(fleet, worker, now_ns);
         } else if (now_ns - lane->state_since_ns >= fleet->timing.start_timeout_ns) {
-            fb_warning("worker %u did not become ready within %.1f s; it is revoked", worker,
-                       seconds(fleet->timing.start_timeout_ns));
+            fleet_log_not_ready(fleet, worker);
             fleet_revoke(fleet, worker, now_ns);
         }
         return;
@@ -396,13 +394,10 @@ static void poll_alive(struct fleet *fleet, unsigned worker, uint32_t status, ui
         fleet_violated(fleet, worker, violation, now_ns);
     } else if (is_hung(fleet, lane, now_ns)) {
         lane->counters[FB_LANE_HANGS]++;
-        fb_warning("worker %u (pid %" PRId64 ") hangs: packets wait and it finished nothing for "
-                   "%.1f s; it is revoked, and what started it has to kill it",
-                   worker, fb_ctl_pid(fleet->ctl, worker), seconds(fleet->timing.hang_ns));
+        fleet_log_hangs(fleet, worker);
         fleet_revoke(fleet, worker, now_ns);
     } else if (now_ns >= lane->leave_by_ns) {
-        fb_warning("worker %u (pid %" PRId64 ") was told to leave and did not: it is revoked",
-                   worker, fb_ctl_pid(fleet->ctl, worker));
+        fleet_log_stays(fleet, worker);
         fleet_revoke(fleet, worker, now_ns);
     } else if (lane->state == FB_STATE_DRAINING) {
         poll_draining(fleet, worker, now_ns);
@@ -433,7 +428,7 @@ static void poll_dead(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
         return;
     }
     if (lane->up_region.base == NULL && is_overdue(fleet, worker, now_ns)) {
-        say_overdue(fleet, worker);
+        fleet_log_overdue(fleet, worker);
         lose(fleet, worker, now_ns);
         return;
     }

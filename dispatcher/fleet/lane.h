@@ -62,6 +62,7 @@ struct lane {
     uint32_t burst; /* descriptors that its worker takes together, at most */
     uint64_t state_since_ns;
     uint64_t unclaimed_since_ns; /* when its last process was gone */
+    uint64_t away_since_ns;      /* when its last ready process went; 0: none is missed */
     uint64_t drain_until_ns;     /* then its flows move */
     uint64_t leave_by_ns;        /* then it is revoked; UINT64_MAX: not asked to leave */
     uint64_t progress;           /* greatest that lane_watch() told of this process */

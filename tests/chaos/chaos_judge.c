@@ -64,7 +64,7 @@ static void read_line(struct judge *j, size_t *room, const char *line) {
         j->quarantined = grown(j->quarantined, j->quarantined_count, room, sizeof *j->quarantined);
         j->quarantined[j->quarantined_count++] = q;
     } else if (worker != NULL && sscanf(worker, "worker %u", &k) == 1 && k < CHAOS_NUMBERS) {
-        j->losses[k] += strstr(line, " is lost: ") != NULL;
+        j->losses[k] += strstr(line, " is lost: ") != NULL || strstr(line, " is drained: ") != NULL;
         j->deaths[k] += strstr(line, ") died; ") != NULL || strstr(line, "it is revoked") != NULL;
     }
 }

@@ -51,8 +51,12 @@ static void a_killed_worker_is_replaced_and_the_run_ends_whole(void **state) {
     UNTIL(t, is_under_way(t, 1000));
     pid_t killed = kill_worker(t, 1, 0);
     UNTIL(t, is_back(t, 1, killed));
+    char back[64];
+    snprintf(back, sizeof back, "worker 1 is back (pid %d) after ",
+             (int)number_at(t->report, "workers.1.pid"));
     process_expect(t, run, EXIT_DONE);
     expect_said(t, run, "worker 1 crashed: signal 9 (SIGKILL)");
+    expect_said(t, run, back);
     const json_t *report = report_of(t, "out.json");
     expect_nothing_lost(report, 1);
     expect_number(report, "ledger.received", 40 * TRACE_PACKETS);

@@ -161,6 +161,8 @@ static void at_the_drain_timeout_the_flows_of_a_full_ring_move_in_order(void **s
     const json_t *report = report_of(t, "out.json");
     uint64_t received = (uint64_t)expect_served(report);
     expect_number(report, "failovers", 1);
+    expect_said(t, run, "flow-dispatcher: info: worker 1 is drained: ");
+    assert_null(strstr(t->text, "is lost"));
     assert_true(number_at(report, "workers.1.removed") > 0);
     expect_number(report, "workers.0.removed", 0);
     assert_true(expect_recorded_moved(t, received, 1) > 10);
