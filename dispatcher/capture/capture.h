@@ -156,8 +156,8 @@ void capture_wait(struct capture *capture, unsigned timeout_us);
 /*
  * Fills *stats. To be called several times a second when capturing live: it also
  * checks whether interfaces are there and up, and logs a line when one goes down or
- * comes up again and, at most every ten seconds, when the kernel dropped frames of
- * it. (The kernel's counters are 32 bits wide and may wrap within 100 seconds.)
+ * comes up again. (The kernel's counters are 32 bits wide and may wrap within 100
+ * seconds.)
  */
 void capture_stats(struct capture *capture, struct capture_stats *stats);
 

@@ -10,8 +10,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#define LOG_DROPS_EVERY_NS (10 * FB_NS_PER_S)
-
 void capture_interface_begin(struct capture_interface *interface) {
     struct sockaddr_ll bound = {.sll_family = AF_UNSPEC};
     socklen_t length = sizeof bound;
@@ -63,11 +61,11 @@ static bool read_flags(struct capture_interface *interface, int *flags) {
 }
 
 /* While an interface is shut down the kernel reports for some milliseconds that it has no link. */
-static void watch_state(struct capture_interface *interface) {
+void capture_interface_watch(struct capture_interface *interface) {
     enum fb_interface_state *state = &interface->stats.state;
     int flags;
 
-    if (interface->index <= 0 || !read_flags(interface, &flags))
+    if (interface->pcap == NULL || interface->index <= 0 || !read_flags(interface, &flags))
         return;
     bool up = (flags & IFF_UP) != 0, link = up && (flags & IFF_RUNNING) != 0;
     if (link && *state == FB_INTERFACE_IS_DOWN) {
@@ -83,28 +81,6 @@ static void watch_state(struct capture_interface *interface) {
     }
     interface->no_link_logged = interface->no_link_logged && up && !link;
     *state = link ? FB_INTERFACE_IS_UP : FB_INTERFACE_IS_DOWN;
-}
-
-static void log_drops(struct capture_interface *interface, uint64_t now_ns) {
-    uint64_t drops = interface->stats.counters[FB_INTERFACE_KERNEL_DROPS];
-    uint64_t more = drops - interface->drops_logged;
-
-    if (more == 0 || (interface->drops_logged_ns != 0 &&
-                      now_ns - interface->drops_logged_ns < LOG_DROPS_EVERY_NS))
-        return;
-    fb_warning(
-        "the kernel dropped %llu frames of %s, %llu in all, because its buffer was full: give "
-        "more with -B, or the dispatcher less to do with --bpf or a faster core",
-        (unsigned long long)more, interface->name, (unsigned long long)drops);
-    interface->drops_logged = drops;
-    interface->drops_logged_ns = now_ns;
-}
-
-void capture_interface_watch(struct capture_interface *interface, uint64_t now_ns) {
-    if (interface->pcap == NULL)
-        return;
-    watch_state(interface);
-    log_drops(interface, now_ns);
 }
 
 void capture_interface_leave(struct capture_interface *interface) {

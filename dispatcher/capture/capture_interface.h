@@ -15,10 +15,8 @@ struct capture_interface {
     int index;              /* the kernel's number for it; 0: none, as of `any` */
     bool vanished;          /* when last checked, there was no interface of that number */
     struct capture_interface_stats stats;
-    struct pcap_stat last;    /* libpcap's counters when last read: 32 bits wide, they wrap */
-    uint64_t drops_logged_ns; /* when kernel drops were last logged; 0: never */
-    uint64_t drops_logged;    /* how many there were then */
-    bool no_link_logged; /* since it lost its link: if it goes down too, that is logged as well */
+    struct pcap_stat last; /* libpcap's counters when last read: 32 bits wide, they wrap */
+    bool no_link_logged;   /* since it lost its link: if it goes down too, that is logged as well */
 };
 
 /* To be called once the handle is active: finds the interface that it is bound to. */
@@ -27,9 +25,8 @@ void capture_interface_begin(struct capture_interface *interface);
 /* Adds what the kernel has counted since the last call. Does nothing for one that is gone. */
 void capture_interface_count(struct capture_interface *interface);
 
-/* Checks whether it is up. Logs a line when that has changed, and when the kernel dropped frames.
- */
-void capture_interface_watch(struct capture_interface *interface, uint64_t now_ns);
+/* Checks whether it is up. Logs a line when that has changed. */
+void capture_interface_watch(struct capture_interface *interface);
 
 /* Stops capturing on it: counts a last time and closes the handle. Its state stays. */
 void capture_interface_leave(struct capture_interface *interface);

@@ -485,7 +485,6 @@ static bool live_failed(const void *state) {
 
 static void live_stats(void *state, struct capture_stats *stats) {
     struct capture_live *l = state;
-    uint64_t now_ns = fb_now_ns();
 
     *stats = (struct capture_stats){.interface_count = l->count};
     if (l->merge != NULL)
@@ -494,7 +493,7 @@ static void live_stats(void *state, struct capture_stats *stats) {
         struct capture_interface *interface = &l->interfaces[i];
         const uint64_t *counters = interface->stats.counters;
         capture_interface_count(interface);
-        capture_interface_watch(interface, now_ns);
+        capture_interface_watch(interface);
         stats->received += counters[FB_INTERFACE_RECEIVED];
         stats->kernel_drops += counters[FB_INTERFACE_KERNEL_DROPS];
         stats->interface_drops += counters[FB_INTERFACE_INTERFACE_DROPS];

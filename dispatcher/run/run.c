@@ -136,6 +136,7 @@ static void upkeep(struct run *run) {
     if (now - run->snapshot_ns >= SNAPSHOT_EVERY_NS) {
         run->snapshot_ns = now;
         publish_snapshot(run);
+        drop_episodes_log(&run->drops, run->ctl.ctl, &run->snapshot, false, now);
         fb_log_report_lost();
     }
     progress_update(&run->progress, !run_stage_is_reading(&run->stages));
@@ -442,6 +443,7 @@ static void handle_signals(void) {
  * balance. */
 static int report(struct run *run) {
     publish_snapshot(run);
+    drop_episodes_log(&run->drops, run->ctl.ctl, &run->snapshot, true, fb_now_ns());
     fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_ENDED);
     for (unsigned k = 0; k < run->fleet.count; k++)
         fleet_totals(&run->fleet, k, &run->totals[k]);

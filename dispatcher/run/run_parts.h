@@ -4,6 +4,7 @@
 
 #include "dispatcher/datapath/datapath.h"
 #include "dispatcher/fleet/quarantine.h"
+#include "dispatcher/run/drop_episodes.h"
 #include "dispatcher/run/options.h"
 #include "dispatcher/run/placement.h"
 #include "dispatcher/run/progress.h"
@@ -30,6 +31,7 @@ struct run {
     struct fragments fragments;
     struct datapath datapath;
     struct progress progress;
+    struct drop_episodes drops;
     struct run_stages stages;
     struct fb_snapshot snapshot;
     struct fb_worker_totals totals[FB_MAX_WORKERS];

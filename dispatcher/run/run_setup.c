@@ -138,6 +138,7 @@ static void make_datapath(struct run *run) {
         .longest_timeout_ns = (uint64_t)flow_timeouts_longest_s(&o->timeouts) * 1000 * MS_NS,
     };
     datapath_init(&run->datapath, &config);
+    run->drops.lossless = o->block;
 }
 
 static int open_requests(struct run *run) {

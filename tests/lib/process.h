@@ -119,6 +119,9 @@ bool file_exists(const struct test *t, const char *name);
 /* How many objects in /dev/shm the instance has. */
 unsigned objects_of(const char *instance);
 
+/* The sum of the counts in the lines "WHAT: no more drops: N ..." of what a dispatcher wrote. */
+json_int_t drops_logged(struct test *t, const struct process *p, const char *what);
+
 /* ---- reports: owned by the test, good until the next */
 
 /* A report written with --report into the test's directory. */
@@ -141,6 +144,9 @@ void expect_number(const json_t *report, const char *path, json_int_t wanted);
 void expect_ledger_balanced(const json_t *report);
 /* The same, and the source counted what was taken from it and what it dropped, no more. */
 void expect_balanced(const json_t *report);
+/* What a dispatcher in drop mode logged of drops adds up to what it counted, for each ring and each
+ * interface. */
+void expect_drops_logged(struct test *t, const struct process *p, const json_t *report);
 /* The same, all of `received` was inspected, and the workers themselves counted as many. */
 void expect_all_inspected(const json_t *report, json_int_t received);
 

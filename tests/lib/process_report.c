@@ -125,3 +125,41 @@ void expect_all_inspected(const json_t *report, json_int_t received) {
     assert_int_equal(sum_of_workers(report, "self_bytes"), sum_of_workers(report, "bytes"));
     expect_number(report, "flows.active", 0);
 }
+
+/* ---- what was logged of drops */
+
+json_int_t drops_logged(struct test *t, const struct process *p, const char *what) {
+    char start[128];
+    json_int_t sum = 0;
+    snprintf(start, sizeof start, " %s: no more drops: ", what);
+    for (const char *at = process_errors(t, p); (at = strstr(at, start)) != NULL;) {
+        json_int_t n = 0;
+        for (at += strlen(start); *at == ',' || (*at >= '0' && *at <= '9'); at++)
+            n = *at == ',' ? n : 10 * n + (*at - '0');
+        sum += n;
+    }
+    return sum;
+}
+
+static void expect_logged(struct test *t, const struct process *p, const char *what,
+                          json_int_t counted) {
+    json_int_t logged = drops_logged(t, p, what);
+    if (logged != counted)
+        fail_msg("%s: %lld drops are logged, and %lld counted: %s", what, (long long)logged,
+                 (long long)counted, process_errors(t, p));
+}
+
+void expect_drops_logged(struct test *t, const struct process *p, const json_t *report) {
+    size_t i;
+    json_t *each;
+    char what[96];
+    json_array_foreach(value_at(report, "workers"), i, each) {
+        snprintf(what, sizeof what, "worker %zu", i);
+        expect_logged(t, p, what, number_at(each, "dropped"));
+    }
+    json_array_foreach(value_at(report, "capture.interfaces"), i, each) {
+        snprintf(what, sizeof what, "interface %s", text_at(each, "name"));
+        expect_logged(t, p, what, number_at(each, "kernel_drops"));
+    }
+    expect_logged(t, p, "no worker was ready", number_at(report, "ledger.dropped.no_worker"));
+}

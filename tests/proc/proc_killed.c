@@ -236,6 +236,8 @@ static void a_run_that_drops_goes_on_without_a_worker_and_says_how_many(void **s
     expect_balanced(report);
     expect_number(report, "ledger.dropped.abandoned", 0);
     assert_in_range(number_at(report, "ledger.quarantined"), 0, 1);
+    expect_said(t, play.dispatcher, "warning: no worker is ready: packets are dropped");
+    expect_drops_logged(t, play.dispatcher, report);
 }
 
 int main(void) {

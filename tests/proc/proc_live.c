@@ -240,10 +240,9 @@ static uint64_t holes_of(struct test *t, json_int_t inspected_packets) {
 /*
  * Three bursts: into the rings of stopped workers; into the kernel's buffer
  * before a stopped dispatcher; at full speed before slow workers, whose flows
- * are then told what they lost. The kernel's counters tell no more than two
- * things apart, taken into the buffer and dropped for want of room in it, both
- * exactly: received is their sum (TPACKET_V3, and libpcap passes over no frame
- * here).
+ * are then told what they lost. The kernel's counters tell no more than two things
+ * apart, taken into the buffer and dropped for want of room in it, both exactly:
+ * received is their sum (TPACKET_V3, and libpcap passes over no frame here).
  */
 static void every_drop_is_in_its_own_line(void **state) {
     struct test *t = *state;
@@ -277,6 +276,7 @@ static void every_drop_is_in_its_own_line(void **state) {
     expect_number(report, "capture.kernel_drops", sent - received);
     expect_number(report, "capture.interface_drops", 0);
     expect_number(report, "ledger.inspected", received - ring_full);
+    expect_drops_logged(t, live.dispatcher, report);
     assert_in_range(holes_of(t, received - ring_full), 1, (uint64_t)ring_full);
 }
 

@@ -100,6 +100,35 @@ static void an_error_that_no_one_reads_ends_a_program_all_the_same(void **state)
     }
 }
 
+/* ---- when packets are dropped */
+
+/* Its beginning and its end, while the run goes on. */
+static void drops_have_a_line_when_they_begin_and_one_when_they_are_over(void **state) {
+    struct test *t = *state;
+    assert_int_equal(
+        process_run(t, "tracegen -o t.pcap --size 60 --packets %u --flows 100", PACKETS),
+        EXIT_DONE);
+    struct process *dispatcher = process_start_piped(
+        t, "flow-dispatcher -n @ -r - -w 1 --on-full drop --ring-depth 500 --timeout all=never "
+           "--hang never --report out.json");
+    struct process *worker = process_start(t, "flow-worker -n @");
+    UNTIL(t, ready_pid(t, 0) != 0);
+    process_signal(worker, SIGSTOP);
+    feed_half(t, dispatcher, 0);
+    UNTIL(t, strstr(process_errors(t, dispatcher), "warning: worker 0: its ring is full (500 "
+                                                   "packets wait): packets are dropped\n") != NULL);
+    UNTIL(t, strstr(process_errors(t, dispatcher), "warning: worker 0: no more drops: ") != NULL);
+    process_signal(worker, SIGCONT);
+    UNTIL(t, inspected(t) == 500);
+    assert_int_equal(drops_logged(t, dispatcher, "worker 0"),
+                     stat_number(t, t->name, "workers.0.dropped"));
+    process_close_input(dispatcher);
+    process_expect(t, dispatcher, EXIT_RUNTIME); /* its input breaks off */
+    process_expect(t, worker, EXIT_DONE);
+    expect_balanced(report_of(t, "out.json"));
+    expect_drops_logged(t, dispatcher, t->report);
+}
+
 /* ---- what lines look like */
 
 /* Each line of the program's standard error, a file: the time, its name, a level. */
@@ -142,6 +171,7 @@ int main(void) {
         PROCESS_TEST(a_log_that_no_one_reads_does_not_stop_a_run_that_blocks),
         PROCESS_TEST(a_log_that_no_one_reads_does_not_stop_a_run_that_drops),
         PROCESS_TEST(an_error_that_no_one_reads_ends_a_program_all_the_same),
+        PROCESS_TEST(drops_have_a_line_when_they_begin_and_one_when_they_are_over),
         PROCESS_TEST(each_line_begins_with_its_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

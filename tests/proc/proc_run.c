@@ -365,13 +365,13 @@ static void a_slow_inspector_with_tiny_rings_loses_nothing(void **state) {
 static void drop_mode_counts_each_loss_and_tells_the_flows_next_packet(void **state) {
     struct test *t = *state;
     make_trace(t, MAKE_TRACE);
-    process_expect(t,
-                   process_start(t, "flow-balancer run -n @ -r t.pcap -w 2 --ring-depth 2 "
-                                    "--on-full drop --timeout all=never --inspector record:rec "
-                                    "--report out.json"),
-                   EXIT_DONE);
+    struct process *run =
+        process_start(t, "flow-balancer run -n @ -r t.pcap -w 2 --ring-depth 2 --on-full drop "
+                         "--timeout all=never --inspector record:rec --report out.json");
+    process_expect(t, run, EXIT_DONE);
     const json_t *report = report_of(t, "out.json");
     expect_balanced(report);
+    expect_drops_logged(t, run, report);
     json_int_t dropped = number_at(report, "ledger.dropped.ring_full");
     assert_in_range(dropped, 1, PACKETS - 1);
     expect_number(report, "ledger.received", PACKETS);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DISPATCHER_RUN_DROP_EPISODES_H
+#define DISPATCHER_RUN_DROP_EPISODES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow_balancer/ctl.h"
+
+/*
+ * When packets begin to be dropped, and when that is over: a log line each, for the
+ * ring of each worker, for want of any worker, and for the kernel's buffer of each
+ * interface.
+ *
+ *                  drops
+ *     quiet ----------------> begun ----------------> dropping
+ *       ^                             begin line,         |
+ *       |                             when one is due     | end line: no drops for
+ *       +-------------------------------------------------+ DROPS_QUIET_NS, and one is due
+ *
+ * A line is due DROPS_LINE_EVERY_NS after the one before, so that a flood in short
+ * bursts fills no log. The counts are of the whole episode. Dispatcher only, one thread.
+ */
+#define DROPS_QUIET_NS UINT64_C(1000000000)
+#define DROPS_LINE_EVERY_NS UINT64_C(1000000000)
+
+enum drop_stage { DROPS_QUIET, DROPS_BEGUN, DROPS_DROPPING };
+
+/* All 0: nothing was dropped yet. */
+struct drop_episode {
+    enum drop_stage stage;
+    uint64_t counted;            /* drops of the run at the last look, which was at looked_ns */
+    uint64_t dropped;            /* in this episode, or in the last one */
+    uint64_t begun_ns, ended_ns; /* the look before its first drop, and the one after its last */
+    uint64_t looked_ns, line_ns; /* line_ns: when it last had a line; 0: never */
+};
+
+/* The line that is to be written. */
+enum drop_line { DROPS_NO_LINE, DROPS_BEGIN_LINE, DROPS_END_LINE };
+
+/* So many were dropped in this run so far. ended: the run is over, and nothing waits any longer. */
+enum drop_line drop_episode_look(struct drop_episode *episode, uint64_t counted, bool ended,
+                                 uint64_t now_ns);
+
+/* All 0 but lossless. */
+struct drop_episodes {
+    bool lossless; /* packets wait for workers: those dropped at the end have another line */
+    struct drop_episode rings[FB_MAX_WORKERS];
+    struct drop_episode no_worker;
+    struct drop_episode interfaces[FB_MAX_INTERFACES];
+};
+
+/* Looks at a new snapshot of the run, whose names and states are in ctl, and logs what began or
+ * ended. A few times a second. */
+void drop_episodes_log(struct drop_episodes *episodes, const struct fb_ctl *ctl,
+                       const struct fb_snapshot *snapshot, bool ended, uint64_t now_ns);
+
+#endif
