@@ -9,7 +9,7 @@
 
 #define BUSY_MOST 6u     /* numbers to which something is done at the same time */
 #define READY_LEAST 3u   /* numbers to which nothing is done */
-#define SERVICE_LEAST 6u /* numbers in service: below, add comes in place of drain */
+#define SERVICE_LEAST 6u /* numbers in service that stay: below, add comes in place of drain */
 #define BETWEEN_MS 50u   /* from one event to the next, at most */
 #define AWAY_MS 150u     /* killed and not started again, at most: below --failover */
 #define STOPPED_MS 200u  /* stopped, at most: below --hang */
@@ -432,10 +432,10 @@ static enum chaos_kind draw_kind(struct chaos *c, unsigned in_service) {
         return CHAOS_HANG;
     if (kind == CHAOS_ADD && in_service == CHAOS_NUMBERS)
         return CHAOS_DRAIN;
-    if (kind == CHAOS_DRAIN && in_service <= SERVICE_LEAST)
-        kind = CHAOS_ADD;
     for (unsigned k = 0; k < CHAOS_NUMBERS; k++)
         draining += c->seats[k].busy && c->seats[k].blow.kind == CHAOS_DRAIN;
+    if (kind == CHAOS_DRAIN && in_service - draining <= SERVICE_LEAST)
+        kind = CHAOS_ADD;
     if (kind == CHAOS_ADD && draining != 0) /* it would get a number that we think in service */
         return CHAOS_RESTART;
     return (enum chaos_kind)kind;
