@@ -11,39 +11,41 @@
 
 #define QUOTE_MAX 64 /* characters of the user's text that an error repeats */
 
-const char *const flow_class_names[FLOW_CLASS_COUNT] = {
+const char *const flow_class_names[FLOW_CLASSES_NAMED] = {
 #define X(id, name, seconds) [FLOW_CLASS_##id] = name,
     FLOW_CLASSES(X)
 #undef X
 };
 
-static const uint32_t default_seconds[FLOW_CLASS_COUNT] = {
+static const uint32_t default_seconds[FLOW_CLASSES_NAMED] = {
 #define X(id, name, seconds) [FLOW_CLASS_##id] = seconds,
     FLOW_CLASSES(X)
 #undef X
 };
 
 const enum flow_class flow_eviction_order[FLOW_CLASS_COUNT] = {
-    FLOW_CLASS_TCP_CLOSING, FLOW_CLASS_UDP_ONEWAY, FLOW_CLASS_TCP_OPENING,
-    FLOW_CLASS_OTHER,       FLOW_CLASS_UDP_TWOWAY, FLOW_CLASS_TCP_ESTABLISHED,
+    FLOW_CLASS_TCP_PICKED_UP, FLOW_CLASS_TCP_CLOSING, FLOW_CLASS_UDP_ONEWAY,
+    FLOW_CLASS_TCP_OPENING,   FLOW_CLASS_OTHER,       FLOW_CLASS_UDP_TWOWAY,
+    FLOW_CLASS_TCP_ESTABLISHED,
 };
 
 static const uint8_t syn_in_class[FLOW_CLASS_COUNT] = {
     [FLOW_CLASS_TCP_OPENING] = FLOW_SYN_NOTHING,
     [FLOW_CLASS_TCP_ESTABLISHED] = FLOW_SYN_STRAY,
     [FLOW_CLASS_TCP_CLOSING] = FLOW_SYN_REUSE,
+    [FLOW_CLASS_TCP_PICKED_UP] = FLOW_SYN_STRAY,
 };
 
 void flow_timeouts_init(struct flow_timeouts *t) {
     memcpy(t->seconds, default_seconds, sizeof t->seconds);
 }
 
-/* Index of the class, FLOW_CLASS_COUNT for `all`, or -1. */
+/* Index of the class, FLOW_CLASSES_NAMED for `all`, or -1. */
 static int find_class(const char *name, size_t length) {
-    for (int i = 0; i < FLOW_CLASS_COUNT; i++)
+    for (int i = 0; i < FLOW_CLASSES_NAMED; i++)
         if (strlen(flow_class_names[i]) == length && memcmp(flow_class_names[i], name, length) == 0)
             return i;
-    return length == 3 && memcmp(name, "all", 3) == 0 ? FLOW_CLASS_COUNT : -1;
+    return length == 3 && memcmp(name, "all", 3) == 0 ? FLOW_CLASSES_NAMED : -1;
 }
 
 static bool parse_seconds(const char *text, size_t length, uint32_t *seconds) {
@@ -90,8 +92,8 @@ static int parse_item(struct flow_timeouts *t, const char *item, size_t length, 
                  quoted(value_length), equals + 1, quoted(name_length), item, FLOW_TIMEOUT_MAX_S);
         return -EINVAL;
     }
-    for (int i = 0; i < FLOW_CLASS_COUNT; i++)
-        if (class == FLOW_CLASS_COUNT || class == i)
+    for (int i = 0; i < FLOW_CLASSES_NAMED; i++)
+        if (class == FLOW_CLASSES_NAMED || class == i)
             t->seconds[i] = seconds;
     return 0;
 }
@@ -113,10 +115,14 @@ int flow_timeouts_parse(struct flow_timeouts *t, const char *text, char *error, 
 
 uint32_t flow_timeouts_longest_s(const struct flow_timeouts *t) {
     uint32_t longest = 0;
-    for (int i = 0; i < FLOW_CLASS_COUNT; i++)
+    for (int i = 0; i < FLOW_CLASSES_NAMED; i++)
         if (t->seconds[i] != FLOW_TIMEOUT_NEVER && t->seconds[i] > longest)
             longest = t->seconds[i];
     return longest;
+}
+
+static bool is_picked_up(unsigned state) {
+    return (state & FLOW_PICKED_UP) == FLOW_PICKED_UP;
 }
 
 /* One packet without RST: what it adds to the two halves. */
@@ -135,6 +141,8 @@ static unsigned tcp_next(unsigned state, unsigned event, bool endings) {
     bool data = (event & 1u << FLOW_EVENT_DATA_BIT) != 0 && !syn;
     bool reverse = (event & 1u << FLOW_EVENT_DIR_BIT) != 0;
 
+    if (is_picked_up(state))
+        state &= ~(unsigned)FLOW_RST;
     if (rst)
         return (state & ~(unsigned)(FLOW_HALVES | FLOW_FINS)) | FLOW_RST;
     state |= tcp_halves(state, reverse, syn, data);
@@ -159,6 +167,8 @@ static unsigned state_next(unsigned state, unsigned event, bool endings) {
 static enum flow_class state_class(unsigned state) {
     switch (state & FLOW_FAMILY_MASK) {
     case FLOW_FAMILY_TCP:
+        if (is_picked_up(state))
+            return FLOW_CLASS_TCP_PICKED_UP;
         if ((state & FLOW_RST) != 0 || (state & FLOW_FINS) == FLOW_FINS)
             return FLOW_CLASS_TCP_CLOSING;
         return (state & FLOW_HALVES) == FLOW_HALVES ? FLOW_CLASS_TCP_ESTABLISHED
@@ -181,8 +191,9 @@ void flow_rules_init(struct flow_rules *r, const struct flow_timeouts *t,
             r->next[state][event] = (uint8_t)state_next(state, event, endings);
     }
     memcpy(r->syn_in_class, syn_in_class, sizeof r->syn_in_class);
-    for (int i = 0; i < FLOW_CLASS_COUNT; i++)
+    for (int i = 0; i < FLOW_CLASSES_NAMED; i++)
         r->timeout_ticks[i] = t->seconds[i] == FLOW_TIMEOUT_NEVER
                                   ? FLOW_TIMEOUT_NEVER
                                   : t->seconds[i] * ticks_per_second;
+    r->timeout_ticks[FLOW_CLASS_TCP_PICKED_UP] = r->timeout_ticks[FLOW_CLASS_TCP_ESTABLISHED];
 }

@@ -2,6 +2,7 @@
 #ifndef DISPATCHER_FLOWS_FLOW_CLASS_H
 #define DISPATCHER_FLOWS_FLOW_CLASS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,11 @@
  *   SYN without ACK:  on tcp-opening nothing (sent again), on tcp-established
  *   counted, on tcp-closing the flow is reused: it ends and another begins.
  *
+ * A flow that begins in mid-stream, with data or an ACK and no SYN, is picked up
+ * as established: of an old connection perhaps one direction passes here, with a
+ * minute between packets. Until its second packet it is the first to be evicted,
+ * so that a flood of forged ACKs takes the place of nothing but itself.
+ *
  * What a SYN carries is no data: a flood of SYNs that carry some stays opening.
  * `tcp-closing=never` takes FIN, RST and reuse out: no flow is ever tcp-closing.
  * Packets in tcp-closing re-arm its timer as they do in every class.
@@ -35,9 +41,11 @@
  *
  *   family, RST      half A             half B               both
  *   tcp, no RST      direction 1 seen   not SYN alone seen   established
- *   tcp, RST         data direction 0   data direction 1     established, RST forgotten
+ *   tcp, RST         data direction 0   data direction 1     picked up, one packet so far
  *   udp              direction 1 seen   -                    -
  *
+ * Where both directions carry data after an RST, the RST is forgotten: the flow is
+ * established, so that the last state of that row is free for what is picked up.
  * An RST forgets the halves and the FINs: a forged one moves no flow for long.
  * Dispatcher only.
  */
@@ -55,10 +63,14 @@ enum flow_class {
 #define X(id, name, seconds) FLOW_CLASS_##id,
     FLOW_CLASSES(X)
 #undef X
-        FLOW_CLASS_COUNT
+        FLOW_CLASSES_NAMED,
+    /* One packet of an established flow, its first: the timeout is that of tcp-established. */
+    FLOW_CLASS_TCP_PICKED_UP = FLOW_CLASSES_NAMED,
+    FLOW_CLASS_COUNT
 };
 
-extern const char *const flow_class_names[FLOW_CLASS_COUNT];
+/* As --timeout has them. */
+extern const char *const flow_class_names[FLOW_CLASSES_NAMED];
 
 /* Every class once, the least valuable first: whose oldest flow goes when the table is full. */
 extern const enum flow_class flow_eviction_order[FLOW_CLASS_COUNT];
@@ -68,7 +80,7 @@ extern const enum flow_class flow_eviction_order[FLOW_CLASS_COUNT];
 #define FLOW_MAX_TICKS_PER_SECOND 128u /* so that the longest timeout is below 2^32 ticks */
 
 struct flow_timeouts {
-    uint32_t seconds[FLOW_CLASS_COUNT]; /* 1 to FLOW_TIMEOUT_MAX_S, or FLOW_TIMEOUT_NEVER */
+    uint32_t seconds[FLOW_CLASSES_NAMED]; /* 1 to FLOW_TIMEOUT_MAX_S, or FLOW_TIMEOUT_NEVER */
 };
 
 /* Sets the defaults. */
@@ -96,6 +108,7 @@ enum flow_state_bit {
     FLOW_FIN_1 = 1 << 5,
     FLOW_FINS = FLOW_FIN_0 | FLOW_FIN_1,
     FLOW_RST = 1 << 6,
+    FLOW_PICKED_UP = FLOW_RST | FLOW_HALVES,
     FLOW_STATES = 1 << 7,
 };
 
@@ -109,6 +122,8 @@ enum flow_event_bit {
     FLOW_EVENT_DIR_BIT = 4,
     FLOW_EVENTS = 1 << 5,
 };
+
+#define FLOW_TCP_ACK 0x10u /* of the header's flags; it matters in a first packet only */
 
 /* What a SYN without ACK means to a flow that is there already. */
 enum flow_syn {
@@ -150,7 +165,10 @@ static inline uint8_t flow_state_first(const struct flow_rules *r, uint8_t proto
     uint8_t family = proto == 6    ? FLOW_FAMILY_TCP
                      : proto == 17 ? FLOW_FAMILY_UDP
                                    : FLOW_FAMILY_OTHER;
-    return flow_state_next(r, family, 0, tcp_flags, payload_len);
+    bool mid_stream = (tcp_flags & (FLOW_EVENT_SYN | FLOW_EVENT_RST)) == 0 &&
+                      ((tcp_flags & FLOW_TCP_ACK) != 0 || payload_len != 0);
+    uint8_t state = flow_state_next(r, family, 0, tcp_flags, payload_len);
+    return family == FLOW_FAMILY_TCP && mid_stream ? state | FLOW_PICKED_UP : state;
 }
 
 static inline enum flow_class flow_state_class(const struct flow_rules *r, uint8_t state) {

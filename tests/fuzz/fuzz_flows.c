@@ -42,7 +42,7 @@ static void begin(struct fuzz_input *in) {
     struct flow_timeouts timeouts;
     uint32_t max_flows = 1 + fuzz_below(in, MOST_FLOWS);
     unsigned unit = fuzz_below(in, 2) ? 1 : 60; /* wide slots of a wheel, too */
-    for (unsigned class = 0; class < FLOW_CLASS_COUNT; class ++) {
+    for (unsigned class = 0; class < FLOW_CLASSES_NAMED; class ++) {
         unsigned n = fuzz_byte(in);
         timeouts.seconds[class] = n >= NEVER_BYTE ? FLOW_TIMEOUT_NEVER : 1 + n * unit;
     }

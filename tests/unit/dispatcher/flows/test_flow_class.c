@@ -22,6 +22,7 @@ enum { TCP = 6, UDP = 17, ICMP = 1 };
 #define OPENING FLOW_CLASS_TCP_OPENING
 #define ESTABLISHED FLOW_CLASS_TCP_ESTABLISHED
 #define CLOSING FLOW_CLASS_TCP_CLOSING
+#define PICKED_UP FLOW_CLASS_TCP_PICKED_UP
 
 static struct flow_rules rules;
 static struct flow_timeouts timeouts;
@@ -104,8 +105,8 @@ static void an_error_repeats_little_of_a_long_text_and_fits_a_short_buffer(void 
 
 static void the_defaults_are_those_of_the_manual(void **state) {
     (void)state;
-    static const uint32_t seconds[FLOW_CLASS_COUNT] = {30, 3600, 10, 30, 180, 60};
-    assert_memory_equal(timeouts.seconds, seconds, sizeof seconds);
+    static const uint32_t seconds[FLOW_CLASS_COUNT] = {30, 3600, 10, 30, 180, 60, 3600};
+    assert_memory_equal(timeouts.seconds, seconds, sizeof timeouts.seconds);
     assert_int_equal(flow_timeouts_longest_s(&timeouts), 3600);
     for (int i = 0; i < FLOW_CLASS_COUNT; i++)
         assert_int_equal(rules.timeout_ticks[i], seconds[i] * 32);
@@ -113,7 +114,7 @@ static void the_defaults_are_those_of_the_manual(void **state) {
 
 static void each_class_can_be_set_by_its_name(void **state) {
     (void)state;
-    for (int i = 0; i < FLOW_CLASS_COUNT; i++) {
+    for (int i = 0; i < FLOW_CLASSES_NAMED; i++) {
         char text[64];
         strcpy(text, flow_class_names[i]);
         strcat(text, "=31536000");
@@ -129,7 +130,7 @@ static void each_class_can_be_set_by_its_name(void **state) {
 static void later_items_win_and_all_sets_every_class(void **state) {
     (void)state;
     assert_int_equal(parse("other=7,all=never,tcp-opening=5,tcp-opening=6"), 0);
-    for (int i = 0; i < FLOW_CLASS_COUNT; i++)
+    for (int i = 0; i < FLOW_CLASSES_NAMED; i++)
         assert_int_equal(timeouts.seconds[i], i == OPENING ? 6 : FLOW_TIMEOUT_NEVER);
     assert_int_equal(flow_timeouts_longest_s(&timeouts), 6);
     assert_int_equal(parse("all=001"), 0);
@@ -170,18 +171,36 @@ static void a_flow_opens_with_syn_and_syn_ack_and_the_ack_establishes_it(void **
     assert_int_equal(CLASS_AFTER({0, SYN, 0}, {1, ACK, 0}), ESTABLISHED);
 }
 
-static void pure_acks_seen_one_way_only_stay_opening(void **state) {
+static void what_begins_without_syn_is_picked_up_and_the_next_packet_establishes_it(void **state) {
     (void)state;
-    assert_int_equal(CLASS_AFTER({0, ACK, 0}, {0, ACK, 0}), OPENING);
-    assert_int_equal(CLASS_AFTER({0, SYN, 0}, {0, ACK, 0}), OPENING);
+    assert_int_equal(CLASS_AFTER({0, ACK, 0}), PICKED_UP);
+    assert_int_equal(CLASS_AFTER({0, ACK | FIN, 0}), PICKED_UP);
+    assert_int_equal(CLASS_AFTER({0, ACK | PSH, 1}), PICKED_UP);
+    assert_int_equal(CLASS_AFTER({0, 0, 1}), PICKED_UP);
+    assert_int_equal(CLASS_AFTER({0, ACK, 0}, {0, ACK, 0}), ESTABLISHED);
     assert_int_equal(CLASS_AFTER({0, ACK, 0}, {1, ACK, 0}), ESTABLISHED);
+    assert_int_equal(CLASS_AFTER({0, ACK, 0}, {0, SYN, 0}), ESTABLISHED);
+    assert_int_equal(CLASS_AFTER({0, ACK | FIN, 0}, {1, ACK, 0}), ESTABLISHED);
+    assert_int_equal(CLASS_AFTER({0, ACK | FIN, 0}, {1, ACK | FIN, 0}), CLOSING);
+    assert_int_equal(CLASS_AFTER({0, ACK, 0}, {1, RST, 0}), CLOSING);
+    assert_int_equal(flow_syn_meaning(&rules, AFTER({0, ACK, 0}), SYN), FLOW_SYN_STRAY);
+}
+
+static void what_begins_with_syn_or_with_nothing_is_not_picked_up(void **state) {
+    (void)state;
+    assert_int_equal(CLASS_AFTER({0, SYN, 0}, {0, ACK, 0}), OPENING);
+    assert_int_equal(CLASS_AFTER({0, SYN | ACK, 0}), OPENING);
+    assert_int_equal(CLASS_AFTER({0, FIN, 0}), OPENING);
+    assert_int_equal(CLASS_AFTER({0, FIN | PSH, 0}), OPENING);
+    assert_int_equal(CLASS_AFTER({0, 0, 0}), OPENING); /* as of a later fragment, too */
+    assert_int_equal(CLASS_AFTER({0, RST | ACK, 10}), CLOSING);
 }
 
 static void data_one_way_establishes(void **state) {
     (void)state;
-    assert_int_equal(CLASS_AFTER({0, ACK | PSH, 1}), ESTABLISHED);
+    assert_int_equal(CLASS_AFTER({0, ACK | PSH, 1}, {0, ACK | PSH, 1}), ESTABLISHED);
     assert_int_equal(CLASS_AFTER({0, SYN, 0}, {0, ACK, 1460}), ESTABLISHED);
-    assert_int_equal(CLASS_AFTER({0, 0, UINT32_MAX}), ESTABLISHED);
+    assert_int_equal(CLASS_AFTER({0, FIN, 0}, {0, 0, UINT32_MAX}), ESTABLISHED);
 }
 
 static void what_a_syn_carries_is_no_data(void **state) {
@@ -233,7 +252,7 @@ static void rst_forgets_the_fins_before_it_and_later_ones_count(void **state) {
 static void a_new_syn_reuses_only_a_closing_flow(void **state) {
     (void)state;
     uint8_t opening = AFTER({0, SYN, 0});
-    uint8_t established = AFTER({0, ACK, 5});
+    uint8_t established = AFTER({0, ACK, 5}, {0, ACK, 5});
     uint8_t reset = AFTER({0, RST, 0});
     uint8_t finished = AFTER({0, FIN, 0}, {1, FIN, 0});
     assert_int_equal(flow_syn_meaning(&rules, opening, SYN), FLOW_SYN_NOTHING);
@@ -319,7 +338,7 @@ static void eviction_order_names_each_class_once(void **state) {
     for (int i = 0; i < FLOW_CLASS_COUNT; i++)
         seen |= 1u << flow_eviction_order[i];
     assert_int_equal(seen, (1u << FLOW_CLASS_COUNT) - 1);
-    assert_int_equal(flow_eviction_order[0], CLOSING);
+    assert_int_equal(flow_eviction_order[0], PICKED_UP);
     assert_int_equal(flow_eviction_order[FLOW_CLASS_COUNT - 1], ESTABLISHED);
 }
 
@@ -331,12 +350,14 @@ struct history {
     bool not_syn;
     bool established;
     bool reset;
+    bool only_packet; /* of a flow that began in mid-stream */
 };
 
 static void tell(struct history *h, unsigned event, bool endings) {
     unsigned dir = event >> FLOW_EVENT_DIR_BIT & 1u;
     bool syn = (event & FLOW_EVENT_SYN) != 0;
     bool data = (event >> FLOW_EVENT_DATA_BIT & 1u) && !syn;
+    h->only_packet = false;
     if (endings && event & FLOW_EVENT_RST) {
         *h = (struct history){.reset = true};
         return;
@@ -357,6 +378,8 @@ static void tell(struct history *h, unsigned event, bool endings) {
 }
 
 static enum flow_class class_of_history(const struct history *h) {
+    if (h->only_packet)
+        return PICKED_UP;
     if (h->reset || (h->fin[0] && h->fin[1]))
         return CLOSING;
     return h->established ? ESTABLISHED : OPENING;
@@ -375,14 +398,21 @@ static void follow(struct history h, uint8_t state_now, unsigned depth, bool end
     }
 }
 
+static void follow_from_first_packet(unsigned event, unsigned ack, bool endings) {
+    struct history h = {.reset = false};
+    tell(&h, event, endings);
+    bool data = (event >> FLOW_EVENT_DATA_BIT & 1u) != 0;
+    if ((event & (SYN | RST)) == 0 && (data || ack != 0))
+        h.only_packet = h.established = true;
+    uint8_t first = flow_state_first(&rules, TCP, (event & FLOW_EVENT_TCP) | ack, data);
+    assert_int_equal(flow_state_class(&rules, first), class_of_history(&h));
+    follow(h, first, 3, endings);
+}
+
 static void follow_from_each_first_packet(bool endings) {
     for (unsigned event = 0; event < 1u << FLOW_EVENT_DIR_BIT; event++) {
-        struct history h = {.reset = false};
-        tell(&h, event, endings);
-        uint8_t first = flow_state_first(&rules, TCP, event & FLOW_EVENT_TCP,
-                                         event >> FLOW_EVENT_DATA_BIT & 1u);
-        assert_int_equal(flow_state_class(&rules, first), class_of_history(&h));
-        follow(h, first, 3, endings);
+        follow_from_first_packet(event, 0, endings);
+        follow_from_first_packet(event, ACK, endings);
     }
 }
 
@@ -463,7 +493,8 @@ int main(void) {
         WITH_DEFAULTS(later_items_win_and_all_sets_every_class),
         WITH_DEFAULTS(each_class_goes_where_the_drawing_says),
         WITH_DEFAULTS(a_flow_opens_with_syn_and_syn_ack_and_the_ack_establishes_it),
-        WITH_DEFAULTS(pure_acks_seen_one_way_only_stay_opening),
+        WITH_DEFAULTS(what_begins_without_syn_is_picked_up_and_the_next_packet_establishes_it),
+        WITH_DEFAULTS(what_begins_with_syn_or_with_nothing_is_not_picked_up),
         WITH_DEFAULTS(data_one_way_establishes),
         WITH_DEFAULTS(what_a_syn_carries_is_no_data),
         WITH_DEFAULTS(fin_one_way_does_not_close_and_fin_both_ways_does),

@@ -103,6 +103,10 @@ static uint32_t create_in(enum flow_class class, uint64_t n) {
         break;
     case FLOW_CLASS_TCP_ESTABLISHED:
         flow = create(n, TCP, ACK, 100);
+        flows_touch(&flows, flow, 0, ACK, 100);
+        break;
+    case FLOW_CLASS_TCP_PICKED_UP:
+        flow = create(n, TCP, ACK, 0);
         break;
     case FLOW_CLASS_TCP_CLOSING:
         flow = create(n, TCP, ACK, 100);
@@ -312,9 +316,10 @@ static void a_flow_that_goes_on_after_a_forged_rst_is_established_again(void **s
 
 static void a_full_table_gives_up_the_least_valuable_class_first(void **state) {
     (void)state;
-    static const enum flow_class order[] = {FLOW_CLASS_TCP_CLOSING, FLOW_CLASS_UDP_ONEWAY,
-                                            FLOW_CLASS_TCP_OPENING, FLOW_CLASS_OTHER,
-                                            FLOW_CLASS_UDP_TWOWAY,  FLOW_CLASS_TCP_ESTABLISHED};
+    static const enum flow_class order[] = {
+        FLOW_CLASS_TCP_PICKED_UP, FLOW_CLASS_TCP_CLOSING, FLOW_CLASS_UDP_ONEWAY,
+        FLOW_CLASS_TCP_OPENING,   FLOW_CLASS_OTHER,       FLOW_CLASS_UDP_TWOWAY,
+        FLOW_CLASS_TCP_ESTABLISHED};
     make_flows(FLOW_CLASS_COUNT, NULL);
     for (unsigned class = FLOW_CLASS_COUNT; class -- > 0;) {
         create_in((enum flow_class) class, class);
@@ -358,6 +363,38 @@ static void a_class_that_never_times_out_is_evicted_from_all_the_same(void **sta
     (void)state;
     evict_the_one_idle_longest("all=never", FLOW_CLASS_UDP_ONEWAY);
     evict_the_one_idle_longest("all=never", FLOW_CLASS_TCP_ESTABLISHED);
+}
+
+/* Each of them has only itself to give way to: also where it looks more alive than the others. */
+static void a_flood_of_forged_acks_evicts_no_other_flow(void **state) {
+    (void)state;
+    enum { OTHERS = FLOW_CLASS_TCP_PICKED_UP };
+    make_flows(OTHERS + 8, NULL);
+    for (unsigned class = 0; class < OTHERS; class ++)
+        create_in((enum flow_class) class, class);
+    flows.now++;
+    for (unsigned n = 0; n < 1000000; n++) {
+        create(OTHERS + n, TCP, ACK, n % 2 * 100);
+        flows.now += n % 100000 == 0;
+    }
+    for (unsigned class = 0; class < OTHERS; class ++)
+        assert_int_not_equal(flow_number(class), NO_FLOW);
+    assert_int_equal(ended_in_all(), 1000000 - 8);
+}
+
+/* The other direction of an old connection passes elsewhere. */
+static void acks_of_one_direction_45_s_apart_are_one_flow(void **state) {
+    (void)state;
+    make_flows(64, NULL);
+    uint32_t flow = create(1, TCP, ACK, 0);
+    enum fb_end_reason reason;
+    for (unsigned i = 0; i < 10; i++) {
+        flows.now += 45;
+        expire_all();
+        assert_int_equal(flow_number(1), flow);
+        assert_false(flow_expired(&flows, entry_of(flow), ACK, &reason));
+        flows_touch(&flows, flow, 0, ACK, 0);
+    }
 }
 
 static void a_table_for_one_flow_evicts_it_for_the_next(void **state) {
@@ -571,6 +608,8 @@ int main(void) {
         cmocka_unit_test(a_full_table_gives_up_the_least_valuable_class_first),
         cmocka_unit_test(of_one_class_the_flow_idle_longest_is_evicted),
         cmocka_unit_test(a_class_that_never_times_out_is_evicted_from_all_the_same),
+        cmocka_unit_test(a_flood_of_forged_acks_evicts_no_other_flow),
+        cmocka_unit_test(acks_of_one_direction_45_s_apart_are_one_flow),
         cmocka_unit_test(a_table_for_one_flow_evicts_it_for_the_next),
         cmocka_unit_test(a_flow_without_a_worker_ends_as_worker_lost_whatever_the_reason),
         cmocka_unit_test(a_bound_flow_ends_at_its_worker_with_id_and_generation),
