@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/capture/capture.h"
 
+#include "dispatcher/capture/capture_pace.h"
 #include "dispatcher/capture/capture_source.h"
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
@@ -24,11 +25,7 @@ struct capture {
     uint64_t taken;
     bool left; /* capture_leave() was called */
 
-    /* Pace: the frame of stamp base_packet_ns was due at base_ns. */
-    uint64_t base_packet_ns;
-    uint64_t base_ns;
-    uint64_t last_due_ns; /* when the last frame taken was due, 0 before the first */
-
+    struct capture_pace pace; /* where a speed is given */
     struct capture_sink sink;
     uint8_t *buffer;
     struct frame burst[CAPTURE_BURST_MAX];
@@ -112,6 +109,7 @@ int capture_open(struct capture **capture, const struct capture_config *config) 
         .align_mask = CAPTURE_SLACK - 1,
         .new_source = true,
     };
+    capture_pace_init(&c->pace, c->config.speed);
     c->source = choose_source(&c->config);
     err = c->source->open(&c->state, &c->config);
     if (err < 0) {
@@ -123,34 +121,14 @@ int capture_open(struct capture **capture, const struct capture_config *config) 
     return 0;
 }
 
-/*
- * When a frame is to be delivered. The first frame of a further file or loop is due
- * together with the last frame before it: the time between two captures is not
- * waited for. Asking again before the frame is taken gives the same answer.
- */
-static uint64_t due_ns(struct capture *c, const struct frame *frame) {
-    double ahead_ns = 0;
-
-    if (frame->new_source) {
-        c->base_packet_ns = frame->time_ns;
-        c->base_ns = c->last_due_ns;
-    }
-    if (frame->time_ns > c->base_packet_ns)
-        ahead_ns = (double)(frame->time_ns - c->base_packet_ns) / c->config.speed;
-    return c->base_ns + (ahead_ns < 9e18 ? (uint64_t)ahead_ns : UINT64_MAX / 2);
-}
-
 static size_t count_due(struct capture *c, size_t most) {
-    uint64_t now = fb_now_ns(), due;
+    uint64_t now = fb_now_ns();
     size_t count;
 
-    if (c->last_due_ns == 0)
-        c->last_due_ns = now;
     for (count = 0; count < most; count++) {
-        due = due_ns(c, &c->frames[count]);
-        if (due > now)
+        if (capture_pace_due(&c->pace, &c->frames[count], now) > now)
             break;
-        c->last_due_ns = due;
+        capture_pace_take(&c->pace);
     }
     return count;
 }
@@ -208,8 +186,8 @@ void capture_wait(struct capture *c, unsigned timeout_us) {
         c->source->wait(c->state, timeout_us);
         return;
     }
-    due = due_ns(c, c->frames);
     now = fb_now_ns();
+    due = capture_pace_due(&c->pace, c->frames, now);
     if (due > now)
         sleep_ns(due - now < most_ns ? due - now : most_ns);
 }

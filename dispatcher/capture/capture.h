@@ -19,9 +19,12 @@
  * published never wait for a slow pipe. Capture has one thread, the dispatcher's.
  *
  * Doors: frame.h (struct frame and its limits), capture.h (the capture),
- * capture_fanout.h (the modes of --fanout). In reading order:
+ * capture_fanout.h (the modes of --fanout), packet_clock.h (the time of files).
+ * In reading order:
  *
  *   capture.h .c           open, burst, wait, pace, stats; chooses a source
+ *   packet_clock.h .c        what time it is, by time stamps that may be wrong
+ *   capture_pace.h .c        when a frame is due (--speed)
  *   capture_source.h       the operations of a source, and the list of all sources
  *   capture_sink.h .c      where sources put frames; filter and link type
  *   capture_file.c         source: files, one after another

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "dispatcher/capture/capture.h"
-#include "dispatcher/flows/packet_clock.h"
+#include "dispatcher/capture/packet_clock.h"
 
 /*
  * What time it is for the flows, in ticks from 1 that only go forward. There are

@@ -22,8 +22,7 @@
  *   flow_table.c, key_hash.c    from a key to its flow
  *   flow_class.c                protocol states and timeouts
  *   timer_wheel.c               when a flow is due
- *   flow_clock.h, packet_clock.c
- *                               what time it is
+ *   flow_clock.h                what time it is
  *   handles.c, forwards.c       the small numbers under which a worker knows its flows;
  *                               where flows of a lost worker went
  *   fragments.c, fragments_read.c

@@ -38,6 +38,7 @@ void ledger_gather(struct fb_snapshot *snapshot, const struct datapath *d,
     snapshot->run[FB_RUN_FLOWS_PEAK] = flows->peak;
     snapshot->run[FB_RUN_SYN_ON_LIVE_FLOW] = flows->stray_syns;
     snapshot->run[FB_RUN_STAMPS_HELD] = in->clock.packets.held;
+    snapshot->run[FB_RUN_CLOCK_STEPS_BACK] = in->clock.packets.steps_back;
     for (unsigned k = 0; k < fleet->count; k++) {
         const struct lane *lane = &fleet->lanes[k];
         memcpy(snapshot->lane[k], lane->counters, sizeof snapshot->lane[k]);

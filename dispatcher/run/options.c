@@ -8,7 +8,7 @@
 
 #include "flow_balancer/common/command_line.h"
 
-#include "dispatcher/flows/packet_clock.h"
+#include "dispatcher/capture/packet_clock.h"
 #include "dispatcher/run/options_rules.h"
 
 /* One call: defaults, file, command line. */

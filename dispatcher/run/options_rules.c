@@ -8,7 +8,7 @@
 #include "flow_balancer/common/parse.h"
 
 #include "dispatcher/capture/capture.h"
-#include "dispatcher/flows/packet_clock.h"
+#include "dispatcher/capture/packet_clock.h"
 #include "dispatcher/run/options.h"
 
 #define MS_NS UINT64_C(1000000)

@@ -266,6 +266,58 @@ static void a_tuple_that_returns_again_and_again_has_a_flow_each_time(void **sta
     records_free(&records);
 }
 
+/* An hour back in mid-file: what is idle from there on ends as it would have. */
+static void flows_time_out_after_the_clock_was_set_back(void **state) {
+    struct test *t = *state;
+    struct capture capture;
+    struct records records;
+    capture_begin(&capture);
+    for (unsigned i = 0; i < 40; i++)
+        put(&capture, 3600 + 0.1 * i, UDP, 1000, i % 2 == 1, 0, DATA);
+    for (unsigned i = 0; i < 40; i++)
+        put(&capture, 0.1 * i, UDP, 2000, i % 2 == 1, 0, DATA);
+    put(&capture, 400, UDP, 2000, false, 0, DATA);
+    struct process *run = run_start(t);
+    feed(t, run, &capture);
+    const json_t *report = finish(t, run, &capture, &records);
+    expect_number(report, "flows.created", 3);
+    expect_number(report, "flows.ended.timed_out", 2);
+    expect_number(report, "run.clock_steps_back", 1);
+    records_free(&records);
+}
+
+/* As where the other direction of an old connection passes elsewhere. */
+static void acks_of_one_direction_45_s_apart_are_one_flow(void **state) {
+    struct test *t = *state;
+    struct capture capture;
+    struct records records;
+    capture_begin(&capture);
+    for (unsigned i = 0; i < 10; i++)
+        put(&capture, 45.0 * i, TCP, 1000, false, ACK, 0);
+    struct process *run = run_start(t);
+    feed(t, run, &capture);
+    expect_number(finish(t, run, &capture, &records), "flows.created", 1);
+    records_free(&records);
+}
+
+/* At --speed 1, too, one stamp a day ahead holds nobody up. */
+static void a_bad_stamp_does_not_stop_a_paced_run(void **state) {
+    struct test *t = *state;
+    struct capture capture;
+    capture_begin(&capture);
+    for (unsigned i = 0; i < 20; i++)
+        put(&capture, (i == 10 ? 86400 : 0) + 0.01 * i, UDP, 1000, false, 0, DATA);
+    assert_int_equal(pcap_dump_flush(capture.dumper), 0);
+    struct process *run =
+        process_start_piped(t, "flow-balancer run -n @ -r - -w 2 --inspector count "
+                               "--speed 1 --report out.json");
+    assert_true(process_feed(run, capture.bytes, capture.size));
+    process_close_input(run);
+    process_expect(t, run, EXIT_DONE);
+    expect_all_inspected(report_of(t, "out.json"), capture.frames);
+    capture_end(&capture);
+}
+
 static void a_trace_read_again_starts_its_closed_connections_again(void **state) {
     struct test *t = *state;
     assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 20000 --flows 100 --udp 0"),
@@ -297,6 +349,9 @@ int main(void) {
         PROCESS_TEST(a_reset_and_the_linger_end_a_flow),
         PROCESS_TEST(a_new_syn_on_a_closing_flow_is_a_new_flow),
         PROCESS_TEST(a_syn_on_a_live_flow_is_counted_and_the_flow_stays),
+        PROCESS_TEST(flows_time_out_after_the_clock_was_set_back),
+        PROCESS_TEST(acks_of_one_direction_45_s_apart_are_one_flow),
+        PROCESS_TEST(a_bad_stamp_does_not_stop_a_paced_run),
         PROCESS_TEST(a_tuple_that_returns_again_and_again_has_a_flow_each_time),
         PROCESS_TEST(a_trace_read_again_starts_its_closed_connections_again),
     };

@@ -424,7 +424,7 @@ static void paced_frames_wait_for_their_time(void **state) {
     put_pcap_header(&b, 0xa1b2c3d4, 1);
     put_record(&b, 1000, 0, 60, 60, 0);
     put_record(&b, 999, 0, 60, 60, 1); /* out of order: due immediately */
-    put_record(&b, 1000000, 0, 60, 60, 2);
+    put_record(&b, 80000, 0, 60, 60, 2);
     files[0] = save(f, "paced", &b);
     config = config_of(files);
     for (unsigned preload = 0; preload < 2; preload++) {
@@ -440,6 +440,47 @@ static void paced_frames_wait_for_their_time(void **state) {
         assert_false(take_all(&config, &f->taken));
         assert_int_equal(f->taken.count, 3);
     }
+}
+
+/* A day ahead, or long ago: it is disbelieved as the packet clock of the flows does. */
+static void a_bad_stamp_is_due_immediately(void **state) {
+    static const uint32_t bad_s[] = {0, 1000 + 86400 + 3600, INT32_MAX};
+    struct capture_fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof bad_s / sizeof *bad_s; i++) {
+        struct pcap_bytes b = {0};
+        const char *files[2] = {0};
+        struct capture_config config;
+
+        put_pcap_header(&b, 0xa1b2c3d4, 1);
+        put_record(&b, 1000, 0, 60, 60, 0);
+        put_record(&b, bad_s[i], 0, 60, 60, 1);
+        put_record(&b, 1000, 10000, 60, 60, 2);
+        put_record(&b, 1000, 20000, 60, 60, 3);
+        files[0] = save(f, "bad_stamp", &b);
+        config = config_of(files);
+        config.speed = 1;
+        memset(&f->taken, 0, sizeof f->taken);
+        assert_false(take_all(&config, &f->taken));
+        assert_int_equal(f->taken.count, 4);
+    }
+}
+
+/* Fifty hours without a frame: nobody waits for that. */
+static void a_gap_of_days_is_not_waited_for(void **state) {
+    struct capture_fixture *f = *state;
+    struct pcap_bytes b = {0};
+    const char *files[2] = {0};
+    struct capture_config config;
+
+    put_pcap_header(&b, 0xa1b2c3d4, 1);
+    for (uint32_t i = 0; i < 100; i++)
+        put_record(&b, i < 50 ? 1000 : 1000 + 180000, i * 100, 60, 60, (uint8_t)i);
+    files[0] = save(f, "gap", &b);
+    config = config_of(files);
+    config.speed = 1;
+    assert_false(take_all(&config, &f->taken));
+    assert_int_equal(f->taken.count, 100);
 }
 
 static void next_file_is_due_immediately_whatever_its_stamps(void **state) {
@@ -589,6 +630,8 @@ int main(void) {
         CAPTURE_TEST(preloaded_frames_are_those_of_the_stream),
         CAPTURE_TEST(preloaded_frames_stay_where_they_are),
         CAPTURE_TEST(paced_frames_wait_for_their_time),
+        CAPTURE_TEST(a_bad_stamp_is_due_immediately),
+        CAPTURE_TEST(a_gap_of_days_is_not_waited_for),
         CAPTURE_TEST(next_file_is_due_immediately_whatever_its_stamps),
         CAPTURE_TEST(files_tell_how_far_they_are_read_over_all_loops),
         CAPTURE_TEST(memory_tells_how_far_it_is_loaded_and_then_delivered),

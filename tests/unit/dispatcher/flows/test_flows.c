@@ -316,10 +316,10 @@ static void a_flow_that_goes_on_after_a_forged_rst_is_established_again(void **s
 
 static void a_full_table_gives_up_the_least_valuable_class_first(void **state) {
     (void)state;
-    static const enum flow_class order[] = {
-        FLOW_CLASS_TCP_PICKED_UP, FLOW_CLASS_TCP_CLOSING, FLOW_CLASS_UDP_ONEWAY,
-        FLOW_CLASS_TCP_OPENING,   FLOW_CLASS_OTHER,       FLOW_CLASS_UDP_TWOWAY,
-        FLOW_CLASS_TCP_ESTABLISHED};
+    static const enum flow_class order[] = {FLOW_CLASS_TCP_PICKED_UP,  FLOW_CLASS_TCP_CLOSING,
+                                            FLOW_CLASS_UDP_ONEWAY,     FLOW_CLASS_TCP_OPENING,
+                                            FLOW_CLASS_OTHER,          FLOW_CLASS_UDP_TWOWAY,
+                                            FLOW_CLASS_TCP_ESTABLISHED};
     make_flows(FLOW_CLASS_COUNT, NULL);
     for (unsigned class = FLOW_CLASS_COUNT; class -- > 0;) {
         create_in((enum flow_class) class, class);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dispatcher/flows/packet_clock.h"
+#include "dispatcher/capture/packet_clock.h"
 #include "dispatcher/run/options_rules.h"
 #include "tests/lib/help_options.h"
 

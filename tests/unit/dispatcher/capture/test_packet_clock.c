@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* dispatcher/flows/packet_clock.c: the time of files, from stamps that may be wrong. */
+/* dispatcher/capture/packet_clock.c: the time of files, from stamps that may be wrong. */
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "dispatcher/flows/packet_clock.h"
+#include "dispatcher/capture/packet_clock.h"
 #include "tests/lib/random.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -54,8 +54,111 @@ static void equal_stamps_and_older_ones_let_no_time_pass(void **state) {
     assert_int_equal(advance(T0 + 10 * SECOND), 1 + TICKS(10));
     assert_int_equal(advance_times(100, T0 + 10 * SECOND), 1 + TICKS(10));
     assert_int_equal(advance_times(100, T0 + 3 * SECOND), 1 + TICKS(10));
-    assert_int_equal(advance_times(100, 0), 1 + TICKS(10));
+    assert_int_equal(advance_times(31, 0), 1 + TICKS(10));
+    assert_int_equal(advance(T0 + 10 * SECOND), 1 + TICKS(10));
     assert_int_equal(pc.held, 0);
+    assert_int_equal(pc.steps_back, 0);
+}
+
+static void a_step_back_is_believed_at_the_32nd_frame_in_a_row(void **state) {
+    (void)state;
+    uint64_t back = T0 - 3600 * SECOND;
+    advance_times(100, T0);
+    assert_int_equal(advance_times(31, back), 1);
+    assert_int_equal(pc.greatest_ns, T0);
+    assert_int_equal(advance(back), 1);
+    assert_int_equal(pc.steps_back, 1);
+    assert_int_equal(pc.greatest_ns, back);
+    assert_int_equal(advance(back + 60 * SECOND), 1 + TICKS(60));
+    assert_int_equal(advance(back + 3600 * SECOND), 1 + TICKS(3600));
+    assert_int_equal(pc.steps_back, 1);
+}
+
+static void time_passes_within_the_row_that_steps_back(void **state) {
+    (void)state;
+    advance_times(100, T0);
+    for (uint32_t i = 0; i < 32; i++)
+        advance(T0 - DAY + i * SECOND);
+    assert_int_equal(packet_clock_now(&pc), 1 + TICKS(31));
+}
+
+static void ten_seconds_behind_is_reordering_and_a_nanosecond_more_is_not(void **state) {
+    (void)state;
+    advance_times(100, T0 + PACKET_CLOCK_NS_PER_TICK / 2);
+    uint64_t now = pc.greatest_ns;
+    advance_times(1000, now - PACKET_CLOCK_STEP_BACK_NS);
+    assert_int_equal(pc.steps_back, 0);
+    assert_int_equal(pc.greatest_ns, now);
+    advance_times(32, now - PACKET_CLOCK_STEP_BACK_NS - 1);
+    assert_int_equal(pc.steps_back, 1);
+    assert_int_equal(pc.greatest_ns, now - PACKET_CLOCK_STEP_BACK_NS - 1);
+}
+
+static void late_frames_that_others_interrupt_are_no_step_back(void **state) {
+    (void)state;
+    advance_times(100, T0);
+    for (uint32_t i = 0; i < 100; i++) {
+        advance_times(31, T0 - 3600 * SECOND);
+        advance(T0 + i * SECOND);
+    }
+    assert_int_equal(packet_clock_now(&pc), 1 + TICKS(99));
+    assert_int_equal(pc.steps_back, 0);
+}
+
+/* Two clocks apart are no one's: a row begins anew with each stamp that does not fit it. */
+static void late_frames_of_two_clocks_are_no_row(void **state) {
+    (void)state;
+    advance_times(100, T0);
+    for (uint32_t i = 0; i < 100; i++) {
+        advance(T0 - 40 * DAY);
+        advance(T0 - 20 * DAY);
+    }
+    assert_int_equal(pc.steps_back, 0);
+    advance_times(31, T0 - 20 * DAY);
+    assert_int_equal(pc.steps_back, 1);
+}
+
+static void a_late_stamp_at_the_start_of_a_row_counts_for_nothing(void **state) {
+    (void)state;
+    advance_times(100, T0);
+    advance(0);
+    assert_int_equal(advance_times(31, T0 - 60 * SECOND), 1);
+    assert_int_equal(advance(T0 - 60 * SECOND), 1);
+    assert_int_equal(pc.greatest_ns, T0 - 60 * SECOND);
+    assert_int_equal(pc.held, 0);
+}
+
+/* As after a clock that was set wrong for a while: it is not an hour later then. */
+static void a_return_to_the_clock_that_was_left_lets_no_time_pass(void **state) {
+    (void)state;
+    advance_times(100, T0);
+    for (uint32_t i = 0; i <= 60; i++)
+        advance(T0 - 3600 * SECOND + i * SECOND);
+    assert_int_equal(packet_clock_now(&pc), 1 + TICKS(60));
+    assert_int_equal(advance(T0 + 61 * SECOND), 1 + TICKS(61));
+    assert_int_equal(advance(T0 + 62 * SECOND), 1 + TICKS(62));
+    assert_int_equal(pc.steps_back, 1);
+}
+
+/* A gap in the traffic after a step back is none. */
+static void a_gap_short_of_the_clock_that_was_left_lets_time_pass(void **state) {
+    (void)state;
+    advance_times(100, T0);
+    advance_times(32, T0 - 3600 * SECOND);
+    assert_int_equal(advance(T0 - 1800 * SECOND), 1 + TICKS(1800));
+    assert_int_equal(advance(T0), 1 + TICKS(3600));
+}
+
+/* Two machines' clocks, half a minute apart, in bursts of a second. */
+static void two_clocks_in_turn_pass_as_fast_as_one(void **state) {
+    (void)state;
+    for (uint32_t s = 0; s < 100; s++) {
+        uint64_t clock = s % 2 == 0 ? T0 : T0 - 30 * SECOND;
+        for (uint32_t i = 0; i < 100; i++)
+            advance(clock + s * SECOND + i * SECOND / 100);
+    }
+    assert_int_equal(pc.steps_back, 50);
+    assert_in_range(packet_clock_now(&pc), TICKS(95), TICKS(105));
 }
 
 static void a_tick_begins_exactly_at_its_boundary(void **state) {
@@ -333,6 +436,16 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_clock_starts_at_one_with_any_stamp, new_clock),
         cmocka_unit_test_setup(equal_stamps_and_older_ones_let_no_time_pass, new_clock),
+        cmocka_unit_test_setup(a_step_back_is_believed_at_the_32nd_frame_in_a_row, new_clock),
+        cmocka_unit_test_setup(time_passes_within_the_row_that_steps_back, new_clock),
+        cmocka_unit_test_setup(ten_seconds_behind_is_reordering_and_a_nanosecond_more_is_not,
+                               new_clock),
+        cmocka_unit_test_setup(late_frames_that_others_interrupt_are_no_step_back, new_clock),
+        cmocka_unit_test_setup(late_frames_of_two_clocks_are_no_row, new_clock),
+        cmocka_unit_test_setup(a_late_stamp_at_the_start_of_a_row_counts_for_nothing, new_clock),
+        cmocka_unit_test_setup(a_return_to_the_clock_that_was_left_lets_no_time_pass, new_clock),
+        cmocka_unit_test_setup(a_gap_short_of_the_clock_that_was_left_lets_time_pass, new_clock),
+        cmocka_unit_test_setup(two_clocks_in_turn_pass_as_fast_as_one, new_clock),
         cmocka_unit_test_setup(a_tick_begins_exactly_at_its_boundary, new_clock),
         cmocka_unit_test_setup(a_few_frames_far_apart_see_time_pass, new_clock),
         cmocka_unit_test_setup(a_bad_stamp_in_the_middle_changes_nothing, new_clock),
