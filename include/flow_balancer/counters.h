@@ -101,8 +101,7 @@
     X(SYN_ON_LIVE_FLOW, "syn_on_live_flow", NULL,                                                  \
       "SYN on an established flow: counted, the flow stays")                                       \
     X(STAMPS_HELD, "stamps_held", NULL, "time stamps too far ahead to be believed immediately")    \
-    X(CLOCK_STEPS_BACK, "clock_steps_back", NULL,                                                  \
-      "times that the clock of the time stamps was set back in mid-file")                          \
+    X(CLOCK_STEPS_BACK, "clock_steps_back", NULL, "times that stamps stepped back within a file")  \
     X(ELAPSED_NS, "elapsed_ns", "elapsed_s",                                                       \
       "wall clock from the first packet taken to the last inspected")
 

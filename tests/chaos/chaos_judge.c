@@ -278,7 +278,7 @@ static bool may_be_bypassed(const struct judge *j, uint64_t frame) {
 
 /*
  * Rows are by frame. What is missing was bypassed, exactly as often as the
- * ledger says, but for what is forgiven: of that nobody knows which it was.
+ * ledger says, but for what is forgiven: that may have been either.
  */
 static void judge_coverage(struct judge *j) {
     uint64_t frame = 0, bypassed = 0;

@@ -29,6 +29,13 @@ const char *save(struct capture_fixture *f, const char *name, struct pcap_bytes 
     return path;
 }
 
+const char *saved_plain(struct capture_fixture *f, const char *name, unsigned count,
+                        uint8_t first_tag) {
+    struct pcap_bytes b = {0};
+    put_plain_file(&b, count, first_tag);
+    return save(f, name, &b);
+}
+
 struct capture_config config_of(const char *const *files) {
     struct capture_config config = {.files = files, .loops = 1};
     while (files[config.file_count] != NULL)

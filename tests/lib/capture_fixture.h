@@ -35,6 +35,10 @@ int capture_fixture_tear_down(void **state);
 /* Writes the bytes into the directory, frees them, returns the path. */
 const char *save(struct capture_fixture *f, const char *name, struct pcap_bytes *b);
 
+/* Writes a plain file (pcap_bytes.h). */
+const char *saved_plain(struct capture_fixture *f, const char *name, unsigned count,
+                        uint8_t first_tag);
+
 /* The configuration for a list of files that ends with NULL. */
 struct capture_config config_of(const char *const *files);
 

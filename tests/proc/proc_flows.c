@@ -300,7 +300,7 @@ static void acks_of_one_direction_45_s_apart_are_one_flow(void **state) {
     records_free(&records);
 }
 
-/* At --speed 1, too, one stamp a day ahead holds nobody up. */
+/* Nor does it expire anything: it is disbelieved. */
 static void a_bad_stamp_does_not_stop_a_paced_run(void **state) {
     struct test *t = *state;
     struct capture capture;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * dispatcher/flows/flows.c: flows from their first packet to their end, and the handles of
- * their workers.
+ * their workers. A tick is a second here.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,6 @@
 #include "dispatcher/flows/flows.h"
 #include "tests/lib/random.h"
 
-/* A tick is a second here. */
 #define WORKERS 2u
 #define MOST_FLOWS 4096u
 #define FIN 0x01u
@@ -365,36 +364,15 @@ static void a_class_that_never_times_out_is_evicted_from_all_the_same(void **sta
     evict_the_one_idle_longest("all=never", FLOW_CLASS_TCP_ESTABLISHED);
 }
 
-/* Each of them has only itself to give way to: also where it looks more alive than the others. */
 static void a_flood_of_forged_acks_evicts_no_other_flow(void **state) {
     (void)state;
-    enum { OTHERS = FLOW_CLASS_TCP_PICKED_UP };
-    make_flows(OTHERS + 8, NULL);
-    for (unsigned class = 0; class < OTHERS; class ++)
+    make_flows(FLOW_CLASSES_NAMED + 8, NULL);
+    for (unsigned class = 0; class < FLOW_CLASSES_NAMED; class ++)
         create_in((enum flow_class) class, class);
-    flows.now++;
-    for (unsigned n = 0; n < 1000000; n++) {
-        create(OTHERS + n, TCP, ACK, n % 2 * 100);
-        flows.now += n % 100000 == 0;
-    }
-    for (unsigned class = 0; class < OTHERS; class ++)
+    for (unsigned n = 0; n < 1000000; n++, flows.now += n % 100000 == 0)
+        create(FLOW_CLASSES_NAMED + n, TCP, ACK, n % 2 * 100);
+    for (unsigned class = 0; class < FLOW_CLASSES_NAMED; class ++)
         assert_int_not_equal(flow_number(class), NO_FLOW);
-    assert_int_equal(ended_in_all(), 1000000 - 8);
-}
-
-/* The other direction of an old connection passes elsewhere. */
-static void acks_of_one_direction_45_s_apart_are_one_flow(void **state) {
-    (void)state;
-    make_flows(64, NULL);
-    uint32_t flow = create(1, TCP, ACK, 0);
-    enum fb_end_reason reason;
-    for (unsigned i = 0; i < 10; i++) {
-        flows.now += 45;
-        expire_all();
-        assert_int_equal(flow_number(1), flow);
-        assert_false(flow_expired(&flows, entry_of(flow), ACK, &reason));
-        flows_touch(&flows, flow, 0, ACK, 0);
-    }
 }
 
 static void a_table_for_one_flow_evicts_it_for_the_next(void **state) {
@@ -609,7 +587,6 @@ int main(void) {
         cmocka_unit_test(of_one_class_the_flow_idle_longest_is_evicted),
         cmocka_unit_test(a_class_that_never_times_out_is_evicted_from_all_the_same),
         cmocka_unit_test(a_flood_of_forged_acks_evicts_no_other_flow),
-        cmocka_unit_test(acks_of_one_direction_45_s_apart_are_one_flow),
         cmocka_unit_test(a_table_for_one_flow_evicts_it_for_the_next),
         cmocka_unit_test(a_flow_without_a_worker_ends_as_worker_lost_whatever_the_reason),
         cmocka_unit_test(a_bound_flow_ends_at_its_worker_with_id_and_generation),
