@@ -120,6 +120,11 @@ void fb_rx_init(struct fb_rx *rx, const struct fb_down *down, struct fb_up *up) 
     rx->publishes = atomic_load_explicit(&down->publishes, memory_order_relaxed);
 }
 
+void fb_rx_pause(const struct fb_rx *rx, uint32_t i) {
+    /* R6: pairs with A4 in fb_up_cursor */
+    atomic_store_explicit(&rx->up->cursor, (rx->next + i) * 2, memory_order_release);
+}
+
 /* Relaxed loads and stores: F1 orders parked against published, command and epoch, see ring.h. */
 enum fb_wake fb_rx_park(struct fb_rx *rx, unsigned timeout_ms) {
     uint32_t bell = atomic_load_explicit(&rx->down->doorbell, memory_order_relaxed);

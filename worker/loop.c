@@ -16,6 +16,9 @@
 #define SPINS_PER_LOOK 200000u
 /* Looks between two yields, where it only spins: others may need the core, the dispatcher first. */
 #define SPINS_PER_YIELD 400u
+/* Between two tries of an inspector that cannot write: doubled from the first to the last. */
+#define OUTPUT_PAUSE_FIRST_MS 1u
+#define OUTPUT_PAUSE_MOST_MS 100u
 /* Packets whose flow state and first bytes are fetched ahead of the inspection. */
 #define STATES_AHEAD 4u
 
@@ -49,11 +52,62 @@ static bool inspect_end(struct worker_loop *loop, const struct fb_desc *desc) {
     return true;
 }
 
-static bool inspect_packet(struct worker_loop *loop, const struct fb_desc *desc) {
+static void publish_counters(struct worker_loop *loop) {
+    for (unsigned i = 0; i < FB_WORKER_COUNT; i++)
+        fb_up_set_counter(loop->config.up, (enum fb_worker_counter)i, loop->counters[i]);
+}
+
+/* Notes when a signal first asked to leave. */
+static void note_signal(struct worker_loop *loop, int asked) {
+    if (asked != 0 && loop->asked_ns == 0)
+        loop->asked_ns = fb_now_ns();
+}
+
+static bool may_leave(const struct worker_loop *loop, int asked) {
+    if (asked == 0)
+        return false;
+    return asked >= 2 || (fb_ctl_run_state(loop->config.ctl->ctl) != FB_RUN_STOPPING &&
+                          fb_now_ns() - loop->asked_ns >= LEAVE_GRACE_NS);
+}
+
+/*
+ * The inspector cannot write what it has to say of descriptor i: pauses, says so in the counter
+ * that keeps the worker from being taken for hanging, and begins the descriptor again. False if
+ * the loop must end instead; nothing is under inspection then.
+ */
+static bool pause_for_output(struct worker_loop *loop, uint32_t i, unsigned ms,
+                             enum loop_end *end) {
+    struct fb_rx *rx = &loop->rx;
+    struct fb_desc again;
+    fb_rx_pause(rx, i);
+    loop->counters[FB_WORKER_OUTPUT_WAITS]++;
+    publish_counters(loop);
+    nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL);
+    note_signal(loop, *loop->leave);
+    if (fb_rx_revoked(rx))
+        *end = LOOP_REVOKED;
+    else if (fb_rx_command(rx) == FB_COMMAND_LEAVE)
+        *end = LOOP_STOPPED;
+    else if (may_leave(loop, *loop->leave))
+        *end = LOOP_ASKED;
+    else if (!fb_ctl_alive(loop->config.ctl))
+        *end = LOOP_FAILED;              /* the rest of the ring waits for what may never come */
+    else if (fb_rx_begin(rx, i, &again)) /* the same descriptor: it is not consumed */
+        return true;
+    else
+        *end = LOOP_REVOKED;
+    return false;
+}
+
+static bool inspect_packet(struct worker_loop *loop, uint32_t i, const struct fb_desc *desc,
+                           enum loop_end *end) {
+    unsigned pause_ms = OUTPUT_PAUSE_FIRST_MS;
     bool known;
     void *flow = flow_states_begin(&loop->states, desc->handle, desc->generation, &known);
-    if (flow == NULL)
+    if (flow == NULL) {
+        *end = LOOP_FAILED;
         return false;
+    }
     unsigned start = desc->flags & FB_F_START;
     bool mid_stream = !known && start == 0;
     const struct fb_packet packet = {
@@ -65,23 +119,29 @@ static bool inspect_packet(struct worker_loop *loop, const struct fb_desc *desc)
     loop->counters[FB_WORKER_STARTS] += start != 0;
     loop->counters[FB_WORKER_MID_STREAM] += mid_stream;
     loop->counters[FB_WORKER_GAP_PACKETS] += desc->gap;
-    if (loop->config.ops->packet(loop->config.inspector, loop->states.flow_bytes != 0 ? flow : NULL,
-                                 &packet) != 0)
+    void *state = loop->states.flow_bytes != 0 ? flow : NULL;
+    int rc;
+    while ((rc = loop->config.ops->packet(loop->config.inspector, state, &packet)) ==
+           FB_OUTPUT_FAILED) {
+        if (!pause_for_output(loop, i, pause_ms, end))
+            return false;
+        pause_ms = pause_ms * 2 < OUTPUT_PAUSE_MOST_MS ? pause_ms * 2 : OUTPUT_PAUSE_MOST_MS;
+    }
+    if (rc != 0) {
+        *end = LOOP_FAILED;
         return false;
+    }
     loop->counters[FB_WORKER_PACKETS]++;
     loop->counters[FB_WORKER_BYTES] += desc->caplen;
     return true;
 }
 
-static bool inspect(struct worker_loop *loop, const struct fb_desc *desc) {
+/* Descriptor i of the burst, of which desc is the copy; *end is set if the loop must end. */
+static bool inspect(struct worker_loop *loop, uint32_t i, const struct fb_desc *desc,
+                    enum loop_end *end) {
     if ((desc->flags & (FB_F_END | FB_F_SKIP)) == 0)
-        return inspect_packet(loop, desc);
+        return inspect_packet(loop, i, desc, end);
     return (desc->flags & FB_F_SKIP) != 0 || inspect_end(loop, desc);
-}
-
-static void publish_counters(struct worker_loop *loop) {
-    for (unsigned i = 0; i < FB_WORKER_COUNT; i++)
-        fb_up_set_counter(loop->config.up, (enum fb_worker_counter)i, loop->counters[i]);
 }
 
 /* Takes one burst of n; *end is set if the loop must end. */
@@ -105,10 +165,8 @@ static bool inspect_burst(struct worker_loop *loop, uint32_t n, enum loop_end *e
             *end = LOOP_REVOKED;
             return false;
         }
-        if (!inspect(loop, &desc)) {
-            *end = LOOP_FAILED;
+        if (!inspect(loop, i, &desc, end))
             return false;
-        }
         fb_rx_end();
     }
     publish_counters(loop);
@@ -125,21 +183,8 @@ static void end_orphan(void *arg, void *flow) {
         loop->config.ops->flow_end(loop->config.inspector, flow, &end, FB_END_ORPHANED);
 }
 
-/* Notes when a signal first asked to leave. */
-static void note_signal(struct worker_loop *loop, int asked) {
-    if (asked != 0 && loop->asked_ns == 0)
-        loop->asked_ns = fb_now_ns();
-}
-
-static bool may_leave(const struct worker_loop *loop, int asked) {
-    if (asked == 0)
-        return false;
-    return asked >= 2 || (fb_ctl_run_state(loop->config.ctl->ctl) != FB_RUN_STOPPING &&
-                          fb_now_ns() - loop->asked_ns >= LEAVE_GRACE_NS);
-}
-
 /* An empty ring: spins, parks, and looks why there may be no more. True if the loop must end. */
-static bool idle(struct worker_loop *loop, const volatile sig_atomic_t *leave, enum loop_end *end) {
+static bool idle(struct worker_loop *loop, enum loop_end *end) {
     struct fb_rx *rx = &loop->rx;
     for (unsigned spin = 0; spin < SPINS_BEFORE_PARK || loop->config.spin; spin++) {
         /* The command first: what was published before it is then seen. */
@@ -150,7 +195,7 @@ static bool idle(struct worker_loop *loop, const volatile sig_atomic_t *leave, e
             *end = LOOP_REVOKED;
             return true;
         }
-        int asked = *leave;
+        int asked = *loop->leave;
         note_signal(loop, asked);
         bool commanded = command == FB_COMMAND_STOP || command == FB_COMMAND_LEAVE;
         if (commanded || may_leave(loop, asked)) {
@@ -181,6 +226,7 @@ static bool idle(struct worker_loop *loop, const volatile sig_atomic_t *leave, e
 
 enum loop_end worker_loop_run(struct worker_loop *loop, const volatile sig_atomic_t *leave) {
     enum loop_end end = LOOP_STOPPED;
+    loop->leave = leave;
     for (;;) {
         uint32_t n = fb_rx_peek(&loop->rx);
         if (n != 0 && *leave >= 2) {
@@ -189,7 +235,7 @@ enum loop_end worker_loop_run(struct worker_loop *loop, const volatile sig_atomi
         }
         if (n != 0 && fb_rx_command(&loop->rx) == FB_COMMAND_LEAVE)
             break;
-        if (n != 0 ? !inspect_burst(loop, n, &end) : idle(loop, leave, &end))
+        if (n != 0 ? !inspect_burst(loop, n, &end) : idle(loop, &end))
             break;
     }
     publish_counters(loop);

@@ -51,6 +51,7 @@ struct worker_loop {
     struct worker_loop_config config;
     struct flow_states states;
     struct fb_rx rx;
+    const volatile sig_atomic_t *leave; /* how often a signal asked to leave */
     uint64_t asked_ns;                  /* when the first signal was noticed, or 0 */
     uint64_t counters[FB_WORKER_COUNT]; /* of this incarnation */
 };

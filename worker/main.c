@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -41,6 +42,29 @@ static volatile sig_atomic_t leave_signals;
 static void on_leave_signal(int signo) {
     (void)signo;
     leave_signals = leave_signals + 1;
+}
+
+static bool is_on_terminal(void) {
+    int terminal = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    if (terminal >= 0)
+        close(terminal);
+    return terminal >= 0;
+}
+
+/*
+ * SIGHUP of a terminal that is gone is followed; without one it means that something is to be
+ * read again, of which a worker has nothing, and under a supervisor that is what follows it.
+ */
+static void handle_signals(bool follows_hangup) {
+    struct sigaction action = {.sa_handler = on_leave_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    if (!follows_hangup)
+        action.sa_handler = SIG_IGN;
+    sigaction(SIGHUP, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error that the inspector tells */
 }
 
 static void pause_ms(long ms) {
@@ -230,12 +254,7 @@ int main(int argc, char **argv) {
     fb_log_set_level(options.log_level);
     if (fb_guard_init() != 0 || (options.parent != 0 && !fb_follow_parent(options.parent)))
         return EXIT_FAILED;
-    struct sigaction action = {.sa_handler = on_leave_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error that the inspector tells */
+    handle_signals(options.parent == 0 && is_on_terminal());
     forbid_core_dump();
     int status = work(&options);
     worker_options_free(&options);

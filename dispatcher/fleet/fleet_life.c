@@ -345,14 +345,18 @@ static enum fb_violation note_progress(struct fleet *fleet, unsigned worker, uin
         return violation;
     balance_update(&fleet->balance, worker, lane_waiting(lane),
                    lane->counters[FB_LANE_INSPECTED] - before, now_ns);
-    if ((int64_t)(progress - lane->progress) > 0 || is_empty(lane)) {
+    /* No growth, but it says that it waits: for room on a disk, say, and not for itself. */
+    uint64_t waits = fb_up_counter(up_of(lane), FB_WORKER_OUTPUT_WAITS);
+    bool waits_for_output = waits != lane->output_waits;
+    lane->output_waits = waits;
+    if ((int64_t)(progress - lane->progress) > 0 || is_empty(lane) || waits_for_output) {
         lane->progress = progress;
         lane->progress_since_ns = now_ns;
     }
     return FB_VIOLATION_NONE;
 }
 
-/* Whether packets wait and none was finished or begun for --hang. */
+/* Whether packets wait, and for --hang none was finished or begun, nor did it say why not. */
 static bool is_hung(const struct fleet *fleet, const struct lane *lane, uint64_t now_ns) {
     return now_ns - lane->progress_since_ns >= fleet->timing.hang_ns;
 }

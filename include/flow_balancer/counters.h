@@ -134,7 +134,8 @@
     X(UNKNOWN_ENDS, "self_unknown_ends", "ends of flows that a worker held no state for")          \
     X(MID_STREAM, "self_mid_stream", "flows taken up in mid-stream after a restart")               \
     X(GAP_PACKETS, "self_gap_packets", "packets reported lost before one that was delivered")      \
-    X(PARKS, "self_parks", "times a worker went to sleep")
+    X(PARKS, "self_parks", "times a worker went to sleep")                                         \
+    X(OUTPUT_WAITS, "self_output_waits", "pauses of a worker whose inspector could not write")
 
 /* One interface, as the kernel and its driver count it. */
 #define FB_INTERFACE_COUNTERS(X)                                                                   \

@@ -18,6 +18,12 @@
  * instruction: what must survive that has left the process when packet()
  * returns.
  *
+ * A packet is suspected of killing a worker only while packet() has it. So an
+ * inspector that cannot write its output (a full disk) says that apart from a
+ * failure of its own: FB_OUTPUT_FAILED. The worker then gives it the same packet
+ * again until it succeeds, with pauses up to 100 ms between, in which it is not
+ * taken for hanging, and the packet is not suspected.
+ *
  * Standard input is /dev/null under the supervisor. What is printed to standard
  * output goes to standard error, among the log lines: the standard output of a
  * run may be its report. Results go into files, or wherever else they are wanted.
@@ -29,6 +35,8 @@ struct fb_packet {
         flags; /* desc->flags, and FB_F_MID_STREAM where this process holds no state of the flow */
     int link_type; /* libpcap's DLT_ value of the frame */
 };
+
+#define FB_OUTPUT_FAILED 1 /* what packet() may return; of its output nothing may be left */
 
 struct fb_inspector_ops {
     const char *name;
@@ -52,8 +60,10 @@ struct fb_inspector_ops {
 
     /*
      * Called once per packet, in order. flow is the flow's state, or NULL if
-     * flow_bytes is 0. Returns 0, or -errno after one logged line: the worker
-     * then leaves with an error and the packet counts as not inspected.
+     * flow_bytes is 0. Returns 0; FB_OUTPUT_FAILED where the same call may
+     * succeed later, after one logged line for as long as that lasts, with the
+     * path; or -errno after one logged line: the worker then leaves with an
+     * error and the packet counts as not inspected.
      */
     int (*packet)(void *self, void *flow, const struct fb_packet *packet);
 

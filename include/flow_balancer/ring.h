@@ -10,9 +10,8 @@
 #include "flow_balancer/sides.h"
 
 /*
- * The ring between the dispatcher and one worker: single producer, single
- * consumer, over a down side (descriptors, bytes, `published`) and an up side
- * (`consumed`, `cursor`).
+ * The ring between the dispatcher and one worker: single producer, single consumer, over a
+ * down side (descriptors, bytes, `published`) and an up side (`consumed`, `cursor`).
  *
  * Why it is correct:
  *
@@ -185,9 +184,8 @@ static inline void fb_tx_fence(void) {
 }
 
 /*
- * After fb_tx_fence(): wakes the worker if it sleeps and enough descriptors
- * wait, or have waited for long enough, or force. Returns true if a wake is
- * still due: call it again. *woken is set if a wake was sent.
+ * After fb_tx_fence(): wakes the worker if it sleeps and enough descriptors wait, or have waited
+ * for long enough, or force. Returns true if a wake is still due: call it again. *woken: it was.
  */
 bool fb_tx_wake(struct fb_tx *tx, uint64_t now_ns, bool force, bool *woken);
 
@@ -213,9 +211,9 @@ struct fb_resume_point {
 };
 
 /*
- * Reads the cursor of a worker whose lock is free, and takes the resume point
- * that it gives as consumed. An impossible cursor is a violation; the resume
- * point is then the last valid consumed. Dispatcher only.
+ * Reads the cursor of a worker whose lock is free, and takes the resume point that it gives as
+ * consumed. An impossible cursor is a violation: it is then the last valid consumed. Dispatcher
+ * only.
  */
 struct fb_resume_point fb_tx_recover(struct fb_tx *tx);
 
@@ -264,6 +262,9 @@ static inline void fb_rx_end(void) {
     atomic_signal_fence(memory_order_seq_cst); /* S2: compiler only */
 }
 
+/* Descriptor i after rx->next is not under inspection any more; fb_rx_begin() begins it again. */
+void fb_rx_pause(const struct fb_rx *rx, uint32_t i);
+
 /* Gives n descriptors back: first cursor, idle at the next, then consumed. */
 static inline void fb_rx_release(struct fb_rx *rx, uint32_t n) {
     rx->next += n;
@@ -279,8 +280,8 @@ enum fb_wake {
     FB_WAKE_SIGNAL,   /* a signal handler ran */
 };
 
-/* Sleeps until something is published, the epoch changes, or the command differs from what
- * fb_rx_command() last said; at most timeout_ms. Worker only. */
+/* Sleeps until something is published, the epoch changes, or the command is not the last one of
+ * fb_rx_command(); at most timeout_ms. Worker only. */
 enum fb_wake fb_rx_park(struct fb_rx *rx, unsigned timeout_ms);
 
 /* The command, and whether this incarnation may go on. */
@@ -293,7 +294,7 @@ static inline bool fb_rx_revoked(const struct fb_rx *rx) {
     return atomic_load_explicit(&rx->down->epoch, memory_order_relaxed) != rx->epoch;
 }
 
-/* When the descriptor at rx->next was published (CLOCK_MONOTONIC, ns), or 0: too long ago. */
+/* When the descriptor at rx->next was published (CLOCK_MONOTONIC, ns); 0: too long ago. */
 uint64_t fb_rx_stamp(struct fb_rx *rx);
 
 #endif

@@ -160,7 +160,7 @@ static inline void fb_up_set_counter(struct fb_up *up, enum fb_worker_counter co
 }
 /* What it means: ring.h. */
 static inline uint64_t fb_up_cursor(const struct fb_up *up) {
-    /* A4: pairs with R4 in fb_rx_begin and R5 in fb_rx_release */
+    /* A4: pairs with R4 in fb_rx_begin, R5 in fb_rx_release and R6 in fb_rx_pause */
     return atomic_load_explicit(&up->cursor, memory_order_acquire);
 }
 static inline uint32_t fb_up_worker_status(const struct fb_up *up) {

@@ -173,40 +173,102 @@ static void a_worker_that_is_always_killed_is_given_up_and_its_flows_move(void *
     assert_in_range(number_at(report, "ledger.quarantined"), 0, 4);
 }
 
-static void an_inspector_that_fails_at_each_packet_costs_a_few_and_the_rest_goes_on(void **state) {
-    struct test *t = *state;
-    make_trace(t);
-    assert_int_equal(mkdir(file_in(t, "rec"), 0700), 0);
-    assert_int_equal(symlink("/dev/full", file_in(t, "rec/worker-1.tsv")), 0);
-    struct process *run = process_start(t, RUN "-w 2 --inspector record:rec");
-    process_expect(t, run, EXIT_RUNTIME);
-    expect_said(t, run, "No space left on device");
-    const json_t *report = report_of(t, "out.json");
-    expect_all_but_quarantined(report);
-    expect_number(report, "workers.1.packets", 0);
-    /* Two processes a packet, eight processes. */
-    assert_in_range(number_at(report, "ledger.quarantined"), 1, 4);
-    assert_true(number_at(report, "workers.1.removed") > 0);
-}
+/* ---- an output that cannot be written is not the fault of a packet */
+
+static const struct rlimit short_files = {4096, RLIM_INFINITY}; /* some 70 packets */
 
 static void enter_with_short_files(const struct test *t) {
     (void)t;
-    setrlimit(RLIMIT_FSIZE, &(struct rlimit){4096, 4096}); /* some 70 packets */
+    setrlimit(RLIMIT_FSIZE, &short_files);
 }
 
-static void a_worker_whose_file_may_not_grow_says_so(void **state) {
+static json_int_t output_waits(struct test *t, unsigned worker) {
+    char path[64];
+    snprintf(path, sizeof path, "workers.%u.self_output_waits", worker);
+    return stat_number(t, t->name, path);
+}
+
+/* For several times --hang, and no packet is suspected of anything. */
+static void a_worker_that_cannot_write_waits_and_goes_on(void **state) {
     struct test *t = *state;
     make_trace(t);
     struct process *dispatcher = process_start(
-        t, "flow-dispatcher -n @ -r t.pcap -w 1 --no-worker-timeout 1 --report out.json");
+        t, "flow-dispatcher -n @ -r t.pcap -w 1 --hang 0.3 --timeout all=never --report out.json");
     t->enter = enter_with_short_files;
-    struct process *worker = process_start(t, "flow-worker -n @ --inspector record:rec");
+    struct process *worker = process_start(t, "flow-worker -n @ -k 0 --inspector record:rec");
     t->enter = NULL;
-    process_expect(t, worker, EXIT_RUNTIME);
-    expect_said(t, worker, "inspector record: cannot write rec/worker-0.tsv at frame");
-    expect_said(t, worker, "File too large");
+    /* With the pauses before they grew to 100 ms: a second and more. */
+    UNTIL(t, output_waits(t, 0) >= 20);
+    pid_t pid = (pid_t)number_at(t->report, "workers.0.pid");
+    const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+    assert_int_equal(prlimit(pid, RLIMIT_FSIZE, &unlimited, NULL), 0);
+    process_expect(t, dispatcher, EXIT_DONE);
+    process_expect(t, worker, EXIT_DONE);
+    expect_said(t, worker, "inspector record: cannot write rec/worker-0.tsv: File too large");
+    expect_said(t, worker, "inspector record: rec/worker-0.tsv can be written again");
+    const json_t *report = report_of(t, "out.json");
+    expect_all_inspected(report, TRACE_PACKETS);
+    expect_number(report, "redelivered", 0);
+    expect_number(report, "workers.0.hangs", 0);
+    expect_recorded(t, TRACE_PACKETS, 0);
+}
+
+/* Killed while it waits: its packet is not suspected, and its line is not there twice. */
+static void a_worker_killed_while_it_waits_had_no_packet_in_its_hands(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    struct process *dispatcher =
+        process_start(t, "flow-dispatcher -n @ -r t.pcap -w 1 --failover never --timeout all=never "
+                         "--report out.json");
+    t->enter = enter_with_short_files;
+    struct process *worker = process_start(t, "flow-worker -n @ -k 0 --inspector record:rec");
+    t->enter = NULL;
+    UNTIL(t, output_waits(t, 0) >= 10); /* it is in a pause nearly all the time by now */
+    process_signal(worker, SIGKILL);
+    process_expect(t, worker, 128 + SIGKILL);
+    process_start(t, "flow-worker -n @ -k 0 --inspector record:rec");
+    process_expect(t, dispatcher, EXIT_DONE);
+    const json_t *report = report_of(t, "out.json");
+    expect_all_inspected(report, TRACE_PACKETS);
+    assert_in_range(number_at(report, "redelivered"), 0, 1);
+    expect_recorded(t, TRACE_PACKETS, 1);
+}
+
+static void a_worker_that_cannot_write_leaves_when_it_is_asked_to(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    struct process *dispatcher = process_start(t, "flow-dispatcher -n @ -r t.pcap " FOREVER
+                                                  "-w 1 --no-worker-timeout 1 --report out.json");
+    t->enter = enter_with_short_files;
+    struct process *worker = process_start(t, "flow-worker -n @ -k 0 --inspector record:rec");
+    t->enter = NULL;
+    UNTIL(t, output_waits(t, 0) >= 3);
+    process_signal(worker, SIGTERM);
+    process_expect(t, worker, EXIT_DONE);
     process_expect(t, dispatcher, EXIT_RUNTIME); /* no process comes instead */
-    expect_balanced(report_of(t, "out.json"));
+    const json_t *report = report_of(t, "out.json");
+    expect_balanced(report);
+    expect_number(report, "ledger.quarantined", 0);
+}
+
+/* A terminal that is gone takes its run with it; who signals a whole service means reload. */
+static void a_hangup_without_a_terminal_leaves_a_worker_alone(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    struct process *dispatcher =
+        process_start(t, "flow-dispatcher -n @ -r t.pcap " FOREVER "-w 1 --report out.json");
+    struct process *worker = process_start(t, "flow-worker -n @ --inspector count");
+    UNTIL(t, is_under_way(t, 1000));
+    for (unsigned i = 0; i < 3; i++) {
+        process_signal(worker, SIGHUP);
+        json_int_t before = stat_number(t, t->name, "ledger.inspected");
+        UNTIL(t, is_under_way(t, before + 1000));
+    }
+    stop_run(t, dispatcher, EXIT_DONE);
+    process_expect(t, worker, EXIT_DONE);
+    const json_t *report = report_of(t, "out.json");
+    expect_number(report, "workers.0.restarts", 0);
+    expect_number(report, "workers.0.self_mid_stream", 0);
 }
 
 static void a_worker_that_never_gets_ready_is_not_waited_for(void **state) {
@@ -226,18 +288,15 @@ static void a_worker_that_never_gets_ready_is_not_waited_for(void **state) {
 static void where_all_are_given_up_the_run_ends_immediately(void **state) {
     struct test *t = *state;
     make_trace(t);
-    assert_int_equal(mkdir(file_in(t, "rec"), 0700), 0);
-    for (unsigned k = 0; k < 2; k++) {
-        char name[32];
-        snprintf(name, sizeof name, "rec/worker-%u.tsv", k);
-        assert_int_equal(symlink("/dev/full", file_in(t, name)), 0);
-    }
+    let_workers_fail(t);
     struct process *run =
-        process_start(t, RUN "-w 2 --no-worker-timeout 600 --inspector record:rec");
+        process_start(t, RUN "-w 2 --no-worker-timeout 600 --inspector fault:rec,fail@%%1");
     process_expect(t, run, EXIT_RUNTIME);
     const json_t *report = report_of(t, "out.json");
     expect_balanced(report);
     expect_number(report, "ledger.inspected", 0);
+    /* Two processes a packet, eight processes each. */
+    assert_in_range(number_at(report, "ledger.quarantined"), 1, 8);
     assert_true(number_at(report, "ledger.dropped.no_worker") > 0);
 }
 
@@ -340,8 +399,10 @@ int main(void) {
         PROCESS_TEST(twenty_kills_at_random_among_four_workers_lose_nothing),
         PROCESS_TEST(a_worker_started_by_hand_goes_on_where_the_killed_one_was),
         PROCESS_TEST(a_worker_that_is_always_killed_is_given_up_and_its_flows_move),
-        PROCESS_TEST(an_inspector_that_fails_at_each_packet_costs_a_few_and_the_rest_goes_on),
-        PROCESS_TEST(a_worker_whose_file_may_not_grow_says_so),
+        PROCESS_TEST(a_worker_that_cannot_write_waits_and_goes_on),
+        PROCESS_TEST(a_worker_killed_while_it_waits_had_no_packet_in_its_hands),
+        PROCESS_TEST(a_worker_that_cannot_write_leaves_when_it_is_asked_to),
+        PROCESS_TEST(a_hangup_without_a_terminal_leaves_a_worker_alone),
         PROCESS_TEST(a_worker_that_never_gets_ready_is_not_waited_for),
         PROCESS_TEST(where_all_are_given_up_the_run_ends_immediately),
         PROCESS_TEST(without_a_supervisor_the_flows_of_a_dead_worker_move_at_failover),

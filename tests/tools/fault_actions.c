@@ -187,6 +187,9 @@ int fault_act(const struct fault_rule *rule, const struct fb_packet *packet, int
         return 0;
     case FAULT_EXIT:
         _exit((int)rule->number);
+    case FAULT_FAIL:
+        fb_error("inspector fault: it failed at frame %" PRIu64, packet->desc->frame);
+        return -EIO;
     case FAULT_STOP:
         raise(SIGSTOP);
         return 0;

@@ -21,6 +21,7 @@
     X(CRASH, "crash", false, 0, "stores into its ring, which it may only read: SIGSEGV")           \
     X(KILL, "kill", false, 0, "SIGKILL to itself")                                                 \
     X(EXIT, "exit", true, 7, "leaves immediately with status N")                                   \
+    X(FAIL, "fail", false, 0, "says that it failed at the packet")                                 \
     X(STOP, "stop", false, 0, "SIGSTOP to itself")                                                 \
     X(HANG, "hang", false, 0, "computes for ever")                                                 \
     X(SLEEP, "sleep", false, 0, "sleeps for ever")                                                 \

@@ -25,6 +25,7 @@ struct record {
     unsigned worker;
     int directory;
     int file;            /* -1 until the number is claimed */
+    bool waits;          /* the last line could not be written */
     char path[PATH_MAX]; /* for messages */
 };
 
@@ -220,16 +221,31 @@ static int record_claimed(void *self, unsigned worker) {
     return rc;
 }
 
+/* Says once that it waits, and that it goes on. */
+static void set_waits(struct record *record, int rc) {
+    if (!record->waits && rc != 0)
+        fb_error("inspector record: cannot write %s/worker-%u.tsv: %s: the worker waits until it "
+                 "can",
+                 record->path, record->worker, strerror(-rc));
+    else if (record->waits && rc == 0)
+        fb_info("inspector record: %s/worker-%u.tsv can be written again", record->path,
+                record->worker);
+    record->waits = rc != 0;
+}
+
 static int record_packet(void *self, void *flow, const struct fb_packet *packet) {
     struct record *record = self;
     char line[LINE_MAX_BYTES];
     (void)flow;
     size_t n = format_line(record, packet, line);
     int rc = write_all(record->file, line, n);
-    if (rc != 0)
-        fb_error("inspector record: cannot write %s/worker-%u.tsv at frame %" PRIu64 ": %s",
-                 record->path, record->worker, packet->desc->frame, strerror(-rc));
-    return rc;
+    if (__builtin_expect(rc != 0 || record->waits, 0))
+        set_waits(record, rc);
+    if (rc == 0)
+        return 0;
+    /* What a cut-short write has left: the packet comes again. */
+    rc = cut_unfinished_line(record->file);
+    return rc == 0 ? FB_OUTPUT_FAILED : rc;
 }
 
 const struct fb_inspector_ops inspect_record_ops = {

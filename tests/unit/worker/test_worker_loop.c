@@ -330,6 +330,95 @@ static void a_worker_revoked_on_an_empty_ring_leaves(void **state) {
     is_idle_at(0);
 }
 
+static int command_to_leave(void) {
+    fb_tx_set_command(&tx, FB_COMMAND_LEAVE);
+    return 0;
+}
+
+/* ---- an output that cannot be written */
+
+static unsigned output_fails; /* so many times more */
+static uint64_t cursor_in_pause;
+
+/* A look from outside while the worker pauses. */
+static void look_at_the_cursor(int signo) {
+    (void)signo;
+    cursor_in_pause = atomic_load(&up->cursor);
+}
+
+static int fail_to_write(void) {
+    return output_fails-- > 0 ? FB_OUTPUT_FAILED : 0;
+}
+
+static void what_cannot_be_written_comes_again_and_is_not_suspected_meanwhile(void **state) {
+    (void)state;
+    make_loop(0);
+    for (uint64_t frame = 1; frame <= 6; frame++)
+        give_packet(frame, frame == 3 ? 9 : 1, 0);
+    special_frame = 3;
+    special = fail_to_write;
+    output_fails = 4;
+    signal(SIGALRM, look_at_the_cursor);
+    /* The four pauses have 1, 2, 4 and 8 ms. */
+    setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_usec = 5000}, NULL);
+    cursor_in_pause = 0;
+    assert_int_equal(run_to_the_stop_command(), LOOP_STOPPED);
+    assert_int_equal(call_count, 10);
+    for (unsigned i = 2; i < 7; i++) {
+        assert_int_equal(calls[i].frame, 3);
+        assert_int_equal(calls[i].flags, FB_F_MID_STREAM); /* each time as the first time */
+    }
+    assert_int_equal(calls[7].frame, 4);
+    assert_int_equal(counted(FB_WORKER_PACKETS), 6);
+    assert_int_equal(counted(FB_WORKER_MID_STREAM), 2);
+    assert_int_equal(counted(FB_WORKER_OUTPUT_WAITS), 4);
+    is_idle_at(6);
+    assert_int_equal(cursor_in_pause, 2 * 2); /* two are finished, none is under inspection */
+}
+
+static int fail_to_write_and_be_asked(void) {
+    leave_signals = 2;
+    return FB_OUTPUT_FAILED;
+}
+
+static int fail_to_write_and_be_commanded(void) {
+    command_to_leave();
+    return FB_OUTPUT_FAILED;
+}
+
+static int fail_to_write_and_be_revoked(void) {
+    fb_tx_set_epoch(&tx, down->epoch + 1);
+    return FB_OUTPUT_FAILED;
+}
+
+static int fail_to_write_and_be_orphaned(void) {
+    fb_ctl_destroy(&ctl);
+    return FB_OUTPUT_FAILED;
+}
+
+/* With what it finished of the burst, and nothing in its hands. */
+static void a_worker_that_waits_for_its_output_leaves_for_every_reason(void **state) {
+    (void)state;
+    static const struct {
+        int (*special)(void);
+        enum loop_end end;
+    } rows[] = {{fail_to_write_and_be_asked, LOOP_ASKED},
+                {fail_to_write_and_be_commanded, LOOP_STOPPED},
+                {fail_to_write_and_be_revoked, LOOP_REVOKED},
+                {fail_to_write_and_be_orphaned, LOOP_FAILED}};
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        make_loop(0);
+        for (uint64_t frame = 1; frame <= 6; frame++)
+            give_packet(frame, 1, 0);
+        special_frame = 3;
+        special = rows[i].special;
+        assert_int_equal(worker_loop_run(&loop, &leave_signals), rows[i].end);
+        assert_int_equal(call_count, 3);
+        assert_int_equal(atomic_load(&up->cursor), 2 * 2); /* two are finished */
+        assert_int_equal(atomic_load(&up->consumed), 0);
+    }
+}
+
 static void the_order_to_stop_is_followed_when_the_ring_is_finished(void **state) {
     (void)state;
     make_loop(0);
@@ -358,11 +447,6 @@ static void a_second_signal_is_followed_at_the_end_of_the_burst(void **state) {
     assert_int_equal(call_count, BURST);
     is_idle_at(BURST);
     assert_int_equal(counted(FB_WORKER_PACKETS), BURST);
-}
-
-static int command_to_leave(void) {
-    fb_tx_set_command(&tx, FB_COMMAND_LEAVE);
-    return 0;
 }
 
 static void the_order_to_leave_is_followed_at_the_end_of_the_burst(void **state) {
@@ -490,6 +574,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_handle_out_of_range_fails_and_kills_no_process),
         cmocka_unit_test(an_inspector_that_fails_leaves_the_cursor_on_that_packet),
+        cmocka_unit_test_teardown(what_cannot_be_written_comes_again_and_is_not_suspected_meanwhile,
+                                  free_loop),
+        cmocka_unit_test_teardown(a_worker_that_waits_for_its_output_leaves_for_every_reason,
+                                  free_loop),
         cmocka_unit_test(a_revoked_worker_finishes_its_packet_and_touches_no_other),
         cmocka_unit_test(a_worker_revoked_on_an_empty_ring_leaves),
         cmocka_unit_test(the_end_of_a_flow_that_is_not_known_is_counted_and_passed_over),

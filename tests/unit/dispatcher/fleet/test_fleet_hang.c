@@ -102,6 +102,24 @@ static void a_cursor_that_moves_now_and_then_is_no_hang(void **state) {
     assert_int_equal(state_of(f, 0), FB_STATE_DEAD);
 }
 
+/* A full disk, say: it says so, as long as that lasts. */
+static void a_worker_that_waits_for_its_output_does_not_hang(void **state) {
+    struct fleet_fixture *f = *state;
+    make_two(f, NEVER);
+    give_packets(f, 0, 16);
+    poll_fleet(f);
+    fb_rx_peek(&f->hands[0].rx);
+    for (uint64_t waits = 1; waits < 10; waits++) {
+        fb_rx_begin(&f->hands[0].rx, 3, &(struct fb_desc){0});
+        fb_rx_pause(&f->hands[0].rx, 3);
+        fb_up_set_counter(f->hands[0].claim.up, FB_WORKER_OUTPUT_WAITS, waits);
+        after(f, HANG - 1);
+        assert_int_equal(state_of(f, 0), FB_STATE_READY);
+    }
+    after(f, HANG + 1);
+    assert_int_equal(state_of(f, 0), FB_STATE_DEAD);
+}
+
 /* To and fro: what it has begun it begins again, and gets on with nothing. */
 static void a_cursor_that_only_moves_is_no_progress(void **state) {
     struct fleet_fixture *f = *state;
@@ -367,6 +385,7 @@ int main(void) {
         FLEET_TEST(packets_that_wait_and_a_cursor_that_does_not_move_are_a_hang),
         FLEET_TEST(one_that_has_not_even_begun_hangs_too),
         FLEET_TEST(a_cursor_that_moves_now_and_then_is_no_hang),
+        FLEET_TEST(a_worker_that_waits_for_its_output_does_not_hang),
         FLEET_TEST(a_cursor_that_only_moves_is_no_progress),
         FLEET_TEST(a_living_cursor_out_of_range_is_a_violation),
         FLEET_TEST(time_in_which_the_dispatcher_did_not_run_is_no_hang),
