@@ -9,68 +9,8 @@
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/ctl.h"
 #include "flow_balancer/guard.h"
+#include "flow_balancer/layout.h"
 #include "flow_balancer/sides.h"
-
-/* FNV-1a (draft-eastlake-fnv): tells layouts apart, guards against nothing else. */
-static uint64_t fnv1a(uint64_t hash, const void *data, size_t size) {
-    const uint8_t *bytes = data;
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
-static uint64_t hash_names(uint64_t hash, const struct fb_counter_text *texts, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        hash = fnv1a(hash, texts[i].name, strlen(texts[i].name) + 1);
-    return hash;
-}
-
-uint64_t fb_layout_fingerprint(void) {
-    const uint64_t facts[] = {
-        sizeof(struct fb_header),
-        sizeof(struct fb_desc),
-        sizeof(struct fb_geometry),
-        offsetof(struct fb_desc, flow_id),
-        offsetof(struct fb_desc, flow_seq),
-        offsetof(struct fb_desc, generation),
-        offsetof(struct fb_down, arena_offset),
-        offsetof(struct fb_desc, flags),
-        sizeof(struct fb_ctl),
-        offsetof(struct fb_ctl, heartbeat_ns),
-        offsetof(struct fb_ctl, snapshot),
-        offsetof(struct fb_ctl, directory),
-        sizeof(struct fb_worker_entry),
-        FB_DESC_FLAG_COUNT,
-        FB_RUN_COUNT,
-        FB_DECODE_COUNT,
-        FB_END_COUNT,
-        FB_DROP_COUNT,
-        FB_VIOLATION_COUNT,
-        FB_LANE_COUNT,
-        FB_WORKER_COUNT,
-        FB_STATE_COUNT,
-        FB_STATUS_COUNT,
-        sizeof(struct fb_down),
-        offsetof(struct fb_down, published),
-        offsetof(struct fb_down, epoch),
-        offsetof(struct fb_down, stamps),
-        sizeof(struct fb_up),
-        offsetof(struct fb_up, consumed),
-        offsetof(struct fb_up, cursor),
-        offsetof(struct fb_up, worker_status),
-        offsetof(struct fb_up, latency),
-        FB_LATENCY_BUCKETS,
-    };
-    uint64_t hash = fnv1a(UINT64_C(0xcbf29ce484222325), facts, sizeof facts);
-    /* The lists too: a counter that changed places would be read as another one. */
-    hash = hash_names(hash, fb_run_texts, FB_RUN_COUNT);
-    hash = hash_names(hash, fb_decode_texts, FB_DECODE_COUNT);
-    hash = hash_names(hash, fb_end_texts, FB_END_COUNT);
-    hash = hash_names(hash, fb_drop_texts, FB_DROP_COUNT);
-    hash = hash_names(hash, fb_violation_texts, FB_VIOLATION_COUNT);
-    hash = hash_names(hash, fb_lane_texts, FB_LANE_COUNT);
-    return hash_names(hash, fb_worker_texts, FB_WORKER_COUNT);
-}
 
 void fb_header_format(struct fb_header *header, const uint8_t instance[16], enum fb_kind kind,
                       unsigned worker, uint64_t size) {

@@ -7,6 +7,7 @@
 #include "flow_balancer/common/log.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -44,6 +45,12 @@ static const struct capture_source *choose_source(const struct capture_config *c
     return NULL;
 }
 
+/* An interface has several names (ip link property add dev NAME altname OTHER), and one index. */
+static bool is_same_interface(const char *name, const char *other) {
+    unsigned index = if_nametoindex(name);
+    return strcmp(name, other) == 0 || (index != 0 && index == if_nametoindex(other));
+}
+
 /* Two handles on one interface would give every frame twice. */
 static int check_interfaces(const struct capture_config *config) {
     if (config->interface_count > FB_MAX_INTERFACES) {
@@ -57,9 +64,13 @@ static int check_interfaces(const struct capture_config *config) {
             return -EINVAL;
         }
         for (unsigned j = 0; j < i; j++) {
-            if (strcmp(config->interfaces[i], config->interfaces[j]) != 0)
+            const char *name = config->interfaces[i], *other = config->interfaces[j];
+            if (!is_same_interface(name, other))
                 continue;
-            fb_error("interface %s is given twice: once is enough", config->interfaces[i]);
+            if (strcmp(name, other) == 0)
+                fb_error("interface %s is given twice: once is enough", name);
+            else
+                fb_error("%s and %s are two names of one interface: give it once", other, name);
             return -EINVAL;
         }
     }

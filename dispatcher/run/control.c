@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "flow_balancer/common/errno_text.h"
+#include "flow_balancer/common/json_text.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/names.h"
 
@@ -78,14 +79,15 @@ int control_open(struct control *control, const char *name, control_handler hand
     return 0;
 }
 
+#define REFUSAL_BYTES_MOST 1024 /* it may quote the request */
+
 json_t *control_refusal(const char *format, ...) {
+    char text[REFUSAL_BYTES_MOST];
     va_list args;
     va_start(args, format);
-    json_t *text = json_vsprintf(format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    /* What was quoted from the request is not always UTF-8. */
-    return json_pack("{s:b, s:o}", "ok", false, "error",
-                     text != NULL ? text : json_string("invalid request"));
+    return json_pack("{s:b, s:o}", "ok", false, "error", fb_json_text(text, strlen(text)));
 }
 
 /* Sends a reply and frees it. False: the client does not read, or has gone. */

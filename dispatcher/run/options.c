@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "flow_balancer/common/command_line.h"
+#include "flow_balancer/common/json_text.h"
 
 #include "dispatcher/capture/packet_clock.h"
 #include "dispatcher/run/options_rules.h"
@@ -23,7 +24,7 @@ struct parsing {
 /* Notes the option: its text, true, or a list where it was repeated. */
 static void note(json_t *json, enum fb_option option, const char *text) {
     const char *name = fb_option_line(option)->name;
-    json_t *value = text != NULL ? json_string(text) : json_true();
+    json_t *value = text != NULL ? fb_json_text(text, strlen(text)) : json_true();
     json_t *before = json_object_get(json, name);
     if (json_is_array(before)) {
         json_array_append_new(before, value);

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "flow_balancer/common/json_text.h"
 #include "flow_balancer/common/log.h"
 
 static json_t *done(void) {
@@ -38,8 +39,8 @@ static json_t *reload(struct requests *r) {
     const char *refusal = r->stopping ? "the run is ending" : r->reload(r->reload_arg, &filter);
     if (refusal != NULL)
         return control_refusal("reload: %s", refusal);
-    json_t *reply = json_pack("{s:b, s:s?}", "ok", 1, "filter", filter);
-    return reply != NULL ? reply : done(); /* an expression need not be UTF-8 */
+    return json_pack("{s:b, s:o}", "ok", 1, "filter",
+                     filter != NULL ? fb_json_text(filter, strlen(filter)) : json_null());
 }
 
 static json_t *give_up(struct requests *r, unsigned worker) {

@@ -18,7 +18,7 @@
  */
 struct fb_header {
     _Atomic uint64_t magic; /* FB_MAGIC once the object is complete */
-    uint64_t fingerprint;   /* of the layout: fb_layout_fingerprint() */
+    uint64_t fingerprint;   /* of the layout: fb_layout_fingerprint() (layout.h) */
     uint8_t instance[16];   /* random, the same in all objects of one run */
     uint64_t size;          /* bytes that the layout needs */
     uint32_t kind;          /* enum fb_kind */
@@ -34,9 +34,6 @@ enum fb_join {
     FB_NOT_YET, /* no such object, still being made, or of an earlier run: try again */
     FB_WRONG,   /* another version or kind, or of another user: logged with both values */
 };
-
-/* Made from sizes and offsets of everything shared; two builds that differ in it cannot meet. */
-uint64_t fb_layout_fingerprint(void);
 
 /* Writes the header and then, with release, its magic. Dispatcher only. */
 void fb_header_format(struct fb_header *header, const uint8_t instance[16], enum fb_kind kind,

@@ -92,7 +92,8 @@ struct fb_up {
     _Alignas(FB_APART) _Atomic uint32_t worker_status; /* enum fb_worker_status */
     _Atomic int32_t cpu;                               /* the only one it may run on, or -1 */
     _Atomic int32_t numa_node;                         /* the only one it may run on, or -1 */
-    _Atomic int64_t pid;                               /* for display: never signalled */
+    uint32_t reserved;
+    _Atomic int64_t pid; /* for display: never signalled */
     _Atomic uint64_t counters[FB_WORKER_COUNT];
 
     /* Writer: worker, once per burst. */

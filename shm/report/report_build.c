@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "flow_balancer/common/json_text.h"
 #include "shm/report/report_balance.h"
 #include "shm/report/report_ids.h"
 #include "shm/report/report_table.h"
@@ -33,10 +34,9 @@ static json_t *number(uint64_t value) {
     return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
 }
 
-/* A string of shared memory, at most max bytes long; what is not UTF-8 becomes "". */
+/* A string of shared memory, at most max bytes long. */
 static json_t *text(const char *from, size_t max) {
-    json_t *string = json_stringn(from, strnlen(from, max));
-    return string != NULL ? string : json_string("");
+    return fb_json_text(from, strnlen(from, max));
 }
 
 /* The name of an enum value from shared memory. */

@@ -5,6 +5,7 @@
  * permitted.
  */
 #include "tests/lib/interface.h"
+#include "tests/lib/netns.h"
 #include "tests/lib/process.h"
 
 #include <arpa/inet.h>
@@ -293,6 +294,17 @@ static void flows_time_out_while_a_full_ring_is_waited_for(void **state) {
     stop(t, run);
 }
 
+static void an_interface_under_two_names_is_refused(void **state) {
+    struct test *t = *state;
+    need_namespace();
+    if (netns_run("ip link property add dev lo altname lo-again", true) != 0)
+        SKIP("no other name can be given to lo: it takes iproute2");
+    struct process *p = process_start(t, "flow-dispatcher -n @ -i lo -i lo-again");
+    process_expect(t, p, EXIT_RUNTIME);
+    expect_one_line_with(t, p, "lo and lo-again are two names of one interface");
+    netns_run("ip link property del dev lo altname lo-again", true);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(an_interface_that_goes_down_goes_on_when_it_is_up),
@@ -304,6 +316,7 @@ int main(void) {
         PROCESS_TEST(a_filter_of_the_command_line_cannot_be_read_again),
         PROCESS_TEST(files_get_the_new_filter_from_the_next_frame_on),
         PROCESS_TEST(a_signal_while_the_report_is_written_does_no_harm),
+        PROCESS_TEST(an_interface_under_two_names_is_refused),
         PROCESS_TEST(flows_time_out_while_a_full_ring_is_waited_for),
     };
     return cmocka_run_group_tests(tests, enter_namespace, NULL);

@@ -14,6 +14,7 @@
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/ctl.h"
 #include "flow_balancer/guard.h"
+#include "flow_balancer/layout.h"
 #include "flow_balancer/lock.h"
 #include "flow_balancer/sides.h"
 

@@ -10,6 +10,7 @@
 
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/guard.h"
+#include "flow_balancer/layout.h"
 #include "flow_balancer/object.h"
 
 #define OBJECT_BYTES 4096u

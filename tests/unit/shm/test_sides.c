@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "flow_balancer/common/log.h"
+#include "flow_balancer/layout.h"
 #include "flow_balancer/sides.h"
 
 static const uint8_t instance[16] = "a random number";

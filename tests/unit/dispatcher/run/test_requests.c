@@ -342,8 +342,10 @@ static void a_reload_tells_the_filter_or_why_there_is_no_other(void **state) {
     json_t *reply = ask(f, "{\"request\": \"reload\"}");
     assert_string_equal(json_string_value(json_object_get(reply, "filter")), "tcp");
     is_done(reply);
-    expression[0] = (char)0xff; /* not UTF-8: done all the same */
-    is_done(ask(f, "{\"request\": \"reload\"}"));
+    expression[0] = (char)0xff; /* not UTF-8 */
+    reply = ask(f, "{\"request\": \"reload\"}");
+    assert_string_equal(json_string_value(json_object_get(reply, "filter")), "\\xffcp");
+    is_done(reply);
     f->requests.reload_arg = NULL;
     is_refused(ask(f, "{\"request\": \"reload\"}"), "reload: it does not compile");
     f->requests.stopping = true;

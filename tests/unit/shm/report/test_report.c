@@ -216,7 +216,10 @@ static void values_out_of_range_in_shared_memory_are_cut(void **state) {
     atomic_store(&f->ctl.links, UINT32_MAX);
     atomic_store(&f->ctl.run_state, 99);
     atomic_store(&f->ctl.directory[0].state, 1000);
+    char escaped[sizeof f->ctl.policy * 4 + 1] = "";
     memset(f->ctl.policy, 0xff, sizeof f->ctl.policy);
+    for (size_t i = 0; i < sizeof f->ctl.policy; i++)
+        strcat(escaped, "\\xff");
     f->totals[0].counters[FB_WORKER_PACKETS] = UINT64_MAX;
     for (unsigned i = 0; i < FB_LATENCY_BUCKETS; i++)
         f->totals[0].latency[i] = UINT64_MAX;
@@ -226,7 +229,7 @@ static void values_out_of_range_in_shared_memory_are_cut(void **state) {
     expect_text(report, "hugepages.flow_table", "unknown");
     expect_text(report, "dispatcher.state", "unknown");
     expect_text(report, "workers.0.state", "unknown");
-    expect_text(report, "policy", "");
+    expect_text(report, "policy", escaped);
     expect_number(report, "workers.0.self_packets", INT64_MAX);
     expect_number(report, "workers.0.latency.samples", INT64_MAX);
     json_decref(report);
