@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,50 +11,85 @@
 #include <unistd.h>
 
 #include "flow_balancer/align.h"
+#include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/lock.h"
 
+/* How long another process may take to clear the same debris: far above a second, the most that
+ * unlinking the rings of any machine takes. */
+#define CLEARING_MOST_NS UINT64_C(10000000000)
+#define CLEARING_LOOK_US 1000
+
+/* Whose lock keeps us from the ctl behind fd: -EBUSY, logged, that of a dispatcher; or, until the
+ * time is over, -EAGAIN, that of a process which clears. */
+static int explain_lock(int fd, const char *path, const char *name, uint64_t give_up_ns) {
+    if (fb_lock_held(fd)) {
+        fb_error("instance '%s' is already running: choose another name with -n, or stop it "
+                 "with 'flow-balancer stop -n %s'",
+                 name, name);
+        return -EBUSY;
+    }
+    if (fb_now_ns() < give_up_ns)
+        return -EAGAIN;
+    fb_error("another process has been clearing %s for %" PRIu64 " s: end it, or choose another "
+             "name with -n",
+             path, CLEARING_MOST_NS / UINT64_C(1000000000));
+    return -EBUSY;
+}
+
 /*
- * Opens and locks the ctl at path, or, if create and there is none, a new empty
- * one. *debris tells which. Returns a descriptor that holds the lock on the
- * named inode; -EBUSY, logged, if a dispatcher runs; -ENOENT if there is none
- * and not create.
+ * Locks the ctl behind fd to clear it. Returns 0; -EAGAIN: look again at what has the name by then;
+ * else -errno after one logged line.
  */
-static int open_locked(const char *path, const char *name, bool create, bool *debris) {
+static int lock_to_clear(int fd, const char *path, const char *name, uint64_t give_up_ns) {
+    int error = fb_lock_take_to_clear(fd);
+    if (error == -EAGAIN)
+        return explain_lock(fd, path, name, give_up_ns);
+    int same = error != 0 ? error : fb_region_named(path, fd);
+    if (same < 0)
+        fb_error("cannot lock %s: %s", path, strerror(-same));
+    return same == 1 ? 0 : same == 0 ? -EAGAIN : same;
+}
+
+/*
+ * Opens the ctl that has the name, dead, and locks it to clear it: with that lock
+ * no other process becomes the dispatcher, or clears. Returns a descriptor; -ENOENT if there is
+ * none; else -errno after one logged line, -EBUSY if a dispatcher runs.
+ */
+static int open_debris(const char *path, const char *name) {
+    uint64_t give_up_ns = fb_now_ns() + CLEARING_MOST_NS;
     for (;;) {
-        *debris = true;
         int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 && errno == ENOENT) {
-            if (!create)
-                return -ENOENT;
-            *debris = false;
-            fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-            if (fd < 0 && errno == EEXIST)
-                continue;
-        }
         if (fd < 0) {
             int error = errno;
-            fb_error("cannot open %s: %s", path, strerror(error));
+            if (error != ENOENT)
+                fb_error("cannot open %s: %s", path, strerror(error));
             return -error;
         }
-        int error = fb_lock_take(fd);
-        if (error == -EAGAIN) {
-            fb_error("instance '%s' is already running: choose another name with -n, or stop it "
-                     "with 'flow-balancer stop -n %s'",
-                     name, name);
-            close(fd);
-            return -EBUSY;
-        }
-        int same = error != 0 ? error : fb_region_named(path, fd);
-        if (same == 1)
+        int error = lock_to_clear(fd, path, name, give_up_ns);
+        if (error == 0)
             return fd;
         close(fd);
-        if (same < 0) {
-            fb_error("cannot lock %s: %s", path, strerror(-same));
-            return same;
-        }
-        /* Replaced between open and lock: start over with what is there now. */
+        if (error != -EAGAIN)
+            return error;
+        usleep(CLEARING_LOOK_US);
     }
+}
+
+/* Makes an empty ctl and takes its lock. Returns a descriptor; -EEXIST if there is one by now; else
+ * -errno after one logged line. */
+static int make_locked(const char *path) {
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int error = fd < 0 ? -errno : fb_lock_take(fd);
+    int same = error != 0 ? error : fb_region_named(path, fd);
+    if (same == 1)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    if (same == 0 || same == -EAGAIN || same == -EEXIST)
+        return -EEXIST; /* between open and lock somebody took it for debris */
+    fb_error("cannot make %s: %s", path, strerror(-same));
+    return same;
 }
 
 /* The control socket of a dead dispatcher: while we hold its lock, no process listens there. */
@@ -66,8 +102,7 @@ static void clear_socket(const char *name) {
 }
 
 static int clear_debris(const char *path, const char *name) {
-    bool debris;
-    int fd = open_locked(path, name, false, &debris);
+    int fd = open_debris(path, name);
     if (fd == -ENOENT)
         return 0;
     if (fd < 0)
@@ -106,17 +141,15 @@ int fb_ctl_create(struct fb_ctl_handle *handle, const char *name) {
     region->fd = -1;
     if (!fb_object_path(region->path, FB_SHM_DIR, name, FB_KIND_CTL, 0))
         return -ENAMETOOLONG;
-    bool debris = true;
-    while (debris) {
+    region->fd = -EEXIST;
+    while (region->fd == -EEXIST) {
         int error = clear_debris(region->path, name);
         if (error != 0)
             return error;
-        region->fd = open_locked(region->path, name, true, &debris);
-        if (region->fd < 0)
-            return region->fd;
-        if (debris)
-            close(region->fd); /* of another process, made meanwhile: look at it from the start */
+        region->fd = make_locked(region->path);
     }
+    if (region->fd < 0)
+        return region->fd;
     /* Sides without a ctl: their dispatcher died between two unlinks. */
     fb_clear_objects(name, false);
     region->size = fb_align_up(sizeof(struct fb_ctl), (uint64_t)sysconf(_SC_PAGESIZE));

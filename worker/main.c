@@ -110,6 +110,9 @@ static int join(const struct worker_options *o, struct fb_ctl_handle *ctl, struc
             result = try_claim(o, ctl, claim);
             if (result == FB_CLAIMED)
                 return -1;
+            /* What a dispatcher that died meanwhile says of its numbers is of no use. */
+            if (result == FB_CLAIM_BUSY && !fb_ctl_alive(ctl))
+                result = FB_CLAIM_NOT_YET;
             long long pid = o->worker != WORKER_ANY && result == FB_CLAIM_BUSY
                                 ? (long long)fb_ctl_pid(ctl->ctl, o->worker)
                                 : 0;

@@ -100,11 +100,19 @@ struct fb_ctl_handle {
 };
 
 /*
- * Becomes the dispatcher of name: takes the lock, clears what an earlier run
- * left, makes and maps a new ctl, zero but for its random instance id, and
- * nothing placed on processors or NUMA nodes. The caller fills in the constant
- * part and then calls fb_ctl_format(). Returns 0; -EBUSY after one logged line
- * if a dispatcher of that name is running; or another -errno after one.
+ * Becomes the dispatcher of name: clears what an earlier run left, makes and maps
+ * a new ctl, zero but for its random instance id, and nothing placed on
+ * processors or NUMA nodes, and holds the lock of a life on it (lock.h). The
+ * caller fills in the constant part and then calls fb_ctl_format(). Returns 0;
+ * -EBUSY after one logged line if a dispatcher of that name is running, or
+ * another process clears for ten seconds; or another -errno after one.
+ *
+ * Only who holds a lock on the ctl that has the name, looked at again with the lock
+ * held, unlinks objects of the instance, or gives that name to another ctl:
+ * a dispatcher all its life, and the process that clears debris. The two locks exclude
+ * each other, so there is one of them at a time. Joiners see the lock of a
+ * dispatcher only: to them the debris stays dead while it is cleared, however
+ * long that takes, and what it says is of no account.
  */
 int fb_ctl_create(struct fb_ctl_handle *handle, const char *name);
 
@@ -115,8 +123,9 @@ void fb_ctl_format(struct fb_ctl_handle *handle);
 void fb_ctl_destroy(struct fb_ctl_handle *handle);
 
 /*
- * Clears the debris of a dispatcher that died. Returns 0 (also when there was
- * none), -EBUSY after one logged line if it runs, else -errno. Any process.
+ * Clears the debris of a dispatcher that died; waits for another process that does.
+ * Returns 0 (also when there was none), -EBUSY as fb_ctl_create(), else -errno
+ * after one logged line. Any process.
  */
 int fb_ctl_clean(const char *name);
 

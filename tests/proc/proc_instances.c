@@ -243,6 +243,45 @@ static void orphans_rejoin_the_next_dispatcher_of_the_name(void **state) {
     finish(t, start_dispatcher(t), workers);
 }
 
+#define ALL_WORKERS 8u /* the default */
+#define ROUNDS 10u
+
+static unsigned count_ready(struct test *t) {
+    unsigned ready = 0;
+    for (unsigned k = 0; k < ALL_WORKERS; k++)
+        ready += ready_pid(t, k) != 0;
+    return ready;
+}
+
+/* Clearing rings of the default size takes longer than a worker's pause between two looks. */
+static void eight_workers_without_a_number_join_each_next_dispatcher(void **state) {
+    struct test *t = *state;
+    struct process *workers[ALL_WORKERS];
+    struct process *dispatcher = process_start_piped(t, "flow-dispatcher -n @ -r -");
+    for (unsigned k = 0; k < ALL_WORKERS; k++)
+        workers[k] = process_start(t, "flow-worker -n @ --orphan-timeout 600");
+    UNTIL(t, count_ready(t) == ALL_WORKERS);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        process_signal(dispatcher, SIGKILL);
+        process_expect(t, dispatcher, 128 + SIGKILL);
+        process_forget(t, dispatcher);
+        if (round % 2 == 1)
+            pause_ms(150); /* until they all look for it, or before they know */
+        dispatcher = process_start_piped(t, "flow-dispatcher -n @ -r -");
+        for (unsigned found = 0; found != ALL_WORKERS; found = count_ready(t)) {
+            for (unsigned k = 0; k < ALL_WORKERS; k++) {
+                if (process_ended(t, workers[k]))
+                    process_expect(t, workers[k], EXIT_DONE);
+            }
+            pause_ms(10);
+        }
+    }
+    process_signal(dispatcher, SIGTERM);
+    process_expect(t, dispatcher, EXIT_DONE);
+    for (unsigned k = 0; k < ALL_WORKERS; k++)
+        process_expect(t, workers[k], EXIT_DONE);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(two_instances_do_not_disturb_each_other),
@@ -258,6 +297,7 @@ int main(void) {
         PROCESS_TEST(debris_is_cleared_by_clean),
         PROCESS_TEST(sides_without_a_ctl_are_cleared_by_the_next_start),
         PROCESS_TEST(orphans_rejoin_the_next_dispatcher_of_the_name),
+        PROCESS_TEST(eight_workers_without_a_number_join_each_next_dispatcher),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -240,6 +240,62 @@ static void sides_without_a_ctl_are_cleared_too(void **state) {
     assert_false(exists(f, FB_KIND_DOWN, 0) || exists(f, FB_KIND_UP, 0));
 }
 
+static void become_dispatcher(void *arg) {
+    struct fixture *f = arg;
+    EXPECT(fb_ctl_create(&f->ours, f->name) == 0);
+    step_tell(&f->up, 'r');
+    EXPECT(step_hear(&f->down) == 'g');
+    fb_ctl_destroy(&f->ours);
+}
+
+static void clean_up(void *arg) {
+    struct fixture *f = arg;
+    EXPECT(fb_ctl_clean(f->name) == 0);
+}
+
+/* Another process clears, for as long as the test likes. */
+static int clear_for_long(struct fixture *f) {
+    leave_debris(f);
+    int fd = open(f->path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(fb_lock_take_to_clear(fd), 0);
+    return fd;
+}
+
+static void while_debris_is_cleared_its_dispatcher_does_not_look_alive(void **state) {
+    struct fixture *f = *state;
+    int cleaner = clear_for_long(f);
+    assert_false(fb_ctl_alive(&f->joined));
+    fb_ctl_leave(&f->joined);
+    assert_int_equal(join_quietly(f), FB_NOT_YET);
+    assert_string_equal(f->caught.text, "");
+    close(cleaner);
+}
+
+/* Clears in the end, and no other process did before. */
+static void finish_clearing(struct fixture *f, int cleaner) {
+    usleep(20000);
+    assert_int_equal(fb_clear_objects(f->name, true), 5);
+    close(cleaner);
+}
+
+static void the_next_dispatcher_waits_for_one_that_clears(void **state) {
+    struct fixture *f = *state;
+    int cleaner = clear_for_long(f);
+    pid_t next = child_start(become_dispatcher, f);
+    finish_clearing(f, cleaner);
+    assert_int_equal(step_hear(&f->up), 'r');
+    step_tell(&f->down, 'g');
+    assert_int_equal(child_wait(next), 0);
+}
+
+static void a_further_cleaner_waits_for_one_that_clears(void **state) {
+    struct fixture *f = *state;
+    int cleaner = clear_for_long(f);
+    pid_t other = child_start(clean_up, f);
+    finish_clearing(f, cleaner);
+    assert_int_equal(child_wait(other), 0);
+}
+
 /* In children: a try without end would be cut off by their watchdog. */
 static void be_refused(void *arg) {
     struct fixture *f = arg;
@@ -472,6 +528,9 @@ int main(void) {
         CTL_TEST(of_several_that_start_together_one_becomes_the_dispatcher),
         CTL_TEST(what_a_killed_dispatcher_left_is_cleared_by_the_next),
         CTL_TEST(what_a_killed_dispatcher_left_can_be_cleaned_and_is_joined_by_none),
+        CTL_TEST(while_debris_is_cleared_its_dispatcher_does_not_look_alive),
+        CTL_TEST(the_next_dispatcher_waits_for_one_that_clears),
+        CTL_TEST(a_further_cleaner_waits_for_one_that_clears),
         CTL_TEST(sides_without_a_ctl_are_cleared_too),
         CTL_TEST(what_cannot_be_cleared_is_a_refusal_and_no_endless_try),
         CTL_TEST(the_ctl_of_another_user_is_refused_even_by_root),

@@ -78,6 +78,29 @@ static void a_read_only_descriptor_cannot_take_it_but_can_probe(void **state) {
     close(reader);
 }
 
+static void clearing_and_a_life_exclude_each_other_and_themselves(void **state) {
+    struct fixture *f = *state;
+    int a = open_again(f), b = open_again(f);
+    assert_int_equal(fb_lock_take(a), 0);
+    assert_int_equal(fb_lock_take_to_clear(b), -EAGAIN);
+    close(a);
+    assert_int_equal(fb_lock_take_to_clear(b), 0);
+    a = open_again(f);
+    assert_int_equal(fb_lock_take(a), -EAGAIN);
+    assert_int_equal(fb_lock_take_to_clear(a), -EAGAIN);
+    close(b);
+    assert_int_equal(fb_lock_take(a), 0);
+    close(a);
+}
+
+static void who_clears_does_not_look_alive(void **state) {
+    struct fixture *f = *state;
+    int cleaner = open_again(f);
+    assert_int_equal(fb_lock_take_to_clear(cleaner), 0);
+    assert_false(fb_lock_held(f->fd));
+    close(cleaner);
+}
+
 /* ---- who holds it, and how long */
 
 static void no_process_holds_a_new_file(void **state) {
@@ -190,6 +213,8 @@ int main(void) {
         LOCK_TEST(a_second_description_is_refused_even_in_the_same_process),
         LOCK_TEST(a_descriptor_that_cannot_be_probed_is_not_declared_dead),
         LOCK_TEST(a_read_only_descriptor_cannot_take_it_but_can_probe),
+        LOCK_TEST(clearing_and_a_life_exclude_each_other_and_themselves),
+        LOCK_TEST(who_clears_does_not_look_alive),
         LOCK_TEST(no_process_holds_a_new_file),
         LOCK_TEST(readers_do_not_count_as_holders),
         LOCK_TEST(the_lock_covers_the_file_whatever_its_length),
