@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "flow_balancer/common/log.h"
@@ -20,9 +21,19 @@ static enum fb_claim_result result_of(enum fb_join joined) {
     }
 }
 
-static enum fb_claim_result join_up(struct fb_claim *claim, const struct fb_ctl *ctl) {
+/* Whether what is at path was not put there by the dispatcher. */
+static bool is_of_another(const char *path, const struct fb_ctl_handle *ctl) {
+    struct stat ours, st;
+    return lstat(path, &st) == 0 && fstat(ctl->region.fd, &ours) == 0 &&
+           (st.st_uid != ours.st_uid || !S_ISREG(st.st_mode));
+}
+
+static enum fb_claim_result join_up(struct fb_claim *claim, const struct fb_ctl_handle *handle) {
+    const struct fb_ctl *ctl = handle->ctl;
     char path[FB_PATH_MAX];
     fb_object_path(path, FB_SHM_DIR, ctl->name, FB_KIND_UP, claim->worker);
+    if (is_of_another(path, handle))
+        return FB_CLAIM_NOT_YET; /* the dispatcher says so, and offers the number when it is gone */
     const struct fb_join_config config = {.path = path,
                                           .kind = FB_KIND_UP,
                                           .worker = claim->worker,
@@ -86,7 +97,7 @@ enum fb_claim_result fb_claim_take(struct fb_claim *claim, const struct fb_ctl_h
                                    unsigned worker) {
     const struct fb_ctl *ctl = ctl_handle->ctl;
     *claim = (struct fb_claim){.up_region.fd = -1, .down_region.fd = -1, .worker = worker};
-    enum fb_claim_result result = join_up(claim, ctl);
+    enum fb_claim_result result = join_up(claim, ctl_handle);
     if (result == FB_CLAIMED)
         result = join_down(claim, ctl);
     if (result == FB_CLAIMED)

@@ -8,11 +8,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "flow_balancer/align.h"
 #include "flow_balancer/common/clock.h"
+#include "flow_balancer/common/errno_text.h"
 #include "flow_balancer/common/log.h"
+#include "flow_balancer/hidden.h"
 #include "flow_balancer/lock.h"
 
 /* How long another process may take to clear the same debris: far above a second, the most that
@@ -51,6 +54,33 @@ static int lock_to_clear(int fd, const char *path, const char *name, uint64_t gi
     return same == 1 ? 0 : same == 0 ? -EAGAIN : same;
 }
 
+/* What is in the place of a ctl and cannot be removed, or is not ours to remove. Returns error. */
+static int refuse(const char *path, int error) {
+    char what[FB_FILE_TEXT_MAX];
+    fb_error("cannot make %s: %s is in the way: choose another name with -n, or let its owner or "
+             "root remove it",
+             path, fb_describe_file(what, path));
+    return error;
+}
+
+/* Opens what has the name of the ctl: a file of ours, or -ENOENT, or -errno after one logged line.
+ * O_NONBLOCK: anybody can put anything into /dev/shm. */
+static int open_named(const char *path) {
+    int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int error = fd < 0 ? -errno : -EPERM;
+    struct stat st;
+    bool is_ours = (fd < 0 ? lstat(path, &st) : fstat(fd, &st)) == 0 && S_ISREG(st.st_mode) &&
+                   st.st_uid == geteuid();
+    if (error == -ENOENT || (fd >= 0 && is_ours))
+        return fd < 0 ? error : fd;
+    if (fd >= 0)
+        close(fd);
+    if (!is_ours)
+        return refuse(path, error);
+    fb_error("cannot open %s: %s", path, fb_errno_text(-error));
+    return error;
+}
+
 /*
  * Opens the ctl that has the name, dead, and locks it to clear it: with that lock
  * no other process becomes the dispatcher, or clears. Returns a descriptor; -ENOENT if there is
@@ -59,13 +89,9 @@ static int lock_to_clear(int fd, const char *path, const char *name, uint64_t gi
 static int open_debris(const char *path, const char *name) {
     uint64_t give_up_ns = fb_now_ns() + CLEARING_MOST_NS;
     for (;;) {
-        int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0) {
-            int error = errno;
-            if (error != ENOENT)
-                fb_error("cannot open %s: %s", path, strerror(error));
-            return -error;
-        }
+        int fd = open_named(path);
+        if (fd < 0)
+            return fd;
         int error = lock_to_clear(fd, path, name, give_up_ns);
         if (error == 0)
             return fd;
@@ -74,22 +100,6 @@ static int open_debris(const char *path, const char *name) {
             return error;
         usleep(CLEARING_LOOK_US);
     }
-}
-
-/* Makes an empty ctl and takes its lock. Returns a descriptor; -EEXIST if there is one by now; else
- * -errno after one logged line. */
-static int make_locked(const char *path) {
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    int error = fd < 0 ? -errno : fb_lock_take(fd);
-    int same = error != 0 ? error : fb_region_named(path, fd);
-    if (same == 1)
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    if (same == 0 || same == -EAGAIN || same == -EEXIST)
-        return -EEXIST; /* between open and lock somebody took it for debris */
-    fb_error("cannot make %s: %s", path, strerror(-same));
-    return same;
 }
 
 /* The control socket of a dead dispatcher: while we hold its lock, no process listens there. */
@@ -101,30 +111,65 @@ static void clear_socket(const char *name) {
     unlink(path);
 }
 
-static int clear_debris(const char *path, const char *name) {
+/*
+ * Becomes the only process that may clear, or be the dispatcher: holds the lock on the ctl that has
+ * the name, or, where there is none, finds that out. Returns its descriptor, or -ENOENT; else
+ * -errno after one logged line. The sides are cleared then, and counted.
+ */
+static int clear_debris(const char *path, const char *name, unsigned *removed) {
     int fd = open_debris(path, name);
-    if (fd == -ENOENT)
-        return 0;
     if (fd < 0)
         return fd;
     clear_socket(name);
-    unsigned removed = fb_clear_objects(name, true);
-    /* Another user's object, or no file at all: it would be in the way for ever. */
-    bool stays = fb_region_named(path, fd) != 0;
-    close(fd);
-    if (stays) {
-        fb_error("cannot remove %s: choose another name with -n, or let its owner remove it", path);
-        return -EPERM;
+    *removed = fb_clear_objects(name, false);
+    return fd;
+}
+
+static void log_cleared(const char *name, unsigned removed) {
+    if (removed != 0)
+        fb_info("cleared %u objects that an earlier run of instance '%s' left", removed, name);
+}
+
+/* Takes the lock to clear on a ctl of its own, where there is none: what is without one is cleared
+ * under it. Returns a descriptor; -EEXIST: there is one by now; else -errno after one logged line.
+ */
+static int make_to_clear(const char *path) {
+    char hidden[FB_PATH_MAX];
+    int fd = fb_hidden_make(hidden, path);
+    int error = fd < 0 ? fd : fb_lock_take_to_clear(fd);
+    if (error == 0)
+        error = fb_hidden_reveal(hidden, path, false);
+    if (error == 0)
+        return fd;
+    if (fd >= 0) {
+        unlink(hidden);
+        close(fd);
     }
-    fb_info("cleared %u objects that an earlier run of instance '%s' left", removed, name);
-    return 0;
+    if (error == -EEXIST || error == -ENOENT)
+        return -EEXIST;
+    fb_error("cannot make %s: %s", path, fb_errno_text(-error));
+    return error;
 }
 
 int fb_ctl_clean(const char *name) {
     char path[FB_PATH_MAX];
     if (!fb_object_path(path, FB_SHM_DIR, name, FB_KIND_CTL, 0))
         return -ENAMETOOLONG;
-    return clear_debris(path, name);
+    unsigned removed = 0;
+    bool made = false;
+    int fd;
+    do {
+        fd = clear_debris(path, name, &removed);
+        made = fd == -ENOENT;
+        if (made)
+            fd = make_to_clear(path);
+    } while (fd == -EEXIST);
+    if (fd < 0)
+        return fd;
+    removed += fb_clear_objects(name, true);
+    close(fd);
+    log_cleared(name, made && removed != 0 ? removed - 1 : removed);
+    return 0;
 }
 
 static void place_nothing(struct fb_ctl *ctl) {
@@ -135,51 +180,77 @@ static void place_nothing(struct fb_ctl *ctl) {
     }
 }
 
+/* Gives a new ctl its memory and what is known of it. */
+static int fill(struct fb_ctl_handle *handle, const char *name) {
+    struct fb_region *region = &handle->region;
+    if (ftruncate(region->fd, (off_t)region->size) != 0)
+        return -errno;
+    void *base = mmap(NULL, region->size, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0);
+    if (base == MAP_FAILED)
+        return -errno;
+    region->base = handle->ctl = base;
+    if (madvise(base, region->size, MADV_POPULATE_WRITE) != 0)
+        return errno == EFAULT ? -ENOSPC : -errno;
+    if (getrandom(handle->ctl->header.instance, 16, 0) != 16)
+        return -errno;
+    snprintf(handle->ctl->name, sizeof handle->ctl->name, "%s", name);
+    snprintf(handle->ctl->version, sizeof handle->ctl->version, "%s", FB_VERSION);
+    handle->ctl->pid = getpid();
+    place_nothing(handle->ctl);
+    return 0;
+}
+
+/*
+ * Makes a ctl under a hidden name, locked for our life, and gives it its own: where there is none,
+ * or over debris. Returns 0; -EEXIST: another process was first; else -errno after one logged line.
+ * Nothing is left of it unless 0.
+ */
+static int make_ctl(struct fb_ctl_handle *handle, const char *name, bool over) {
+    struct fb_region *region = &handle->region;
+    region->size = fb_align_up(sizeof(struct fb_ctl), (uint64_t)sysconf(_SC_PAGESIZE));
+    region->fd = fb_hidden_make(region->hidden, region->path);
+    int error = region->fd < 0 ? region->fd : fb_lock_take(region->fd);
+    if (error == 0)
+        error = fill(handle, name);
+    if (error == 0)
+        error = fb_hidden_reveal(region->hidden, region->path, over);
+    if (error == 0) {
+        region->hidden[0] = '\0';
+        return 0;
+    }
+    fb_region_discard(region);
+    handle->ctl = NULL;
+    if (error == -EEXIST || error == -ENOENT)
+        return -EEXIST;
+    bool room = error == -ENOSPC || error == -ENOMEM;
+    fb_error("cannot make %s with %zu KB: %s%s", region->path, region->size >> 10,
+             fb_errno_text(-error),
+             room ? ": give it more room (mount -o remount,size=... " FB_SHM_DIR ")" : "");
+    return error;
+}
+
 int fb_ctl_create(struct fb_ctl_handle *handle, const char *name) {
     memset(handle, 0, sizeof *handle);
     struct fb_region *region = &handle->region;
     region->fd = -1;
     if (!fb_object_path(region->path, FB_SHM_DIR, name, FB_KIND_CTL, 0))
         return -ENAMETOOLONG;
-    region->fd = -EEXIST;
-    while (region->fd == -EEXIST) {
-        int error = clear_debris(region->path, name);
-        if (error != 0)
-            return error;
-        region->fd = make_locked(region->path);
-    }
-    if (region->fd < 0)
-        return region->fd;
+    unsigned removed = 0;
+    int debris, error;
+    do {
+        debris = clear_debris(region->path, name, &removed);
+        if (debris < 0 && debris != -ENOENT)
+            return debris;
+        error = make_ctl(handle, name, debris >= 0);
+        if (debris >= 0)
+            close(debris);
+    } while (error == -EEXIST);
+    if (error != 0)
+        return error;
+    if (debris >= 0)
+        log_cleared(name, removed + 1);
     /* Sides without a ctl: their dispatcher died between two unlinks. */
     fb_clear_objects(name, false);
-    region->size = fb_align_up(sizeof(struct fb_ctl), (uint64_t)sysconf(_SC_PAGESIZE));
-    int error = 0;
-    if (ftruncate(region->fd, (off_t)region->size) != 0) {
-        error = errno;
-    } else {
-        region->base = mmap(NULL, region->size, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0);
-        if (region->base == MAP_FAILED) {
-            error = errno;
-            region->base = NULL;
-        } else if (madvise(region->base, region->size, MADV_POPULATE_WRITE) != 0) {
-            error = errno == EFAULT ? ENOSPC : errno;
-        }
-    }
-    handle->ctl = region->base;
-    if (error == 0 && getrandom(handle->ctl->header.instance, 16, 0) != 16)
-        error = errno;
-    if (error != 0) {
-        bool room = error == ENOSPC || error == ENOMEM;
-        fb_error("cannot make %s with %zu KB: %s%s", region->path, region->size >> 10,
-                 strerror(error),
-                 room ? ": give it more room (mount -o remount,size=... " FB_SHM_DIR ")" : "");
-        fb_ctl_destroy(handle);
-        return -error;
-    }
-    snprintf(handle->ctl->name, sizeof handle->ctl->name, "%s", name);
-    snprintf(handle->ctl->version, sizeof handle->ctl->version, "%s", FB_VERSION);
-    handle->ctl->pid = getpid();
-    place_nothing(handle->ctl);
     return 0;
 }
 

@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "flow_balancer/common/errno_text.h"
 #include "flow_balancer/common/log.h"
+#include "flow_balancer/hidden.h"
 
 bool fb_name_valid(const char *name) {
     size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
@@ -73,8 +75,9 @@ static unsigned clear_directory(const char *dir, const char *name, bool with_ctl
     size_t name_length = strlen(name);
     struct dirent *entry;
     while ((entry = readdir(entries)) != NULL) {
-        if (strncmp(entry->d_name, name, name_length) != 0 ||
-            !is_object_suffix(entry->d_name + name_length, with_ctl))
+        bool is_object = strncmp(entry->d_name, name, name_length) == 0 &&
+                         is_object_suffix(entry->d_name + name_length, with_ctl);
+        if (!is_object && !fb_hidden_is(entry->d_name, name))
             continue;
         struct stat st;
         if (fstatat(dirfd(entries), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
@@ -99,10 +102,24 @@ unsigned fb_clear_objects(const char *name, bool with_ctl) {
     return removed;
 }
 
+/* For root it is always in /run. */
+static const char *take_another(void) {
+    return geteuid() == 0 ? "remove it" : "set XDG_RUNTIME_DIR to a directory of yours";
+}
+
+/* What to do about a run-time directory that cannot be trusted: what is of another user cannot be
+ * changed, nor removed from a directory with the sticky bit. */
+static const char *remedy_of(const struct stat *st) {
+    if (st->st_uid != geteuid())
+        return take_another();
+    return S_ISDIR(st->st_mode) ? "chmod 700 it" : "remove it";
+}
+
 static int check_private_dir(const char *path, bool make) {
     if (make && mkdir(path, 0700) != 0 && errno != EEXIST) {
         int error = errno;
-        fb_error("cannot make the run-time directory %s: %s", path, strerror(error));
+        fb_error("cannot make the run-time directory %s: %s%s%s", path, fb_errno_text(error),
+                 geteuid() == 0 ? "" : ": ", geteuid() == 0 ? "" : take_another());
         return -error;
     }
     struct stat st;
@@ -113,8 +130,9 @@ static int check_private_dir(const char *path, bool make) {
         return -error;
     }
     if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022) != 0) {
-        fb_error("%s is not a directory that only uid %u may write to: remove it, or chmod 700 it",
-                 path, (unsigned)geteuid());
+        char what[FB_FILE_TEXT_MAX];
+        fb_error("%s is %s, not a directory that only uid %u may write to: %s", path,
+                 fb_describe_file(what, path), (unsigned)geteuid(), remedy_of(&st));
         return -EPERM;
     }
     return 0;

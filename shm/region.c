@@ -14,6 +14,7 @@
 #include "flow_balancer/common/errno_text.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/common/numa.h"
+#include "flow_balancer/hidden.h"
 
 const char *const fb_page_kind_names[FB_PAGES_COUNT] = {
     [FB_PAGES_HUGETLBFS] = "hugetlbfs",
@@ -97,21 +98,21 @@ static int make_file(struct fb_region *region, const char *dir,
                      const struct fb_region_config *config, size_t size) {
     if (!fb_object_path(region->path, dir, config->instance, config->kind, config->worker))
         return -ENAMETOOLONG;
-    region->fd = open(region->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (region->fd < 0)
-        return -errno;
-    if (ftruncate(region->fd, (off_t)size) == 0)
+    int fd = fb_hidden_make(region->hidden, region->path);
+    if (fd < 0)
+        return fd;
+    region->fd = fd;
+    if (ftruncate(fd, (off_t)size) == 0)
         return 0;
     int error = errno;
-    close(region->fd);
-    unlink(region->path);
-    region->fd = -1;
+    fb_region_discard(region);
     return -error;
 }
 
-static void discard(struct fb_region *region) {
+void fb_region_discard(struct fb_region *region) {
     fb_region_close(region);
-    unlink(region->path);
+    unlink(region->hidden);
+    region->hidden[0] = '\0';
 }
 
 static int try_hugetlbfs(struct fb_region *region, const struct fb_region_config *config) {
@@ -125,7 +126,7 @@ static int try_hugetlbfs(struct fb_region *region, const struct fb_region_config
         void *base = mmap(NULL, rounded, PROT_READ | PROT_WRITE, MAP_SHARED, region->fd, 0);
         if (base == MAP_FAILED) {
             error = -errno;
-            discard(region);
+            fb_region_discard(region);
             continue;
         }
         region->base = base;
@@ -135,7 +136,7 @@ static int try_hugetlbfs(struct fb_region *region, const struct fb_region_config
             region->page_kind = FB_PAGES_HUGETLBFS;
             return 0;
         }
-        discard(region);
+        fb_region_discard(region);
     }
     return error;
 }
@@ -150,7 +151,7 @@ static int try_shm(struct fb_region *region, const struct fb_region_config *conf
     void *base = map_aligned(rounded, MAP_SHARED, region->fd);
     if (base == MAP_FAILED) {
         error = -errno;
-        discard(region);
+        fb_region_discard(region);
         return error;
     }
     region->base = base;
@@ -159,7 +160,7 @@ static int try_shm(struct fb_region *region, const struct fb_region_config *conf
         madvise(base, rounded, MADV_HUGEPAGE);
     error = populate_on(base, rounded, region->node);
     if (error != 0) {
-        discard(region);
+        fb_region_discard(region);
         return error == -EFAULT ? -ENOSPC : error;
     }
     region->page_kind = huge ? read_back(region) : FB_PAGES_4K;
@@ -171,6 +172,16 @@ static void log_require(const char *what, size_t size, const char *times) {
              "'sysctl vm.nr_hugepages=%zu'%s and mount hugetlbfs, or "
              "'mount -o remount,huge=advise /dev/shm'",
              what, size >> 20, fb_align_up(size, FB_HUGEPAGE_BYTES) / FB_HUGEPAGE_BYTES, times);
+}
+
+static void log_no_room(const struct fb_region_config *config, int error) {
+    char path[FB_PATH_MAX];
+    fb_object_path(path, FB_SHM_DIR, config->instance, config->kind, config->worker);
+    fb_error("cannot make %s with %zu KB: %s%s", path, config->size >> 10, fb_errno_text(-error),
+             error == -ENOSPC || error == -ENOMEM
+                 ? ": give " FB_SHM_DIR " more room (mount -o remount,size=...), or use a "
+                   "smaller --ring-bytes, --ring-depth or -w"
+                 : "");
 }
 
 int fb_region_create(struct fb_region *region, const struct fb_region_config *config) {
@@ -185,25 +196,40 @@ int fb_region_create(struct fb_region *region, const struct fb_region_config *co
     if (error != 0 && mode == FB_HUGEPAGES_AUTO)
         error = try_shm(region, config, false);
     if (error != 0) {
-        char path[FB_PATH_MAX];
-        fb_object_path(path, FB_SHM_DIR, config->instance, config->kind, config->worker);
-        fb_error("cannot make %s with %zu KB: %s%s", path, config->size >> 10,
-                 fb_errno_text(-error),
-                 error == -ENOSPC || error == -ENOMEM
-                     ? ": give " FB_SHM_DIR " more room (mount -o remount,size=...), or use a "
-                       "smaller --ring-bytes, --ring-depth or -w"
-                     : "");
+        if (!config->quiet)
+            log_no_room(config, error);
         return error;
     }
     if (mode == FB_HUGEPAGES_REQUIRE && region->page_kind == FB_PAGES_4K) {
         log_require(region->path, region->size,
                     config->kind == FB_KIND_DOWN ? " times --max-workers" : "");
-        discard(region);
+        fb_region_discard(region);
         return -ENOMEM;
     }
     if (config->secret)
         madvise(region->base, region->size, MADV_DONTDUMP);
     return 0;
+}
+
+static void log_no_name(const struct fb_region *region, int error) {
+    char what[FB_FILE_TEXT_MAX];
+    if (error == -EEXIST || error == -EPERM || error == -EACCES || error == -EISDIR)
+        fb_error("cannot make %s: %s is in the way: let its owner or root remove it", region->path,
+                 fb_describe_file(what, region->path));
+    else
+        fb_error("cannot make %s: %s", region->path, fb_errno_text(-error));
+}
+
+int fb_region_place(struct fb_region *region, const struct fb_region_config *config) {
+    int error = fb_hidden_reveal(region->hidden, region->path, config->over);
+    if (error == 0) {
+        region->hidden[0] = '\0';
+        return 0;
+    }
+    if (!config->quiet)
+        log_no_name(region, error);
+    fb_region_discard(region);
+    return error;
 }
 
 int fb_region_private(struct fb_region *region, size_t size, enum fb_hugepages mode, bool pop) {

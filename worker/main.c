@@ -95,6 +95,41 @@ static enum fb_claim_result try_claim(const struct worker_options *o,
     return wait ? FB_CLAIM_NOT_YET : FB_CLAIM_BUSY;
 }
 
+static void log_busy(const struct worker_options *o, long long pid) {
+    if (o->worker == WORKER_ANY)
+        fb_error("instance '%s' has no free worker number: see --max-workers", o->name);
+    else
+        fb_error("worker %u of instance '%s' is already running (pid %lld): leave -k out for a "
+                 "free number",
+                 o->worker, o->name, pid);
+}
+
+static void log_too_late(const struct worker_options *o, bool joined) {
+    double waited_s = (double)o->orphan_ns / 1e9;
+    if (joined)
+        fb_error("instance '%s' offered no worker number for %.0f s: its dispatcher says why",
+                 o->name, waited_s);
+    else
+        fb_error("no dispatcher of instance '%s' for %.0f s: start flow-dispatcher -n %s, or see "
+                 "--orphan-timeout",
+                 o->name, waited_s, o->name);
+}
+
+/* One try with the ctl that is joined, which is left again unless the number was claimed. */
+static enum fb_claim_result claim_or_leave(const struct worker_options *o,
+                                           struct fb_ctl_handle *ctl, struct fb_claim *claim) {
+    enum fb_claim_result result = try_claim(o, ctl, claim);
+    if (result == FB_CLAIMED)
+        return result;
+    /* What a dispatcher that died meanwhile says of its numbers is of no use. */
+    if (result == FB_CLAIM_BUSY && !fb_ctl_alive(ctl))
+        result = FB_CLAIM_NOT_YET;
+    if (result == FB_CLAIM_BUSY)
+        log_busy(o, o->worker != WORKER_ANY ? (long long)fb_ctl_pid(ctl->ctl, o->worker) : 0);
+    fb_ctl_leave(ctl);
+    return result;
+}
+
 /*
  * Waits for a dispatcher of the name and claims a number. Returns -1 when it
  * has one, else an exit status after one logged line.
@@ -103,37 +138,23 @@ static int join(const struct worker_options *o, struct fb_ctl_handle *ctl, struc
     uint64_t give_up_ns = fb_now_ns() + o->orphan_ns;
     for (long retry_ms = RETRY_FIRST_MS;; retry_ms *= 2) {
         enum fb_join joined = fb_ctl_join(ctl, o->name);
-        if (joined == FB_WRONG)
+        enum fb_claim_result result = joined == FB_JOINED  ? claim_or_leave(o, ctl, claim)
+                                      : joined == FB_WRONG ? FB_CLAIM_WRONG
+                                                           : FB_CLAIM_NOT_YET;
+        switch (result) {
+        case FB_CLAIMED:
+            return -1;
+        case FB_CLAIM_WRONG:
             return EXIT_FAILED;
-        enum fb_claim_result result = FB_CLAIM_NOT_YET;
-        if (joined == FB_JOINED) {
-            result = try_claim(o, ctl, claim);
-            if (result == FB_CLAIMED)
-                return -1;
-            /* What a dispatcher that died meanwhile says of its numbers is of no use. */
-            if (result == FB_CLAIM_BUSY && !fb_ctl_alive(ctl))
-                result = FB_CLAIM_NOT_YET;
-            long long pid = o->worker != WORKER_ANY && result == FB_CLAIM_BUSY
-                                ? (long long)fb_ctl_pid(ctl->ctl, o->worker)
-                                : 0;
-            fb_ctl_leave(ctl);
-            if (result == FB_CLAIM_WRONG)
-                return EXIT_FAILED;
-            if (result == FB_CLAIM_BUSY && o->worker == WORKER_ANY)
-                fb_error("instance '%s' has no free worker number: see --max-workers", o->name);
-            else if (result == FB_CLAIM_BUSY)
-                fb_error("worker %u of instance '%s' is already running (pid %lld): leave -k out "
-                         "for a free number",
-                         o->worker, o->name, pid);
-            if (result == FB_CLAIM_BUSY)
-                return EXIT_TRY_AGAIN;
+        case FB_CLAIM_BUSY:
+            return EXIT_TRY_AGAIN;
+        default:
+            break;
         }
         if (leave_signals != 0)
             return EXIT_CLEAN;
         if (fb_now_ns() >= give_up_ns) {
-            fb_error("no dispatcher of instance '%s' for %.0f s: start flow-dispatcher -n %s, or "
-                     "see --orphan-timeout",
-                     o->name, (double)o->orphan_ns / 1e9, o->name);
+            log_too_late(o, joined == FB_JOINED);
             return EXIT_TRY_AGAIN;
         }
         if (retry_ms > RETRY_MOST_MS)

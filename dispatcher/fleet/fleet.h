@@ -83,6 +83,10 @@ struct fleet {
     UINT64_C(10000000) /* an order of magnitude above a scheduler's time slice                     \
                         */
 
+/* A new up side that could not be made is tried again after this: /dev/shm was full, or something
+ * is in the way of its name. */
+#define OFFER_AGAIN_NS UINT64_C(1000000000)
+
 struct fleet_config {
     struct fb_ctl *ctl; /* the caller's, its geometry filled in; outlives the fleet */
     const struct policy *policy;

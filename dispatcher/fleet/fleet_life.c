@@ -11,8 +11,6 @@
 
 #include "dispatcher/fleet/fleet_log.h"
 
-/* A new up side that could not be made (no room in /dev/shm) is tried again after this. */
-#define OFFER_AGAIN_NS UINT64_C(1000000000)
 #define PID_MOST 4194304 /* Linux's PID_MAX_LIMIT on 64 bits */
 
 static const struct fb_up *up_of(const struct lane *lane) {
@@ -127,7 +125,10 @@ static int offer(struct fleet *fleet, unsigned worker) {
     lane->leave_by_ns = UINT64_MAX;
     lane->locked_since_ns = 0;
     set_disposition(lane, DISPOSITION_WAIT_NEXT, MOVE_REASON_NONE);
-    return lane_offer(lane, fleet->ctl, worker);
+    bool failed_before = lane->offer_failed;
+    int error = lane_offer(lane, fleet->ctl, worker);
+    fleet_log_offer(fleet, worker, failed_before);
+    return error;
 }
 
 /* No process is to come for the number: its packets and flows go to the others. */

@@ -58,3 +58,12 @@ void fleet_log_moving(const struct fleet *fleet, unsigned worker) {
            "worker %u is %s: %" PRIu64 " packets and %u flows of it go to the others", worker,
            drained ? "drained" : "lost", lane_waiting(lane), lane->handles.bound);
 }
+
+void fleet_log_offer(const struct fleet *fleet, unsigned worker, bool failed_before) {
+    bool failed = fleet->lanes[worker].offer_failed;
+    if (failed && !failed_before)
+        fb_warning("worker %u cannot be started until then: it is tried again every %.0f s", worker,
+                   seconds(OFFER_AGAIN_NS));
+    else if (failed_before && !failed)
+        fb_info("worker %u can be started again", worker);
+}

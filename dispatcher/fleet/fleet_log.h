@@ -28,4 +28,8 @@ void fleet_log_overdue(const struct fleet *fleet, unsigned worker);
 /* Its packets and flows go to the others, because it is lost or drained. */
 void fleet_log_moving(const struct fleet *fleet, unsigned worker);
 
+/* Its up side could not be made, for the reason in the line before; or can be again. No line where
+ * that is as it was. */
+void fleet_log_offer(const struct fleet *fleet, unsigned worker, bool failed_before);
+
 #endif

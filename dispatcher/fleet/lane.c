@@ -9,6 +9,7 @@
 
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/guard.h"
+#include "flow_balancer/hidden.h"
 
 /*
  * Handles beyond one per flow and one per slot: ends of one burst that wait for
@@ -65,6 +66,10 @@ int lane_init(struct lane *lane, struct fb_ctl *ctl, unsigned worker, enum fb_hu
                                           .secret = true,
                                           .node = fb_ctl_numa_node(ctl, worker)};
     int error = fb_region_create(&lane->down_region, &down);
+    if (error != 0)
+        return error;
+    fb_down_format(lane->down_region.base, geometry, ctl->header.instance, worker, 0);
+    error = fb_region_place(&lane->down_region, &down);
     if (error == 0)
         error = fb_region_private(&lane->handle_region, handles * sizeof(struct handle),
                                   FB_HUGEPAGES_NEVER, false);
@@ -75,7 +80,6 @@ int lane_init(struct lane *lane, struct fb_ctl *ctl, unsigned worker, enum fb_hu
                                   FB_HUGEPAGES_NEVER, false);
     if (error != 0)
         return error;
-    fb_down_format(lane->down_region.base, geometry, ctl->header.instance, worker, 0);
     fb_tx_init(&lane->tx, lane->down_region.base, NULL);
     handles_init(&lane->handles, lane->handle_region.base, (uint32_t)handles);
     lane->marks = lane->mark_region.base;
@@ -95,7 +99,7 @@ void lane_fini(struct lane *lane) {
 /* Formats an up side that has just been made, guarded and for reading only. */
 static int protect_up(struct lane *lane, const struct fb_ctl *ctl, unsigned worker) {
     const struct fb_region *region = &lane->up_region;
-    /* Before it is touched: what may write to it has had its name. */
+    /* Before it is touched: who may write to it can find any name. */
     lane->guard = fb_guard_add(region->base, region->size);
     if (lane->guard < 0)
         return lane->guard;
@@ -110,29 +114,42 @@ static int protect_up(struct lane *lane, const struct fb_ctl *ctl, unsigned work
 static void close_up(struct lane *lane) {
     fb_guard_remove(lane->guard);
     lane->guard = -1;
-    unlink(lane->up_region.path);
     fb_region_close(&lane->up_region);
 }
 
-int lane_offer(struct lane *lane, struct fb_ctl *ctl, unsigned worker) {
+/* Makes the next up side and gives it its name. */
+static int make_up(struct lane *lane, const struct fb_ctl *ctl, unsigned worker) {
     struct fb_region *region = &lane->up_region;
     const struct fb_region_config up = {.instance = ctl->name,
                                         .kind = FB_KIND_UP,
                                         .worker = worker,
                                         .size = fb_up_footprint(),
                                         .hugepages = FB_HUGEPAGES_NEVER,
-                                        .node = fb_ctl_numa_node(ctl, worker)};
+                                        .node = fb_ctl_numa_node(ctl, worker),
+                                        .over = lane->has_up_name,
+                                        .quiet = lane->offer_failed};
     int error = fb_region_create(region, &up);
     if (error != 0)
         return error;
     lane->epoch++; /* also if this fails: a process that has seen the up side must not find its
                       epoch again */
     error = protect_up(lane, ctl, worker);
-    if (error != 0) {
+    if (error != 0)
+        fb_region_discard(region);
+    else
+        error = fb_region_place(region, &up);
+    if (error != 0)
         close_up(lane);
+    return error;
+}
+
+int lane_offer(struct lane *lane, struct fb_ctl *ctl, unsigned worker) {
+    int error = make_up(lane, ctl, worker);
+    lane->offer_failed = error != 0;
+    if (error != 0)
         return error;
-    }
-    fb_tx_attach(&lane->tx, region->base);
+    lane->has_up_name = true;
+    fb_tx_attach(&lane->tx, lane->up_region.base);
     fb_tx_set_epoch(&lane->tx, lane->epoch);
     fb_ctl_set_epoch(ctl, worker, lane->epoch);
     return 0;
@@ -159,6 +176,8 @@ void lane_withdraw(struct lane *lane, struct fb_worker_totals *totals) {
         return;
     fb_tx_set_epoch(&lane->tx, ++lane->epoch);
     fb_worker_totals_add(totals, lane->up_region.base);
+    /* If that fails it keeps its name, in the way of no one: its epoch is over. */
+    (void)fb_hidden_hold(lane->up_region.path);
     close_up(lane);
     lane->tx.up = NULL;
 }

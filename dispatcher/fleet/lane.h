@@ -73,6 +73,8 @@ struct lane {
     uint32_t revocations; /* processes that were revoked: their supervisor has to kill them */
     struct fb_region down_region, up_region, handle_region, mark_region;
     int guard;
+    bool has_up_name;  /* the up side has been offered: from then on its name stays ours */
+    bool offer_failed; /* the last time; its reason was logged */
     uint32_t claims;
 };
 
@@ -144,15 +146,16 @@ void lane_fini(struct lane *lane);
 
 /*
  * Offers the number to the next process, at the resume point: a new up side
- * with a new epoch, made before the directory says so. Returns 0, or -errno
- * after one logged line.
+ * with a new epoch, made before the directory says so. It takes the place of the
+ * one before, whose name was kept. Returns 0, or -errno after one logged line, which
+ * comes once until it succeeds.
  */
 int lane_offer(struct lane *lane, struct fb_ctl *ctl, unsigned worker);
 
 /*
  * Takes the up side away, and its epoch with it: who is about to claim it, or
  * has done so unseen, finds another one and lets go. What it said is added to
- * the totals. Harmless if nothing is on offer.
+ * the totals. An empty file keeps its name. Harmless if nothing is on offer.
  */
 void lane_withdraw(struct lane *lane, struct fb_worker_totals *totals);
 

@@ -21,7 +21,8 @@
  * otherwise it unmaps both sides, which frees the lock. Of two processes that
  * claim at the same time one gets the lock; the other, when it gets it later,
  * finds the worker status not vacant. A process that slept between mapping and
- * locking finds an epoch that is not the directory's.
+ * locking finds an epoch that is not the directory's. What is in the place of an up
+ * side and is not of the dispatcher's user is no offer: the dispatcher says so.
  */
 struct fb_claim {
     struct fb_region up_region;

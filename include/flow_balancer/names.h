@@ -12,6 +12,7 @@
  *   /dev/shm/NAME.down.K       written by the dispatcher, read by worker K; or
  *   HUGETLBFS_MOUNT/NAME.down.K   the same on a hugetlbfs mount
  *   /dev/shm/NAME.up.K         written by worker K, read by all
+ *   DIR/.NAME.RANDOM           any of them, while it is made
  *   RUNTIME_DIR/flow-balancer/NAME.sock   control socket of the dispatcher
  */
 #define FB_NAME_MAX 64u           /* letters of an instance name */
@@ -41,11 +42,11 @@ bool fb_object_path(char path[FB_PATH_MAX], const char *dir, const char *name, e
 bool fb_hugetlbfs_mount(unsigned nth, char path[FB_PATH_MAX]);
 
 /*
- * Unlinks every up and down side of an instance that belongs to our uid, in
- * /dev/shm and on every hugetlbfs mount, by name pattern; the ctl object only
- * where with_ctl. Never truncates, never touches a symbolic link's target.
- * Only the holder of the lock on the named ctl inode may call it.
- * Returns the number of objects removed.
+ * Unlinks every up and down side of an instance that belongs to our uid, and what has
+ * a hidden name of it (hidden.h), in /dev/shm and on every hugetlbfs mount, by
+ * name pattern; the ctl object only where with_ctl. Never truncates, never touches a symbolic
+ * link's target. Only the holder of the lock on the named ctl inode may call it. Returns the number
+ * of objects removed.
  */
 unsigned fb_clear_objects(const char *name, bool with_ctl);
 

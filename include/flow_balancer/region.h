@@ -36,6 +36,7 @@ struct fb_region {
     enum fb_page_kind page_kind; /* what the kernel gave */
     int node;               /* whose memory a shared object prefers, or -1; fb_numa_where() tells */
     char path[FB_PATH_MAX]; /* "" for private memory */
+    char hidden[FB_PATH_MAX]; /* its name until fb_region_place(), else "" */
 };
 
 /* A shared object that is to be made. */
@@ -46,17 +47,29 @@ struct fb_region_config {
     size_t size;                 /* bytes, at least */
     enum fb_hugepages hugepages; /* NEVER: 4 KB pages; REQUIRE: an error without huge pages */
     bool secret;                 /* it holds packets: left out of core dumps */
-    int node; /* NUMA node whose memory is taken while it has some; -1: by the caller's policy */
+    int node;   /* NUMA node whose memory is taken while it has some; -1: by the caller's policy */
+    bool over;  /* its name is ours, from an object before */
+    bool quiet; /* what fails is not logged: it was said before */
 };
 
 /*
- * Makes a new shared object: O_EXCL, O_NOFOLLOW, O_CLOEXEC, mode 0600, mapped
+ * Makes a new shared object under a hidden name (hidden.h): mode 0600, mapped
  * read-write, zero, populated. Where huge pages are required and there are
  * none, the error names the command that gets them. The caller owns the region
  * and the name; fb_region_close() does not unlink. Dispatcher only.
  * Returns 0, or -errno after one logged line; nothing is left behind then.
  */
 int fb_region_create(struct fb_region *region, const struct fb_region_config *config);
+
+/*
+ * Gives an object that is complete its own name, region->path, with the config
+ * it was made with. Dispatcher only. Returns 0, or -errno after one logged line,
+ * which says what is in the way; nothing is left of the region then.
+ */
+int fb_region_place(struct fb_region *region, const struct fb_region_config *config);
+
+/* Closes a region that is not placed yet, and unlinks its file. Dispatcher only. */
+void fb_region_discard(struct fb_region *region);
 
 /*
  * The same ladder for private memory: anonymous, zero, not inherited by a

@@ -61,9 +61,16 @@ class Places:
             found = os.lstat(path)
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != self.uid or found.st_mode & 0o022:
                 raise Failure(
-                    f"{path} is not a directory that only uid {self.uid} may write to: chmod 700 or remove it"
+                    f"{path} is not a directory that only uid {self.uid} may write to: {self.remedy_of(found)}"
                 )
         return path
+
+    def remedy_of(self, found):
+        """What to do about a folder that cannot be trusted; nobody can change or remove what is another user's."""
+        if found.st_uid != self.uid:
+            remedy = "set XDG_RUNTIME_DIR to a folder of yours" if self.uid else "remove it"
+            return f"it is of uid {found.st_uid}: {remedy}"
+        return "chmod 700 it" if stat.S_ISDIR(found.st_mode) else "remove it"
 
     def socket(self, name):
         return os.path.join(self.runtime_dir(), name + ".sock")

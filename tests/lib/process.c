@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "flow_balancer/hidden.h"
+
 #include "tests/lib/stamps.h"
 
 #define LEAVE_S 20.0 /* for what a test started to end by itself */
@@ -456,7 +458,8 @@ unsigned objects_of(const char *instance) {
     unsigned count = 0;
     size_t length = strlen(instance);
     for (struct dirent *entry; (entry = readdir(entries)) != NULL;)
-        count += strncmp(entry->d_name, instance, length) == 0 && entry->d_name[length] == '.';
+        count += (strncmp(entry->d_name, instance, length) == 0 && entry->d_name[length] == '.') ||
+                 fb_hidden_is(entry->d_name, instance);
     closedir(entries);
     return count;
 }
@@ -469,8 +472,8 @@ static unsigned clear_names(const struct test *t, const char *dir, const char *s
         return 0;
     for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
         size_t length = strlen(t->name);
-        if (strncmp(entry->d_name, t->name, length) != 0 ||
-            (entry->d_name[length] != '.' && entry->d_name[length] != '-'))
+        const char *file = entry->d_name + (entry->d_name[0] == '.'); /* a hidden one too */
+        if (strncmp(file, t->name, length) != 0 || (file[length] != '.' && file[length] != '-'))
             continue;
         const char *suffix = strrchr(entry->d_name, '.');
         if (!quiet && (suffix == NULL || strcmp(suffix, spared) != 0)) {

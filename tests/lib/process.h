@@ -116,7 +116,7 @@ void pause_or_fail(struct test *t, double end, const char *what);
 /* The path of a file in the test's directory; good until the fourth call after. */
 const char *file_in(const struct test *t, const char *name);
 bool file_exists(const struct test *t, const char *name);
-/* How many objects in /dev/shm the instance has. */
+/* How many objects in /dev/shm the instance has, hidden ones too. */
 unsigned objects_of(const char *instance);
 
 /* The sum of the counts in the lines "WHAT: no more drops: N ..." of what a dispatcher wrote. */

@@ -45,6 +45,7 @@ static int set_up(void **state) {
                                                 .node = -1};
         assert_int_equal(fb_region_create(&in->up[k], &config), 0);
         fb_up_format(in->up[k].base, ctl->header.instance, k, 1, 0);
+        assert_int_equal(fb_region_place(&in->up[k], &config), 0);
         fb_up_set_counter(in->up[k].base, FB_WORKER_PACKETS, 70 + k);
         fb_ctl_set_epoch(ctl, k, 1);
         fb_ctl_set_state(ctl, k, FB_STATE_READY);

@@ -63,15 +63,17 @@ static void withdraw(struct fixture *f) {
 
 /* A new up side for the next incarnation, not yet offered by ctl and the command group. */
 static void make_up(struct fixture *f) {
-    int error = fb_region_create(&f->up, &(struct fb_region_config){.instance = f->name,
-                                                                    .kind = FB_KIND_UP,
-                                                                    .worker = WORKER,
-                                                                    .size = fb_up_footprint(),
-                                                                    .hugepages = FB_HUGEPAGES_NEVER,
-                                                                    .node = -1});
-    if (error != 0)
+    const struct fb_region_config config = {.instance = f->name,
+                                            .kind = FB_KIND_UP,
+                                            .worker = WORKER,
+                                            .size = fb_up_footprint(),
+                                            .hugepages = FB_HUGEPAGES_NEVER,
+                                            .node = -1};
+    if (fb_region_create(&f->up, &config) != 0)
         abort();
     fb_up_format(f->up.base, f->ours.ctl->header.instance, WORKER, ++f->epoch, f->tx.consumed);
+    if (fb_region_place(&f->up, &config) != 0)
+        abort();
 }
 
 static void offer(struct fixture *f) {
@@ -105,6 +107,8 @@ static int set_up(void **state) {
     if (fb_region_create(&f->down, &config) != 0)
         return 1;
     fb_down_format(f->down.base, &geometry, f->ours.ctl->header.instance, WORKER, 40);
+    if (fb_region_place(&f->down, &config) != 0)
+        return 1;
     memcpy(f->ours.ctl->directory[WORKER].down_path, f->down.path, sizeof f->down.path);
     fb_tx_init(&f->tx, f->down.base, NULL);
     offer(f);
@@ -191,6 +195,23 @@ static void a_number_that_is_not_on_offer_is_not_there_yet(void **state) {
     offer(f);
     assert_int_equal(unlink(f->down.path), 0);
     expect_result(f, FB_CLAIM_NOT_YET, NULL);
+}
+
+static void what_another_has_in_its_place_is_not_there_yet(void **state) {
+    struct fixture *f = *state;
+    char path[FB_PATH_MAX];
+    snprintf(path, sizeof path, "%s", f->up.path);
+    withdraw(f);
+    assert_int_equal(mkdir(path, 0700), 0);
+    expect_result(f, FB_CLAIM_NOT_YET, NULL);
+    assert_int_equal(rmdir(path), 0);
+    if (geteuid() == 0) { /* who else could give a file away */
+        offer(f);
+        assert_int_equal(fchown(f->up.fd, 65534, 65534), 0);
+        expect_result(f, FB_CLAIM_NOT_YET, NULL);
+        assert_int_equal(fchown(f->up.fd, 0, 0), 0);
+        expect_claimed(f);
+    }
 }
 
 static void an_epoch_that_is_not_the_directorys_is_not_claimed(void **state) {
@@ -445,6 +466,7 @@ int main(void) {
         CLAIM_TEST(a_number_that_a_living_worker_has_is_busy),
         CLAIM_TEST(an_up_side_is_claimed_once),
         CLAIM_TEST(a_number_that_is_not_on_offer_is_not_there_yet),
+        CLAIM_TEST(what_another_has_in_its_place_is_not_there_yet),
         CLAIM_TEST(an_epoch_that_is_not_the_directorys_is_not_claimed),
         CLAIM_TEST(an_epoch_that_is_not_the_command_groups_is_not_claimed),
         CLAIM_TEST(an_up_side_of_another_epoch_is_not_claimed),

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/ctl.h"
 #include "flow_balancer/guard.h"
+#include "flow_balancer/hidden.h"
 #include "flow_balancer/layout.h"
 #include "flow_balancer/lock.h"
 #include "flow_balancer/sides.h"
@@ -188,9 +190,9 @@ static void be_dispatcher(void *arg) {
                                           .size = 8192,
                                           .hugepages = FB_HUGEPAGES_NEVER,
                                           .node = -1};
-        EXPECT(fb_region_create(&down, &config) == 0);
+        EXPECT(fb_region_create(&down, &config) == 0 && fb_region_place(&down, &config) == 0);
         config.kind = FB_KIND_UP;
-        EXPECT(fb_region_create(&up, &config) == 0);
+        EXPECT(fb_region_create(&up, &config) == 0 && fb_region_place(&up, &config) == 0);
     }
     step_tell(&f->up, 'r');
     pause();
@@ -296,13 +298,67 @@ static void a_further_cleaner_waits_for_one_that_clears(void **state) {
     assert_int_equal(child_wait(other), 0);
 }
 
+/* No ctl, since its dispatcher died before it had its name. */
+static void leave_hidden(struct fixture *f, char hidden[FB_PATH_MAX]) {
+    int fd = fb_hidden_make(hidden, f->path);
+    assert_true(fd >= 0);
+    close(fd);
+}
+
+static void
+what_was_hidden_when_its_maker_died_is_cleared_and_so_is_all_without_a_ctl(void **state) {
+    struct fixture *f = *state;
+    char hidden[FB_PATH_MAX];
+    leave_debris(f);
+    leave_hidden(f, hidden);
+    assert_int_equal(unlink(f->path), 0);
+    assert_int_equal(fb_ctl_clean(f->name), 0);
+    assert_int_equal(access(hidden, F_OK), -1);
+    assert_false(exists(f, FB_KIND_CTL, 0) || exists(f, FB_KIND_UP, 0) ||
+                 exists(f, FB_KIND_DOWN, 1));
+    leave_hidden(f, hidden);
+    make_ours(f);
+    assert_int_equal(access(hidden, F_OK), -1);
+}
+
+/* Says so if the ctl's name is ever free, or leads to one that looks alive before it is whole. */
+static void watch_name(void *arg) {
+    struct fixture *f = arg;
+    char letter = 'k';
+    while (letter == 'k') {
+        int fd = open(f->path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+        EXPECT(fd >= 0);
+        struct stat st;
+        EXPECT(!fb_lock_held(fd) || (fstat(fd, &st) == 0 && st.st_size != 0));
+        close(fd);
+        struct pollfd told = {.fd = f->down.ends[0], .events = POLLIN};
+        letter = poll(&told, 1, 0) > 0 ? 'e' : 'k';
+    }
+}
+
+static void die_as_dispatcher(void *arg) {
+    struct fixture *f = arg;
+    EXPECT(fb_ctl_create(&f->ours, f->name) == 0);
+    _exit(0); /* it clears nothing up */
+}
+
+static void the_name_of_a_dead_ctl_is_never_free_until_the_next_has_it(void **state) {
+    struct fixture *f = *state;
+    in_child(die_as_dispatcher, f);
+    pid_t watcher = child_start(watch_name, f);
+    for (unsigned i = 0; i < 40; i++)
+        in_child(die_as_dispatcher, f);
+    step_tell(&f->down, 'e');
+    assert_int_equal(child_wait(watcher), 0);
+}
+
 /* In children: a try without end would be cut off by their watchdog. */
 static void be_refused(void *arg) {
     struct fixture *f = arg;
     catch_begin(&f->caught);
     int error = fb_ctl_create(&f->ours, f->name);
     const char *text = catch_end(&f->caught);
-    EXPECT(error == -EPERM && lines_of(text) == 1 && strstr(text, "cannot remove") != NULL);
+    EXPECT(error == -EPERM && lines_of(text) == 1 && strstr(text, "is in the way") != NULL);
     catch_begin(&f->caught);
     error = fb_ctl_clean(f->name);
     text = catch_end(&f->caught);
@@ -318,7 +374,7 @@ static void what_cannot_be_cleared_is_a_refusal_and_no_endless_try(void **state)
     assert_int_equal(mkdir(f->path, 0700), 0);
     catch_begin(&f->caught);
     int created = fb_ctl_create(&f->ours, f->name);
-    expect_one_line(catch_end(&f->caught), "cannot open");
+    expect_one_line(catch_end(&f->caught), "a directory of uid");
     assert_int_equal(created, -EISDIR);
 }
 
@@ -480,43 +536,6 @@ static void a_joiner_that_writes_dies(void **state) {
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
 }
 
-/* ---- the snapshot */
-
-static void fill(struct fb_snapshot *snapshot, uint64_t first) {
-    uint64_t *words = (uint64_t *)snapshot;
-    for (size_t i = 0; i < FB_SNAPSHOT_WORDS; i++)
-        words[i] = first + i;
-}
-
-static void a_snapshot_that_its_writer_died_in_is_told_from_a_whole_one(void **state) {
-    struct fixture *f = *state;
-    make_ours(f);
-    static struct fb_snapshot written, read;
-    fill(&written, 1);
-    fb_ctl_write_snapshot(f->ours.ctl, &written, 2);
-    assert_true(fb_ctl_read_snapshot(f->ours.ctl, &read, 2));
-    atomic_fetch_add(&f->ours.ctl->snapshot_sequence, 1);
-    assert_false(fb_ctl_read_snapshot(f->ours.ctl, &read, 2));
-}
-
-static void a_snapshot_reads_back_as_it_was_written_and_the_other_lanes_as_zero(void **state) {
-    struct fixture *f = *state;
-    make_ours(f);
-    static struct fb_snapshot written, read;
-    static const unsigned lanes[] = {0, 1, 8, FB_MAX_WORKERS};
-    /* Its sequence wraps too. */
-    atomic_store(&f->ours.ctl->snapshot_sequence, UINT64_MAX - 3);
-    for (size_t i = 0; i < sizeof lanes / sizeof *lanes; i++) {
-        fill(&written, 1000 * (i + 1));
-        fb_ctl_write_snapshot(f->ours.ctl, &written, lanes[i]);
-        memset(&read, 0xff, sizeof read);
-        assert_true(fb_ctl_read_snapshot(f->ours.ctl, &read, lanes[i]));
-        memset(written.lane[lanes[i]], 0, (FB_MAX_WORKERS - lanes[i]) * sizeof *written.lane);
-        assert_memory_equal(&read, &written, sizeof read);
-    }
-    assert_true(fb_ctl_read_snapshot(f->ours.ctl, &read, UINT32_MAX)); /* cut to what there is */
-}
-
 #define CTL_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void) {
@@ -532,6 +551,8 @@ int main(void) {
         CTL_TEST(the_next_dispatcher_waits_for_one_that_clears),
         CTL_TEST(a_further_cleaner_waits_for_one_that_clears),
         CTL_TEST(sides_without_a_ctl_are_cleared_too),
+        CTL_TEST(what_was_hidden_when_its_maker_died_is_cleared_and_so_is_all_without_a_ctl),
+        CTL_TEST(the_name_of_a_dead_ctl_is_never_free_until_the_next_has_it),
         CTL_TEST(what_cannot_be_cleared_is_a_refusal_and_no_endless_try),
         CTL_TEST(the_ctl_of_another_user_is_refused_even_by_root),
         CTL_TEST(destroying_unlinks_everything_of_the_instance_and_nothing_of_its_successor),
@@ -543,8 +564,6 @@ int main(void) {
         CTL_TEST(a_ctl_that_is_truncated_does_not_kill_its_reader),
         CTL_TEST(a_joiner_sees_what_the_dispatcher_writes_and_cannot_write),
         CTL_TEST(a_joiner_that_writes_dies),
-        CTL_TEST(a_snapshot_that_its_writer_died_in_is_told_from_a_whole_one),
-        CTL_TEST(a_snapshot_reads_back_as_it_was_written_and_the_other_lanes_as_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "flow_balancer/common/log.h"
-#include "flow_balancer/names.h"
+#include "flow_balancer/hidden.h"
 
 #define NOBODY 65534u
 
@@ -133,6 +133,31 @@ static void only_the_objects_of_the_instance_are_cleared(void **state) {
     assert_int_equal(fb_clear_objects(f->name, true), 0);
 }
 
+static void what_a_dispatcher_left_while_it_made_it_is_cleared_and_of_no_other(void **state) {
+    struct fixture *f = *state;
+    char path[FB_PATH_MAX], ours[FB_PATH_MAX], longer[FB_PATH_MAX], other[FB_PATH_MAX],
+        theirs[FB_PATH_MAX];
+    path_of(path, f, FB_SHM_DIR, ".up.0");
+    path_of(longer, f, FB_SHM_DIR, "-2.up.0");
+    int fds[] = {fb_hidden_make(ours, path), fb_hidden_make(other, longer),
+                 fb_hidden_make(theirs, path)};
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(fds[i] >= 0);
+    unsigned expected = 2;
+    if (geteuid() == 0) {
+        assert_int_equal(fchown(fds[2], NOBODY, NOBODY), 0);
+        expected = 1;
+    }
+    assert_int_equal(fb_clear_objects(f->name, false), expected);
+    assert_int_equal(access(ours, F_OK), -1);
+    assert_int_equal(access(other, F_OK), 0);
+    assert_int_equal(access(theirs, F_OK), expected == 1 ? 0 : -1);
+    unlink(other);
+    unlink(theirs);
+    for (unsigned i = 0; i < 3; i++)
+        close(fds[i]);
+}
+
 static void what_is_no_file_is_left_alone_and_so_is_a_links_target(void **state) {
     struct fixture *f = *state;
     char link[FB_PATH_MAX], dir[FB_PATH_MAX], target[FB_PATH_MAX];
@@ -183,13 +208,14 @@ static void down_sides_on_a_hugetlbfs_mount_are_cleared_too(void **state) {
 
 /* ---- the run-time directory */
 
-static void expect_runtime_refusal(struct fixture *f, bool make, int error) {
+static void expect_runtime_refusal(struct fixture *f, bool make, const char *remedy) {
     char path[FB_PATH_MAX];
     catch_begin(&f->caught);
     int got = fb_runtime_dir(path, make);
     const char *text = catch_end(&f->caught);
-    EXPECT(got == error);
-    EXPECT(lines_of(text) == 1 && strstr(text, "flow-balancer") != NULL);
+    EXPECT(got == -EPERM);
+    EXPECT(lines_of(text) == 1 && strstr(text, "flow-balancer") != NULL &&
+           strstr(text, remedy) != NULL);
 }
 
 /* As somebody who is not root, with a directory of his own for run-time files. */
@@ -213,16 +239,16 @@ static void use_xdg(void *arg) {
     EXPECT(stat(expected, &st) == 0 && (st.st_mode & 07777) == 0700);
     EXPECT(fb_runtime_dir(path, true) == 0 && fb_runtime_dir(path, false) == 0);
     EXPECT(chmod(expected, 0720) == 0);
-    expect_runtime_refusal(f, true, -EPERM);
-    expect_runtime_refusal(f, false, -EPERM);
+    expect_runtime_refusal(f, true, ": chmod 700 it");
+    expect_runtime_refusal(f, false, ": chmod 700 it");
     EXPECT(rmdir(expected) == 0 && symlink("/tmp", expected) == 0);
-    expect_runtime_refusal(f, true, -EPERM);
+    expect_runtime_refusal(f, true, ": remove it");
     EXPECT(unlink(expected) == 0);
     make_file(f, f->dir, ".ctl");
     char file[FB_PATH_MAX];
     path_of(file, f, f->dir, ".ctl");
     EXPECT(rename(file, expected) == 0);
-    expect_runtime_refusal(f, true, -EPERM);
+    expect_runtime_refusal(f, true, ": remove it");
     EXPECT(unlink(expected) == 0);
 }
 
@@ -240,7 +266,8 @@ static void use_tmp(void *arg) {
     EXPECT(mkdir(base, 0700) == 0);
     EXPECT(setresuid(NOBODY, NOBODY, 0) == 0);
     EXPECT(unsetenv("XDG_RUNTIME_DIR") == 0);
-    expect_runtime_refusal(f, true, -EPERM);
+    expect_runtime_refusal(f, true, ": set XDG_RUNTIME_DIR to a directory of yours");
+    expect_runtime_refusal(f, true, "is a directory of uid 0, not");
     EXPECT(setresuid(0, 0, 0) == 0 && rmdir(base) == 0);
     EXPECT(setresuid(NOBODY, NOBODY, NOBODY) == 0);
     snprintf(expected, sizeof expected, "%s/flow-balancer", base);
@@ -281,6 +308,7 @@ int main(void) {
         cmocka_unit_test(a_name_is_letters_digits_underscores_and_dashes),
         cmocka_unit_test(each_object_has_a_path_of_its_own),
         NAMES_TEST(only_the_objects_of_the_instance_are_cleared),
+        NAMES_TEST(what_a_dispatcher_left_while_it_made_it_is_cleared_and_of_no_other),
         NAMES_TEST(what_is_no_file_is_left_alone_and_so_is_a_links_target),
         NAMES_TEST(what_another_user_made_is_left_alone),
         NAMES_TEST(down_sides_on_a_hugetlbfs_mount_are_cleared_too),

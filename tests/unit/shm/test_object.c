@@ -36,7 +36,7 @@ static int set_up(void **state) {
                                             .size = OBJECT_BYTES,
                                             .hugepages = FB_HUGEPAGES_NEVER,
                                             .node = -1};
-    if (fb_region_create(&f->region, &config) != 0)
+    if (fb_region_create(&f->region, &config) != 0 || fb_region_place(&f->region, &config) != 0)
         return 1;
     f->join = (struct fb_join_config){
         .path = f->region.path, .kind = FB_KIND_UP, .worker = 3, .instance = instance};

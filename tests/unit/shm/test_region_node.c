@@ -63,8 +63,7 @@ static void create(struct fixture *f, enum fb_hugepages mode, int node) {
 }
 
 static void discard(struct fixture *f) {
-    unlink(f->region.path);
-    fb_region_close(&f->region);
+    fb_region_discard(&f->region);
 }
 
 static void expect_there(struct fixture *f) {

@@ -2,6 +2,7 @@
 """Where things are, and who may have made them."""
 
 import os
+from unittest import mock
 
 from fakes import FolderTest
 from supervisor.failure import Failure
@@ -103,7 +104,7 @@ class MakeRuntimeDir(FolderTest):
         path = self.in_own().make_runtime_dir()
         for mode in (0o720, 0o702, 0o1777):
             os.chmod(path, mode)
-            with self.assertRaisesRegex(Failure, "flow-balancer is not a directory that only uid"):
+            with self.assertRaisesRegex(Failure, "flow-balancer is not a directory that only uid .*: chmod 700 it$"):
                 self.in_own().make_runtime_dir()
         os.chmod(path, 0o755)
         self.in_own().make_runtime_dir()
@@ -118,7 +119,17 @@ class MakeRuntimeDir(FolderTest):
         self.in_own().make_runtime_dir()
         places = self.in_own(uid=self.uid + 1)
         places.runtime_base = lambda: (self.folder, False)
-        with self.assertRaisesRegex(Failure, f"only uid {self.uid + 1} may write to"):
+        with self.assertRaisesRegex(
+            Failure, f"only uid {self.uid + 1} may write to: it is of uid {self.uid}: set XDG_RUNTIME_DIR to a folder"
+        ):
+            places.make_runtime_dir()
+
+    def test_root_has_no_other_place_and_is_told_to_remove_what_is_in_the_way(self):
+        self.in_own().make_runtime_dir()
+        places = self.in_own(uid=0)
+        places.runtime_base = lambda: (self.folder, False)
+        stranger = os.stat_result((0o40700, 0, 0, 1, self.uid + 1, 0, 0, 0, 0, 0))
+        with mock.patch("os.lstat", return_value=stranger), self.assertRaisesRegex(Failure, ": remove it$"):
             places.make_runtime_dir()
 
     def test_a_link_to_a_folder_of_ours_is_refused(self):
@@ -129,7 +140,7 @@ class MakeRuntimeDir(FolderTest):
 
     def test_a_file_in_its_place_is_refused(self):
         self.write("flow-balancer", "")
-        with self.assertRaisesRegex(Failure, "is not a directory"):
+        with self.assertRaisesRegex(Failure, "is not a directory .*: remove it$"):
             self.in_own().make_runtime_dir()
 
     def test_where_it_cannot_be_made_the_line_says_what_to_set(self):

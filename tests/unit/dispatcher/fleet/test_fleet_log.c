@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "flow_balancer/common/log.h"
@@ -185,9 +186,42 @@ static void a_number_that_is_drained_while_it_waits_is_not_back_later(void **sta
     end();
 }
 
+static void a_number_whose_name_is_taken_is_said_once_and_tried_every_second(void **state) {
+    struct fleet_fixture *f = *state;
+    begin(f);
+    worker_starts(f, 0);
+    give_packets(f, 0, 3); /* its number waits for the next process */
+    const char *path = lane_of(f, 0)->up_region.path;
+    char kept[FB_PATH_MAX];
+    snprintf(kept, sizeof kept, "%s", path);
+    assert_int_equal(unlink(kept), 0);
+    assert_int_equal(mkdir(kept, 0700), 0);
+    worker_dies(f, 0);
+    for (unsigned i = 0; i < 4; i++) {
+        poll_fleet(f);
+        f->now_ns += OFFER_AGAIN_NS / 4; /* below --failover */
+    }
+    expect_log(
+        said("flow-balancer: warning: worker 0 (pid %d) died; its flows wait for its next "
+             "process\nflow-balancer: error: cannot make %s: a directory of uid %d is in the "
+             "way: let its owner or root remove it\nflow-balancer: warning: worker 0 cannot "
+             "be started until then: it is tried again every 1 s\n",
+             pid(), kept, (int)geteuid()));
+    assert_int_equal(state_of(f, 0), FB_STATE_DEAD);
+    poll_fleet(f);
+    expect_log("");
+    assert_int_equal(rmdir(kept), 0);
+    f->now_ns += OFFER_AGAIN_NS;
+    poll_fleet(f);
+    expect_log("flow-balancer: info: worker 0 can be started again\n");
+    assert_int_equal(state_of(f, 0), FB_STATE_VACANT);
+    end();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         FLEET_TEST(a_worker_that_comes_back_is_said_to_with_the_time_it_took),
+        FLEET_TEST(a_number_whose_name_is_taken_is_said_once_and_tried_every_second),
         FLEET_TEST(what_died_before_it_was_ready_had_not_come_back),
         FLEET_TEST(what_no_one_starts_again_is_lost_with_a_warning),
         FLEET_TEST(what_is_drained_at_its_deadline_is_not_lost),

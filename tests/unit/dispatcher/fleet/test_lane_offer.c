@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* dispatcher/fleet/lane.c: an up side that cannot be protected is not offered. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+/* dispatcher/fleet/lane.c: an up side that cannot be protected is not offered, and what becomes of
+ * its name. */
+#include "tests/lib/caught.h"
+#include "tests/lib/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "dispatcher/fleet/lane.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/guard.h"
+#include "flow_balancer/sides.h"
 
 static struct fb_ctl_handle ctl;
 static struct lane lane;
@@ -111,6 +111,74 @@ static void an_up_side_that_stays_writable_is_not_offered(void **state) {
     expect_offer(lane.epoch);
 }
 
+/* ---- its name */
+
+static void path_of_up(char path[FB_PATH_MAX]) {
+    assert_true(fb_object_path(path, FB_SHM_DIR, ctl.ctl->name, FB_KIND_UP, 0));
+}
+
+static void between_two_offers_an_empty_file_keeps_the_name(void **state) {
+    (void)state;
+    static struct fb_worker_totals totals;
+    char path[FB_PATH_MAX];
+    struct stat st;
+    path_of_up(path);
+    expect_offer(0);
+    lane_withdraw(&lane, &totals);
+    assert_int_equal(lstat(path, &st), 0);
+    assert_true(S_ISREG(st.st_mode) && st.st_size == 0 && st.st_uid == geteuid());
+    struct fb_region region;
+    assert_int_equal(fb_region_open(&region, path, false, 48, (unsigned)geteuid()), -EAGAIN);
+    expect_offer(lane.epoch);
+    assert_int_equal(lstat(path, &st), 0);
+    assert_true((size_t)st.st_size >= fb_up_footprint());
+}
+
+static void an_object_of_another_in_the_way_of_the_first_offer_stays(void **state) {
+    (void)state;
+    static struct caught caught;
+    char path[FB_PATH_MAX];
+    path_of_up(path);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    catch_begin(&caught);
+    int error = lane_offer(&lane, ctl.ctl, 0);
+    expect_one_line(catch_end(&caught), "is in the way: let its owner or root remove it");
+    assert_int_equal(error, -EEXIST);
+    assert_null(lane.up_region.base);
+    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(unlink(path), 0);
+    expect_offer(lane.epoch);
+}
+
+static void what_is_in_the_way_later_is_said_once_and_tried_again(void **state) {
+    (void)state;
+    static struct fb_worker_totals totals;
+    static struct caught caught;
+    char path[FB_PATH_MAX];
+    path_of_up(path);
+    expect_offer(0);
+    lane_withdraw(&lane, &totals);
+    assert_int_equal(unlink(path), 0); /* by a root without care */
+    assert_int_equal(mkdir(path, 0700), 0);
+    catch_begin(&caught);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(lane_offer(&lane, ctl.ctl, 0), -EISDIR);
+    expect_one_line(catch_end(&caught), "a directory of uid");
+    assert_null(lane.up_region.base);
+    assert_int_equal(rmdir(path), 0);
+    expect_offer(lane.epoch);
+    lane_withdraw(&lane, &totals);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    catch_begin(&caught);
+    int error = lane_offer(&lane, ctl.ctl, 0);
+    expect_one_line(catch_end(&caught), "a directory of uid"); /* once each time */
+    assert_int_equal(error, -EISDIR);
+    assert_int_equal(rmdir(path), 0);
+}
+
 int main(void) {
     fb_log_init("test_lane_offer", FB_LOG_ERROR);
     const struct CMUnitTest tests[] = {
@@ -118,6 +186,12 @@ int main(void) {
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_up_side_that_stays_writable_is_not_offered, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(between_two_offers_an_empty_file_keeps_the_name, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_object_of_another_in_the_way_of_the_first_offer_stays,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_in_the_way_later_is_said_once_and_tried_again,
+                                        set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
