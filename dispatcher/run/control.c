@@ -50,7 +50,7 @@ static int listen_at(const struct sockaddr_un *address) {
     int failed = bind(fd, (const struct sockaddr *)address, sizeof *address);
     int error = failed ? -errno : 0;
     umask(mask);
-    if (error == 0 && listen(fd, (int)CONTROL_CLIENTS) != 0) {
+    if (error == 0 && listen(fd, CONTROL_BACKLOG) != 0) {
         error = -errno;
         unlink(address->sun_path);
     }
@@ -63,7 +63,7 @@ static int listen_at(const struct sockaddr_un *address) {
 int control_open(struct control *control, const char *name, control_handler handler, void *arg) {
     *control = (struct control){.listener = -1, .handler = handler, .arg = arg};
     for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
-        control->clients[i] = -1;
+        control->clients[i].fd = -1;
     int result = make_address(&control->address, name);
     if (result != 0)
         return result;
@@ -126,23 +126,30 @@ static json_t *answer(const struct control *control, const char *text, size_t si
     return reply;
 }
 
-/* Answers one request if there is one. False: the client is to be dropped. */
-static bool serve(const struct control *control, int client) {
+enum served {
+    SERVED_NOTHING, /* it asks nothing now */
+    SERVED_REQUEST,
+    SERVED_GONE, /* to be dropped: it has left, or does not read */
+};
+
+/* Answers one request if there is one. */
+static enum served serve(const struct control *control, int client) {
     char text[CONTROL_REQUEST_BYTES];
     /* MSG_TRUNC: the length that was sent, even if it did not fit. */
     ssize_t size = recv(client, text, sizeof text, MSG_DONTWAIT | MSG_TRUNC);
     if (size < 0)
-        return errno == EAGAIN || errno == EINTR;
+        return errno == EAGAIN || errno == EINTR ? SERVED_NOTHING : SERVED_GONE;
     if (size == 0)
-        return false;
-    if ((size_t)size > sizeof text)
-        return reply_with(client, control_refusal("the request has %zd bytes: at most %u are taken",
-                                                  size, CONTROL_REQUEST_BYTES));
-    return reply_with(client, answer(control, text, (size_t)size));
+        return SERVED_GONE;
+    json_t *reply = (size_t)size <= sizeof text
+                        ? answer(control, text, (size_t)size)
+                        : control_refusal("the request has %zd bytes: at most %u are taken", size,
+                                          CONTROL_REQUEST_BYTES);
+    return reply_with(client, reply) ? SERVED_REQUEST : SERVED_GONE;
 }
 
 /* False, and the client has been told, if it is not to be heard. */
-static bool may_speak(int client, bool room) {
+static bool may_speak(int client) {
     struct ucred peer = {.uid = (uid_t)-1};
     socklen_t size = sizeof peer;
     if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
@@ -152,45 +159,70 @@ static bool may_speak(int client, bool room) {
                                            (unsigned)peer.uid, (unsigned)geteuid()));
         return false;
     }
-    if (!room)
-        reply_with(client,
-                   control_refusal("%u clients are connected: try again later", CONTROL_CLIENTS));
-    return room;
+    return true;
 }
 
-static int *free_slot(struct control *control) {
+static void drop(struct control_client *client) {
+    close(client->fd);
+    client->fd = -1;
+}
+
+/* Serves a client, which is the least idle then. */
+static void serve_client(struct control *control, struct control_client *client) {
+    enum served served = serve(control, client->fd);
+    if (served == SERVED_GONE)
+        drop(client);
+    else if (served == SERVED_REQUEST)
+        client->turn = ++control->turns;
+}
+
+/*
+ * A free place, or that of the client whose last request is the oldest. It is told, so that its
+ * next request is not answered by a closed connection only. One with a request that waits is not
+ * it, as long as the clients are served before: that made it the least idle.
+ */
+static struct control_client *make_room(struct control *control) {
+    struct control_client *idlest = &control->clients[0];
     for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
-        if (control->clients[i] < 0)
-            return &control->clients[i];
+        struct control_client *client = &control->clients[i];
+        if (client->fd < 0)
+            return client;
+        if (client->turn < idlest->turn)
+            idlest = client;
     }
-    return NULL;
+    json_t *refusal = control_refusal("dropped for another client, since %u are connected and this "
+                                      "one asked nothing for the longest time: connect again",
+                                      CONTROL_CLIENTS);
+    json_object_set_new(refusal, "dropped", json_true());
+    reply_with(idlest->fd, refusal);
+    drop(idlest);
+    return idlest;
 }
 
 static void accept_clients(struct control *control) {
     /* Bounded: who connects in a loop must not keep the dispatcher here. */
     for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
-        int client = accept4(control->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (client < 0)
+        int fd = accept4(control->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0)
             return;
-        int *slot = free_slot(control);
-        if (may_speak(client, slot != NULL))
-            *slot = client;
-        else
-            close(client);
+        if (!may_speak(fd)) {
+            close(fd);
+            continue;
+        }
+        struct control_client *client = make_room(control);
+        *client = (struct control_client){.fd = fd, .turn = ++control->turns};
+        serve_client(control, client); /* before so many others come that it is the idlest */
     }
 }
 
 void control_poll(struct control *control) {
     if (control->listener < 0)
         return;
-    accept_clients(control);
     for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
-        int client = control->clients[i];
-        if (client < 0 || serve(control, client))
-            continue;
-        close(client);
-        control->clients[i] = -1;
+        if (control->clients[i].fd >= 0)
+            serve_client(control, &control->clients[i]);
     }
+    accept_clients(control);
 }
 
 void control_close(struct control *control) {
@@ -200,8 +232,7 @@ void control_close(struct control *control) {
     close(control->listener);
     control->listener = -1;
     for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
-        if (control->clients[i] >= 0)
-            close(control->clients[i]);
-        control->clients[i] = -1;
+        if (control->clients[i].fd >= 0)
+            drop(&control->clients[i]);
     }
 }

@@ -15,9 +15,14 @@
  *
  * A connection serves any number of requests, one after another. Only our own
  * uid and root are heard. Nothing here waits: a client that does not read its
- * replies is dropped. Dispatcher only, one thread.
+ * replies is dropped. So is the one that has been idle for the longest time when
+ * there are too many: what matters, such as `stop`, is not to be kept out by
+ * connections that do nothing. It finds {"ok": false, "dropped": true, ...}
+ * instead of an answer, and its request, if it has sent one since, was not taken.
+ * Dispatcher only, one thread.
  */
-#define CONTROL_CLIENTS 16u         /* at the same time; one more is told so and dropped */
+#define CONTROL_CLIENTS 16u         /* at the same time */
+#define CONTROL_BACKLOG 128         /* that wait to be taken; one more waits in connect() */
 #define CONTROL_REQUEST_BYTES 4096u /* longest request */
 
 /*
@@ -27,9 +32,15 @@
  */
 typedef json_t *(*control_handler)(void *arg, const char *request_name, const json_t *request);
 
+struct control_client {
+    int fd;        /* -1: free */
+    uint64_t turn; /* of the last request, or of the connection: the least is the idlest */
+};
+
 struct control {
-    int listener;                 /* -1: closed */
-    int clients[CONTROL_CLIENTS]; /* -1: free */
+    int listener; /* -1: closed */
+    struct control_client clients[CONTROL_CLIENTS];
+    uint64_t turns; /* given out */
     control_handler handler;
     void *arg;
     struct sockaddr_un address;
@@ -44,8 +55,9 @@ struct control {
 int control_open(struct control *control, const char *name, control_handler handler, void *arg);
 
 /*
- * Takes new clients, answers at most one request of each, and drops who has
- * gone. A few system calls when there is nothing to do; never blocks.
+ * Answers at most one request of each client, takes new ones, and drops who has
+ * gone, or has been idle for the longest time where there is no room. A few system calls when there
+ * is nothing to do; never blocks.
  */
 void control_poll(struct control *control);
 

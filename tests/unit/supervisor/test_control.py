@@ -3,6 +3,7 @@
 
 import json
 import os
+import select
 import socket
 import threading
 from unittest import mock
@@ -70,6 +71,86 @@ class Asking(FolderTest):
         with mock.patch.object(control, "ANSWER_TIMEOUT_S", 0.02):
             with self.assertRaises(TimeoutError):
                 self.ask(None)
+
+    def serve(self, *connections):
+        """Each connection is served by one function, in turn."""
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.addCleanup(listener.close)
+        listener.bind(self.path("x.sock"))
+        listener.listen()
+
+        def run():
+            for serve_one in connections:
+                client, _ = listener.accept()
+                with client:
+                    serve_one(client)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        self.addCleanup(thread.join)
+        return thread
+
+    def drop(self, client):
+        """As an idle one is dropped; what comes later finds the connection closed."""
+        client.send(b'{"ok": false, "dropped": true, "error": "dropped for another"}')
+
+    def drop_late(self, client):
+        """The request is there already, unread: the connection is reset, not only closed."""
+        poller = select.poll()
+        poller.register(client, select.POLLIN)
+        poller.poll()
+        self.drop(client)
+
+    def answer_well(self, client):
+        self.asked = client.recv(4096)
+        client.send(b'{"ok": true, "n": 5}')
+        client.recv(1)
+
+    def test_a_connection_that_was_dropped_as_idle_is_made_again_and_the_request_with_it(self):
+        for drop in (self.drop, self.drop_late):
+            thread = self.serve(drop, drop, self.answer_well)
+            with control.Control(self.path("x.sock")) as connection:
+                if drop == self.drop:
+                    select.select([connection.socket], [], [])
+                self.assertEqual(connection.ask("stop", now=True)["n"], 5)
+            thread.join()
+            self.assertEqual(json.loads(self.asked), {"request": "stop", "now": True})
+            os.unlink(self.path("x.sock"))
+
+    def test_one_that_is_dropped_again_and_again_is_refused_with_the_reason(self):
+        self.serve(*[self.drop] * control.ATTEMPTS)
+        with control.Control(self.path("x.sock")) as connection:
+            with self.assertRaisesRegex(control.Refusal, "^dropped for another$"):
+                connection.ask("stop")
+
+    def test_a_connection_that_was_closed_is_no_broken_pipe(self):
+        thread = self.serve(lambda client: None)
+        with control.Control(self.path("x.sock")) as connection:
+            thread.join()
+            with self.assertRaisesRegex(OSError, "closed the connection and did not answer 'stop'"):
+                connection.ask("stop")
+
+    def test_a_request_goes_to_no_other_dispatcher(self):
+        self.serve(self.drop, self.answer_well)
+        with control.Control(self.path("x.sock")) as connection:
+            connection.pid += 1
+            with self.assertRaisesRegex(OSError, "another dispatcher has taken its place"):
+                connection.ask("stop")
+            connection.socket.send(b"{}")
+
+    def test_a_full_queue_of_connections_is_waited_for(self):
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.addCleanup(listener.close)
+        listener.bind(self.path("x.sock"))
+        listener.listen(0)
+        first = control.connect(self.path("x.sock"))
+        self.addCleanup(first.close)
+        with mock.patch.object(control, "ANSWER_TIMEOUT_S", 0.02), self.assertRaisesRegex(TimeoutError, "takes no"):
+            control.connect(self.path("x.sock"))
+        accept = threading.Timer(0.02, lambda: listener.accept()[0].close())
+        accept.start()
+        self.addCleanup(accept.join)
+        control.connect(self.path("x.sock")).close()
 
     def test_it_knows_which_process_listens(self):
         self.listen(b"{}")

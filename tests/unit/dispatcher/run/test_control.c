@@ -184,17 +184,71 @@ static void a_request_of_the_greatest_length_is_taken_and_one_byte_more_is_refus
     close(fd);
 }
 
-static void one_client_too_many_is_told_so_and_a_place_is_free_when_one_leaves(void **state) {
-    struct fixture *f = fixture_of(state);
-    int clients[CONTROL_CLIENTS];
+static void connect_all(struct fixture *f, int clients[CONTROL_CLIENTS]) {
     for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
         clients[i] = connect_client(f);
         control_poll(&f->control);
     }
+}
+
+static void the_idlest_client_is_dropped_for_a_new_one_and_told_so(void **state) {
+    struct fixture *f = fixture_of(state);
+    int clients[CONTROL_CLIENTS];
+    connect_all(f, clients);
+    expect_echo(f, clients[0]); /* so 1 is the idlest */
     int extra = connect_client(f);
-    expect_refusal(poll_reply(f, extra), "16 clients are connected");
-    assert_null(poll_reply(f, extra));
-    close(extra);
+    expect_echo(f, extra);
+    json_t *reply = poll_reply(f, clients[1]);
+    assert_true(json_is_true(json_object_get(reply, "dropped")));
+    expect_refusal(reply, "16 are connected and this one asked nothing");
+    assert_null(poll_reply(f, clients[1]));
+    close(clients[1]);
+    clients[1] = extra;
+    for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
+        expect_echo(f, clients[i]);
+        close(clients[i]);
+    }
+}
+
+static void a_client_whose_request_waits_is_not_the_idlest(void **state) {
+    struct fixture *f = fixture_of(state);
+    int clients[CONTROL_CLIENTS], extra[CONTROL_CLIENTS - 1];
+    const char request[] = "{\"request\": \"echo\", \"value\": 1}";
+    connect_all(f, clients);
+    assert_true(send(clients[0], request, strlen(request), MSG_NOSIGNAL) > 0);
+    for (unsigned i = 0; i < CONTROL_CLIENTS - 1; i++)
+        extra[i] = connect_client(f);
+    json_t *reply = poll_reply(f, clients[0]);
+    assert_true(json_is_true(json_object_get(reply, "ok")));
+    json_decref(reply);
+    expect_echo(f, clients[0]); /* and it stays */
+    for (unsigned i = 0; i < CONTROL_CLIENTS - 1; i++)
+        close(extra[i]);
+    for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
+        close(clients[i]);
+}
+
+/* More than are connected, all together; each has its request with it. */
+static void any_number_of_new_clients_is_answered(void **state) {
+    struct fixture *f = fixture_of(state);
+    enum { NEW = 100 };
+    int clients[NEW];
+    const char request[] = "{\"request\": \"echo\", \"value\": 1}";
+    for (unsigned i = 0; i < NEW; i++) {
+        clients[i] = connect_client(f);
+        assert_true(send(clients[i], request, strlen(request), MSG_NOSIGNAL) > 0);
+    }
+    for (unsigned i = 0; i < NEW / CONTROL_CLIENTS + 1; i++)
+        control_poll(&f->control);
+    assert_int_equal(f->handled, NEW);
+    for (unsigned i = 0; i < NEW; i++)
+        close(clients[i]);
+}
+
+static void a_place_is_free_when_a_client_leaves(void **state) {
+    struct fixture *f = fixture_of(state);
+    int clients[CONTROL_CLIENTS];
+    connect_all(f, clients);
     close(clients[3]);
     control_poll(&f->control);
     clients[3] = connect_client(f);
@@ -396,7 +450,10 @@ int main(void) {
         TEST(an_unknown_request_is_refused_by_name),
         TEST(a_refusal_of_the_handler_reaches_the_client),
         TEST(a_request_of_the_greatest_length_is_taken_and_one_byte_more_is_refused),
-        TEST(one_client_too_many_is_told_so_and_a_place_is_free_when_one_leaves),
+        TEST(the_idlest_client_is_dropped_for_a_new_one_and_told_so),
+        TEST(a_client_whose_request_waits_is_not_the_idlest),
+        TEST(any_number_of_new_clients_is_answered),
+        TEST(a_place_is_free_when_a_client_leaves),
         TEST(a_client_that_does_not_read_is_dropped_and_the_others_are_served),
         TEST(a_reply_that_fits_no_packet_drops_the_client),
         TEST(another_uid_is_refused),
