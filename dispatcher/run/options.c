@@ -165,7 +165,7 @@ static enum options_result parse(struct parsing *p, int argc, const char **argv)
     if (end != FB_COMMAND_LINE_TAKEN)
         return end == FB_COMMAND_LINE_PRINTED ? OPTIONS_DONE : OPTIONS_WRONG;
     if (!o->line.given[FB_OPT_BPF] && !o->line.given[FB_OPT_FILTER_FILE])
-        o->filter_config = o->line.config;
+        o->filter_config = o->reload_config != NULL ? o->reload_config : o->line.config;
     if (p->result == OPTIONS_CHECK)
         json_object_update_missing(p->given, p->for_script);
     bool runs = p->result == OPTIONS_RUN || p->result == OPTIONS_CHECK;

@@ -27,7 +27,8 @@ struct options {
     unsigned interface_count;
     char *filter;              /* of --bpf or -F; NULL: none */
     const char *filter_file;   /* of -F; NULL: none */
-    const char *filter_config; /* the file of --config, unless the command line has the filter */
+    const char *reload_config; /* the file that --config has a copy of; NULL: the file itself */
+    const char *filter_config; /* one of the two, unless the command line has the filter */
     uint32_t snaplen;
     uint32_t buffer_kib;
     bool no_promiscuous;

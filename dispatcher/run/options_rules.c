@@ -280,5 +280,6 @@ const struct fb_option_rule options_rules[FB_OPTIONS] = {
     [FB_OPT_NO_WORKER_TIMEOUT] = SECONDS(no_worker_timeout_ns),
     [FB_OPT_DRAIN_TIMEOUT] = SECONDS(drain_timeout_ns),
     [FB_OPT_LOG_LEVEL] = FB_RULE_LOG_LEVEL(struct options, log_level),
+    [FB_OPT_RELOAD_CONFIG] = TEXT(reload_config),
     [FB_OPT_PARENT] = COUNT64(parent, 1, INT32_MAX),
 };

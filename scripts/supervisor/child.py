@@ -9,17 +9,17 @@ STANDARD_ERROR = 2  # as a stream of a child
 
 
 class Child:
-    """A process of ours in a session of its own.
+    """A process of ours in a session of its own, with these descriptors of ours beside the standard streams.
 
     It gets SIGTERM should we die: it asks for that itself (--parent), since the kernel forgets what
     setpriv asked for when it runs a program with file capabilities, which a dispatcher on an
     interface may well have.
     """
 
-    def __init__(self, argv, stdin=None, stdout=None):
+    def __init__(self, argv, stdin=None, stdout=None, kept=()):
         program, *words = argv
         argv = [program, "--parent", str(os.getpid()), *words]
-        self.process = subprocess.Popen(argv, stdin=stdin, stdout=stdout, start_new_session=True)
+        self.process = subprocess.Popen(argv, stdin=stdin, stdout=stdout, pass_fds=kept, start_new_session=True)
         self.pid = self.process.pid
         self.pidfd = os.pidfd_open(self.pid)
 

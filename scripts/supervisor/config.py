@@ -4,6 +4,8 @@
 Must not know which keys there are: the programs, which read the same file, refuse those of none.
 """
 
+import fcntl
+import os
 from argparse import ArgumentTypeError
 
 from .failure import EXIT_USAGE, Failure
@@ -25,17 +27,38 @@ def read_key(path, key, parse):
     return value
 
 
+def keep(path):
+    """A copy of the file as it is now, which nothing can change any more; returns its descriptor.
+
+    A process that inherits the descriptor reads it as kept_path() has it.
+    """
+    text = read_bytes(path)
+    fd = os.memfd_create("flow-balancer.conf", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    with open(fd, "wb", closefd=False) as copy:
+        copy.write(text)
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+    return fd
+
+
+def kept_path(fd):
+    return f"/proc/self/fd/{fd}"
+
+
 def wrong(path, number, what):
     return Failure(f"{path}:{number}: {what}", EXIT_USAGE)
 
 
-def read_lines(path):
-    """Yields (line number, key, value) of each line that has them."""
+def read_bytes(path):
     try:
         with open(path, "rb") as file:
-            lines = file.read().split(b"\n")
+            return file.read()
     except OSError as error:
         raise Failure(f"--config '{path}': cannot read the file: {error.strerror}", EXIT_USAGE) from None
+
+
+def read_lines(path):
+    """Yields (line number, key, value) of each line that has them."""
+    lines = read_bytes(path).split(b"\n")
     section = key = None
     for number, line in enumerate(lines, 1):
         line = line.lstrip(b" \t")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What `run` and `start` were asked for, split between the programs.
 
+The file of --config is read once, at the start: each process, also one that is started again much later, gets
+a copy of it, so that what is changed in the file meanwhile counts for the next run only. `reload` reads the file.
 Must not start anything but the programs' own checks of their options.
 """
 
@@ -26,22 +28,24 @@ class Plan:
         options = call.options
         self.programs = call.places.program_dir()
         words = arguments.arrange(call.rest, arguments.known_options(self.program("flow-dispatcher")))
-        both = ["--config", options.config] if options.config else []
-        if options.log_level:
-            both += ["--log-level", options.log_level]
-        self.inspector_args = [*both]
+        self.config = ["--config", options.config] if options.config else []
+        self.kept = [config.keep(options.config)] if options.config else []  # descriptors for the processes
+        copy = ["--config", config.kept_path(self.kept[0])] if options.config else []
+        log_level = ["--log-level", options.log_level] if options.log_level else []
+        self.inspector_args = [*log_level]
         for option in ("inspector", "orphan_timeout", "wait"):
             if getattr(options, option) is not None:
                 self.inspector_args += ["--" + option.replace("_", "-"), getattr(options, option)]
         if options.orphan_timeout is None and not options.config:
             self.inspector_args += ["--orphan-timeout", str(ORPHAN_TIMEOUT_S)]
-        in_file = self.read_config([*both, *words], call) if options.config else {}
+        in_file = self.read_config([*self.config, *log_level, *words], call) if options.config else {}
         self.name = options.name or in_file.get("name") or default_name
         self.workers = options.workers if options.workers is not None else int(in_file.get("workers", DEFAULT_WORKERS))
         self.worker_cpus = options.worker_cpu or self.worker_cpus_in_file(options.config)
-        self.worker_args = [*self.inspector_args, "-n", self.name]
+        self.worker_args = [*copy, *self.inspector_args, "-n", self.name]
         # Words of the user come last: an option that lacks its value would take what follows.
-        self.dispatcher_args = [*both, "-w", str(self.workers), "-n", self.name, *words]
+        reload = ["--reload-config", options.config] if options.config else []
+        self.dispatcher_args = [*copy, *reload, *log_level, "-w", str(self.workers), "-n", self.name, *words]
         self.socket = call.places.socket(self.name)
 
     def read_config(self, args, call):
@@ -80,7 +84,7 @@ class Plan:
 
         An inspector may print while it is opened for that.
         """
-        argv = [self.program("flow-worker"), "--check", *self.inspector_args]
+        argv = [self.program("flow-worker"), "--check", *self.config, *self.inspector_args]
         if self.worker_cpus:
             argv += ["--cpu", ",".join(str(cpu) for cpu in self.worker_cpus)]
         status = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=STANDARD_ERROR, check=False).returncode

@@ -113,7 +113,7 @@ class Supervisor:
         return found + [self.dispatcher] if self.dispatcher else found
 
     def start_child(self, argv, on_end, **streams):
-        child = self.spawn(argv, **streams)
+        child = self.spawn(argv, kept=self.plan.kept, **streams)
 
         def ended():
             self.loop.unwatch(child.pidfd)

@@ -392,6 +392,37 @@ static void a_killed_dispatcher_is_status_1_and_nothing_stays(void **state) {
     records_free(&records);
 }
 
+/* ---- options */
+
+static void write_config(struct test *t, const char *text) {
+    FILE *file = fopen(file_in(t, "run.conf"), "we");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void what_becomes_of_the_config_file_after_the_start_concerns_no_restart(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    write_config(t, "workers = 2\nread = t.pcap\nloop = 1000000\ninspector = count\n"
+                    "timeout = all=never\nfailover = never\nreport = out.json\nbpf = ip or ip6\n");
+    struct process *run = process_start(t, "flow-balancer run -n @ --config run.conf");
+    UNTIL(t, is_under_way(t, 1000));
+    write_config(t, "wrokers = 3\n");
+    pid_t killed = kill_worker(t, 1, 0);
+    UNTIL(t, is_back(t, 1, killed));
+    EXPECT_REFUSED(t, EXIT_RUNTIME, "run.conf:1: 'wrokers' is an option of no program",
+                   "flow-balancer reload -n @");
+    write_config(t, "bpf = ip\n"); /* reload reads the file, not what was at the start */
+    process_expect(t, process_start(t, "flow-balancer reload -n @"), EXIT_DONE);
+    expect_said(t, run, "reload: the filter is now \"ip\"");
+    assert_int_equal(unlink(file_in(t, "run.conf")), 0);
+    killed = kill_worker(t, 1, killed);
+    UNTIL(t, is_back(t, 1, killed));
+    stop_run(t, run, EXIT_DONE);
+    expect_nothing_lost(report_of(t, "out.json"), 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(a_killed_worker_is_replaced_and_the_run_ends_whole),
@@ -409,6 +440,7 @@ int main(void) {
         PROCESS_TEST(a_worker_dumps_no_core_not_even_into_a_pipe),
         PROCESS_TEST(a_killed_supervisor_leaves_nothing_behind),
         PROCESS_TEST(a_killed_dispatcher_is_status_1_and_nothing_stays),
+        PROCESS_TEST(what_becomes_of_the_config_file_after_the_start_concerns_no_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

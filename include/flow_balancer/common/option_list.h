@@ -168,6 +168,10 @@
       "Remove what a killed dispatcher of this name left in shared memory, and exit")              \
     X(PARENT, "parent", 0, "PID", FB_NO_DEFAULT, FB_DISPATCHER | FB_WORKER, FB_COMMAND_LINE,       \
       "Shut down cleanly when this process, the parent, is gone; for supervisors")                 \
+    X(RELOAD_CONFIG, "reload-config", 0, "FILE", FB_DEFAULT_IS("that of --config"), FB_DISPATCHER, \
+      FB_COMMAND_LINE,                                                                             \
+      "Read the filter again from this file; for supervisors, which give a copy "                  \
+      "of it with --config")                                                                       \
     X(LIST_OPTIONS, "list-options", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_COMMAND_LINE,        \
       "Print the options of all programs, one a line, tab-separated, and exit; for supervisors")   \
     X(HELP, "help", 'h', NULL, FB_NO_DEFAULT, FB_ALL, FB_COMMAND_LINE,                             \

@@ -42,11 +42,12 @@ class FakeLoop(Loop):
 class FakeChild:
     numbers = itertools.count(5000)
 
-    def __init__(self, loop, argv, stdin=None, stdout=None):
+    def __init__(self, loop, argv, stdin=None, stdout=None, kept=()):
         self.loop = loop
         self.argv = argv
         self.stdin = stdin
         self.stdout = stdout
+        self.kept = kept
         self.pid = next(self.numbers)
         self.pidfd = -self.pid
         self.signals = []
@@ -89,6 +90,7 @@ class FakePlan:
     socket = "/nowhere/test.sock"
     dispatcher_args = ["-r", "x.pcap"]
     worker_args = ["--inspector", "count"]
+    kept = [77]
 
     def __init__(self, workers):
         self.workers = workers

@@ -7,6 +7,7 @@ import signal
 import subprocess
 
 from fakes import FolderTest
+from supervisor import config
 from supervisor.child import Child, describe
 
 DEADLINE_S = 60  # a watchdog, not a measurement
@@ -45,6 +46,17 @@ class RealChild(FolderTest):
         with open(self.path("given"), "w", encoding="utf-8") as given:
             self.assertEqual(self.end_of(self.start("echo hello", stdout=given)), 0)
         self.assertEqual(self.read("given"), "hello\n")
+
+    def test_it_has_the_descriptors_that_are_kept_for_it_and_no_other(self):
+        descriptors = [config.keep(self.write("given", text)) for text in ("one\n", "two\n")]
+        for fd in descriptors:
+            self.addCleanup(os.close, fd)
+        script = f'cat {config.kept_path(descriptors[1])} >{self.path("copy")}; ls /proc/$$/fd >{self.path("open")}'
+        self.assertEqual(self.end_of(self.start(script, kept=descriptors[1:])), 0)
+        self.assertEqual(self.read("copy"), "two\n")
+        opened = self.read("open").split()
+        self.assertIn(str(descriptors[1]), opened)
+        self.assertNotIn(str(descriptors[0]), opened)
 
     def test_its_status_is_its_exit_status_or_the_signal_that_it_died_of(self):
         self.assertEqual(self.end_of(self.start("exit 7")), 7)

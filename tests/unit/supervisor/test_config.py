@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The file of --config as the script reads it: what tests/unit/shm/common/test_config.c expects of the programs."""
 
+import os
 from argparse import ArgumentTypeError
 
 from fakes import FolderTest
@@ -94,3 +95,36 @@ class Key(FolderTest):
             with self.assertRaisesRegex(Failure, f"--config '{path}': cannot read the file: {reason}") as caught:
                 config.read_key(path, "workers", str)
             self.assertEqual(caught.exception.status, 2)
+
+
+class Keeping(FolderTest):
+    def keep(self, text):
+        path = self.write("x.conf", text)
+        fd = config.keep(path)
+        self.addCleanup(os.close, fd)
+        return path, fd
+
+    def test_what_is_kept_is_what_the_file_was(self):
+        text = "workers = 2\n" + "# filler\n" * 100000
+        path, fd = self.keep(text)
+        self.write("x.conf", "wrokers = 3\n")
+        for _ in range(2):  # each reader begins at the start
+            with open(config.kept_path(fd), encoding="utf-8") as copy:
+                self.assertEqual(copy.read(), text)
+        os.unlink(path)
+        self.assertEqual(config.read_key(config.kept_path(fd), "workers", str), "2")
+
+    def test_no_process_can_change_it(self):
+        _, fd = self.keep("workers = 2\n")
+        for change in (lambda: os.write(fd, b"x"), lambda: os.ftruncate(fd, 0), lambda: os.ftruncate(fd, 100)):
+            with self.assertRaises(PermissionError):
+                change()
+
+    def test_it_is_for_those_processes_only_that_are_given_it(self):
+        _, fd = self.keep("")
+        self.assertFalse(os.get_inheritable(fd))
+
+    def test_a_file_that_cannot_be_read_is_said(self):
+        with self.assertRaisesRegex(Failure, "^--config '.*none': cannot read the file: No such file") as caught:
+            config.keep(self.path("none"))
+        self.assertEqual(caught.exception.status, 2)

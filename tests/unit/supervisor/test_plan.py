@@ -119,8 +119,24 @@ class ConfigFile(PlanTest):
         words = self.words_of("flow-dispatcher")
         self.assertIn("--check", words)
         self.assertEqual(words[words.index("-i") + 1], "lo")
+        self.assertEqual(words[words.index("--config") + 1], self.path("x.conf"))  # for its messages
+
+    def test_processes_get_a_copy_of_it_and_the_dispatcher_its_name_for_reload(self):
+        path = self.write("y.conf", "workers = 2\n")
+        self.write("flow-dispatcher.says", "{}")
+        plan = self.plan("--config", path)
+        self.write("y.conf", "wrokers = 3\n")
         for args in (plan.dispatcher_args, plan.worker_args):
-            self.assertEqual(args[args.index("--config") + 1], self.path("x.conf"))
+            self.assertEqual(args[:2], ["--config", f"/proc/self/fd/{plan.kept[0]}"])
+            with open(args[1], encoding="utf-8") as copy:
+                self.assertEqual(copy.read(), "workers = 2\n")
+        self.assertEqual(plan.dispatcher_args[2:4], ["--reload-config", path])
+        self.assertNotIn("--reload-config", plan.worker_args)
+
+    def test_without_a_file_there_is_nothing_to_keep(self):
+        plan = self.plan("-r", "x")
+        self.assertEqual(plan.kept, [])
+        self.assertFalse({"--config", "--reload-config"} & {*plan.dispatcher_args, *plan.worker_args})
 
     def test_the_command_line_wins(self):
         plan = self.plan_with('{"workers": "5", "name": "from-file"}', "-w", "2", "-n", "mine")
@@ -131,6 +147,11 @@ class ConfigFile(PlanTest):
 
     def test_of_what_is_repeated_the_last_counts(self):
         self.assertEqual(self.plan_with('{"workers": ["5", "6"]}').workers, 6)
+
+    def test_a_file_that_cannot_be_read_is_a_line_with_its_name(self):
+        with self.assertRaisesRegex(Failure, "^--config '.*missing': cannot read the file: No such file") as caught:
+            self.plan("--config", self.path("missing"))
+        self.assertEqual(caught.exception.status, 2)
 
     def test_what_it_does_not_say_has_its_default(self):
         plan = self.plan_with("{}")
@@ -147,6 +168,7 @@ class ConfigFile(PlanTest):
         self.plan("--config", path).check_worker_options()
         words = self.words_of("flow-worker")
         self.assertEqual(words[words.index("--cpu") + 1], "4,6,7")
+        self.assertEqual(words[words.index("--config") + 1], path)  # and it names the file in a message
 
     def test_a_wrong_list_of_them_is_a_line_with_its_place(self):
         path = self.write("y.conf", "workers = 2\nworker-cpu = 3-1\n")

@@ -44,6 +44,13 @@ class Start(unittest.TestCase):
             expected = ["/programs/flow-worker", "--inspector", "count", "-k", str(number), "--cpu", str(number + 10)]
             self.assertEqual(run.worker(number).argv, expected)
 
+    def test_each_has_what_the_plan_keeps_for_it_also_the_next_one(self):
+        run = FakeRun().begin()
+        self.assertEqual((run.dispatcher.kept, run.worker(0).kept), ([77], [77]))
+        run.worker(0).exit(CRASH)
+        run.loop.advance(0.01)
+        self.assertEqual(run.worker(0).kept, [77])
+
     def test_a_worker_reads_from_dev_null_and_the_dispatcher_from_our_input(self):
         run = FakeRun().begin()
         self.assertIsNone(run.dispatcher.stdin)

@@ -123,6 +123,24 @@ static void the_config_is_read_again_whatever_has_the_filter_now(void **state) {
     assert_string_equal(filter, "tcp");
 }
 
+/* As a supervisor has it: what it started with is a copy, as the file was then. */
+static void what_config_has_a_copy_of_is_read_again(void **state) {
+    (void)state;
+    write_file(config, "workers = 2\nbpf = udp\n");
+    write_file(file, "workers = 3\nbpf = icmp\n");
+    START("--config", config, "--reload-config", file);
+    assert_string_equal(options.filter, "udp");
+    assert_int_equal(reread(), 0);
+    assert_string_equal(filter, "icmp");
+    assert_int_equal(options.workers, 2);
+    write_file(file, "no such line");
+    assert_int_equal(reread(), -EINVAL);
+    assert_non_null(strstr(said, file));
+    forget(NULL);
+    START("--config", config, "--reload-config", file, "--bpf", "tcp");
+    assert_int_equal(reread(), -ENOENT);
+}
+
 static void what_is_on_the_command_line_is_nowhere_to_be_read(void **state) {
     (void)state;
     write_file(config, "bpf = udp\n");
@@ -169,6 +187,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(the_file_of_the_command_line_is_read_again, forget),
         cmocka_unit_test_teardown(the_config_is_read_again_whatever_has_the_filter_now, forget),
+        cmocka_unit_test_teardown(what_config_has_a_copy_of_is_read_again, forget),
         cmocka_unit_test_teardown(what_is_on_the_command_line_is_nowhere_to_be_read, forget),
         cmocka_unit_test_teardown(pipe_is_not_read_again, forget),
     };
