@@ -54,16 +54,25 @@ static bool add_interface(void *options, const struct fb_option_value *v) {
     return add_source(v, o->interfaces, &o->interface_count);
 }
 
+/* With --resume-filter the others only say where the filter is to be read again. */
 static bool set_filter(void *options, const struct fb_option_value *v) {
     struct options *o = options;
-    return options_set_filter(&o->filter, strdup(v->text));
+    return o->line.given[FB_OPT_RESUME_FILTER] || options_set_filter(&o->filter, strdup(v->text));
+}
+
+static bool set_resume_filter(void *options, const struct fb_option_value *v) {
+    struct options *o = options;
+    free(o->filter);
+    o->filter = NULL;
+    return v->text[0] == '\0' || options_set_filter(&o->filter, strdup(v->text));
 }
 
 /* Of a later -F there will be a refusal, or it comes from the command line: the last one counts. */
 static bool set_filter_file(void *options, const struct fb_option_value *v) {
     struct options *o = options;
     o->filter_file = v->text;
-    return options_set_filter(&o->filter, options_read_filter(v->text));
+    return o->line.given[FB_OPT_RESUME_FILTER] ||
+           options_set_filter(&o->filter, options_read_filter(v->text));
 }
 
 static bool set_direction(void *options, const struct fb_option_value *v) {
@@ -280,6 +289,7 @@ const struct fb_option_rule options_rules[FB_OPTIONS] = {
     [FB_OPT_NO_WORKER_TIMEOUT] = SECONDS(no_worker_timeout_ns),
     [FB_OPT_DRAIN_TIMEOUT] = SECONDS(drain_timeout_ns),
     [FB_OPT_LOG_LEVEL] = FB_RULE_LOG_LEVEL(struct options, log_level),
+    [FB_OPT_RESUME_FILTER] = CALL(set_resume_filter),
     [FB_OPT_RELOAD_CONFIG] = TEXT(reload_config),
     [FB_OPT_PARENT] = COUNT64(parent, 1, INT32_MAX),
 };

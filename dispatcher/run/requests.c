@@ -22,7 +22,12 @@ static json_t *list_workers(const struct requests *r) {
                                               "revocations", (json_int_t)lane->revocations,
                                               "restarts_asked", (int)lane->restarts_asked));
     }
-    return json_pack("{s:b, s:b, s:o}", "ok", 1, "stopping", (int)r->stopping, "workers", list);
+    json_t *reply =
+        json_pack("{s:b, s:b, s:o}", "ok", 1, "stopping", (int)r->stopping, "workers", list);
+    /* An expression need not be UTF-8: it is left out then. */
+    json_object_set_new(reply, "filter",
+                        *r->filter != NULL ? json_string(*r->filter) : json_null());
+    return reply;
 }
 
 static json_t *add(struct requests *r) {
@@ -92,6 +97,7 @@ static json_t *answer(void *arg, const char *name, const json_t *request) {
 
 int requests_open(struct requests *requests, const struct requests_config *config) {
     requests->fleet = config->fleet;
+    requests->filter = config->filter;
     requests->reload = config->reload;
     requests->reload_arg = config->reload_arg;
     return control_open(&requests->control, config->name, answer, requests);

@@ -11,7 +11,8 @@
  *
  *   workers               every number: its state, the pid of its process, whether
  *                         one is wanted, and how often it was claimed, its process
- *                         revoked, and a restart asked for
+ *                         revoked, and a restart asked for; and the filter in force,
+ *                         with which a dispatcher that follows this one is to begin
  *   add                   wants one worker more; tells its number
  *   drain     worker: K   no new flows for it; it leaves when its flows are over or
  *                         at --drain-timeout, and they move then
@@ -31,6 +32,7 @@ struct requests {
     struct fleet *fleet;
     uint64_t now_ns;
 
+    const char *const *filter;
     const char *(*reload)(void *arg, const char **filter);
     void *reload_arg;
     unsigned stops; /* how often a stop was asked for */
@@ -39,8 +41,9 @@ struct requests {
 };
 
 struct requests_config {
-    const char *name;    /* of the instance */
-    struct fleet *fleet; /* the caller's; outlives the requests */
+    const char *name;          /* of the instance */
+    struct fleet *fleet;       /* the caller's; outlives the requests */
+    const char *const *filter; /* in force, *filter NULL: every frame; the caller's */
     /* Sets *filter (NULL: every frame) and returns NULL, or why not. */
     const char *(*reload)(void *arg, const char **filter);
     void *reload_arg;

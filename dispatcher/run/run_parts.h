@@ -41,7 +41,8 @@ struct run {
     uint64_t alone_since_ns; /* when a worker was last seen ready */
     uint64_t since_ns;       /* when the workers were first waited for, or told to leave */
     unsigned reloaded;       /* signals to read the filter again that were obeyed */
-    char *filter;            /* in force, once it was read again */
+    char *filter;            /* once it was read again: owns what is in force */
+    const char *filter_text; /* in force; NULL: every frame is taken */
     char refusal[512];       /* why it could not be */
     bool report_in_place;    /* --report is no regular file, but a pipe, a device or a link */
     bool failed;

@@ -142,8 +142,12 @@ static void make_datapath(struct run *run) {
 }
 
 static int open_requests(struct run *run) {
-    const struct requests_config config = {
-        .name = run->options->name, .fleet = &run->fleet, .reload = run_reload, .reload_arg = run};
+    run->filter_text = run->options->filter;
+    const struct requests_config config = {.name = run->options->name,
+                                           .fleet = &run->fleet,
+                                           .filter = &run->filter_text,
+                                           .reload = run_reload,
+                                           .reload_arg = run};
     return requests_open(&run->requests, &config);
 }
 
@@ -206,7 +210,7 @@ const char *run_reload(void *arg, const char **filter) {
         return run->refusal;
     }
     free(run->filter);
-    *filter = run->filter = read;
+    *filter = run->filter_text = run->filter = read;
     if (read != NULL)
         fb_info("reload: the filter is now \"%s\"", read);
     else

@@ -54,6 +54,7 @@ class Supervisor:
         self.dispatcher = None
         self.dispatcher_status = None  # as reap() returns it, once it has ended
         self.workers = {number: Worker(number) for number in range(plan.workers)}
+        self.resume = []  # what tells the next dispatcher to begin with the filter of the one before
         self.listening = False  # the dispatcher does, and has its handlers
         self.signals_seen = 0
         self.signal_at = None  # when the last one that counted came
@@ -124,7 +125,7 @@ class Supervisor:
 
     def start_dispatcher(self):
         self.dispatcher = self.start_child(
-            [self.plan.program("flow-dispatcher"), *self.plan.dispatcher_args], self.dispatcher_ended
+            [self.plan.program("flow-dispatcher"), *self.resume, *self.plan.dispatcher_args], self.dispatcher_ended
         )
         self.look_for_dispatcher(CONNECT_FIRST_S)
 
@@ -171,6 +172,8 @@ class Supervisor:
         """Every number as the dispatcher sees it, and whether it is stopping; nothing if it does not say."""
         try:
             answer = self.ask("workers")
+            if "filter" in answer:
+                self.resume = ["--resume-filter", answer["filter"] or ""]
             return {w["worker"]: w for w in answer["workers"]}, bool(answer["stopping"])
         except (OSError, KeyError, TypeError) as error:
             self.log.debug(f"the dispatcher does not tell its workers: {error}")

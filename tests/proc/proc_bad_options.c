@@ -80,6 +80,7 @@ static const struct option_row dispatcher_options[] = {
     {"clean", FLAG, NULL, NULL},
     {"parent", POSITIVE, "2147483647", "2147483648"},
     {"reload-config", NAME, "good.conf", NULL},
+    {"resume-filter", TEXT, "tcp", NULL},
     {"list-options", FLAG, NULL, NULL},
     {"help", FLAG, NULL, NULL},
     {"version", FLAG, NULL, NULL},

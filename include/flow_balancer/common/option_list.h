@@ -172,6 +172,10 @@
       FB_COMMAND_LINE,                                                                             \
       "Read the filter again from this file; for supervisors, which give a copy "                  \
       "of it with --config")                                                                       \
+    X(RESUME_FILTER, "resume-filter", 0, "EXPR", FB_DEFAULT_IS("that of --bpf, -F or --config"),   \
+      FB_DISPATCHER, FB_COMMAND_LINE,                                                              \
+      "Begin with this filter, or none if it is empty, whatever "                                  \
+      "file the filter is read from again; for supervisors that start a dispatcher again")         \
     X(LIST_OPTIONS, "list-options", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_COMMAND_LINE,        \
       "Print the options of all programs, one a line, tab-separated, and exit; for supervisors")   \
     X(HELP, "help", 'h', NULL, FB_NO_DEFAULT, FB_ALL, FB_COMMAND_LINE,                             \

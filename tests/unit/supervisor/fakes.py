@@ -126,6 +126,7 @@ class FakeDispatcher:
         self.pid = None  # None: it does not listen
         self.asked = []
         self.stopping = False
+        self.filter = None
         self.refuses = False
         self.workers = {}
 
@@ -147,7 +148,8 @@ class FakeDispatcher:
             raise OSError(f"'{request}' refused: no reason given")
         if request == "give-up":
             self.say(fields["worker"], wanted=False, state="lost")
-        return {"ok": True, "stopping": self.stopping, "workers": list(self.workers.values())}
+        workers = list(self.workers.values())
+        return {"ok": True, "stopping": self.stopping, "workers": workers, "filter": self.filter}
 
 
 class FakeRun:

@@ -51,6 +51,16 @@ class Start(unittest.TestCase):
         run.loop.advance(0.01)
         self.assertEqual(run.worker(0).kept, [77])
 
+    def test_a_dispatcher_that_follows_another_begins_with_the_filter_that_was_in_force(self):
+        run = FakeRun().begin()
+        self.assertNotIn("--resume-filter", run.dispatcher.argv)
+        for text, expected in (("udp port 53", "udp port 53"), (None, "")):
+            run.said.filter = text
+            run.loop.advance(1)
+            run.supervisor.start_dispatcher()
+            words = run.started[-1].argv
+            self.assertEqual(words, [words[0], "--resume-filter", expected, "-r", "x.pcap"])
+
     def test_a_worker_reads_from_dev_null_and_the_dispatcher_from_our_input(self):
         run = FakeRun().begin()
         self.assertIsNone(run.dispatcher.stdin)

@@ -123,6 +123,13 @@ static void the_config_is_read_again_whatever_has_the_filter_now(void **state) {
     assert_string_equal(filter, "tcp");
 }
 
+static void expect_filter(const char *expected) {
+    if (expected == NULL)
+        assert_null(options.filter);
+    else
+        assert_string_equal(options.filter, expected);
+}
+
 /* As a supervisor has it: what it started with is a copy, as the file was then. */
 static void what_config_has_a_copy_of_is_read_again(void **state) {
     (void)state;
@@ -139,6 +146,30 @@ static void what_config_has_a_copy_of_is_read_again(void **state) {
     forget(NULL);
     START("--config", config, "--reload-config", file, "--bpf", "tcp");
     assert_int_equal(reread(), -ENOENT);
+}
+
+/* A dispatcher that follows another one: what was read meanwhile is in force, the files may be
+ * wrong or gone. */
+static void a_run_is_resumed_with_its_filter_and_reads_its_file_again(void **state) {
+    (void)state;
+    static const char *const filters[] = {"icmp", ""};
+    for (unsigned i = 0; i < 2; i++) {
+        const char *expected = filters[i][0] != '\0' ? filters[i] : NULL;
+        write_file(config, "bpf = udp\n");
+        START("--config", config, "--resume-filter", filters[i]);
+        expect_filter(expected);
+        assert_int_equal(reread(), 0);
+        assert_string_equal(filter, "udp");
+        forget(NULL);
+        START("-F", "/no/such/file", "--resume-filter", filters[i]);
+        expect_filter(expected);
+        assert_true(reread() < 0);
+        forget(NULL);
+        START("--resume-filter", filters[i], "--bpf", "tcp");
+        expect_filter(expected);
+        assert_int_equal(reread(), -ENOENT);
+        forget(NULL);
+    }
 }
 
 static void what_is_on_the_command_line_is_nowhere_to_be_read(void **state) {
@@ -188,6 +219,8 @@ int main(void) {
         cmocka_unit_test_teardown(the_file_of_the_command_line_is_read_again, forget),
         cmocka_unit_test_teardown(the_config_is_read_again_whatever_has_the_filter_now, forget),
         cmocka_unit_test_teardown(what_config_has_a_copy_of_is_read_again, forget),
+        cmocka_unit_test_teardown(a_run_is_resumed_with_its_filter_and_reads_its_file_again,
+                                  forget),
         cmocka_unit_test_teardown(what_is_on_the_command_line_is_nowhere_to_be_read, forget),
         cmocka_unit_test_teardown(pipe_is_not_read_again, forget),
     };

@@ -48,6 +48,8 @@ static int tear_down(void **state) {
 
 #define REQUESTS_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static const char *filter_in_force;
+
 static void make_requests(struct requests_fixture *f, unsigned workers, unsigned max_workers) {
     close_both_ends(f);
     memset(&f->requests, 0, sizeof f->requests);
@@ -56,7 +58,8 @@ static void make_requests(struct requests_fixture *f, unsigned workers, unsigned
         lane_of(&f->base, k)->wanted = false;
     assert_int_equal(
         requests_open(&f->requests, &(struct requests_config){.name = f->base.ctl.ctl->name,
-                                                              .fleet = &f->base.fleet}),
+                                                              .fleet = &f->base.fleet,
+                                                              .filter = &filter_in_force}),
         0);
     const struct sockaddr_un address = f->requests.control.address;
     f->client = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -364,6 +367,25 @@ static void stops_are_counted_and_now_is_kept(void **state) {
     assert_true(f->requests.stop_now);
 }
 
+static void workers_tells_the_filter_in_force(void **state) {
+    struct requests_fixture *f = *state;
+    make_requests(f, 1, 1);
+    filter_in_force = NULL;
+    json_t *reply = ask(f, "{\"request\": \"workers\"}");
+    assert_true(json_is_null(json_object_get(reply, "filter")));
+    is_done(reply);
+    filter_in_force = "udp port 53";
+    reply = ask(f, "{\"request\": \"workers\"}");
+    assert_string_equal(json_string_value(json_object_get(reply, "filter")), "udp port 53");
+    is_done(reply);
+    filter_in_force = "ether host \xff"; /* cannot be told */
+    reply = ask(f, "{\"request\": \"workers\"}");
+    assert_null(json_object_get(reply, "filter"));
+    assert_int_equal(json_array_size(json_object_get(reply, "workers")), 1);
+    is_done(reply);
+    filter_in_force = NULL;
+}
+
 static void workers_lists_every_number_as_it_is(void **state) {
     struct requests_fixture *f = *state;
     make_requests(f, 2, 3);
@@ -412,6 +434,7 @@ int main(void) {
         REQUESTS_TEST(while_the_run_ends_no_worker_is_added_drained_or_restarted),
         REQUESTS_TEST(a_reload_tells_the_filter_or_why_there_is_no_other),
         REQUESTS_TEST(stops_are_counted_and_now_is_kept),
+        REQUESTS_TEST(workers_tells_the_filter_in_force),
         REQUESTS_TEST(workers_lists_every_number_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
