@@ -259,6 +259,20 @@ void fb_ctl_format(struct fb_ctl_handle *handle) {
     fb_header_format(header, header->instance, FB_KIND_CTL, 0, sizeof(struct fb_ctl));
 }
 
+bool fb_ctl_is_named(const struct fb_ctl *ctl) {
+    char path[FB_PATH_MAX];
+    uint8_t instance[sizeof ctl->header.instance];
+    if (!fb_object_path(path, FB_SHM_DIR, ctl->name, FB_KIND_CTL, 0))
+        return false;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = pread(fd, instance, sizeof instance, offsetof(struct fb_ctl, header.instance));
+    close(fd);
+    return n == (ssize_t)sizeof instance &&
+           memcmp(instance, ctl->header.instance, sizeof instance) == 0;
+}
+
 void fb_ctl_destroy(struct fb_ctl_handle *handle) {
     if (handle->region.fd < 0)
         return;

@@ -126,7 +126,7 @@ static int make_up(struct lane *lane, const struct fb_ctl *ctl, unsigned worker)
                                         .size = fb_up_footprint(),
                                         .hugepages = FB_HUGEPAGES_NEVER,
                                         .node = fb_ctl_numa_node(ctl, worker),
-                                        .over = lane->has_up_name,
+                                        .over = lane->has_up_name && fb_ctl_is_named(ctl),
                                         .quiet = lane->offer_failed};
     int error = fb_region_create(region, &up);
     if (error != 0)
@@ -177,7 +177,8 @@ void lane_withdraw(struct lane *lane, struct fb_worker_totals *totals) {
     fb_tx_set_epoch(&lane->tx, ++lane->epoch);
     fb_worker_totals_add(totals, lane->up_region.base);
     /* If that fails it keeps its name, in the way of no one: its epoch is over. */
-    (void)fb_hidden_hold(lane->up_region.path);
+    if (fb_region_named(lane->up_region.path, lane->up_region.fd) == 1)
+        (void)fb_hidden_hold(lane->up_region.path);
     close_up(lane);
     lane->tx.up = NULL;
 }

@@ -119,6 +119,11 @@ int fb_ctl_create(struct fb_ctl_handle *handle, const char *name);
 /* Writes the magic: from now on others may join. */
 void fb_ctl_format(struct fb_ctl_handle *handle);
 
+/* Whether the name leads to this ctl: if it was removed by hand, another dispatcher may have it,
+ * and nothing of the name is ours any more. A file is read: not for the data path. Dispatcher only.
+ */
+bool fb_ctl_is_named(const struct fb_ctl *ctl);
+
 /* Unlinks everything of the instance and gives the lock back. Dispatcher only. */
 void fb_ctl_destroy(struct fb_ctl_handle *handle);
 

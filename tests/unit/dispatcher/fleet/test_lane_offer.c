@@ -179,6 +179,34 @@ static void what_is_in_the_way_later_is_said_once_and_tried_again(void **state) 
     assert_int_equal(rmdir(path), 0);
 }
 
+/* Its ctl was removed by hand: another dispatcher has the name, and its up side is none of ours. */
+static void what_a_successor_of_the_name_made_is_left_alone(void **state) {
+    (void)state;
+    static struct fb_worker_totals totals;
+    static struct caught caught;
+    struct fb_ctl_handle successor;
+    char path[FB_PATH_MAX];
+    struct stat before, st;
+    path_of_up(path);
+    expect_offer(0);
+    assert_true(fb_ctl_is_named(ctl.ctl));
+    assert_int_equal(unlink(ctl.region.path), 0);
+    assert_false(fb_ctl_is_named(ctl.ctl));
+    assert_int_equal(fb_ctl_create(&successor, ctl.ctl->name), 0);
+    assert_true(fb_ctl_is_named(successor.ctl) && !fb_ctl_is_named(ctl.ctl));
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    assert_true(fd >= 0 && fstat(fd, &before) == 0);
+    lane_withdraw(&lane, &totals);
+    catch_begin(&caught);
+    int error = lane_offer(&lane, ctl.ctl, 0);
+    expect_one_line(catch_end(&caught), "is in the way");
+    assert_int_equal(error, -EEXIST);
+    assert_int_equal(lstat(path, &st), 0);
+    assert_int_equal(st.st_ino, before.st_ino);
+    close(fd);
+    fb_ctl_destroy(&successor);
+}
+
 int main(void) {
     fb_log_init("test_lane_offer", FB_LOG_ERROR);
     const struct CMUnitTest tests[] = {
@@ -192,6 +220,8 @@ int main(void) {
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_in_the_way_later_is_said_once_and_tried_again,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_a_successor_of_the_name_made_is_left_alone, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
