@@ -74,25 +74,74 @@ void put_section(struct pcap_bytes *b) {
     put32(b, 28);
 }
 
-void put_interface(struct pcap_bytes *b, unsigned dlt) {
-    put32(b, 1);
-    put32(b, 20);
-    put16(b, dlt);
+size_t begin_block(struct pcap_bytes *b, uint32_t type) {
+    size_t start = b->size;
+    put32(b, type);
+    put32(b, 0);
+    return start;
+}
+
+void end_block(struct pcap_bytes *b, size_t start) {
+    struct pcap_bytes length = {.order = b->order};
+    while ((b->size - start) % 4 != 0)
+        put_body(b, 1, 0);
+    put32(&length, (uint32_t)(b->size - start) + 4);
+    put_bytes(b, length.data, 4);
+    memcpy(b->data + start + 4, length.data, 4);
+    free(length.data);
+}
+
+void put_option(struct pcap_bytes *b, unsigned code, const void *value, size_t size) {
+    put16(b, code);
+    put16(b, (unsigned)size);
+    put_bytes(b, value, size);
+    put_body(b, (uint32_t)(4 - size % 4) % 4, 0);
+}
+
+size_t begin_interface(struct pcap_bytes *b, unsigned linktype, uint32_t snaplen) {
+    size_t start = begin_block(b, 1);
+    put16(b, linktype);
     put16(b, 0);
-    put32(b, FB_FRAME_MAX);
-    put32(b, 20);
+    put32(b, snaplen);
+    return start;
+}
+
+void put_interface(struct pcap_bytes *b, unsigned linktype) {
+    end_block(b, begin_interface(b, linktype, FB_FRAME_MAX));
+}
+
+void put_stamped(struct pcap_bytes *b, uint32_t interface, uint64_t stamp, uint32_t caplen,
+                 uint32_t wirelen, uint8_t tag) {
+    size_t start = begin_block(b, 6);
+    put32(b, interface);
+    put32(b, (uint32_t)(stamp >> 32));
+    put32(b, (uint32_t)stamp);
+    put32(b, caplen);
+    put32(b, wirelen);
+    put_body(b, caplen, tag);
+    end_block(b, start);
 }
 
 void put_packet(struct pcap_bytes *b, uint32_t interface, uint32_t caplen, uint8_t tag) {
-    uint32_t padding = (4 - caplen % 4) % 4, length = 32 + caplen + padding;
-    put32(b, 6);
-    put32(b, length);
-    put32(b, interface);
-    put32(b, 0); /* microseconds, high and low half */
-    put32(b, 1000000);
-    put32(b, caplen);
-    put32(b, caplen);
+    put_stamped(b, interface, 1000000, caplen, caplen, tag);
+}
+
+void put_obsolete(struct pcap_bytes *b, unsigned interface, uint64_t stamp, uint32_t size,
+                  uint8_t tag) {
+    size_t start = begin_block(b, 2);
+    put16(b, interface);
+    put16(b, 0xffff); /* drops are not known */
+    put32(b, (uint32_t)(stamp >> 32));
+    put32(b, (uint32_t)stamp);
+    put32(b, size);
+    put32(b, size);
+    put_body(b, size, tag);
+    end_block(b, start);
+}
+
+void put_simple(struct pcap_bytes *b, uint32_t caplen, uint32_t wirelen, uint8_t tag) {
+    size_t start = begin_block(b, 3);
+    put32(b, wirelen);
     put_body(b, caplen, tag);
-    put_body(b, padding, 0);
-    put32(b, length);
+    end_block(b, start);
 }

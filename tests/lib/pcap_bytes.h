@@ -30,9 +30,20 @@ void put_record(struct pcap_bytes *b, uint32_t s, uint32_t fraction, uint32_t ca
 /* A file of microseconds, Ethernet, count frames of 60 bytes, a second apart. */
 void put_plain_file(struct pcap_bytes *b, unsigned count, uint8_t first_tag);
 
-/* pcapng: blocks. */
+/* pcapng: blocks. What is between begin and end is the block's body. */
+size_t begin_block(struct pcap_bytes *b, uint32_t type);
+void end_block(struct pcap_bytes *b, size_t start);
+void put_option(struct pcap_bytes *b, unsigned code, const void *value, size_t size);
 void put_section(struct pcap_bytes *b);
-void put_interface(struct pcap_bytes *b, unsigned dlt);
+size_t begin_interface(struct pcap_bytes *b, unsigned linktype, uint32_t snaplen);
+void put_interface(struct pcap_bytes *b, unsigned linktype);
+/* Enhanced packet blocks; a packet is of microseconds, and of second 1. */
+void put_stamped(struct pcap_bytes *b, uint32_t interface, uint64_t stamp, uint32_t caplen,
+                 uint32_t wirelen, uint8_t tag);
 void put_packet(struct pcap_bytes *b, uint32_t interface, uint32_t caplen, uint8_t tag);
+/* The obsolete packet block, and the simple one, which has no captured length. */
+void put_obsolete(struct pcap_bytes *b, unsigned interface, uint64_t stamp, uint32_t size,
+                  uint8_t tag);
+void put_simple(struct pcap_bytes *b, uint32_t caplen, uint32_t wirelen, uint8_t tag);
 
 #endif
