@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/capture/capture_window.h"
+#include "flow_balancer/common/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Read at a time. Half of a level-2 cache of 512 KB: the rest of the data path needs the other
+ * half. What 32 KB, 256 KB and 1 MB cost: see STREAM_BYTES in capture_file.c. */
+#define READ_BYTES ((size_t)256 << 10)
+
+int capture_window_open(struct capture_window *w, const char *path) {
+    struct stat st;
+
+    /* O_NONBLOCK: opening a FIFO must not wait for its writer. */
+    w->fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                                   : open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (w->fd < 0)
+        return -errno;
+    w->is_pipe = fstat(w->fd, &st) < 0 || !S_ISREG(st.st_mode);
+    w->ended = false;
+    w->error = 0;
+    w->gone = 0;
+    w->pos = 0;
+    w->filled = 0;
+    return 0;
+}
+
+void capture_window_close(struct capture_window *w) {
+    if (w->fd >= 0)
+        close(w->fd);
+    w->fd = -1;
+    w->pos = 0;
+    w->filled = 0;
+}
+
+void capture_window_free(struct capture_window *w) {
+    free(w->buffer);
+    w->buffer = NULL;
+    w->size = 0;
+}
+
+int capture_window_give_away(struct capture_window *w) {
+    int fd = w->fd;
+
+    if (lseek(fd, -(off_t)capture_window_count(w), SEEK_CUR) < 0)
+        return -1;
+    w->fd = -1;
+    capture_window_close(w);
+    return fd;
+}
+
+static void fail(struct capture_window *w, int error) {
+    w->error = error;
+    w->ended = true;
+}
+
+/* Makes room for the next read, which `count` bytes from pos on are asked of. */
+static bool make_room(struct capture_window *w, size_t count) {
+    size_t size = w->size == 0 ? READ_BYTES : w->size;
+    uint8_t *longer;
+
+    if (w->pos > 0) {
+        memmove(w->buffer, w->buffer + w->pos, w->filled - w->pos);
+        w->gone += w->pos;
+        w->filled -= w->pos;
+        w->pos = 0;
+    }
+    while (size < count)
+        size *= 2;
+    if (size == w->size)
+        return true;
+    longer = realloc(w->buffer, size);
+    if (longer == NULL)
+        return false;
+    w->buffer = longer;
+    w->size = size;
+    return true;
+}
+
+/* Standard input is shared with other processes and stays blocking: hence poll(). */
+static bool may_read(const struct capture_window *w, bool *hung_up) {
+    struct pollfd ready = {.fd = w->fd, .events = POLLIN};
+
+    *hung_up = false;
+    if (!w->is_pipe)
+        return true;
+    if (poll(&ready, 1, 0) <= 0)
+        return false;
+    *hung_up = ready.revents == POLLHUP;
+    return true;
+}
+
+enum capture_window_state capture_window_read(struct capture_window *w, size_t count) {
+    size_t most;
+    ssize_t n;
+    bool hung_up;
+
+    while (!w->ended && capture_window_count(w) < count) {
+        if (!make_room(w, count)) {
+            fail(w, ENOMEM);
+            break;
+        }
+        if (!may_read(w, &hung_up))
+            return CAPTURE_WINDOW_WAITS;
+        most = count > READ_BYTES ? count : READ_BYTES;
+        n = hung_up ? 0 : read(w->fd, w->buffer + w->filled, most - w->filled);
+        if (n > 0)
+            w->filled += (size_t)n;
+        else if (n == 0)
+            w->ended = true;
+        else if (errno == EAGAIN || errno == EINTR)
+            return CAPTURE_WINDOW_WAITS;
+        else
+            fail(w, errno);
+    }
+    return capture_window_count(w) >= count ? CAPTURE_WINDOW_HAS : CAPTURE_WINDOW_ENDS;
+}
+
+void capture_window_wait(const struct capture_window *w, unsigned timeout_us) {
+    struct pollfd ready = {.fd = w->fd, .events = POLLIN};
+    struct timespec timeout = fb_timespec(timeout_us * FB_NS_PER_US);
+
+    if (w->is_pipe && w->fd >= 0)
+        ppoll(&ready, 1, &timeout, NULL);
+}
