@@ -7,8 +7,8 @@
  *
  * Reads capture files (pcap, pcapng, pipes, standard input), files loaded into
  * memory first, or interfaces, and hands their frames out in bursts: bytes, time
- * stamp, lengths and link type, as libpcap gives them. Applies the capture filter,
- * the snapshot length, loops and pace, orders the frames of several interfaces by
+ * stamp, lengths and link type, as libpcap gives them, which reads all but pcapng. Applies the
+ * capture filter, the snapshot length, loops and pace, orders the frames of several interfaces by
  * time, and counts what the kernel dropped.
  *
  * May touch: files, packet sockets, interface state, libpcap, and memory of its
@@ -28,8 +28,11 @@
  *   capture_source.h       the operations of a source, and the list of all sources
  *   capture_sink.h .c      where sources put frames; filter and link type
  *   capture_file.c         source: files, one after another
+ *   capture_window.h .c      the bytes of one of them, or of a pipe without waiting
+ *   capture_ng.h .c          the frames of pcapng
+ *   capture_links.h .c       link types of its interfaces, and filters for each
+ *   capture_pipe.h .c        pcap in a pipe, for libpcap
  *   capture_begin.h .c       what is said of a file that libpcap cannot open
- *   capture_pipe.h .c        a pipe that is read without waiting
  *   capture_memory.c       source: files in memory (--preload)
  *   capture_live.c         source: interfaces
  *   capture_interface.h .c   one of them: its counters and state
@@ -94,8 +97,9 @@ struct capture_config {
     uint64_t merge_window_ns;     /* several are ordered by their stamps; 0: as they are read */
     struct capture_fanout fanout; /* shared with other dispatchers */
 
-    /* Called for every file and interface that is opened: returns NULL, or why its link type cannot
-     * be read ("which is not known: ..."), which is an error. NULL: every link type is taken. */
+    /* Called for every file and interface that is opened, of pcapng for every link type that a
+     * frame has: returns NULL, or why it cannot be read ("which is not known: ..."), which is an
+     * error. NULL: every link type is taken. */
     const char *(*link_problem)(void *context, int dlt);
     void *link_context;
 };
@@ -176,7 +180,8 @@ void capture_progress(struct capture *capture, struct capture_progress *progress
  */
 void capture_leave(struct capture *capture);
 
-/* True once a file broke off or an interface failed: the run ends with an error. */
+/* True once a file broke off, frames of a file were left out for their link type, or an interface
+ * failed: the run ends with an error. */
 bool capture_failed(const struct capture *capture);
 
 /* True for interfaces. */

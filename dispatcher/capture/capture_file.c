@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/capture/capture_begin.h"
+#include "dispatcher/capture/capture_ng.h"
 #include "dispatcher/capture/capture_pipe.h"
 #include "dispatcher/capture/capture_source.h"
+#include "dispatcher/capture/capture_window.h"
 #include "flow_balancer/common/errno_text.h"
 #include "flow_balancer/common/log.h"
 
@@ -23,7 +25,10 @@
 #define STREAM_BYTES (256u << 10)
 
 /*
- * Capture files, one open at a time, from the first to the last, once per loop.
+ * Capture files, one open at a time, from the first to the last, once per loop. A file
+ * is opened as a window; its first bytes say who reads on: capture_ng.c reads pcapng
+ * from the window, libpcap everything else from a stream, which is that of the file, or
+ * takes whole records from the window of a pipe.
  *
  *     closed -> opening -> reading -> closed (next name) ... -> end
  *                  |          +-- breaks off: logged, failed --^
@@ -36,11 +41,17 @@ struct capture_file {
     uint64_t loop_frames; /* frames read in this loop */
     bool failed;
 
-    FILE *stream;              /* not NULL: opening or reading */
-    struct capture_pipe *pipe; /* not NULL: the stream is a pipe */
-    pcap_t *pcap;              /* not NULL: reading */
+    enum { CLOSED, OPENING, READING_PCAP, READING_NG } stage;
+    struct capture_window window; /* open in every other stage, unless the stream has the file */
+    struct capture_ng *ng;
+    FILE *stream;              /* of libpcap */
+    struct capture_pipe *pipe; /* not NULL: the stream takes from the window */
+    pcap_t *pcap;
     struct bpf_program program;
-    uint64_t *file_bytes; /* how long each file is, 0: a pipe */
+    struct named_file {
+        uint64_t bytes;
+        bool is_regular;
+    } * named;
     char stream_buffer[STREAM_BYTES];
 };
 
@@ -52,28 +63,15 @@ static int stat_name(const char *name, struct stat *st) {
     return strcmp(name, "-") == 0 ? fstat(STDIN_FILENO, st) : stat(name, st);
 }
 
-/* Regular files are read with plain stdio; anything else may make the reader wait. */
-static bool is_regular(const char *name) {
-    struct stat st;
-    return stat_name(name, &st) == 0 && S_ISREG(st.st_mode);
-}
+static int open_window(struct capture_file *f, const char *name) {
+    int err = capture_window_open(&f->window, name);
 
-static int open_stream(struct capture_file *f, const char *name) {
-    int err;
-
-    if (!is_regular(name)) {
-        f->pipe = capture_pipe_open(name, &f->stream);
-    } else {
-        f->stream = strcmp(name, "-") == 0 ? fdopen(dup(STDIN_FILENO), "r") : fopen(name, "re");
-        if (f->stream != NULL)
-            setvbuf(f->stream, f->stream_buffer, _IOFBF, sizeof f->stream_buffer);
-    }
-    if (f->stream != NULL)
-        return 0;
-    err = errno;
-    fb_error("cannot open %s: %s%s", capture_shown_name(name), fb_errno_text(err),
-             err == EMFILE ? "" : ": give a capture file that can be read");
-    return -err;
+    if (err == 0)
+        f->stage = OPENING;
+    else
+        fb_error("cannot open %s: %s%s", capture_shown_name(name), fb_errno_text(-err),
+                 err == -EMFILE ? "" : ": give a capture file that can be read");
+    return err;
 }
 
 static void close_present(struct capture_file *f) {
@@ -85,45 +83,102 @@ static void close_present(struct capture_file *f) {
     f->pcap = NULL;
     f->stream = NULL;
     f->pipe = NULL;
+    capture_ng_end(f->ng);
+    capture_window_close(&f->window);
+    f->stage = CLOSED;
 }
 
-/* Logs why the stream that began at `start` cannot be read. */
-static void say_no_begin(struct capture_file *f, const char *name, off_t start,
-                         const char *reason) {
-    uint8_t head[CAPTURE_BEGIN_BYTES];
-    const uint8_t *bytes = head;
-    size_t count;
+/* What libpcap is to read: records from the window, or the file. */
+static int open_stream(struct capture_file *f, bool from_window) {
+    int fd;
 
-    if (f->pipe != NULL) {
-        count = capture_pipe_begin(f->pipe, &bytes, sizeof head);
-    } else {
-        ssize_t got = pread(fileno(f->stream), head, sizeof head, start);
-        count = got > 0 ? (size_t)got : 0;
+    if (from_window) {
+        f->pipe = capture_pipe_open(&f->window, &f->stream);
+        return f->pipe == NULL ? -errno : 0;
     }
-    capture_say_no_begin(name, bytes, count, reason);
+    fd = capture_window_give_away(&f->window);
+    if (fd < 0)
+        return -errno;
+    f->stream = fdopen(fd, "r");
+    if (f->stream == NULL) {
+        int err = -errno;
+        close(fd);
+        return err;
+    }
+    setvbuf(f->stream, f->stream_buffer, _IOFBF, sizeof f->stream_buffer);
+    return 0;
 }
 
-/*
- * Reads the header of the open stream. Returns 0; -EAGAIN if a pipe has not
- * given enough of it yet; -errno after one logged line.
- */
-static int open_header(struct capture_file *f, const char *name) {
+/* Everything that is not pcapng is libpcap's. */
+static int open_pcap(struct capture_file *f, const char *name) {
+    struct capture_window *w = &f->window;
+    size_t count = capture_window_count(w);
+    uint8_t head[CAPTURE_BEGIN_BYTES];
     char reason[PCAP_ERRBUF_SIZE];
-    off_t start = f->pipe == NULL ? ftello(f->stream) : 0;
     int err;
 
+    count = count < sizeof head ? count : sizeof head;
+    if (count != 0)
+        memcpy(head, capture_window_bytes(w), count);
+    err = open_stream(f, w->is_pipe);
+    if (err < 0) {
+        fb_error("cannot read %s: %s", capture_shown_name(name), fb_errno_text(-err));
+        return err;
+    }
     f->pcap =
         pcap_fopen_offline_with_tstamp_precision(f->stream, PCAP_TSTAMP_PRECISION_NANO, reason);
     if (f->pcap == NULL) {
-        if (f->pipe != NULL && feof(f->stream) && !capture_pipe_ended(f->pipe))
-            return -EAGAIN;
-        say_no_begin(f, name, start, reason);
+        capture_say_no_begin(name, head, count, reason);
         return -EINVAL;
     }
-    if (f->pipe != NULL)
-        capture_pipe_start(f->pipe);
+    f->stage = READING_PCAP;
     err = capture_check_link(f->config, f->pcap, name);
     return err < 0 ? err : capture_compile(f->config, f->pcap, name, &f->program);
+}
+
+/*
+ * Reads the header of the file in the window. Returns 0; -EAGAIN if a pipe has not given
+ * enough of it yet; -errno after one logged line.
+ */
+static int open_header(struct capture_file *f, const char *name) {
+    struct capture_window *w = &f->window;
+
+    if (capture_window_need(w, CAPTURE_BEGIN_BYTES) == CAPTURE_WINDOW_WAITS)
+        return -EAGAIN;
+    if (capture_window_count(w) < CAPTURE_NG_MAGIC_BYTES ||
+        memcmp(capture_window_bytes(w), CAPTURE_NG_MAGIC, CAPTURE_NG_MAGIC_BYTES) != 0)
+        return open_pcap(f, name);
+    f->stage = READING_NG;
+    capture_ng_begin(f->ng, w, name);
+    return 0;
+}
+
+/* Reads up to the first frame of a pcapng file, with a reader of its own: what that learns of link
+ * types is forgotten. */
+static int check_ng(const struct capture_config *config, struct capture_window *window,
+                    const char *name) {
+    struct capture_ng *ng;
+    int err = capture_ng_new(&ng, config);
+
+    if (err < 0) {
+        fb_error("no memory to read %s: free some", name);
+        return err;
+    }
+    capture_ng_begin(ng, window, name);
+    err = capture_ng_check(ng);
+    capture_ng_free(ng);
+    return err;
+}
+
+static int check_regular(struct capture_file *f, const char *name) {
+    int err = open_window(f, name);
+
+    if (err == 0)
+        err = open_header(f, name);
+    if (err == 0 && f->stage == READING_NG)
+        err = check_ng(f->config, &f->window, name);
+    close_present(f);
+    return err;
 }
 
 /* Checks all that can be checked before a frame is read, without taking bytes out of a pipe. */
@@ -139,13 +194,8 @@ static int check_name(struct capture_file *f, const char *name) {
         fb_error("cannot open %s: %s: give a capture file", name, strerror(err));
         return -err;
     }
-    if (S_ISREG(st.st_mode)) {
-        err = open_stream(f, name);
-        if (err == 0)
-            err = open_header(f, name);
-        close_present(f);
-        return err;
-    }
+    if (S_ISREG(st.st_mode))
+        return check_regular(f, name);
     if (f->config->loops > 1) {
         fb_error("%s is a pipe and cannot be read %llu times: add --preload, or give a file",
                  capture_shown_name(name), (unsigned long long)f->config->loops);
@@ -157,35 +207,50 @@ static int check_name(struct capture_file *f, const char *name) {
 static void file_close(void *state) {
     struct capture_file *f = state;
     close_present(f);
-    free(f->file_bytes);
+    capture_window_free(&f->window);
+    capture_ng_free(f->ng);
+    free(f->named);
     free(f);
 }
 
 static void measure(struct capture_file *f, unsigned file) {
     struct stat st;
-    if (stat_name(f->config->files[file], &st) == 0 && S_ISREG(st.st_mode))
-        f->file_bytes[file] = (uint64_t)st.st_size;
+    if (stat_name(f->config->files[file], &st) < 0 || !S_ISREG(st.st_mode))
+        return;
+    f->named[file].is_regular = true;
+    f->named[file].bytes = (uint64_t)st.st_size;
 }
 
 static bool file_takes(const struct capture_config *config) {
     return config->file_count > 0;
 }
 
-static int file_open(void **state, const struct capture_config *config) {
-    struct capture_file *f = calloc(1, sizeof *f);
+static int check_all(struct capture_file *f) {
     int err = 0;
 
-    if (f == NULL || (f->file_bytes = calloc(config->file_count, sizeof(uint64_t))) == NULL) {
+    for (unsigned i = 0; i < f->config->file_count && err == 0; i++) {
+        err = check_name(f, f->config->files[i]);
+        measure(f, i);
+    }
+    return err;
+}
+
+static int file_open(void **state, const struct capture_config *config) {
+    struct capture_file *f = calloc(1, sizeof *f);
+    int err;
+
+    if (f == NULL || capture_ng_new(&f->ng, config) < 0 ||
+        (f->named = calloc(config->file_count, sizeof *f->named)) == NULL) {
         fb_error("no memory for the file buffer, %zu bytes: free some", sizeof *f);
+        if (f != NULL)
+            capture_ng_free(f->ng);
         free(f);
         return -ENOMEM;
     }
     f->config = config;
     f->loops_left = config->loops;
-    for (unsigned i = 0; i < config->file_count && err == 0; i++) {
-        err = check_name(f, config->files[i]);
-        measure(f, i);
-    }
+    f->window.fd = -1;
+    err = check_all(f);
     if (err < 0) {
         file_close(f);
         return err;
@@ -209,20 +274,16 @@ static bool next_loop(struct capture_file *f) {
     return true;
 }
 
-/* CAPTURE_MORE: the file is open; or it was skipped with an error, and the next call goes on. */
+/* CAPTURE_MORE: the file is open; or it was skipped with a line, and the next call goes on. */
 static enum capture_status open_present(struct capture_file *f, struct capture_sink *sink) {
     int err = 0;
 
     if (f->next == f->config->file_count && !next_loop(f))
         return CAPTURE_END;
-    if (f->stream == NULL)
-        err = open_stream(f, present_name(f));
-    else
-        capture_pipe_rewind(f->pipe);
-    if (err == 0) {
-        clearerr(f->stream);
+    if (f->stage == CLOSED)
+        err = open_window(f, present_name(f));
+    if (err == 0)
         err = open_header(f, present_name(f));
-    }
     if (err == -EAGAIN)
         return CAPTURE_IDLE;
     if (err < 0) {
@@ -243,24 +304,17 @@ static int dispatch(struct capture_file *f, struct capture_sink *sink, unsigned 
     sink->pcap = f->pcap;
     sink->filter = f->config->filter == NULL ? NULL : &f->program;
     sink->dlt = pcap_datalink(f->pcap);
-    sink->stamp_unit_ns = 1; /* as open_header() asked for */
+    sink->stamp_unit_ns = 1; /* as open_pcap() asked for */
     if (f->pipe != NULL)
         clearerr(f->stream); /* its end may only mean that no whole record has come */
     return pcap_dispatch(f->pcap, (int)max, capture_keep, (u_char *)sink);
 }
 
-static enum capture_status file_read(void *state, struct capture_sink *sink, unsigned max) {
-    struct capture_file *f = state;
-    enum capture_status status;
-    int n;
+/* As a source's read; CAPTURE_END: of the file. */
+static enum capture_status read_pcap(struct capture_file *f, struct capture_sink *sink,
+                                     unsigned max) {
+    int n = dispatch(f, sink, max);
 
-    if (f->pcap == NULL) {
-        status = open_present(f, sink);
-        if (status != CAPTURE_MORE || f->pcap == NULL)
-            return status;
-    }
-    n = dispatch(f, sink, max);
-    f->loop_frames += sink->count; /* without those that the filter drops: it would again */
     if (n > 0 || n == PCAP_ERROR_BREAK)
         return CAPTURE_MORE;
     if (n == 0 && f->pipe != NULL && !capture_pipe_ended(f->pipe))
@@ -271,26 +325,49 @@ static enum capture_status file_read(void *state, struct capture_sink *sink, uns
                  pcap_geterr(f->pcap));
         f->failed = true;
     }
+    return CAPTURE_END;
+}
+
+static enum capture_status file_read(void *state, struct capture_sink *sink, unsigned max) {
+    struct capture_file *f = state;
+    enum capture_status status;
+
+    if (f->stage < READING_PCAP) {
+        status = open_present(f, sink);
+        if (status != CAPTURE_MORE || f->stage < READING_PCAP)
+            return status;
+    }
+    status = f->stage == READING_NG ? capture_ng_read(f->ng, sink, max) : read_pcap(f, sink, max);
+    f->loop_frames += sink->count; /* without those that the filter drops: it would again */
+    if (status != CAPTURE_END)
+        return status;
     go_to_next(f);
     return CAPTURE_MORE;
 }
 
 static void file_wait(void *state, unsigned timeout_us) {
     struct capture_file *f = state;
-    if (f->pipe != NULL)
-        capture_pipe_wait(f->pipe, timeout_us);
+    capture_window_wait(&f->window, timeout_us);
 }
 
 static bool file_failed(const void *state) {
     const struct capture_file *f = state;
-    return f->failed;
+    return f->failed || capture_ng_failed(f->ng);
 }
 
-/* The open file may still be written to. Growth of the others shows when their turn comes. */
-static void see_growth(struct capture_file *f) {
+/* Where the open file is read now. It may still be written to; growth of the others shows when
+ * their turn comes. */
+static uint64_t present_offset(struct capture_file *f) {
+    struct named_file *named = &f->named[f->next];
+    bool has_stream = f->stage == READING_PCAP && f->pipe == NULL;
+    uint64_t at;
     struct stat st;
-    if (fstat(fileno(f->stream), &st) == 0 && (uint64_t)st.st_size > f->file_bytes[f->next])
-        f->file_bytes[f->next] = (uint64_t)st.st_size;
+
+    if (fstat(has_stream ? fileno(f->stream) : f->window.fd, &st) == 0 &&
+        (uint64_t)st.st_size > named->bytes)
+        named->bytes = (uint64_t)st.st_size;
+    at = has_stream ? (uint64_t)ftello(f->stream) : capture_window_offset(&f->window);
+    return at < named->bytes ? at : named->bytes;
 }
 
 /* Frames that were read and not yet taken are fewer than a burst, and count as taken. */
@@ -301,16 +378,13 @@ static void file_position(void *state, const struct frame *next,
     uint64_t at = 0;
 
     (void)next;
-    if (f->pcap != NULL && f->pipe == NULL) {
-        see_growth(f);
-        at = (uint64_t)ftello(f->stream);
-        at = at < f->file_bytes[f->next] ? at : f->file_bytes[f->next];
-    }
+    if (f->stage >= READING_PCAP && f->named[f->next].is_regular)
+        at = present_offset(f);
     for (unsigned i = 0; i < f->config->file_count; i++) {
-        if (f->file_bytes[i] == 0)
+        if (!f->named[i].is_regular)
             return;
-        before += i < f->next ? f->file_bytes[i] : 0;
-        all += f->file_bytes[i];
+        before += i < f->next ? f->named[i].bytes : 0;
+        all += f->named[i].bytes;
     }
     position->loop_bytes = all;
     position->at = before + at;
@@ -319,18 +393,36 @@ static void file_position(void *state, const struct frame *next,
 
 /* Returns 0 if the filter fits a file that is read later, or if that file cannot be opened now:
  * that is reported when its turn comes. */
-static int check_filter(const struct capture_file *f, const char *name) {
-    char reason[PCAP_ERRBUF_SIZE];
+static int check_filter(const struct capture_file *f, unsigned file) {
+    const char *name = f->config->files[file];
+    struct capture_window window = {.fd = -1};
     struct bpf_program program = {0};
-    pcap_t *pcap = is_regular(name) ? pcap_open_offline(name, reason) : NULL;
-    int err;
+    char reason[PCAP_ERRBUF_SIZE];
+    pcap_t *pcap = NULL;
+    int err = 0;
 
-    if (pcap == NULL)
+    if (!f->named[file].is_regular || strcmp(name, "-") == 0 ||
+        capture_window_open(&window, name) < 0)
         return 0;
-    err = capture_compile(f->config, pcap, name, &program);
-    pcap_freecode(&program);
-    pcap_close(pcap);
+    if (capture_window_need(&window, CAPTURE_NG_MAGIC_BYTES) == CAPTURE_WINDOW_HAS &&
+        memcmp(capture_window_bytes(&window), CAPTURE_NG_MAGIC, CAPTURE_NG_MAGIC_BYTES) == 0)
+        err = check_ng(f->config, &window, name);
+    else
+        pcap = pcap_open_offline(name, reason);
+    if (pcap != NULL) {
+        err = capture_compile(f->config, pcap, name, &program);
+        pcap_freecode(&program);
+        pcap_close(pcap);
+    }
+    capture_window_close(&window);
+    capture_window_free(&window);
     return err;
+}
+
+/* Of libpcap's file that is open. Nothing is changed yet. */
+static int compile_present(const struct capture_file *f, struct bpf_program *program) {
+    return f->stage == READING_PCAP ? capture_compile(f->config, f->pcap, present_name(f), program)
+                                    : 0;
 }
 
 /* The filter is tried on all regular files to come: one that refused it when its turn came would be
@@ -338,13 +430,15 @@ static int check_filter(const struct capture_file *f, const char *name) {
 static int file_set_filter(void *state) {
     struct capture_file *f = state;
     struct bpf_program program = {0};
-    bool is_open = f->pcap != NULL;
-    int err = is_open ? capture_compile(f->config, f->pcap, present_name(f), &program) : 0;
+    bool is_open = f->stage >= READING_PCAP;
+    int err = compile_present(f, &program);
 
     for (unsigned i = f->loops_left > 1 ? 0 : f->next + is_open;
          i < f->config->file_count && err == 0; i++)
-        err = check_filter(f, f->config->files[i]);
-    if (err < 0 || !is_open) {
+        err = check_filter(f, i);
+    if (err == 0)
+        err = capture_ng_set_filter(f->ng);
+    if (err < 0 || f->stage != READING_PCAP) {
         pcap_freecode(&program);
         return err;
     }

@@ -4,20 +4,11 @@
 #include <errno.h>
 
 #include "dispatcher/capture/capture_begin.h"
-#include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
 
-/* No stamp overflows: a hostile one is cut, and packet time stays a plain number. */
 static uint64_t stamp_ns(const struct timeval *stamp, uint32_t unit_ns) {
-    const uint64_t most_s = UINT64_MAX / FB_NS_PER_S - 5;
-    uint64_t s, ns;
-    if (stamp->tv_sec < 0)
-        return 0;
-    s = (uint64_t)stamp->tv_sec;
-    ns = stamp->tv_usec < 0 ? 0 : (uint64_t)stamp->tv_usec * unit_ns;
-    s = s > most_s ? most_s : s;
-    ns = ns > UINT32_MAX ? UINT32_MAX : ns;
-    return s * FB_NS_PER_S + ns;
+    uint64_t ns = stamp->tv_usec < 0 ? 0 : (uint64_t)stamp->tv_usec * unit_ns;
+    return capture_stamp_ns(stamp->tv_sec, ns);
 }
 
 void capture_keep(u_char *user, const struct pcap_pkthdr *header, const u_char *data) {

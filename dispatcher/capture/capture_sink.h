@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dispatcher/capture/capture.h"
+#include "flow_balancer/common/clock.h"
 
 /*
  * What a source puts its frames into, and what all sources that read with
@@ -63,6 +64,17 @@ static inline void capture_sink_put(struct capture_sink *sink, const uint8_t *da
     sink->new_source = false;
     sink->count++;
     sink->next += (caplen + sink->align_mask) & ~sink->align_mask;
+}
+
+/* A stamp in nanoseconds. None overflows: a hostile one is cut, and packet time stays a plain
+ * number. One before 1970 is 0. */
+static inline uint64_t capture_stamp_ns(int64_t s, uint64_t ns) {
+    const uint64_t most_s = UINT64_MAX / FB_NS_PER_S - 5;
+
+    if (s < 0)
+        return 0;
+    ns = ns > UINT32_MAX ? UINT32_MAX : ns;
+    return ((uint64_t)s > most_s ? most_s : (uint64_t)s) * FB_NS_PER_S + ns;
 }
 
 /*

@@ -20,11 +20,11 @@
  */
 struct frame {
     const uint8_t *data; /* 64-byte aligned; preloaded: 16 */
-    uint64_t time_ns;    /* since 1970, as captured; a stamp before 1970 is 0 */
+    uint64_t time_ns;    /* since 1970, as captured; before 1970, or where there is none, 0 */
     uint32_t caplen;     /* 0 to FB_FRAME_MAX */
     uint32_t wirelen;    /* at least caplen */
     int32_t dlt;         /* link type, a DLT_ value */
-    bool new_source;     /* first frame of a file or of a loop: the time may start over */
+    bool new_source;     /* first of a file, section or loop: the time may start over */
 };
 
 #endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatcher/capture/capture_file.c: which files are read, one after another, and what is
+ * said of those that are not. What is read of them is in test_capture.c.
+ */
+#include "tests/lib/capture_fixture.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void assert_refused(struct capture_fixture *f, struct capture_config config, int err,
+                           const char *reason) {
+    struct capture *c = NULL;
+    catch_begin(&f->log);
+    assert_int_equal(capture_open(&c, &config), err);
+    expect_one_line(catch_end(&f->log), reason);
+    assert_null(c);
+}
+
+static void files_follow_one_another_and_mark_their_first_frames(void **state) {
+    struct capture_fixture *f = *state;
+    const char *files[] = {saved_plain(f, "a", 40, 0), saved_plain(f, "none", 0, 0),
+                           saved_plain(f, "b", 3, 100), NULL};
+    struct capture_config config = config_of(files);
+    assert_false(take_all(&config, &f->taken));
+    assert_int_equal(f->taken.count, 43);
+    assert_int_equal(f->taken.new_sources, 2);
+    assert_true(f->taken.frames[0].new_source);
+    assert_true(f->taken.frames[40].new_source);
+    assert_int_equal(f->taken.frames[39].data[0], 39);
+    assert_int_equal(f->taken.frames[40].data[0], 100);
+}
+
+static void pcapng_and_pcap_follow_one_another(void **state) {
+    struct capture_fixture *f = *state;
+    struct pcap_bytes b = {0};
+    const char *files[4] = {saved_plain(f, "a", 3, 0)};
+    struct capture_config config;
+
+    put_section(&b);
+    put_interface(&b, 1);
+    put_packet(&b, 0, 61, 5);
+    put_packet(&b, 0, 62, 6);
+    put_interface(&b, 113);
+    put_packet(&b, 1, 63, 7);
+    files[1] = save(f, "b.pcapng", &b);
+    files[2] = files[0];
+    config = config_of(files);
+    config.loops = 2;
+    assert_false(take_all(&config, &f->taken));
+    assert_int_equal(f->taken.count, 18);
+    assert_int_equal(f->taken.new_sources, 6);
+    assert_int_equal(f->taken.frames[3].time_ns, 1000000000);
+    assert_int_equal(f->taken.frames[4].caplen, 62);
+    assert_int_equal(f->taken.frames[5].dlt, 113);
+    assert_int_equal(f->taken.frames[6].dlt, 1);
+    assert_int_equal(f->taken.frames[17].data[0], 2);
+}
+
+static void wrong_files_are_refused_before_a_frame_is_taken(void **state) {
+    struct capture_fixture *f = *state;
+    struct pcap_bytes b = {0};
+    const char *files[3] = {saved_plain(f, "good", 3, 0)};
+
+    files[1] = path_in(&f->directory, "missing");
+    assert_refused(f, config_of(files), -ENOENT, "missing: No such file");
+    files[1] = path_in(&f->directory, ".");
+    assert_refused(f, config_of(files), -EISDIR, "Is a directory");
+    files[1] = save(f, "empty", &b);
+    assert_refused(f, config_of(files), -EINVAL, "empty: truncated dump file");
+    put_bytes(&b, "\xd4\xc3\xb2\xa1\x02\x00", 6);
+    files[1] = save(f, "short", &b);
+    assert_refused(f, config_of(files), -EINVAL, "short: truncated dump file");
+    put_bytes(&b, "this is text, not a capture, and long enough to be one", 54);
+    files[1] = save(f, "text", &b);
+    assert_refused(f, config_of(files), -EINVAL, "text: unknown file format");
+}
+
+static const char *only_raw_ip(void *context, int dlt) {
+    (void)context;
+    return dlt == 12 ? NULL : "which is not known";
+}
+
+static void unknown_link_type_is_refused_by_name(void **state) {
+    struct capture_fixture *f = *state;
+    const char *files[] = {saved_plain(f, "ethernet", 1, 0), NULL};
+    struct capture_config config = config_of(files);
+    config.link_problem = only_raw_ip;
+    assert_refused(f, config, -EPROTONOSUPPORT, "ethernet has link type 1 (EN10MB)");
+}
+
+/* When its turn came it would be skipped, and its frames lost. */
+static void a_filter_that_a_later_file_refuses_changes_nothing(void **state) {
+    struct capture_fixture *f = *state;
+    struct pcap_bytes b = {0};
+    const char *files[3] = {saved_plain(f, "now", 300, 0)};
+    struct capture_config config;
+    struct capture *capture;
+
+    put_pcap_header(&b, 0xa1b2c3d4, 101);
+    put_record(&b, 1, 0, 60, 60, 0);
+    files[1] = save(f, "later", &b);
+    config = config_of(files);
+    memset(&f->taken, 0, sizeof f->taken);
+    assert_int_equal(capture_open(&capture, &config), 0);
+    catch_begin(&f->log);
+    assert_int_equal(capture_set_filter(capture, "ether host 2:0:0:0:0:1"), -EINVAL);
+    assert_non_null(strstr(catch_end(&f->log), "does not fit ")); /* though none is open yet */
+    const struct frame *frames;
+    unsigned count = 0;
+    while (count == 0)
+        assert_int_equal(capture_burst(capture, 1, &frames, &count), CAPTURE_MORE);
+    catch_begin(&f->log);
+    assert_int_equal(capture_set_filter(capture, "ether host 2:0:0:0:0:1"), -EINVAL);
+    assert_non_null(strstr(catch_end(&f->log), "does not fit "));
+    assert_int_equal(take_until_idle(capture, &f->taken, UINT32_MAX), CAPTURE_END);
+    assert_int_equal(count + f->taken.count, 301);
+    assert_false(capture_failed(capture));
+    capture_close(capture);
+}
+
+static void file_that_breaks_off_gives_what_it_has_and_the_next_goes_on(void **state) {
+    struct capture_fixture *f = *state;
+    struct pcap_bytes b = {0};
+    const char *files[3] = {0};
+    struct capture_config config;
+
+    put_plain_file(&b, 5, 0);
+    b.size -= 10;
+    files[0] = save(f, "cut", &b);
+    files[1] = saved_plain(f, "whole", 2, 50);
+    config = config_of(files);
+    for (unsigned preload = 0; preload < 2; preload++) {
+        config.preload = preload == 1;
+        catch_begin(&f->log);
+        assert_true(take_all(&config, &f->taken));
+        assert_non_null(
+            strstr(catch_end(&f->log), "cut breaks off after 4 frames: truncated dump file"));
+        assert_int_equal(f->taken.count, 6);
+        assert_int_equal(f->taken.frames[4].data[0], 50);
+        assert_true(f->taken.frames[4].new_source);
+    }
+}
+
+static void file_that_vanishes_after_the_check_is_reported(void **state) {
+    struct capture_fixture *f = *state;
+    const char *files[] = {saved_plain(f, "first", 2, 0), saved_plain(f, "vanishing", 2, 0), NULL};
+    struct capture_config config = config_of(files);
+    struct capture *c;
+
+    memset(&f->taken, 0, sizeof f->taken);
+    catch_begin(&f->log);
+    assert_int_equal(capture_open(&c, &config), 0);
+    unlink(files[1]);
+    assert_int_equal(take_until_idle(c, &f->taken, UINT32_MAX), CAPTURE_END);
+    assert_non_null(strstr(catch_end(&f->log), "vanishing: No such file"));
+    assert_int_equal(f->taken.count, 2);
+    assert_true(capture_failed(c));
+    capture_close(c);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        CAPTURE_TEST(files_follow_one_another_and_mark_their_first_frames),
+        CAPTURE_TEST(pcapng_and_pcap_follow_one_another),
+        CAPTURE_TEST(wrong_files_are_refused_before_a_frame_is_taken),
+        CAPTURE_TEST(unknown_link_type_is_refused_by_name),
+        CAPTURE_TEST(a_filter_that_a_later_file_refuses_changes_nothing),
+        CAPTURE_TEST(file_that_breaks_off_gives_what_it_has_and_the_next_goes_on),
+        CAPTURE_TEST(file_that_vanishes_after_the_check_is_reported),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
