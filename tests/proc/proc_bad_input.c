@@ -23,6 +23,7 @@
 #define FRAMES 100
 #define FRAMES_WORD "100"
 #define BROKEN_AT 40 /* whole frames before the break, in files that have one */
+#define MIXED 30     /* frames of two link types */
 #define REFUSED (-1) /* instead of frames: nothing was started and there is no report */
 #define FULL_DISK FB_SHM_DIR "/full"
 
@@ -74,6 +75,22 @@ static void write_pcapng_cut(const struct test *t, const uint8_t *pcap) {
     write_bytes(t, "ng-block", bytes, used - 20);
 }
 
+/* pcapng: every second packet is of an interface of another link type. */
+static void write_pcapng_mixed(const struct test *t, const char *name, uint32_t link) {
+    uint8_t bytes[1 << 12];
+    const uint32_t begin[] = {0x0a0d0d0a, 28, 0x1a2b3c4d, 1,  0xffffffff, 0xffffffff, 28, 1, 20, 1,
+                              65535,      20, 1,          20, link,       65535,      20};
+    size_t used = sizeof begin;
+    memcpy(bytes, begin, sizeof begin);
+    for (uint32_t frame = 0; frame < MIXED; frame++) {
+        const uint32_t packet[] = {6,          52, frame % 2, 0,          frame,      20, 20,
+                                   0x14000045, 0,  0x1140,    0x0100000a, 0x0200000a, 52};
+        memcpy(bytes + used, packet, sizeof packet);
+        used += sizeof packet;
+    }
+    write_bytes(t, name, bytes, used);
+}
+
 static void write_captures(struct test *t) {
     static uint8_t bytes[1 << 17];
     assert_int_equal(
@@ -88,6 +105,8 @@ static void write_captures(struct test *t) {
     write_bytes(t, "record-header", bytes, broken + 8);
     write_bytes(t, "record", bytes, broken + 16 + 20);
     write_pcapng_cut(t, bytes);
+    write_pcapng_mixed(t, "ng-raw", 101);
+    write_pcapng_mixed(t, "ng-unknown", 195); /* IEEE 802.15.4 */
     write_bytes(t, "text", "no packets here, but a line of text\n", 36);
     write_bytes(t, "picture.png", "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01", 24);
     write_bytes(t, "t.gz", "\x1f\x8b\x08\0\0\0\0\0\0\x03 and so on, for a while", 32);
@@ -97,6 +116,7 @@ static void write_captures(struct test *t) {
                 31);
     write_bytes(t, "t.zst", "\x28\xb5\x2f\xfd\x04\x58 and so on, for a while", 29);
     write_bytes(t, "bad-filter", "tcp and and\n", 12);
+    write_bytes(t, "no-host", "not ether host 2:0:0:0:0:9\n", 27);
     const uint32_t too_long = 300000;
     memcpy(bytes + broken + 8, &too_long, sizeof too_long);
     write_bytes(t, "length", bytes, size);
@@ -254,6 +274,11 @@ static const struct {
     {"-r record --preload", 1, BROKEN_AT, "record breaks off after 40 frames", ""},
     {"-r t.pcap --bpf udpp", 1, REFUSED, "filter \"udpp\" does not fit t.pcap", "pcap-filter(7)"},
     {"-r t.pcap -F bad-filter", 1, REFUSED, "filter \"tcp and and", "pcap-filter(7)"},
+    /* What an interface of a pcapng file gives is left out alone. */
+    {"-r ng-raw", 0, MIXED, "", ""},
+    {"-r ng-raw -r ng-unknown", 1, MIXED + MIXED / 2, "ng-unknown has link type 195 (IEEE802_15_4)",
+     "frames of that link type are left out"},
+    {"-r ng-raw -F no-host", 1, MIXED / 2, "does not fit ng-raw, link type 12 (RAW)", "left out"},
     {"-r t.pcap -F empty", 0, FRAMES, "", ""},
     {"-r t.pcap --report nowhere/out.json", 1, REFUSED, "'nowhere/out.json'", "give a file in"},
     {"-r t.pcap --report directory", 1, REFUSED, "'directory'", "give a file in"},
