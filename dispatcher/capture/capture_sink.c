@@ -6,9 +6,16 @@
 #include "dispatcher/capture/capture_begin.h"
 #include "flow_balancer/common/log.h"
 
+/* Files have 32 bits of seconds, which count from 1970 to 2106. libpcap takes them as signed. */
 static uint64_t stamp_ns(const struct timeval *stamp, uint32_t unit_ns) {
-    uint64_t ns = stamp->tv_usec < 0 ? 0 : (uint64_t)stamp->tv_usec * unit_ns;
-    return capture_stamp_ns(stamp->tv_sec, ns);
+    int64_t s = stamp->tv_sec;
+
+    if (__builtin_expect(s < 0, 0)) {
+        if (s < INT32_MIN)
+            return 0;
+        s += INT64_C(1) << 32;
+    }
+    return capture_stamp_ns(s, stamp->tv_usec < 0 ? 0 : (uint64_t)stamp->tv_usec * unit_ns);
 }
 
 void capture_keep(u_char *user, const struct pcap_pkthdr *header, const u_char *data) {

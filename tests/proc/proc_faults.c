@@ -18,6 +18,7 @@ static const struct {
 } faults[] = {
     {"ng_mixed.pcapng", 1, "interfaces of two link types"},
     {"ng_snap.pcapng", 1, "interfaces of two snapshot lengths"},
+    {"y2040.pcap", 2, "stamps from 2^31 on, and a silence longer than the timeout"},
 };
 
 struct truth {

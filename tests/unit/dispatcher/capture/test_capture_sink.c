@@ -99,12 +99,23 @@ static void stamps_in_microseconds_count_as_such(void **state) {
 static void hostile_stamp_neither_wraps_nor_overflows(void **state) {
     const uint64_t most_ns = UINT64_MAX / 1000000000 * 1000000000;
     (void)state;
-    give(-1, 0, 4, 4, 0);
+    give(INT64_MIN, 0, 4, 4, 0);
     give(1, -1, 4, 4, 0);
     give(INT64_MAX, INT32_MAX, 4, 4, 0);
     assert_int_equal(frames[0].time_ns, 0);
     assert_int_equal(frames[1].time_ns, 1000000000);
     assert_true(frames[2].time_ns > most_ns - UINT64_C(10000000000));
+}
+
+/* Files have 32 bits of them, which libpcap takes as signed. */
+static void seconds_from_2038_on_are_not_negative(void **state) {
+    (void)state;
+    give(INT32_MIN, 0, 4, 4, 0);
+    give(-1, 5, 4, 4, 0);
+    give(INT64_C(1) << 31, 0, 4, 4, 0);
+    assert_int_equal(frames[0].time_ns, (UINT64_C(1) << 31) * 1000000000);
+    assert_int_equal(frames[1].time_ns, UINT32_MAX * UINT64_C(1000000000) + 5);
+    assert_int_equal(frames[2].time_ns, frames[0].time_ns);
 }
 
 static void frame_that_the_filter_refuses_is_seen_and_not_kept(void **state) {
@@ -181,6 +192,7 @@ int main(void) {
         TEST(frame_is_cut_to_the_snapshot_length_and_never_longer_than_on_the_wire),
         TEST(stamps_in_microseconds_count_as_such),
         TEST(hostile_stamp_neither_wraps_nor_overflows),
+        TEST(seconds_from_2038_on_are_not_negative),
         TEST(frame_that_the_filter_refuses_is_seen_and_not_kept),
         TEST(sink_is_full_when_the_longest_frame_has_no_room),
         TEST(link_type_is_asked_about_and_refused_by_name),
