@@ -39,6 +39,7 @@ struct capture_file {
     unsigned next; /* index of the name that is open, or will be next */
     uint64_t loops_left;
     uint64_t loop_frames; /* frames read in this loop */
+    bool any;             /* a file was not empty */
     bool failed;
 
     enum { CLOSED, OPENING, READING_PCAP, READING_NG } stage;
@@ -51,6 +52,7 @@ struct capture_file {
     struct named_file {
         uint64_t bytes;
         bool is_regular;
+        bool told_empty;
     } * named;
     char stream_buffer[STREAM_BYTES];
 };
@@ -138,13 +140,17 @@ static int open_pcap(struct capture_file *f, const char *name) {
 
 /*
  * Reads the header of the file in the window. Returns 0; -EAGAIN if a pipe has not given
- * enough of it yet; -errno after one logged line.
+ * enough of it yet; -ENODATA if it is empty and one of several, with nothing logged;
+ * -errno after one logged line.
  */
 static int open_header(struct capture_file *f, const char *name) {
     struct capture_window *w = &f->window;
 
     if (capture_window_need(w, CAPTURE_BEGIN_BYTES) == CAPTURE_WINDOW_WAITS)
         return -EAGAIN;
+    if (capture_window_count(w) == 0 && w->error == 0 && f->config->file_count > 1)
+        return -ENODATA;
+    f->any = true;
     if (capture_window_count(w) < CAPTURE_NG_MAGIC_BYTES ||
         memcmp(capture_window_bytes(w), CAPTURE_NG_MAGIC, CAPTURE_NG_MAGIC_BYTES) != 0)
         return open_pcap(f, name);
@@ -170,7 +176,15 @@ static int check_ng(const struct capture_config *config, struct capture_window *
     return err;
 }
 
-static int check_regular(struct capture_file *f, const char *name) {
+static void say_empty(struct capture_file *f, unsigned file) {
+    if (!f->named[file].told_empty)
+        fb_warning("%s is empty: going on with the other files",
+                   capture_shown_name(f->config->files[file]));
+    f->named[file].told_empty = true;
+}
+
+static int check_regular(struct capture_file *f, unsigned file) {
+    const char *name = f->config->files[file];
     int err = open_window(f, name);
 
     if (err == 0)
@@ -178,11 +192,15 @@ static int check_regular(struct capture_file *f, const char *name) {
     if (err == 0 && f->stage == READING_NG)
         err = check_ng(f->config, &f->window, name);
     close_present(f);
-    return err;
+    if (err != -ENODATA)
+        return err;
+    say_empty(f, file);
+    return 0;
 }
 
 /* Checks all that can be checked before a frame is read, without taking bytes out of a pipe. */
-static int check_name(struct capture_file *f, const char *name) {
+static int check_name(struct capture_file *f, unsigned file) {
+    const char *name = f->config->files[file];
     struct stat st = {.st_mode = S_IFIFO};
     int err = 0;
 
@@ -195,13 +213,18 @@ static int check_name(struct capture_file *f, const char *name) {
         return -err;
     }
     if (S_ISREG(st.st_mode))
-        return check_regular(f, name);
+        return check_regular(f, file);
+    f->any = true; /* until it was read */
     if (f->config->loops > 1) {
         fb_error("%s is a pipe and cannot be read %llu times: add --preload, or give a file",
                  capture_shown_name(name), (unsigned long long)f->config->loops);
         return -EINVAL;
     }
     return 0;
+}
+
+static void say_all_empty(const struct capture_file *f) {
+    fb_error("all %u files are empty: give a pcap or pcapng file", f->config->file_count);
 }
 
 static void file_close(void *state) {
@@ -229,9 +252,14 @@ static int check_all(struct capture_file *f) {
     int err = 0;
 
     for (unsigned i = 0; i < f->config->file_count && err == 0; i++) {
-        err = check_name(f, f->config->files[i]);
+        err = check_name(f, i);
         measure(f, i);
     }
+    if (err == 0 && !f->any) {
+        say_all_empty(f);
+        err = -EINVAL;
+    }
+    f->any = false;
     return err;
 }
 
@@ -274,12 +302,21 @@ static bool next_loop(struct capture_file *f) {
     return true;
 }
 
+/* The last file was read for the last time. */
+static enum capture_status end_of_files(struct capture_file *f) {
+    if (!f->any && !f->failed) {
+        say_all_empty(f);
+        f->failed = true;
+    }
+    return CAPTURE_END;
+}
+
 /* CAPTURE_MORE: the file is open; or it was skipped with a line, and the next call goes on. */
 static enum capture_status open_present(struct capture_file *f, struct capture_sink *sink) {
     int err = 0;
 
     if (f->next == f->config->file_count && !next_loop(f))
-        return CAPTURE_END;
+        return end_of_files(f);
     if (f->stage == CLOSED)
         err = open_window(f, present_name(f));
     if (err == 0)
@@ -287,7 +324,10 @@ static enum capture_status open_present(struct capture_file *f, struct capture_s
     if (err == -EAGAIN)
         return CAPTURE_IDLE;
     if (err < 0) {
-        f->failed = true;
+        if (err == -ENODATA)
+            say_empty(f, f->next);
+        else
+            f->failed = true;
         go_to_next(f);
         return CAPTURE_MORE;
     }

@@ -69,14 +69,75 @@ static void wrong_files_are_refused_before_a_frame_is_taken(void **state) {
     assert_refused(f, config_of(files), -ENOENT, "missing: No such file");
     files[1] = path_in(&f->directory, ".");
     assert_refused(f, config_of(files), -EISDIR, "Is a directory");
-    files[1] = save(f, "empty", &b);
-    assert_refused(f, config_of(files), -EINVAL, "empty: truncated dump file");
     put_bytes(&b, "\xd4\xc3\xb2\xa1\x02\x00", 6);
     files[1] = save(f, "short", &b);
     assert_refused(f, config_of(files), -EINVAL, "short: truncated dump file");
     put_bytes(&b, "this is text, not a capture, and long enough to be one", 54);
     files[1] = save(f, "text", &b);
     assert_refused(f, config_of(files), -EINVAL, "text: unknown file format");
+}
+
+/* It is not what was asked for, and no reason to leave the others unread. */
+static void empty_file_among_others_is_a_warning(void **state) {
+    struct capture_fixture *f = *state;
+    struct pcap_bytes b = {0};
+    const char *files[5] = {save(f, "empty", &b), saved_plain(f, "a", 3, 0), save(f, "void", &b),
+                            saved_plain(f, "b", 2, 50)};
+    struct capture_config config = config_of(files);
+    config.loops = 3;
+    for (unsigned preload = 0; preload < 2; preload++) {
+        config.preload = preload == 1;
+        catch_begin(&f->log);
+        assert_false(take_all(&config, &f->taken));
+        catch_end(&f->log);
+        assert_int_equal(lines_of(f->log.text), 2 + preload); /* once, not in every loop */
+        assert_non_null(strstr(f->log.text, "warning: "));
+        assert_non_null(strstr(f->log.text, "/empty is empty: going on with the other files"));
+        assert_non_null(strstr(f->log.text, "/void is empty: "));
+        assert_int_equal(f->taken.count, 15);
+        assert_int_equal(f->taken.new_sources, 6);
+    }
+}
+
+static void files_that_are_all_empty_are_refused(void **state) {
+    struct capture_fixture *f = *state;
+    struct pcap_bytes b = {0};
+    const char *files[3] = {save(f, "empty", &b)};
+    struct capture *c = NULL;
+    struct capture_config config = config_of(files);
+
+    assert_refused(f, config, -EINVAL, "empty: truncated dump file: it is empty");
+    files[1] = save(f, "void", &b);
+    config = config_of(files);
+    catch_begin(&f->log);
+    assert_int_equal(capture_open(&c, &config), -EINVAL);
+    assert_non_null(
+        strstr(catch_end(&f->log), "error: all 2 files are empty: give a pcap or pcapng file"));
+    files[1] = "/dev/null"; /* known to be empty only when it is read */
+    catch_begin(&f->log);
+    assert_true(take_all(&config, &f->taken));
+    assert_non_null(strstr(catch_end(&f->log), "/dev/null is empty: going on"));
+    assert_non_null(strstr(f->log.text, "error: all 2 files are empty"));
+}
+
+/* The progress over all files counts them as what they are. */
+static void empty_file_leaves_the_progress_known(void **state) {
+    struct capture_fixture *f = *state;
+    struct pcap_bytes b = {0};
+    const char *files[3] = {save(f, "empty", &b), saved_plain(f, "a", 3, 0)};
+    struct capture_config config = config_of(files);
+    struct capture_progress progress;
+    struct capture *c;
+
+    catch_begin(&f->log);
+    assert_int_equal(capture_open(&c, &config), 0);
+    memset(&f->taken, 0, sizeof f->taken);
+    assert_int_equal(take_until_idle(c, &f->taken, UINT32_MAX), CAPTURE_END);
+    catch_end(&f->log);
+    capture_progress(c, &progress);
+    assert_int_equal(progress.total_bytes, 24 + 3 * 76);
+    assert_int_equal(progress.done_bytes, 24 + 3 * 76);
+    capture_close(c);
 }
 
 static const char *only_raw_ip(void *context, int dlt) {
@@ -167,6 +228,9 @@ int main(void) {
         CAPTURE_TEST(files_follow_one_another_and_mark_their_first_frames),
         CAPTURE_TEST(pcapng_and_pcap_follow_one_another),
         CAPTURE_TEST(wrong_files_are_refused_before_a_frame_is_taken),
+        CAPTURE_TEST(empty_file_among_others_is_a_warning),
+        CAPTURE_TEST(files_that_are_all_empty_are_refused),
+        CAPTURE_TEST(empty_file_leaves_the_progress_known),
         CAPTURE_TEST(unknown_link_type_is_refused_by_name),
         CAPTURE_TEST(a_filter_that_a_later_file_refuses_changes_nothing),
         CAPTURE_TEST(file_that_breaks_off_gives_what_it_has_and_the_next_goes_on),
