@@ -111,18 +111,22 @@ static int open_stream(struct capture_file *f, bool from_window) {
     return 0;
 }
 
-/* Everything that is not pcapng is libpcap's. */
+/*
+ * Everything that is not pcapng is libpcap's. A version whose bytes are swapped, as some
+ * writers have it, is put right, since libpcap takes no version but 2.0 to 2.4.
+ */
 static int open_pcap(struct capture_file *f, const char *name) {
     struct capture_window *w = &f->window;
     size_t count = capture_window_count(w);
     uint8_t head[CAPTURE_BEGIN_BYTES];
     char reason[PCAP_ERRBUF_SIZE];
+    bool turned = count >= CAPTURE_BEGIN_BYTES && capture_turn_version(capture_window_bytes(w));
     int err;
 
     count = count < sizeof head ? count : sizeof head;
     if (count != 0)
         memcpy(head, capture_window_bytes(w), count);
-    err = open_stream(f, w->is_pipe);
+    err = open_stream(f, w->is_pipe || turned);
     if (err < 0) {
         fb_error("cannot read %s: %s", capture_shown_name(name), fb_errno_text(-err));
         return err;

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+static struct taken again;
+
 static void assert_refused(struct capture_fixture *f, struct capture_config config, int err,
                            const char *reason) {
     struct capture *c = NULL;
@@ -140,6 +142,44 @@ static void empty_file_leaves_the_progress_known(void **state) {
     capture_close(c);
 }
 
+/* Some writers do; libpcap takes 2.0 to 2.4 only. */
+static void version_whose_bytes_are_swapped_is_read_as_the_version(void **state) {
+    struct capture_fixture *f = *state;
+    static const uint32_t magics[] = {0xa1b2c3d4, 0xa1b23c4d};
+    for (unsigned i = 0; i < 4; i++) {
+        struct pcap_bytes b = {.order = i < 2 ? LITTLE : BIG}, turned = {.order = b.order};
+        put_pcap_header(&b, magics[i % 2], 1);
+        put_pcap_header(&turned, magics[i % 2], 1);
+        for (unsigned k = 4; k < 8; k++)
+            turned.data[k] = b.data[k ^ 1];
+        for (unsigned k = 0; k < 9; k++) {
+            put_record(&b, 1000 + k, 5, 60 + k, 1514, (uint8_t)k);
+            put_record(&turned, 1000 + k, 5, 60 + k, 1514, (uint8_t)k);
+        }
+        const char *files[] = {save(f, "right", &b), NULL};
+        struct capture_config config = config_of(files);
+        assert_false(take_all(&config, &again));
+        files[0] = save(f, "turned", &turned);
+        assert_false(take_all(&config, &f->taken));
+        assert_int_equal(f->taken.count, 9);
+        for (unsigned k = 0; k < 9; k++) {
+            assert_int_equal(f->taken.frames[k].time_ns, again.frames[k].time_ns);
+            assert_int_equal(f->taken.frames[k].caplen, 60 + k);
+            assert_int_equal(f->taken.frames[k].wirelen, 1514);
+            assert_int_equal(f->taken.frames[k].data[0], k);
+        }
+    }
+}
+
+static void other_versions_are_refused_by_name(void **state) {
+    struct capture_fixture *f = *state;
+    struct pcap_bytes b = {0};
+    put_plain_file(&b, 1, 0);
+    b.data[4] = 3;
+    const char *files[] = {save(f, "three", &b), NULL};
+    assert_refused(f, config_of(files), -EINVAL, "version 3.4: give a pcap or pcapng file");
+}
+
 static const char *only_raw_ip(void *context, int dlt) {
     (void)context;
     return dlt == 12 ? NULL : "which is not known";
@@ -231,6 +271,8 @@ int main(void) {
         CAPTURE_TEST(empty_file_among_others_is_a_warning),
         CAPTURE_TEST(files_that_are_all_empty_are_refused),
         CAPTURE_TEST(empty_file_leaves_the_progress_known),
+        CAPTURE_TEST(version_whose_bytes_are_swapped_is_read_as_the_version),
+        CAPTURE_TEST(other_versions_are_refused_by_name),
         CAPTURE_TEST(unknown_link_type_is_refused_by_name),
         CAPTURE_TEST(a_filter_that_a_later_file_refuses_changes_nothing),
         CAPTURE_TEST(file_that_breaks_off_gives_what_it_has_and_the_next_goes_on),
