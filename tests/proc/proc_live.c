@@ -5,9 +5,8 @@
  * it belongs. No one else sends there, so all counts are exact.
  */
 #include "tests/lib/life.h"
+#include "tests/lib/live.h"
 #include "tests/lib/netns.h"
-
-#include "flow_balancer/ctl.h"
 
 #include <linux/if_packet.h>
 #include <linux/virtio_net.h>
@@ -17,19 +16,6 @@
 #include <unistd.h>
 
 #define ALL_NEVER "--timeout all=never "
-#define WORKERS 4u
-
-/* A dispatcher and its workers, by hand: the script takes longer to start them. */
-struct live {
-    struct process *dispatcher, *workers[WORKERS];
-    unsigned count;
-};
-
-/* A namespace with one line in it: what is sent on `sender` arrives at `tap`. */
-static void make_line(void) {
-    netns_enter();
-    netns_veth("sender", "tap");
-}
 
 static void make_trace(struct test *t, unsigned packets) {
     assert_int_equal(process_run(t,
@@ -37,28 +23,6 @@ static void make_trace(struct test *t, unsigned packets) {
                                  "--vlan 0.1",
                                  packets),
                      EXIT_DONE);
-}
-
-static void start_live(struct test *t, struct live *live, unsigned workers, const char *inspector,
-                       const char *options) {
-    live->count = workers;
-    live->dispatcher = process_start(
-        t, "flow-dispatcher -n @ -w %u --report out.json --log-level warning %s", workers, options);
-    for (unsigned k = 0; k < workers; k++)
-        live->workers[k] = process_start(t,
-                                         "flow-worker-fault -n @ -k %u --log-level warning "
-                                         "--inspector %s",
-                                         k, inspector);
-}
-
-/* From here on frames are taken; those that came before wait in the kernel's buffer. */
-static void await_running(struct test *t) {
-    UNTIL(t, stat_of(t, t->name) != NULL &&
-                 strcmp(text_at(t->report, "dispatcher.state"), "running") == 0);
-}
-
-static json_int_t arrived_at(const char *tap) {
-    return (json_int_t)netns_counts_of(tap).rx_packets;
 }
 
 /* Sends a capture as fast as it goes; returns how many frames arrived. */
@@ -75,29 +39,6 @@ static json_int_t send_whole_file(struct test *t, const char *file) {
     json_int_t sent = netns_replayed(t, netns_replay(t, "sender", "--topspeed", file));
     netns_need_whole_line(sent, arrived_at("tap"));
     return sent;
-}
-
-/* Waits until the dispatcher has taken or the kernel has dropped so many. */
-static void await_accounted(struct test *t, json_int_t frames) {
-    UNTIL(t, stat_of(t, t->name) != NULL && number_at(t->report, "ledger.received") +
-                                                    number_at(t->report, "capture.kernel_drops") >=
-                                                frames);
-}
-
-static const json_t *end_live(struct test *t, struct live *live) {
-    process_signal(live->dispatcher, SIGTERM);
-    process_expect(t, live->dispatcher, EXIT_DONE);
-    for (unsigned k = 0; k < live->count; k++)
-        process_expect(t, live->workers[k], EXIT_DONE);
-    return report_of(t, "out.json");
-}
-
-/* What was sent was captured and inspected, all of it. */
-static void expect_none_lost(const json_t *report, json_int_t sent) {
-    expect_all_inspected(report, sent);
-    expect_number(report, "capture.received", sent);
-    expect_number(report, "capture.kernel_drops", 0);
-    expect_number(report, "capture.interface_drops", 0);
 }
 
 /* ---- as from the file */
@@ -506,15 +447,6 @@ static void two_lines_are_one_traffic(void **state) {
     expect_flows_in_order(&records, false);
     records_free(&records);
     trace_free(&trace);
-}
-
-/* Time enough for what has arrived to be read: after each snapshot the interfaces are. */
-static void await_snapshots(struct test *t, unsigned count) {
-    struct fb_ctl_handle ctl;
-    assert_int_equal(fb_ctl_join(&ctl, t->name), FB_JOINED);
-    uint64_t begun = atomic_load(&ctl.ctl->snapshot_sequence);
-    UNTIL(t, atomic_load(&ctl.ctl->snapshot_sequence) - begun >= 2 * count);
-    fb_ctl_leave(&ctl);
 }
 
 /* They wait for a line that is quiet, for ten seconds; the stop comes before. */
