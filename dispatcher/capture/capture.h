@@ -36,6 +36,7 @@
  *   capture_memory.c       source: files in memory (--preload)
  *   capture_live.c         source: interfaces
  *   capture_interface.h .c   one of them: its counters and state
+ *   capture_buffer.h .c      the kernel's buffer of one
  *   capture_merge.h .c       several in the order of their time stamps
  *   capture_fanout.h .c      one shared with other dispatchers
  *   capture_list.c         the interfaces that there are (-D)
@@ -90,8 +91,8 @@ struct capture_config {
 
     /* Interfaces only. */
     bool promiscuous;
-    int buffer_kib;          /* kernel buffer of each interface, 0: 32 MB */
-    bool immediate;          /* each frame as it comes, not a block at a time */
+    int buffer_kib;          /* kernel buffer of each interface, 0: 48 MB */
+    bool immediate;          /* each frame as it comes, not in blocks of up to 8 ms */
     const char *tstamp_type; /* as pcap-tstamp(7) names them; NULL: what the interface does */
     enum capture_direction direction;
     uint64_t merge_window_ns;     /* several are ordered by their stamps; 0: as they are read */

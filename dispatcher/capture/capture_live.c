@@ -1,39 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/capture/capture_buffer.h"
 #include "dispatcher/capture/capture_interface.h"
 #include "dispatcher/capture/capture_merge.h"
 #include "dispatcher/capture/capture_source.h"
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
-#include "flow_balancer/common/memory.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define BLOCK_TIMEOUT_MS 1 /* how long the kernel holds frames back to fill a block */
-
-/*
- * The kernel's buffer where -B is not given. libpcap's default of 2 MB is a handful
- * of blocks: full before a dispatcher that lost its core for 10 ms runs again.
- */
-#define BUFFER_KIB (32 << 10)
-
-/*
- * With --immediate that buffer consists of slots for the longest possible frame: 64 KB
- * and its headers, where segments are joined before they are captured.
- */
-#define IMMEDIATE_SNAPLEN (65536 + 256)
-
-static int buffer_kib(const struct capture_config *config) {
-    return config->buffer_kib > 0 ? config->buffer_kib : BUFFER_KIB;
-}
-
-/* How much --merge-window can hold of each interface: 10 ms at 3 million frames or 13 Gbit a
- * second. Memory is touched only as far as it is needed. */
+/* How much --merge-window can hold of each interface: 10 ms, for which the kernel may hold back the
+ * frames of another, at 3 million frames or 13 Gbit a second. Memory is touched only as far as it
+ * is needed. */
 #define MERGE_FRAMES 32768u
 #define MERGE_BYTES ((size_t)16 << 20)
 
@@ -82,23 +64,17 @@ static void log_activate_error(const struct capture_config *config, const char *
         fb_error("interface %s is down: `ip link set %s up`", name, name);
         return;
     default:
-        fb_error("cannot capture on %s: %s: %s: fix that, or choose another (-D lists them)", name,
-                 pcap_statustostr(code), pcap_geterr(pcap));
+        fb_error(
+            "cannot capture on %s: %s: %s: %s", name, pcap_statustostr(code), pcap_geterr(pcap),
+            capture_buffer_is_refused(pcap) ? "free some memory, or give a smaller buffer with -B"
+                                            : "fix that, or choose another (-D lists them)");
     }
 }
 
 /* Options that libpcap takes before activation; none of them can fail on a fresh handle. */
 static void configure(const struct capture_config *config, pcap_t *pcap, const char *name) {
-    int snaplen = config->snaplen, kib = buffer_kib(config);
-
-    if (config->immediate) {
-        snaplen = snaplen == (int)FB_FRAME_MAX ? IMMEDIATE_SNAPLEN : snaplen;
-        pcap_set_immediate_mode(pcap, 1);
-    }
-    pcap_set_snaplen(pcap, snaplen);
+    capture_buffer_configure(config, pcap);
     pcap_set_promisc(pcap, config->promiscuous && strcmp(name, "any") != 0);
-    pcap_set_timeout(pcap, BLOCK_TIMEOUT_MS);
-    pcap_set_buffer_size(pcap, kib > INT32_MAX / 1024 ? INT32_MAX : kib * 1024);
     pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO);
     if (config->fanout.wanted)
         pcap_set_protocol_linux(pcap, FANOUT_PROTOCOL_NONE);
@@ -192,6 +168,7 @@ static int activate(const struct capture_config *config, pcap_t *pcap, const cha
         log_activate_error(config, name, pcap, code);
         return code == PCAP_ERROR_NO_SUCH_DEVICE ? -ENODEV
                : code == PCAP_ERROR_IFACE_NOT_UP ? -ENETDOWN
+               : capture_buffer_is_refused(pcap) ? -ENOMEM
                                                  : -EPERM;
     }
     if (code == PCAP_WARNING_TSTAMP_TYPE_NOTSUP) {
@@ -237,6 +214,7 @@ static int open_interface(struct capture_live *l, const char *name) {
     i->stamp_unit_ns = pcap_get_tstamp_precision(i->pcap) == PCAP_TSTAMP_PRECISION_NANO ? 1 : 1000;
     if (i->stamp_unit_ns != 1)
         fb_info("interface %s stamps its frames in microseconds", name);
+    i->buffer_kib = capture_buffer_given_kib(l->config, i->pcap, name);
     capture_interface_begin(i);
     l->fds[l->alive].fd = pcap_get_selectable_fd(i->pcap);
     l->fds[l->alive].events = POLLIN;
@@ -268,31 +246,6 @@ static int open_merge(struct capture_live *l) {
     return -ENOMEM;
 }
 
-/*
- * If the kernel cannot give the buffer, libpcap silently asks for a smaller one. If it
- * can, but only by taking the last free memory, it may kill other processes.
- */
-static int check_memory(const struct capture_config *config) {
-    uint64_t wanted = ((uint64_t)buffer_kib(config) << 10) * config->interface_count;
-    uint64_t available = fb_memory_available();
-
-    if (wanted <= available)
-        return 0;
-    fb_error("-B %d for %u interfaces is %" PRIu64 " MB, and %" PRIu64
-             " MB of memory are available: give less",
-             buffer_kib(config), config->interface_count, wanted >> 20, available >> 20);
-    return -ENOMEM;
-}
-
-static void say_immediate(const struct capture_config *config) {
-    int kib = buffer_kib(config);
-
-    if (config->immediate && config->snaplen == (int)FB_FRAME_MAX)
-        fb_warning("--immediate: every frame takes the room of the longest, up to 64 KB: a buffer "
-                   "of %d KiB holds as few as %d: more with -s 2000 if frames are no longer, or -B",
-                   kib, kib / (IMMEDIATE_SNAPLEN / 1024));
-}
-
 static bool live_takes(const struct capture_config *config) {
     return config->interface_count > 0;
 }
@@ -302,7 +255,7 @@ static void log_interfaces(const struct capture_live *l) {
         const char *link = pcap_datalink_val_to_name(l->interfaces[i].dlt);
         fb_info("capturing on %s (%s, snapshot length %d, buffer %d KiB)", l->interfaces[i].name,
                 link != NULL ? link : "link type without a name",
-                pcap_snapshot(l->interfaces[i].pcap), buffer_kib(l->config));
+                pcap_snapshot(l->interfaces[i].pcap), l->interfaces[i].buffer_kib);
     }
 }
 
@@ -317,9 +270,7 @@ static int live_open(void **state, const struct capture_config *config) {
         return -ENOMEM;
     }
     l->config = config;
-    err = check_memory(config);
-    if (err == 0)
-        say_immediate(config);
+    err = capture_buffer_check(config);
     for (unsigned i = 0; i < config->interface_count && err == 0; i++)
         err = open_interface(l, config->interfaces[i]);
     if (err == 0)

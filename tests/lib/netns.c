@@ -7,6 +7,8 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -123,4 +125,69 @@ int netns_sender(const char *interface) {
 void netns_send(int sender, const void *frame, size_t size) {
     if (send(sender, frame, size, 0) != (ssize_t)size)
         fail_msg("a frame of %zu bytes was not sent: %s", size, strerror(errno));
+}
+
+#define PACED_HEADERS 42u /* Ethernet, IPv4, UDP */
+#define PACED_FLOWS 500u
+#define PACED_BEHIND 10u /* this part of a second is too much */
+
+static const char paced_headers[PACED_HEADERS + 1] =
+    "\x02\0\0\0\0\x0b\x02\0\0\0\0\x0a\x08\0"                   /* Ethernet */
+    "\x45\0\0\0\0\x01\0\0\x40\x11\0\0\x0a\0\0\x01\x0a\0\0\x02" /* 10.0.0.1 to 10.0.0.2 */
+    "\0\0\0\x50\0\0\0\0";                                      /* UDP to port 80 */
+
+static volatile sig_atomic_t pace_is_over;
+
+static void end_pace(int signo) {
+    (void)signo;
+    pace_is_over = 1;
+}
+
+static void put_length(uint8_t *at, size_t length) {
+    at[0] = (uint8_t)(length >> 8);
+    at[1] = (uint8_t)length;
+}
+
+/* Returns whether it kept its pace. */
+static bool send_paced(int sender, unsigned per_second, size_t size) {
+    static uint8_t frame[NETNS_MTU];
+    double begun = seconds_now();
+    uint64_t sent = 0;
+    bool kept = true;
+    memcpy(frame, paced_headers, PACED_HEADERS);
+    put_length(frame + 16, size - 14);
+    put_length(frame + 38, size - 34);
+    while (!pace_is_over) {
+        uint64_t due = (uint64_t)((seconds_now() - begun) * per_second);
+        kept = kept && due - sent < per_second / PACED_BEHIND;
+        for (; sent < due && !pace_is_over; sent++) {
+            put_length(frame + 34, 10000 + sent % PACED_FLOWS);
+            netns_send(sender, frame, size);
+        }
+        usleep(200);
+    }
+    return kept;
+}
+
+pid_t netns_pace(const char *interface, unsigned per_second, size_t size) {
+    assert_in_range(size, PACED_HEADERS, NETNS_MTU);
+    int sender = netns_sender(interface);
+    fflush(NULL);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        signal(SIGTERM, end_pace);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        _exit(send_paced(sender, per_second, size) ? 0 : 1);
+    }
+    close(sender);
+    return pid;
+}
+
+bool netns_stop_pace(pid_t sender) {
+    int status;
+    assert_int_equal(kill(sender, SIGTERM), 0);
+    assert_int_equal(waitpid(sender, &status, 0), sender);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status) == 0;
 }

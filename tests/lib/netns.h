@@ -67,4 +67,10 @@ json_int_t netns_replayed(struct test *t, struct process *replay);
 int netns_sender(const char *interface);
 void netns_send(int sender, const void *frame, size_t size);
 
+/* A process that sends frames of `size` bytes (at least 42) on an interface, so many each second
+ * and evenly, as UDP of 500 flows in turn, until it is stopped or this program ends. */
+pid_t netns_pace(const char *interface, unsigned per_second, size_t size);
+/* Ends it. Returns whether it kept its pace: it was never behind by a tenth of a second. */
+bool netns_stop_pace(pid_t sender);
+
 #endif

@@ -37,14 +37,14 @@
       "Read the filter expression from a file")                                                    \
     X(SNAPSHOT_LENGTH, "snapshot-length", 's', "BYTES", FB_DEFAULT("262144"), FB_DISPATCHER,       \
       FB_ANYWHERE, "Capture at most this many bytes of each frame; 0 stands for the default")      \
-    X(BUFFER_SIZE, "buffer-size", 'B', "KIB", FB_DEFAULT("32768"), FB_DISPATCHER, FB_ANYWHERE,     \
+    X(BUFFER_SIZE, "buffer-size", 'B', "KIB", FB_DEFAULT("49152"), FB_DISPATCHER, FB_ANYWHERE,     \
       "Set the size of the kernel's capture buffer of each interface")                             \
     X(NO_PROMISCUOUS_MODE, "no-promiscuous-mode", 'p', NULL, FB_NO_DEFAULT, FB_DISPATCHER,         \
       FB_ANYWHERE, "Do not put the interfaces into promiscuous mode")                              \
     X(DIRECTION, "direction", 'Q', "in|out|inout", FB_DEFAULT("inout"), FB_DISPATCHER,             \
       FB_ANYWHERE, "Capture incoming frames, outgoing frames, or both")                            \
     X(IMMEDIATE, "immediate", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                  \
-      "Take each frame from an interface as it arrives, not in blocks of some milliseconds")       \
+      "Take each frame from an interface as it arrives, not in blocks of up to 8 ms")              \
     X(TSTAMP_TYPE, "tstamp-type", 'j', "TYPE", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,          \
       "Choose what stamps the frames of an interface: host, host_lowprec, host_hiprec, "           \
       "host_hiprec_unsynced, adapter or adapter_unsynced")                                         \

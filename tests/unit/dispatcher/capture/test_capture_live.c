@@ -182,7 +182,7 @@ static void any_names_the_interface_of_each_frame(void **state) {
     send_datagram(4444);
     take_at_least(f, 1);
     assert_string_equal(catch_end(&f->log), "flow-balancer: info: capturing on any (LINUX_SLL2, "
-                                            "snapshot length 262144, buffer 32768 KiB)\n");
+                                            "snapshot length 262144, buffer 49152 KiB)\n");
     assert_int_equal(f->taken.frames[0].dlt, 276); /* LINUX_SLL2 */
     assert_int_equal(f->taken.frames[0].data[7], if_nametoindex("lo"));
     assert_int_equal(f->taken.frames[0].wirelen, 20 + 20 + 8 + 4);
