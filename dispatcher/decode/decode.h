@@ -31,6 +31,7 @@
  *   decode_mpls.c            MPLS
  *   decode_ppp.c             PPP and PPPoE
  *   decode_ip.c            IPv4, IPv6 and its extensions, TCP, UDP, SCTP, DCCP, ICMP
+ *   decode_guess.c         whether something looks like the start of a packet
  *   decode_tunnel.c        into and out of tunnels; IP in IP
  *   decode_gre.c             GRE, ERSPAN, PPTP, WCCP
  *   decode_l2tp.c            L2TP

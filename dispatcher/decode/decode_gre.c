@@ -9,6 +9,7 @@
 #define GRE_KEY 0x2000u
 #define GRE_SEQUENCE 0x1000u
 #define GRE_ACKNOWLEDGE 0x0080u /* version 1 */
+#define GRE_RESERVED 0x0ff8u    /* version 0; some of them once limited routing */
 #define GRE_VERSION 0x0007u
 
 /* Protocol types of GRE that are not among the ethertypes of links, or mean something else there.
@@ -125,11 +126,17 @@ enum layer decode_gre(struct cursor *c) {
     return decode_begin_tunnel(c) ? decode_gre_header(c) : LAYER_DONE;
 }
 
-/* RFC 8086: version 0; checksum, key and sequence number are optional. */
+/* RFC 8086: version 0; checksum, key and sequence number are optional, bits 4 to 12 reserved. */
 enum layer decode_gre_over_udp(struct cursor *c) {
-    if (!has_bytes(c, 4) || (load_be16(cur(c)) & 0x4fffu) != 0)
+    if (!has_bytes(c, GRE_BYTES))
         return LAYER_DONE;
+    uint32_t flags = load_be16(cur(c));
     uint16_t type = load_be16(cur(c) + 2);
-    bool known = type == ETHERTYPE_BRIDGED || layer_of_known_type(type) != LAYER_DONE;
-    return known ? decode_gre_header(c) : LAYER_DONE;
+    enum layer inner = type == ETHERTYPE_BRIDGED ? LAYER_ETHERNET : layer_of_known_type(type);
+    uint32_t header = GRE_BYTES + (flags & GRE_CHECKSUM ? 4u : 0u) + (flags & GRE_KEY ? 4u : 0u) +
+                      (flags & GRE_SEQUENCE ? 4u : 0u);
+    if ((flags & (GRE_ROUTING | GRE_VERSION)) != 0 || inner == LAYER_DONE ||
+        (flags & GRE_RESERVED && !is_plausible_inner(c, header, inner)))
+        return LAYER_DONE;
+    return decode_gre_header(c);
 }

@@ -97,7 +97,8 @@ struct cold {
 #define ETHERNET_BYTES 14u
 #define MAC_BYTES 6u
 #define VLAN_BYTES 4u
-#define LABEL_BYTES 4u /* of MPLS */
+#define LABEL_BYTES 4u        /* of MPLS */
+#define CONTROL_WORD_BYTES 4u /* of a pseudowire in it, before its frame */
 
 /* IANA protocol numbers that more than one file needs; the smallest valid header lengths. */
 #define PROTO_HOP_BY_HOP 0u
@@ -179,6 +180,13 @@ bool is_plausible_ethernet(const struct cursor *c, uint32_t at);
 
 /* Whether an IP header may start there: version, and IPv4's lengths. In decode_ip.c. */
 bool is_plausible_ip(const struct cursor *c, uint32_t at);
+
+/* Whether a stack of labels may start there, with IP or Ethernet behind it. A label whose time to
+ * live is 0 would not have been sent on. In decode_guess.c. */
+bool is_plausible_mpls(const struct cursor *c, uint32_t at);
+
+/* Whether what `inner` names may start there, as far as that can be told. In decode_guess.c. */
+bool is_plausible_inner(const struct cursor *c, uint32_t at, enum layer inner);
 
 /* ---- tunnels */
 

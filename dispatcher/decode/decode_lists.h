@@ -128,7 +128,7 @@
     X(3544, decode_teredo)                                                                         \
     X(4754, decode_gre_over_udp)                                                                   \
     X(4789, decode_vxlan)                                                                          \
-    X(4790, decode_vxlan_gpe)                                                                      \
+    X(4790, decode_vxlan) /* GPE */                                                                \
     X(6081, decode_geneve)                                                                         \
     X(6635, decode_mpls_over_udp)                                                                  \
     X(8472, decode_vxlan) /* Linux's default, from before it had a number */

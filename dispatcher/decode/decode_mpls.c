@@ -3,9 +3,6 @@
 
 /* MPLS: behind an ethertype, in IP and over UDP. */
 
-#define CONTROL_WORD_BYTES 4u
-#define LABELS_MAX 8u /* over UDP: more than two are rare, and a bound keeps the check cheap */
-
 /*
  * No field says what is behind the last label; its first four bits are a hint. RFC 4928:
  * 4 and 6 are IP. RFC 4385: 0 is a control word, then the frame of a pseudowire. A
@@ -45,18 +42,7 @@ enum layer decode_mpls_in_ip(struct cursor *c) {
     return decode_begin_tunnel(c) ? decode_enter(c, LAYER_MPLS) : LAYER_DONE;
 }
 
-/* RFC 7510. A label whose time to live is 0 would not have been sent on. */
+/* RFC 7510. */
 enum layer decode_mpls_over_udp(struct cursor *c) {
-    uint32_t stack = 0;
-    bool bottom = false;
-    while (!bottom) {
-        const uint8_t *label = cur(c) + stack;
-        stack += LABEL_BYTES;
-        if (stack > LABELS_MAX * LABEL_BYTES || !has_bytes(c, stack) || label[3] == 0)
-            return LAYER_DONE;
-        bottom = label[2] & 1;
-    }
-    bool plausible = is_plausible_ip(c, stack) || is_plausible_ethernet(c, stack) ||
-                     is_plausible_ethernet(c, stack + 4);
-    return plausible ? decode_enter(c, LAYER_MPLS) : LAYER_DONE;
+    return is_plausible_mpls(c, 0) ? decode_enter(c, LAYER_MPLS) : LAYER_DONE;
 }

@@ -4,42 +4,58 @@
 /*
  * Tunnels over UDP. A port is only a hint: anybody may use it. So each function returns
  * LAYER_DONE, which leaves the packet plain UDP, unless its header is right in all that
- * can be checked. Both ports are tried: an answer from a well-known port belongs to the
- * same tunnel.
+ * can be checked. Reserved bits cannot: they are ignored on receipt, and senders set
+ * them. Where one is set, what is inside has to look right instead. Both ports are tried:
+ * an answer from a well-known port belongs to the same tunnel.
  */
 #define VXLAN_BYTES 8u
 #define GENEVE_BYTES 8u
 #define GTP_BYTES 8u
+#define GTP_SPARE 8u
 #define GTP_OPTION_BYTES 4u /* sequence number (2), N-PDU number, type of the first extension */
 #define TEREDO_ORIGIN_BYTES 8u
 #define TEREDO_AUTH_BYTES 13u /* without client id and authentication value */
 
-/* RFC 7348: flags (the I bit only), 24 reserved bits, VNI, 8 reserved bits. */
-enum layer decode_vxlan(struct cursor *c) {
-    if (!has_bytes(c, VXLAN_BYTES) || load_be32(cur(c)) != 0x08000000u || cur(c)[7] != 0)
-        return LAYER_DONE;
-    note_tunnel(c, ID_VNI, load_be32(cur(c) + 4) >> 8);
-    c->off += VXLAN_BYTES;
-    return decode_enter(c, LAYER_ETHERNET);
-}
-
-/* draft-ietf-nvo3-vxlan-gpe: I and P set, B optional, version 0, no OAM; next protocol. */
-enum layer decode_vxlan_gpe(struct cursor *c) {
+/* What follows the header of draft-ietf-nvo3-vxlan-gpe: I and P set, version 0, no OAM; B is
+ * optional, the last byte before the VNI is a protocol. */
+static enum layer layer_of_vxlan_gpe(const uint8_t *h) {
     static const uint8_t next[] = {[1] = LAYER_IP,
                                    [2] = LAYER_IP,
                                    [3] = LAYER_ETHERNET,
                                    [4] = LAYER_SERVICE_CHAIN,
                                    [5] = LAYER_MPLS};
-    if (!has_bytes(c, VXLAN_BYTES) || (load_be32(cur(c)) & 0xfdffff00u) != 0x0c000000u ||
-        cur(c)[7] != 0 || cur(c)[3] >= sizeof next || next[cur(c)[3]] == LAYER_DONE)
+    return (h[0] & 0x3du) == 0x0c && h[3] < sizeof next ? (enum layer)next[h[3]] : LAYER_DONE;
+}
+
+/* Whether a reserved bit is set, where `gpe` is the header of GPE. */
+static bool has_vxlan_reserved(const uint8_t *h, bool gpe) {
+    uint32_t known = gpe ? load_be32(h) & ~0x020000ffu : load_be32(h);
+    return known != (gpe ? 0x0c000000u : 0x08000000u) || h[7] != 0;
+}
+
+/*
+ * RFC 7348: flags, of which I is set and the others are reserved, 24 reserved bits, VNI, 8
+ * reserved bits. The group policy extension has flags and a group id in the reserved
+ * ones. GPE is told by its flags, on either port.
+ */
+enum layer decode_vxlan(struct cursor *c) {
+    if (!has_bytes(c, VXLAN_BYTES) || !(cur(c)[0] & 8u))
         return LAYER_DONE;
-    enum layer inner = (enum layer)next[cur(c)[3]];
-    note_tunnel(c, ID_VNI, load_be32(cur(c) + 4) >> 8);
+    const uint8_t *h = cur(c);
+    enum layer inner = layer_of_vxlan_gpe(h);
+    if (!is_plausible_inner(c, VXLAN_BYTES, inner)) {
+        bool ethernet = is_plausible_ethernet(c, VXLAN_BYTES);
+        if (!ethernet && has_vxlan_reserved(h, inner != LAYER_DONE))
+            return LAYER_DONE;
+        inner = ethernet || inner == LAYER_DONE ? LAYER_ETHERNET : inner;
+    }
+    note_tunnel(c, ID_VNI, load_be32(h + 4) >> 8);
     c->off += VXLAN_BYTES;
     return decode_enter(c, inner);
 }
 
-/* RFC 8926: version 0 and words of options, O and C, reserved, protocol, VNI, reserved. */
+/* RFC 8926: version 0 and words of options, O and C, 6 reserved bits, protocol, VNI, 8 reserved
+ * bits. */
 enum layer decode_geneve(struct cursor *c) {
     if (!has_bytes(c, GENEVE_BYTES))
         return LAYER_DONE;
@@ -47,23 +63,25 @@ enum layer decode_geneve(struct cursor *c) {
     uint32_t header = GENEVE_BYTES + h[0] * 4u;
     uint16_t type = load_be16(h + 2);
     enum layer inner = type == ETHERTYPE_BRIDGED ? LAYER_ETHERNET : layer_of_known_type(type);
-    if (h[0] >> 6 != 0 || (h[1] & 0x3f) != 0 || h[7] != 0 || inner == LAYER_DONE ||
-        !has_bytes(c, header))
+    bool reserved = (h[1] & 0x3f) != 0 || h[7] != 0;
+    if (h[0] >> 6 != 0 || inner == LAYER_DONE || !has_bytes(c, header) ||
+        (reserved && !is_plausible_inner(c, header, inner)))
         return LAYER_DONE;
     note_tunnel(c, ID_VNI, load_be32(h + 4) >> 8);
     c->off += header;
     return decode_enter(c, inner);
 }
 
-/* 3GPP TS 29.281: version 1, PT, message 255 (a user's packet), length beyond the first 8 bytes;
- * four more bytes if one of E, S, PN is set; extension headers of whole words if E is set. */
+/* 3GPP TS 29.281: version 1, PT, a spare bit, message 255 (a user's packet), length beyond the
+ * first 8 bytes; four more bytes if one of E, S, PN is set; extension headers of whole words if E
+ * is set. */
 enum layer decode_gtp(struct cursor *c) {
     if (!has_bytes(c, GTP_BYTES))
         return LAYER_DONE;
     const uint8_t *h = cur(c);
     uint32_t header = GTP_BYTES + (h[0] & 7u ? GTP_OPTION_BYTES : 0u);
     uint32_t whole = GTP_BYTES + load_be16(h + 2);
-    if ((h[0] & 0xf8u) != 0x30u || h[1] != 255 || whole > c->cold->datagram_rest ||
+    if ((h[0] & 0xf0u) != 0x30u || h[1] != 255 || whole > c->cold->datagram_rest ||
         whole < header || !has_bytes(c, header))
         return LAYER_DONE;
     unsigned extension = h[0] & 4u ? h[header - 1] : 0;
@@ -74,10 +92,13 @@ enum layer decode_gtp(struct cursor *c) {
         header += bytes;
         extension = h[header - 1];
     }
+    bool ip = is_plausible_ip(c, header);
+    bool ethernet = !ip && is_plausible_ethernet(c, header);
+    if (h[0] & GTP_SPARE && !ip && !ethernet)
+        return LAYER_DONE;
     note_tunnel(c, ID_TEID, load_be32(h + 4));
     limit(c, whole);
     c->off += header;
-    bool ethernet = is_plausible_ethernet(c, 0) && !is_plausible_ip(c, 0);
     return decode_enter(c, ethernet ? LAYER_ETHERNET : LAYER_IP);
 }
 

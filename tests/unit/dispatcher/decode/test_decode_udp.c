@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dispatcher/decode/decode_tunnel_udp.c, and what dispatcher/decode/decode_gre.c,
- * dispatcher/decode/decode_l2tp.c and dispatcher/decode/decode_mpls.c have over UDP.
+ * dispatcher/decode/decode_tunnel_udp.c, dispatcher/decode/decode_guess.c, and what
+ * dispatcher/decode/decode_gre.c, dispatcher/decode/decode_l2tp.c and
+ * dispatcher/decode/decode_mpls.c have over UDP.
  */
 #include "tests/lib/frames_hostile.h"
 #include "tests/lib/frames_tunnel.h"
@@ -67,6 +68,13 @@ static const struct udp_case {
     {4754, {"GRE Ethernet", true, 18, {0, 0, 0x65, 0x58, ETHERNET_6}, false, 0}},
 };
 #define CASES (sizeof cases / sizeof *cases)
+
+static const struct udp_case *case_of(const char *name) {
+    unsigned k = 0;
+    while (strcmp(cases[k].t.name, name) != 0)
+        k++;
+    return &cases[k];
+}
 
 static struct packet in_udp(bool six_outside, unsigned sport, unsigned dport,
                             const struct packet *carried) {
@@ -157,27 +165,18 @@ static const struct wrong_case {
     uint8_t at;
     uint8_t flip;
 } wrong_cases[] = {
-    {"VXLAN", 0, 0x80},
     {"VXLAN", 0, 0x08},
-    {"VXLAN", 1, 1},
-    {"VXLAN", 3, 1},
-    {"VXLAN", 7, 1},
     {"VXLAN-GPE ip4", 0, 0x04},
     {"VXLAN-GPE ip4", 0, 0x10},
     {"VXLAN-GPE ip4", 0, 0x01},
-    {"VXLAN-GPE ip4", 1, 1},
     {"VXLAN-GPE ip4", 3, 1},
     {"VXLAN-GPE ip4", 3, 7},
     {"VXLAN-GPE ip4", 3, 0x80},
-    {"VXLAN-GPE ip4", 7, 1},
     {"Geneve", 0, 0x40},
-    {"Geneve", 1, 1},
     {"Geneve", 2, 1},
-    {"Geneve", 7, 1},
     {"Geneve", 0, 0x3f},
     {"GTP", 0, 0x20},
     {"GTP", 0, 0x10},
-    {"GTP", 0, 0x08},
     {"GTP", 1, 1},
     {"GTP", 3, 1},
     {"GTP extensions", 12, 1},
@@ -187,19 +186,16 @@ static const struct wrong_case {
     {"Teredo origin", 0, 1},
     {"L2TP", 0, 0x80},
     {"L2TP", 1, 1},
-    {"L2TP", 0, 0x10},
-    {"L2TP", 1, 0x40},
     {"L2TP length", 3, 1},
     {"L2TP all", 13, 0x80},
     {"L2TPv3", 1, 4},
-    {"L2TPv3", 3, 1},
     {"L2TPv3", 7, 7},
     {"L2TPv3", 26, 0x04},
     {"MPLS", 7, 64},
     {"MPLS", 6, 1},
     {"MPLS", 8, 0x80},
     {"GRE", 0, 0x40},
-    {"GRE", 1, 1},
+    {"GRE", 1, 1}, /* version 1 */
     {"GRE", 2, 1},
 };
 
@@ -207,10 +203,8 @@ static void port_without_the_right_header_is_plain_udp(void **state) {
     (void)state;
     for (unsigned i = 0; i < sizeof wrong_cases / sizeof *wrong_cases; i++) {
         const struct wrong_case *w = &wrong_cases[i];
-        unsigned k = 0;
-        while (strcmp(cases[k].t.name, w->name) != 0)
-            k++;
-        struct packet f = to_port(cases[k].port, &cases[k].t);
+        const struct udp_case *u = case_of(w->name);
+        struct packet f = to_port(u->port, &u->t);
         f.bytes[ETHERNET + IP4 + UDP_HEADER + w->at] ^= w->flip;
         struct decoded d = decoded(&f);
         if (d.reason != FB_DECODE_OK || d.flags != 0)
@@ -218,6 +212,100 @@ static void port_without_the_right_header_is_plain_udp(void **state) {
                      fb_decode_texts[d.reason].name, d.flags);
         assert_plain_udp(&d, FB_DECODE_OK);
     }
+}
+
+/* Bits that receivers are to ignore: by their mask in that byte. Some senders set them. */
+static const struct reserved_case {
+    const char *name;
+    uint8_t at;
+    uint8_t mask;
+} reserved_cases[] = {
+    {"VXLAN", 0, 0xf7},
+    {"VXLAN", 1, 0xff},
+    {"VXLAN", 2, 0xff},
+    {"VXLAN", 3, 0xff},
+    {"VXLAN", 7, 0xff},
+    {"VXLAN VLAN", 0, 0xf7},
+    {"VXLAN VLAN", 3, 0xff},
+    {"VXLAN-GPE ip4", 0, 0xc0},
+    {"VXLAN-GPE ip4", 1, 0xff},
+    {"VXLAN-GPE ip4", 2, 0xff},
+    {"VXLAN-GPE ip4", 7, 0xff},
+    {"VXLAN-GPE MPLS", 1, 0xff},
+    {"VXLAN-GPE NSH", 7, 0xff},
+    {"VXLAN-GPE Ethernet", 2, 0xff},
+    {"Geneve", 1, 0x3f},
+    {"Geneve", 7, 0xff},
+    {"Geneve options", 1, 0x3f},
+    {"Geneve ip6", 7, 0xff},
+    {"GTP", 0, 0x08},
+    {"GTP extensions", 0, 0x08},
+    {"GTP Ethernet", 0, 0x08},
+    {"L2TP", 0, 0x34},
+    {"L2TP", 1, 0xf0},
+    {"L2TP all", 0, 0x34},
+    {"L2TPv3", 0, 0x7f},
+    {"L2TPv3", 1, 0xf0},
+    {"L2TPv3", 2, 0xff},
+    {"L2TPv3", 3, 0xff},
+    {"GRE", 0, 0x0f},
+    {"GRE", 1, 0xf8},
+    {"GRE Ethernet", 1, 0xf8},
+};
+
+static void reserved_bits_are_ignored(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < sizeof reserved_cases / sizeof *reserved_cases; i++) {
+        const struct reserved_case *r = &reserved_cases[i];
+        const struct udp_case *u = case_of(r->name);
+        for (unsigned bits = 1; bits < 256; bits++) {
+            if ((bits & r->mask) != bits)
+                continue;
+            struct packet f = to_port(u->port, &u->t);
+            f.bytes[ETHERNET + IP4 + UDP_HEADER + r->at] |= (uint8_t)bits;
+            struct decoded d = decoded(&f);
+            if (d.reason != FB_DECODE_OK || d.flags != FB_F_TUNNEL)
+                fail_msg("%s, byte %u | %02x: %s, flags %x", r->name, r->at, bits,
+                         fb_decode_texts[d.reason].name, d.flags);
+            assert_inner(&f, u->t.six);
+        }
+    }
+}
+
+/* What protects from taking any payload for a tunnel is then what is inside. */
+static void reserved_bits_before_nothing_that_looks_right_are_plain_udp(void **state) {
+    static const char *const names[] = {"VXLAN", "VXLAN-GPE ip4", "VXLAN-GPE MPLS", "Geneve",
+                                        "GTP",   "L2TP",          "L2TPv3",         "GRE"};
+    (void)state;
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct udp_case *u = case_of(names[i]);
+        struct packet f = to_port(u->port, &u->t);
+        for (unsigned k = 0; k < sizeof reserved_cases / sizeof *reserved_cases; k++)
+            if (strcmp(reserved_cases[k].name, names[i]) == 0)
+                f.bytes[ETHERNET + IP4 + UDP_HEADER + reserved_cases[k].at] |=
+                    reserved_cases[k].mask;
+        memset(f.bytes + ETHERNET + IP4 + UDP_HEADER + 8, 0xa5,
+               f.n - ETHERNET - IP4 - UDP_HEADER - 8);
+        struct decoded d = decoded(&f);
+        if (d.flags != 0)
+            fail_msg("%s: %s, flags %x", names[i], fb_decode_texts[d.reason].name, d.flags);
+        assert_plain_udp(&d, FB_DECODE_OK);
+    }
+}
+
+/* Behind a protocol number of GPE that is no such number, and behind VXLAN's reserved byte. */
+static void gpe_and_vxlan_are_told_apart_on_either_port(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < CASES; i++) {
+        if (strncmp(cases[i].t.name, "VXLAN", 5) != 0)
+            continue;
+        struct packet f = to_port(cases[i].port == 4790 ? 4789 : 4790, &cases[i].t);
+        assert_inner(&f, cases[i].t.six);
+    }
+    struct packet f = to_port(4789, &cases[0].t);
+    f.bytes[ETHERNET + IP4 + UDP_HEADER] = 0x0c;
+    f.bytes[ETHERNET + IP4 + UDP_HEADER + 3] = 1; /* IPv4, as GPE would have it */
+    assert_inner(&f, false);
 }
 
 static void what_is_no_ip_inside_leaves_the_flow_outside(void **state) {
@@ -308,6 +396,9 @@ int main(void) {
         cmocka_unit_test(ids_of_tunnels_make_flows_where_asked_for),
         cmocka_unit_test(no_other_port_is_one_of_a_tunnel),
         cmocka_unit_test(port_without_the_right_header_is_plain_udp),
+        cmocka_unit_test(reserved_bits_are_ignored),
+        cmocka_unit_test(reserved_bits_before_nothing_that_looks_right_are_plain_udp),
+        cmocka_unit_test(gpe_and_vxlan_are_told_apart_on_either_port),
         cmocka_unit_test(what_is_no_ip_inside_leaves_the_flow_outside),
         cmocka_unit_test(first_fragments_of_udp_are_looked_into),
         cmocka_unit_test(lengths_cut_what_is_behind_them),

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/decode/decode_layers.h"
+
+/* Whether something may start where no number says so, or where one may be there by chance. */
+
+#define LABELS_MAX 8u /* in a guess: more than two are rare, and a bound keeps it cheap */
+
+bool is_plausible_mpls(const struct cursor *c, uint32_t at) {
+    uint32_t stack = 0;
+    bool bottom = false;
+    while (!bottom) {
+        stack += LABEL_BYTES;
+        if (stack > LABELS_MAX * LABEL_BYTES || !has_bytes(c, at + stack))
+            return false;
+        const uint8_t *label = cur(c) + at + stack - LABEL_BYTES;
+        if (label[3] == 0)
+            return false;
+        bottom = label[2] & 1;
+    }
+    at += stack;
+    return is_plausible_ip(c, at) || is_plausible_ethernet(c, at) ||
+           is_plausible_ethernet(c, at + CONTROL_WORD_BYTES);
+}
+
+bool is_plausible_inner(const struct cursor *c, uint32_t at, enum layer inner) {
+    switch (inner) {
+    case LAYER_IP:
+        return is_plausible_ip(c, at);
+    case LAYER_ETHERNET:
+        return is_plausible_ethernet(c, at);
+    case LAYER_MPLS:
+        return is_plausible_mpls(c, at);
+    default: /* by a number that is in the lists */
+        return inner != LAYER_DONE && has_bytes(c, at + 1);
+    }
+}
