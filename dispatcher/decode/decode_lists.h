@@ -69,6 +69,11 @@
     SAME(0x9200, VLAN)                                                                             \
     X(0x88e7, SERVICE_TAG, decode_service_tag)     /* IEEE 802.1ah */                              \
     X(0x894f, SERVICE_CHAIN, decode_service_chain) /* NSH, RFC 8300 */                             \
+    X(0xd28b, ARISTA_TIME, decode_arista_time)     /* when a switch saw it */                      \
+    X(0x88e5, MACSEC, decode_macsec)               /* IEEE 802.1AE, where it is not encrypted */   \
+    X(0x8903, FABRICPATH, decode_fabricpath)       /* Cisco */                                     \
+    X(0x22f3, TRILL, decode_trill)                 /* RFC 6325 */                                  \
+    X(0x4305, BATMAN, decode_batman)               /* batman-adv, unregistered */                  \
     X(0x8847, MPLS, decode_mpls)                                                                   \
     SAME(0x8848, MPLS) /* upstream-assigned labels */                                              \
     X(ETHERTYPE_PPPOE, PPPOE, decode_pppoe)
@@ -81,7 +86,10 @@
 #define DECODE_TAGS(X)                                                                             \
     X(0x893f, PORT_TAG, decode_port_tag, 8) /* IEEE 802.1BR: ports, which differ by direction */   \
     X(0x8926, VN_TAG, decode_vn_tag, 6)     /* before 802.1BR, by usage */                         \
-    X(0x8909, CISCO_METADATA, decode_cisco_metadata, 8) /* version, length, option, group */
+    X(0x8909, CISCO_METADATA, decode_cisco_metadata, 8) /* version, length, option, group */       \
+    X(0x8988, CISCO_TIME, decode_cisco_time, 8)         /* TTag: when a switch saw it */           \
+    X(0x892f, HSR, decode_hsr, 6)     /* IEC 62439-3: path and size, number; PRP has a trailer */  \
+    X(0xf1c1, R_TAG, decode_r_tag, 6) /* IEEE 802.1CB: reserved, number */
 
 /* IP protocol numbers (IANA), behind IPv4 or IPv6: number, name, function. */
 #define DECODE_PROTOCOLS(X, SAME)                                                                  \

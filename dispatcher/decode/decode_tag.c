@@ -6,6 +6,12 @@
 /* Header lengths in bytes, without the ethertype before them. */
 #define SERVICE_TAG_BYTES 4u
 #define SERVICE_CHAIN_BYTES 8u
+#define ARISTA_BYTES 4u /* subtype, version; then a time */
+#define MACSEC_BYTES 6u
+#define MACSEC_CHANNEL_BYTES 8u
+#define FABRICPATH_BYTES 2u /* forwarding tag, time to live */
+#define TRILL_BYTES 6u
+#define BATMAN_BYTES 2u /* type, version */
 
 /* The caller has proven the tag's bytes. */
 static enum layer pass_tag(struct cursor *c, uint32_t bytes) {
@@ -50,4 +56,80 @@ enum layer decode_service_chain(struct cursor *c) {
     if (protocol >= sizeof next || next[protocol] == LAYER_DONE)
         return stop(c, FB_DECODE_NON_IP);
     return (enum layer)next[protocol];
+}
+
+/* Subtype 1 is a time stamp, of which the version has the scale in its upper byte and the size in
+ * its lower. */
+enum layer decode_arista_time(struct cursor *c) {
+    if (!has_bytes(c, ARISTA_BYTES))
+        return stop(c, FB_DECODE_VLAN_SHORT);
+    unsigned size = load_be16(cur(c)) == 1 ? cur(c)[3] : 0;
+    uint32_t time = size == 0x10 ? 8 : size == 0x20 ? 6 : 0; /* 64 or 48 bits */
+    if (time == 0)
+        return stop(c, FB_DECODE_NON_IP);
+    uint32_t bytes = ARISTA_BYTES + time + 2;
+    return has_bytes(c, bytes) ? pass_tag(c, bytes) : stop(c, FB_DECODE_VLAN_SHORT);
+}
+
+/*
+ * IEEE 802.1AE clause 9: version, channel id follows, encrypted, changed and other flags;
+ * length, if it is below 48; packet number, channel id. The check value at the end is
+ * behind what the length of an IP packet says.
+ */
+enum layer decode_macsec(struct cursor *c) {
+    enum { VERSION = 0x80, CHANNEL = 0x20, ENCRYPTED = 0x08, CHANGED = 0x04 };
+    if (!has_bytes(c, MACSEC_BYTES))
+        return stop(c, FB_DECODE_VLAN_SHORT);
+    unsigned flags = cur(c)[0];
+    uint32_t length = cur(c)[1] & 0x3fu;
+    uint32_t bytes = MACSEC_BYTES + (flags & CHANNEL ? MACSEC_CHANNEL_BYTES : 0) + 2;
+    if (flags & (VERSION | ENCRYPTED | CHANGED))
+        return stop(c, FB_DECODE_NON_IP);
+    if (!has_bytes(c, bytes))
+        return stop(c, FB_DECODE_VLAN_SHORT);
+    if (length >= 2)
+        limit(c, bytes - 2 + length);
+    return pass_tag(c, bytes);
+}
+
+/* A whole frame is behind `bytes` more bytes. */
+static enum layer pass_to_frame(struct cursor *c, uint32_t bytes) {
+    if (!has_bytes(c, bytes))
+        return stop(c, FB_DECODE_VLAN_SHORT);
+    c->off += bytes;
+    return LAYER_ETHERNET;
+}
+
+/* The addresses before are those of switches. */
+enum layer decode_fabricpath(struct cursor *c) {
+    return pass_to_frame(c, FABRICPATH_BYTES);
+}
+
+/* RFC 6325: version 0, reserved, multicast, words of options (5 bits), hops (6), two switches. */
+enum layer decode_trill(struct cursor *c) {
+    if (!has_bytes(c, TRILL_BYTES))
+        return stop(c, FB_DECODE_VLAN_SHORT);
+    uint32_t head = load_be16(cur(c));
+    return head >> 14 == 0 ? pass_to_frame(c, TRILL_BYTES + (head >> 6 & 31u) * 4)
+                           : stop(c, FB_DECODE_NON_IP);
+}
+
+/* Linux, batadv_packet.h: the lengths of the headers before a whole frame. The other types are the
+ * mesh's own, or pieces of frames. */
+enum layer decode_batman(struct cursor *c) {
+    static const struct {
+        uint8_t version, type, bytes;
+    } headers[] = {
+        {15, 0x40, 10}, /* to one, */
+        {15, 0x42, 18}, /* with the sender's address, */
+        {15, 0x01, 14}, /* to all */
+        {14, 0x03, 10}, {14, 0x09, 18}, {14, 0x04, 14},
+    };
+    if (!has_bytes(c, BATMAN_BYTES))
+        return stop(c, FB_DECODE_VLAN_SHORT);
+    for (unsigned i = 0; i < sizeof headers / sizeof *headers; i++) {
+        if (cur(c)[0] == headers[i].type && cur(c)[1] == headers[i].version)
+            return pass_to_frame(c, headers[i].bytes);
+    }
+    return stop(c, FB_DECODE_NON_IP);
 }

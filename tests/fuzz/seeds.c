@@ -131,6 +131,13 @@ static void save_links(void) {
         {LINK_RAW, 48, {0x60, [7] = 64, [40] = 4, 0, 0xc2, 4, 0, 1}},    /* jumbo payload option */
         {LINK_ETHERNET, 32, {MACS, 0x88, 0xe7, 0, 0, 0, 7, MACS, 8, 0}},
         {LINK_ETHERNET, 22, {MACS, 0x89, 0x4f, 0, 2, 1, 1, 0, 0, 7, 1}},
+        {LINK_ETHERNET, 28, {MACS, 0xd2, 0x8b, 0, 1, 0, 0x10, [26] = 8, 0}}, /* time, 64 bits */
+        {LINK_ETHERNET, 22, {MACS, 0x89, 0x88, 0, 0, 0, 0, 0, 7, 8, 0}},     /* time, TTag */
+        {LINK_ETHERNET, 20, {MACS, 0x89, 0x2f, 0, 60, 0, 7, 8, 0}},          /* HSR */
+        {LINK_ETHERNET, 22, {MACS, 0x88, 0xe5, 0, 0, 0, 0, 0, 7, 8, 0}},     /* MACsec */
+        {LINK_ETHERNET, 30, {MACS, 0x89, 0x03, 4, 0x20, MACS, 8, 0}},        /* FabricPath */
+        {LINK_ETHERNET, 34, {MACS, 0x22, 0xf3, 0, 0x20, 0, 1, 0, 2, MACS, 8, 0}}, /* TRILL */
+        {LINK_ETHERNET, 38, {MACS, 0x43, 5, 0x40, 15, 50, 1, [24] = MACS, 8, 0}}, /* batman-adv */
     };
     for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
         struct packet f = {0};

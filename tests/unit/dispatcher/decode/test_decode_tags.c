@@ -43,6 +43,86 @@ static const struct tag_case {
     {"NSH ip6", 0x894f, true, 12, {0x0f, 0xc3, 2, 2, 0, 0, 1, 255, 9, 9, 9, 9}, NO_ID, 0},
     {"NSH Ethernet", 0x894f, true, 22, {0, 2, 2, 3, 0, 0, 1, 255, MACS, 0x86, 0xdd}, NO_ID, 0},
     {"NSH MPLS", 0x894f, false, 12, {0, 2, 2, 5, 0, 0, 1, 255, 0, 1, 1, 64}, NO_ID, 0},
+    {"Arista 64",
+     0xd28b,
+     false,
+     14,
+     {0, 1, 0, 0x10, 0x65, 0x53, 0xf1, 0, 0, 0, 0, 1, 8, 0},
+     NO_ID,
+     0},
+    {"Arista 64 UTC",
+     0xd28b,
+     true,
+     14,
+     {0, 1, 1, 0x10, 0x65, 0x53, 0xf1, 0, 0, 0, 0, 1, 0x86, 0xdd},
+     NO_ID,
+     0},
+    {"Arista 48 VLAN",
+     0xd28b,
+     true,
+     16,
+     {0, 1, 0, 0x20, 0xf1, 0, 0, 0, 0, 1, 0x81, 0, 0, 7, 0x86, 0xdd},
+     VLAN_ID,
+     13},
+    {"Arista 48 UTC", 0xd28b, false, 12, {0, 1, 1, 0x20, 0xf1, 0, 0, 0, 0, 1, 8, 0}, NO_ID, 0},
+    {"TTag", 0x8988, false, 8, {0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 8, 0}, NO_ID, 0},
+    {"VLAN TTag",
+     0x8100,
+     true,
+     12,
+     {0, 7, 0x89, 0x88, 0x12, 0x34, 0, 0, 0, 1, 0x86, 0xdd},
+     VLAN_ID,
+     1},
+    {"HSR", 0x892f, false, 6, {0x10, 52, 0, 1, 8, 0}, NO_ID, 0},
+    {"R-TAG", 0xf1c1, true, 6, {0, 0, 0, 1, 0x86, 0xdd}, NO_ID, 0},
+    {"MACsec", 0x88e5, false, 8, {0, 0, 0, 0, 0, 1, 8, 0}, NO_ID, 0},
+    {"MACsec channel",
+     0x88e5,
+     true,
+     16,
+     {0x23, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0xa, 0, 1, 0x86, 0xdd},
+     NO_ID,
+     0},
+    {"MACsec short", 0x88e5, false, 8, {0x43, 46, 0, 0, 0, 1, 8, 0}, NO_ID, 0},
+    {"MACsec VLAN", 0x88e5, false, 12, {0, 0, 0, 0, 0, 1, 0x81, 0, 0, 7, 8, 0}, VLAN_ID, 9},
+    {"FabricPath", 0x8903, false, 16, {0x04, 0x20, MACS, 8, 0}, NO_ID, 0},
+    {"FabricPath VLAN",
+     0x8903,
+     true,
+     20,
+     {0x04, 0x20, MACS, 0x81, 0, 0, 7, 0x86, 0xdd},
+     VLAN_ID,
+     17},
+    {"TRILL", 0x22f3, false, 20, {0, 0x20, 0, 1, 0, 2, MACS, 8, 0}, NO_ID, 0},
+    {"TRILL options",
+     0x22f3,
+     true,
+     24,
+     {8, 0x60, 0, 1, 0, 2, 9, 9, 9, 9, MACS, 0x86, 0xdd},
+     NO_ID,
+     0},
+    {"batman-adv", 0x4305, false, 24, {0x40, 15, 50, 1, 2, 0, 0, 0, 0, 1, MACS, 8, 0}, NO_ID, 0},
+    {"batman-adv 4 addresses",
+     0x4305,
+     true,
+     32,
+     {0x42, 15, 50, 1, 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 1, 0, MACS, 0x86, 0xdd},
+     NO_ID,
+     0},
+    {"batman-adv broadcast",
+     0x4305,
+     false,
+     28,
+     {0x01, 15, 50, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, MACS, 8, 0},
+     NO_ID,
+     0},
+    {"batman-adv 14",
+     0x4305,
+     true,
+     24,
+     {0x03, 14, 50, 1, 2, 0, 0, 0, 0, 1, MACS, 0x86, 0xdd},
+     NO_ID,
+     0},
     {"MPLS", 0x8847, false, 4, {0, 1, 0x01, 64}, NO_ID, 0},
     {"MPLS ip6", 0x8848, true, 4, {0, 1, 0x01, 64}, NO_ID, 0},
     {"MPLS stack", 0x8847, false, 12, {0, 1, 0xf0, 64, 0, 2, 0, 64, 0, 3, 0x01, 64}, NO_ID, 0},
@@ -81,6 +161,13 @@ static const struct tag_case {
     {"PPPoE MPLS", 0x8864, true, 12, {0x11, 0, 0, 9, 0, 70, 2, 0x81, 0, 1, 1, 64}, TUNNEL_ID, 3},
 };
 #define TAG_CASES (sizeof tag_cases / sizeof *tag_cases)
+
+static const struct tag_case *case_of(const char *name) {
+    unsigned k = 0;
+    while (strcmp(tag_cases[k].name, name) != 0)
+        k++;
+    return &tag_cases[k];
+}
 
 static struct packet tagged(const struct tag_case *t) {
     struct packet f = {0};
@@ -233,13 +320,76 @@ static void tags_without_ip_are_keyed_by_mac_pair(void **state) {
     check_no_ip(&f, FB_DECODE_NON_IP, 0x894f, outside);
 }
 
+static void tags_of_switches_without_ip_are_keyed_by_mac_pair(void **state) {
+    static const uint64_t outside = 0x02000000000a;
+    static const uint64_t inside = 0x02000000000c;
+    (void)state;
+    struct packet f = WITH(0xd28b, 0, 1, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 1, 8);
+    check_no_ip(&f, FB_DECODE_VLAN_SHORT, 0xd28b, outside);
+    f = WITH(0xd28b, 0, 1, 0);
+    check_no_ip(&f, FB_DECODE_VLAN_SHORT, 0xd28b, outside);
+    f = WITH(0xd28b, 0, 2, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 1, 8, 0); /* not of a time */
+    check_no_ip(&f, FB_DECODE_NON_IP, 0xd28b, outside);
+    f = WITH(0xd28b, 0, 1, 0, 0x30, 0, 0, 0, 0, 0, 0, 0, 1, 8, 0);
+    check_no_ip(&f, FB_DECODE_NON_IP, 0xd28b, outside);
+    f = WITH(0x8988, 0, 0, 0, 0, 0, 0, 8);
+    check_no_ip(&f, FB_DECODE_VLAN_SHORT, 0x8988, outside);
+    f = WITH(0x88e5, 0x0c, 0, 0, 0, 0, 1, 8, 0, 0x45, 0); /* encrypted */
+    check_no_ip(&f, FB_DECODE_NON_IP, 0x88e5, outside);
+    f = WITH(0x88e5, 0x04, 0, 0, 0, 0, 1, 8, 0, 0x45, 0);
+    check_no_ip(&f, FB_DECODE_NON_IP, 0x88e5, outside);
+    f = WITH(0x88e5, 0x80, 0, 0, 0, 0, 1, 8, 0, 0x45, 0);
+    check_no_ip(&f, FB_DECODE_NON_IP, 0x88e5, outside);
+    f = WITH(0x88e5, 0x20, 0, 0, 0, 0, 1, 8, 0, 0x45, 0);
+    check_no_ip(&f, FB_DECODE_VLAN_SHORT, 0x88e5, outside);
+    f = WITH(0x88e5, 0, 0, 0, 0, 0);
+    check_no_ip(&f, FB_DECODE_VLAN_SHORT, 0x88e5, outside);
+    f = WITH(0x8903, 4);
+    check_no_ip(&f, FB_DECODE_VLAN_SHORT, 0x8903, outside);
+    f = WITH(0x8903, 4, 0x20, MACS, 8, 6, 0, 1);
+    check_no_ip(&f, FB_DECODE_NON_IP, 0x0806, inside);
+    f = WITH(0x22f3, 8, 0x60, 0, 1, 0, 2, 9, 9);
+    check_no_ip(&f, FB_DECODE_VLAN_SHORT, 0x22f3, outside);
+    f = WITH(0x22f3, 0x40, 0x20, 0, 1, 0, 2, MACS, 8, 0, 0x45, 0);
+    check_no_ip(&f, FB_DECODE_NON_IP, 0x22f3, outside);
+    f = WITH(0x4305, 0x40, 15, 50, 1, 2, 0, 0, 0, 0);
+    check_no_ip(&f, FB_DECODE_VLAN_SHORT, 0x4305, outside);
+    f = WITH(0x4305, 0, 15, 50, 1, 2, 0, 0, 0, 0, 1, MACS, 8, 0, 0x45, 0); /* of the mesh */
+    check_no_ip(&f, FB_DECODE_NON_IP, 0x4305, outside);
+    f = WITH(0x4305, 0x40, 16, 50, 1, 2, 0, 0, 0, 0, 1, MACS, 8, 0, 0x45, 0);
+    check_no_ip(&f, FB_DECODE_NON_IP, 0x4305, outside);
+}
+
 static void length_of_pppoe_cuts_what_is_behind_it(void **state) {
     (void)state;
-    struct packet f = tagged(&tag_cases[20]);
+    struct packet f = tagged(case_of("PPPoE"));
     f.bytes[ETHERNET + 5] = 2 + IP4 + 3; /* three bytes of TCP, the rest is padding */
     struct decoded d = decoded(&f);
     assert_reason(&d, FB_DECODE_TCP_SHORT);
     assert_int_equal(low_port(&d), 0);
+}
+
+/* MACsec gives a length where its data would not fill a frame; the check value is behind it. */
+static void length_of_macsec_cuts_what_is_behind_it(void **state) {
+    (void)state;
+    struct packet f = tcp4();
+    memmove(f.bytes + ETHERNET + 8, f.bytes + ETHERNET, f.n - ETHERNET);
+    memcpy(f.bytes + ETHERNET - 2, "\x88\xe5\x00\x19\0\0\0\x01\x08", 10); /* 2 + 20 + 3 */
+    f.n += 8;
+    struct decoded d = decoded(&f);
+    assert_reason(&d, FB_DECODE_TCP_SHORT);
+    assert_int_equal(low_port(&d), 0);
+}
+
+/* PRP's is behind the frame: six bytes, the last two of them a type that no one reads as one. */
+static void trailers_of_redundancy_are_padding(void **state) {
+    (void)state;
+    struct packet f = tcp4(), plain = tcp4();
+    struct decoded want = decoded(&plain);
+    ADD(&f, 0, 1, 0xa0, 52, 0x88, 0xfb);
+    struct decoded d = decoded(&f);
+    assert_same_key(&d, &want);
+    assert_int_equal(d.payload_len, want.payload_len);
 }
 
 static void labels_of_any_depth_are_passed(void **state) {
@@ -275,7 +425,10 @@ int main(void) {
         cmocka_unit_test(ids_of_tags_make_flows_where_asked_for),
         cmocka_unit_test(vlan_ids_make_flows_where_asked_for),
         cmocka_unit_test(tags_without_ip_are_keyed_by_mac_pair),
+        cmocka_unit_test(tags_of_switches_without_ip_are_keyed_by_mac_pair),
         cmocka_unit_test(length_of_pppoe_cuts_what_is_behind_it),
+        cmocka_unit_test(length_of_macsec_cuts_what_is_behind_it),
+        cmocka_unit_test(trailers_of_redundancy_are_padding),
         cmocka_unit_test(labels_of_any_depth_are_passed),
         cmocka_unit_test(samples_mirror_and_may_be_cut_anywhere),
     };
