@@ -32,10 +32,11 @@
  *   decode_ppp.c             PPP and PPPoE
  *   decode_ip.c            IPv4, IPv6 and its extensions, TCP, UDP, SCTP, DCCP, ICMP
  *   decode_guess.c         whether something looks like the start of a packet
- *   decode_tunnel.c        into and out of tunnels; IP in IP
- *   decode_gre.c             GRE, ERSPAN, PPTP, WCCP
+ *   decode_tunnel.c        into and out of tunnels; IP in IP, Ethernet in IP
+ *   decode_gre.c             GRE, ERSPAN, PPTP, WCCP, EoIP, Aruba
  *   decode_l2tp.c            L2TP
- *   decode_tunnel_udp.c      tunnels over UDP: VXLAN, Geneve, GTP, Teredo
+ *   decode_tunnel_udp.c      tunnels over UDP: VXLAN, Geneve, GTP, Teredo, CAPWAP,
+ *                            LISP, TZSP
  *   decode_ids.c           VLAN and tunnel ids as part of keys
  *
  * To add a link layer, a tag, a protocol or a tunnel: its function in one of these

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/decode/decode_layers.h"
 
-/* GRE in IP and over UDP, and what is in it: ERSPAN, WCCP, PPTP. */
+/* GRE in IP and over UDP, and what is in it: ERSPAN, WCCP, PPTP, EoIP, Aruba. */
 
 #define GRE_BYTES 4u
 #define GRE_CHECKSUM 0x8000u
@@ -18,6 +18,9 @@
 #define GRE_ERSPAN 0x88beu
 #define GRE_ERSPAN_3 0x22ebu
 #define GRE_WCCP 0x883eu
+#define GRE_EOIP 0x6400u  /* MikroTik */
+#define GRE_ARUBA 0x8200u /* and up to the next: one for each virtual access point */
+#define GRE_ARUBA_END 0x8400u
 
 #define ERSPAN_2_BYTES 8u
 #define ERSPAN_3_BYTES 12u
@@ -81,16 +84,17 @@ static enum layer enter_gre_payload(struct cursor *c, uint16_t type, bool sequen
     case GRE_WCCP:
         return decode_wccp(c);
     default:
+        if (type >= GRE_ARUBA && type < GRE_ARUBA_END)
+            return decode_enter(c, LAYER_LINK_WIFI);
         return inner == LAYER_DONE ? decode_unopened_tunnel(c) : decode_enter(c, inner);
     }
 }
 
 /* RFC 2637: the key is the length of the PPP frame and a call. Without a sequence number there is
  * no frame, only an acknowledgement. */
-static enum layer decode_enhanced_gre(struct cursor *c, uint32_t flags, uint16_t type) {
+static enum layer decode_pptp(struct cursor *c, uint32_t flags) {
     uint32_t options = 4u + (flags & GRE_SEQUENCE ? 4u : 0u) + (flags & GRE_ACKNOWLEDGE ? 4u : 0u);
-    if (type != GRE_PPP || (flags & (GRE_CHECKSUM | GRE_ROUTING | GRE_KEY)) != GRE_KEY ||
-        !has_bytes(c, options))
+    if ((flags & (GRE_CHECKSUM | GRE_ROUTING | GRE_KEY)) != GRE_KEY || !has_bytes(c, options))
         return stop(c, FB_DECODE_TUNNEL_HEADER);
     uint32_t length = load_be16(cur(c));
     note_tunnel(c, ID_GRE_KEY, load_be16(cur(c) + 2));
@@ -100,19 +104,35 @@ static enum layer decode_enhanced_gre(struct cursor *c, uint32_t flags, uint16_t
                                                   : decode_enter(c, LAYER_PPP);
 }
 
-/* RFC 2784, RFC 2890, RFC 1701. */
+/* MikroTik: the key is the length of a frame and a tunnel's number. Length 0 keeps it alive. */
+static enum layer decode_eoip(struct cursor *c) {
+    if (!has_bytes(c, 4))
+        return stop(c, FB_DECODE_TUNNEL_HEADER);
+    uint32_t length = load_be16(cur(c));
+    note_tunnel(c, ID_EOIP, load_be16(cur(c) + 2));
+    c->off += 4;
+    limit(c, length);
+    return length == 0 ? decode_unopened_tunnel(c) : decode_enter(c, LAYER_ETHERNET);
+}
+
+/* RFC 2784, RFC 2890, RFC 1701; version 1 is PPTP's by RFC 2637, and sent by others for any type,
+ * perhaps with its acknowledgement number. */
 enum layer decode_gre_header(struct cursor *c) {
     if (!has_bytes(c, GRE_BYTES))
         return stop(c, FB_DECODE_TUNNEL_HEADER);
     uint32_t flags = load_be16(cur(c));
     uint16_t type = load_be16(cur(c) + 2);
     c->off += GRE_BYTES;
-    if ((flags & GRE_VERSION) == 1)
-        return decode_enhanced_gre(c, flags, type);
+    uint32_t version = flags & GRE_VERSION;
+    if (version == 1 && type == GRE_PPP)
+        return decode_pptp(c, flags);
+    if (version == 1 && type == GRE_EOIP && flags & GRE_KEY)
+        return decode_eoip(c);
     uint32_t key = flags & (GRE_CHECKSUM | GRE_ROUTING) ? 4u : 0u;
     uint32_t sequence = key + (flags & GRE_KEY ? 4u : 0u);
-    uint32_t options = sequence + (flags & GRE_SEQUENCE ? 4u : 0u);
-    if ((flags & GRE_VERSION) != 0 || !has_bytes(c, options))
+    uint32_t options = sequence + (flags & GRE_SEQUENCE ? 4u : 0u) +
+                       (version == 1 && flags & GRE_ACKNOWLEDGE ? 4u : 0u);
+    if (version > 1 || !has_bytes(c, options))
         return stop(c, FB_DECODE_TUNNEL_HEADER);
     if (flags & GRE_KEY)
         note_tunnel(c, ID_GRE_KEY, load_be32(cur(c) + key));

@@ -22,6 +22,17 @@ bool is_plausible_mpls(const struct cursor *c, uint32_t at) {
            is_plausible_ethernet(c, at + CONTROL_WORD_BYTES);
 }
 
+/* Data goes to or from a distribution system, so that exchanged bytes begin with no version 0. */
+enum layer guess_wifi(const struct cursor *c, uint32_t at) {
+    enum { VERSION_MASK = 0x03, TYPE_MASK = 0x0c, DATA = 0x08 };
+    if (!has_bytes(c, at + 2))
+        return LAYER_DONE;
+    const uint8_t *h = cur(c) + at;
+    if ((h[0] & VERSION_MASK) == 0)
+        return LAYER_LINK_WIFI;
+    return (h[1] & (TYPE_MASK | VERSION_MASK)) == DATA ? LAYER_WIFI_SWAPPED : LAYER_DONE;
+}
+
 bool is_plausible_inner(const struct cursor *c, uint32_t at, enum layer inner) {
     switch (inner) {
     case LAYER_IP:
@@ -30,6 +41,8 @@ bool is_plausible_inner(const struct cursor *c, uint32_t at, enum layer inner) {
         return is_plausible_ethernet(c, at);
     case LAYER_MPLS:
         return is_plausible_mpls(c, at);
+    case LAYER_LINK_WIFI:
+        return guess_wifi(c, at) == inner;
     default: /* by a number that is in the lists */
         return inner != LAYER_DONE && has_bytes(c, at + 1);
     }

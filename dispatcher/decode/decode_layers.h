@@ -133,7 +133,18 @@ static inline enum layer stop(struct cursor *c, enum fb_decode_reason reason) {
 /* ---- ids of VLANs and tunnels, in decode_ids.c */
 
 /* What an id is of: equal numbers of two kinds are two ids. */
-enum id_kind { ID_VLAN, ID_SERVICE, ID_PPPOE, ID_GRE_KEY, ID_ERSPAN, ID_VNI, ID_TEID, ID_L2TP };
+enum id_kind {
+    ID_VLAN,
+    ID_SERVICE,
+    ID_PPPOE,
+    ID_GRE_KEY,
+    ID_ERSPAN,
+    ID_VNI,
+    ID_TEID,
+    ID_L2TP,
+    ID_EOIP,
+    ID_LISP
+};
 
 /* Adds an id to the digest (SipHash-1-3, 128 bits). */
 void decode_add_id(struct cursor *c, enum id_kind kind, uint32_t id);
@@ -184,6 +195,10 @@ bool is_plausible_ip(const struct cursor *c, uint32_t at);
 /* Whether a stack of labels may start there, with IP or Ethernet behind it. A label whose time to
  * live is 0 would not have been sent on. In decode_guess.c. */
 bool is_plausible_mpls(const struct cursor *c, uint32_t at);
+
+/* The kind of an IEEE 802.11 frame that may start there: some devices exchange the two bytes of
+ * frame control. LAYER_DONE: none. In decode_guess.c. */
+enum layer guess_wifi(const struct cursor *c, uint32_t at);
 
 /* Whether what `inner` names may start there, as far as that can be told. In decode_guess.c. */
 bool is_plausible_inner(const struct cursor *c, uint32_t at, enum layer inner);

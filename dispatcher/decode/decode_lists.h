@@ -102,10 +102,12 @@
     X(41, IP6_IN_IP, decode_ip6_in_ip)                                                             \
     X(47, GRE, decode_gre)                                                                         \
     X(51, AUTHENTICATION, decode_authentication)                                                   \
+    X(97, ETHERIP, decode_etherip)                                                                 \
     X(115, L2TP_IN_IP, decode_l2tp_in_ip)                                                          \
     X(132, SCTP, decode_sctp)                                                                      \
     X(136, UDP_LITE, decode_udp_lite)                                                              \
-    X(137, MPLS_IN_IP, decode_mpls_in_ip)
+    X(137, MPLS_IN_IP, decode_mpls_in_ip)                                                          \
+    X(143, ETHERNET_IN_IP, decode_ethernet_in_ip)
 
 /* Those that mean something behind IPv6 only. */
 #define DECODE_IP6_PROTOCOLS(X, SAME)                                                              \
@@ -123,6 +125,7 @@
     X(ETHERNET, decode_ethernet)                                                                   \
     X(LLC, decode_llc)                                                                             \
     X(PPP, decode_ppp)                                                                             \
+    X(WIFI_SWAPPED, decode_wifi_swapped)                                                           \
     X(UDP_TUNNEL, decode_udp_tunnel)
 
 /*
@@ -134,12 +137,15 @@
     X(1701, decode_l2tp_over_udp)                                                                  \
     X(2152, decode_gtp)                                                                            \
     X(3544, decode_teredo)                                                                         \
+    X(4341, decode_lisp)                                                                           \
     X(4754, decode_gre_over_udp)                                                                   \
     X(4789, decode_vxlan)                                                                          \
     X(4790, decode_vxlan) /* GPE */                                                                \
+    X(5247, decode_capwap)                                                                         \
     X(6081, decode_geneve)                                                                         \
     X(6635, decode_mpls_over_udp)                                                                  \
-    X(8472, decode_vxlan) /* Linux's default, from before it had a number */
+    X(8472, decode_vxlan) /* Linux's default, from before it had a number */                       \
+    X(37008, decode_tzsp) /* not IANA's */
 
 /* All of them but the tunnels over UDP, which decode_udp_tunnel() calls itself. */
 #define DECODE_LAYERS(LINK, HEADER, TAG, OTHER, SAME)                                              \

@@ -63,3 +63,23 @@ enum layer decode_ip4_in_ip(struct cursor *c) {
 enum layer decode_ip6_in_ip(struct cursor *c) {
     return decode_ip_in_ip(c, 6);
 }
+
+/* ---- Ethernet in IP */
+
+/* RFC 8986: by a segment that ends in a bridge. */
+enum layer decode_ethernet_in_ip(struct cursor *c) {
+    return decode_begin_tunnel(c) ? decode_enter(c, LAYER_ETHERNET) : LAYER_DONE;
+}
+
+/* RFC 3378: version 3, 12 reserved bits. Some senders have the version in the other half of its
+ * byte, and some an id in the rest: what is inside has to look right then. */
+enum layer decode_etherip(struct cursor *c) {
+    enum { HEADER_BYTES = 2, VERSION = 3 };
+    if (!decode_begin_tunnel(c))
+        return LAYER_DONE;
+    if (!has_bytes(c, HEADER_BYTES) ||
+        (cur(c)[0] >> 4 != VERSION && !is_plausible_ethernet(c, HEADER_BYTES)))
+        return stop(c, FB_DECODE_TUNNEL_HEADER);
+    c->off += HEADER_BYTES;
+    return decode_enter(c, LAYER_ETHERNET);
+}

@@ -13,6 +13,9 @@
 #define GTP_BYTES 8u
 #define GTP_SPARE 8u
 #define GTP_OPTION_BYTES 4u /* sequence number (2), N-PDU number, type of the first extension */
+#define CAPWAP_BYTES 8u
+#define LISP_BYTES 8u
+#define TZSP_BYTES 4u
 #define TEREDO_ORIGIN_BYTES 8u
 #define TEREDO_AUTH_BYTES 13u /* without client id and authentication value */
 
@@ -115,6 +118,72 @@ enum layer decode_teredo(struct cursor *c) {
         return LAYER_DONE;
     c->off += at;
     return decode_enter(c, LAYER_IP);
+}
+
+/*
+ * RFC 5415 section 4.3, data channel: version and type 0, length in words (5 bits), radio,
+ * binding (5, 1 is 802.11), native frame, fragment, last, two optional headers,
+ * keep-alive, reserved; fragment id, offset (13 bits). Of a frame in fragments the first
+ * is looked into.
+ */
+enum layer decode_capwap(struct cursor *c) {
+    enum { NATIVE = 0x100, FRAGMENT = 0x80, KEEP_ALIVE = 0x08, BINDING_SHIFT = 9, IEEE_802_11 = 1 };
+    if (!has_bytes(c, CAPWAP_BYTES))
+        return LAYER_DONE;
+    const uint8_t *h = cur(c);
+    uint32_t fields = load_be32(h);
+    uint32_t header = (h[1] >> 3) * 4u;
+    bool later = fields & FRAGMENT && load_be16(h + 6) >> 3 != 0;
+    if (h[0] != 0 || header < CAPWAP_BYTES || fields & KEEP_ALIVE || later)
+        return LAYER_DONE;
+    enum layer inner = LAYER_ETHERNET;
+    if (fields & NATIVE)
+        inner = (fields >> BINDING_SHIFT & 31u) == IEEE_802_11 ? guess_wifi(c, header) : LAYER_DONE;
+    else if (!is_plausible_ethernet(c, header))
+        inner = LAYER_DONE;
+    if (inner == LAYER_DONE)
+        return LAYER_DONE;
+    c->off += header;
+    return decode_enter(c, inner);
+}
+
+/* RFC 9300: flags, of which I says that there is an instance id; nonce, or with P a protocol (RFC
+ * 9305); instance id (24 bits). The rest is for the routers. */
+enum layer decode_lisp(struct cursor *c) {
+    enum { INSTANCE = 0x08, PROTOCOL = 0x04, ETHERNET = 3 };
+    if (!has_bytes(c, LISP_BYTES))
+        return LAYER_DONE;
+    const uint8_t *h = cur(c);
+    enum layer inner = h[0] & PROTOCOL && h[3] == ETHERNET ? LAYER_ETHERNET : LAYER_IP;
+    if (!is_plausible_inner(c, LISP_BYTES, inner))
+        return LAYER_DONE;
+    if (h[0] & INSTANCE)
+        note_tunnel(c, ID_LISP, load_be32(h + 4) >> 8);
+    c->off += LISP_BYTES;
+    return decode_enter(c, inner);
+}
+
+/* TZSP: version 1, received or sent, link type; then tags of type, length and value, of which type
+ * 0 is a single byte, and so is 1, the last. */
+enum layer decode_tzsp(struct cursor *c) {
+    static const uint8_t next[] = {[1] = LAYER_ETHERNET,
+                                   [7] = LAYER_IP,
+                                   [18] = LAYER_LINK_WIFI,
+                                   [119] = LAYER_LINK_PRISM,
+                                   [127] = LAYER_LINK_AVS};
+    enum { PADDING, LAST };
+    if (!has_bytes(c, TZSP_BYTES))
+        return LAYER_DONE;
+    const uint8_t *h = cur(c);
+    uint32_t type = load_be16(h + 2), at = TZSP_BYTES;
+    if (h[0] != 1 || h[1] > 1 || type >= sizeof next || next[type] == LAYER_DONE)
+        return LAYER_DONE;
+    while (has_bytes(c, at + 2) && h[at] != LAST)
+        at += h[at] == PADDING ? 1 : 2u + h[at + 1];
+    if (!has_bytes(c, at + 2) || !is_plausible_inner(c, at + 1, (enum layer)next[type]))
+        return LAYER_DONE;
+    c->off += at + 1;
+    return decode_enter(c, (enum layer)next[type]);
 }
 
 static enum layer decode_by_port(struct cursor *c, uint16_t port) {

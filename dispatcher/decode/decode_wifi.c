@@ -35,41 +35,41 @@
 #define FLAG_PADDED 0x20u /* the header is padded to 4 bytes */
 
 /* IEEE 802.11-2020 clause 9.2.3. */
-static uint32_t data_header_bytes(const uint8_t *control) {
-    bool qos = control[0] & SUBTYPE_QOS;
-    return HEADER_BYTES +
-           ((control[1] & TO_AND_FROM_DS) == TO_AND_FROM_DS ? FOURTH_ADDRESS_BYTES : 0) +
-           (qos ? QOS_BYTES : 0) + (qos && control[1] & ORDER ? HT_CONTROL_BYTES : 0);
+static uint32_t data_header_bytes(unsigned type, unsigned flags) {
+    bool qos = type & SUBTYPE_QOS;
+    return HEADER_BYTES + ((flags & TO_AND_FROM_DS) == TO_AND_FROM_DS ? FOURTH_ADDRESS_BYTES : 0) +
+           (qos ? QOS_BYTES : 0) + (qos && flags & ORDER ? HT_CONTROL_BYTES : 0);
 }
 
 /* Whether several frames are in one; the first counts. The QoS field is the last of the header
  * except for HT control. */
-static bool is_aggregate(const uint8_t *control, uint32_t header) {
-    uint32_t qos = header - QOS_BYTES - (control[1] & ORDER ? HT_CONTROL_BYTES : 0);
-    return control[0] & SUBTYPE_QOS && control[qos] & QOS_AGGREGATE;
+static bool is_aggregate(const uint8_t *frame, unsigned type, unsigned flags, uint32_t header) {
+    uint32_t qos = header - QOS_BYTES - (flags & ORDER ? HT_CONTROL_BYTES : 0);
+    return type & SUBTYPE_QOS && frame[qos] & QOS_AGGREGATE;
 }
 
 /*
  * Data that is not encrypted has 802.2 inside. All else is keyed by receiver and
  * transmitter, which are exchanged in the answer, or by the receiver alone.
  */
-static enum layer pass_wifi_header(struct cursor *c, bool padded) {
+static enum layer pass_wifi_header(struct cursor *c, bool padded, bool swapped) {
     if (!has_bytes(c, CONTROL_BYTES))
         return stop(c, FB_DECODE_LINK_SHORT);
-    const uint8_t *control = cur(c);
-    bool data = (control[0] & (TYPE_MASK | VERSION_MASK)) == TYPE_DATA;
+    const uint8_t *h = cur(c);
+    unsigned type = h[swapped], flags = h[!swapped];
+    bool data = (type & (TYPE_MASK | VERSION_MASK)) == TYPE_DATA;
     c->mac_off = c->off + RECEIVER_OFF;
     c->mac_count = 1;
-    if ((control[0] & TYPE_MASK) == TYPE_CONTROL)
+    if ((type & TYPE_MASK) == TYPE_CONTROL)
         return stop(c, FB_DECODE_NON_IP);
-    uint32_t header = data ? data_header_bytes(control) : HEADER_BYTES;
+    uint32_t header = data ? data_header_bytes(type, flags) : HEADER_BYTES;
     if (!has_bytes(c, header))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->mac_count = 2;
-    if (!data || control[0] & SUBTYPE_NO_DATA || control[1] & PROTECTED)
+    if (!data || type & SUBTYPE_NO_DATA || flags & PROTECTED)
         return stop(c, FB_DECODE_NON_IP);
     uint32_t payload = padded ? (header + 3) & ~3u : header;
-    payload += is_aggregate(control, header) ? SUBFRAME_BYTES : 0;
+    payload += is_aggregate(h, type, flags, header) ? SUBFRAME_BYTES : 0;
     if (!has_bytes(c, payload))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->off += payload;
@@ -78,7 +78,12 @@ static enum layer pass_wifi_header(struct cursor *c, bool padded) {
 
 /* LINKTYPE_IEEE802_11. */
 enum layer decode_wifi(struct cursor *c) {
-    return pass_wifi_header(c, false);
+    return pass_wifi_header(c, false, false);
+}
+
+/* In CAPWAP by some devices: the two bytes of frame control exchanged. */
+enum layer decode_wifi_swapped(struct cursor *c) {
+    return pass_wifi_header(c, false, true);
 }
 
 /* radiotap.org: behind all words of field bits; the flags are the first field, or the second after
@@ -105,7 +110,7 @@ enum layer decode_radiotap(struct cursor *c) {
     if (h[0] != 0 || length < RADIOTAP_BYTES || !has_bytes(c, length))
         return stop(c, FB_DECODE_LINK_SHORT);
     c->off += length;
-    return pass_wifi_header(c, is_padded_by_radiotap(h, length));
+    return pass_wifi_header(c, is_padded_by_radiotap(h, length), false);
 }
 
 /* Passes a header of `length` bytes, at least `least`. */

@@ -62,6 +62,9 @@ static const struct {
     {{0x06, 0xa5}, 12, {0, 3, 0, 0, 0, 0, 0, 7, 0xff, 3, 0, 0x21}},                /* L2TPv3 */
     {{0x19, 0xeb}, 8, {0, 1, 0, 64, 0, 1, 1, 64}},                                 /* MPLS */
     {{0x12, 0x92}, 8, {0x20, 0, 8, 0, 0, 0, 0, 7}},                                /* GRE, key */
+    {{0x14, 0x7f}, 22, {0, 0x10, 0x42, 0, 0, 0, 0, 0, MACS, 8, 0}},                /* CAPWAP */
+    {{0x10, 0xf5}, 8, {0x88, 0, 0, 0, 0, 0, 7, 0}},                                /* LISP */
+    {{0x90, 0x90}, 22, {1, 0, 0, 1, 10, 1, 9, 1, MACS, 8, 0}}, /* TZSP, one tag */
 };
 
 /* GRE's header, outside of the same. */
@@ -77,6 +80,9 @@ static const struct {
     {34, {0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, MACS, 8, 0}},
     {8, {0, 0, 0x88, 0x3e, 0, 0, 0, 0}},
     {8, {0, 0, 0x88, 0x47, 0, 1, 1, 64}},
+    {12, {0x30, 1, 8, 0, 0, 0, 0, 7, 0, 0, 0, 1}},
+    {22, {0x20, 1, 0x64, 0, 0, 58, 7, 0, MACS, 8, 0}},
+    {36, {0, 0, 0x82, 0, 8, 1, 0, 0, [28] = 0xaa, 0xaa, 3, 0, 0, 0, 8, 0}},
 };
 
 static void save_wrapped(unsigned proto, const void *before, uint32_t before_bytes,
@@ -98,6 +104,9 @@ static void save_tunnels(void) {
     }
     for (unsigned i = 0; i < sizeof in_gre / sizeof *in_gre; i++)
         save_wrapped(47, "", 0, in_gre[i].header, in_gre[i].n);
+    static const uint8_t bridged[] = {0x30, 0, MACS, 8, 0};
+    save_wrapped(97, "", 0, bridged, sizeof bridged);
+    save_wrapped(143, "", 0, bridged + 2, sizeof bridged - 2);
     for (unsigned i = 0; i < 4; i++) {
         struct packet f = ip_in_ip(i & 1, i & 2);
         save_frame(LINK_ETHERNET, f.bytes, f.n);

@@ -21,6 +21,10 @@ static uint64_t hash_text(const char *text) {
     return hash;
 }
 
+uint64_t record_id_of(const char *community_id) {
+    return strcmp(community_id, "-") == 0 ? 0 : hash_text(community_id);
+}
+
 static unsigned parse_flags(char *text) {
     static const struct {
         const char *name;
@@ -48,7 +52,7 @@ static bool parse_line(char *line, struct record *row) {
     *row = (struct record){
         .frame = strtoull(columns[0], NULL, 10),
         .worker = (unsigned)strtoul(columns[1], NULL, 10),
-        .id = strcmp(columns[2], "-") == 0 ? 0 : hash_text(columns[2]),
+        .id = record_id_of(columns[2]),
         .flow = strtoull(columns[3], NULL, 10),
         .seq = (uint32_t)strtoul(columns[4], NULL, 10),
         .dir = (unsigned)strtoul(columns[5], NULL, 10),

@@ -27,6 +27,9 @@ struct record {
     unsigned worker, dir, flags;
 };
 
+/* What `id` is for a Community ID, "1:..." or "-". */
+uint64_t record_id_of(const char *community_id);
+
 struct records {
     struct record *rows;
     size_t count, room;

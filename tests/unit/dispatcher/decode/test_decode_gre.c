@@ -3,7 +3,13 @@
 #include "tests/lib/frames_hostile.h"
 #include "tests/lib/frames_tunnel.h"
 
+#include <string.h>
+
 #define GRE 47u
+
+/* Of 802.11: receiver, transmitter, third address, sequence number. */
+#define ADDRESSES 2, 0, 0, 0, 0, 0xb, 2, 0, 0, 0, 0, 0xa, 2, 0, 0, 0, 0, 0xc, 0x10, 0
+#define SNAP4 0xaa, 0xaa, 3, 0, 0, 0, 8, 0
 
 static const struct tunnel_case gre_cases[] = {
     {"GRE", false, 4, {0, 0, 8, 0}, false, 0},
@@ -34,6 +40,18 @@ static const struct tunnel_case gre_cases[] = {
      {0x30, 0x81, 0x88, 0x0b, 0, 65, 0, 7, 0, 0, 0, 1, 0, 0, 0, 2, 0x57},
      true,
      7},
+    {"GRE 1", false, 12, {0x30, 1, 8, 0, 1, 2, 3, 7, 0, 0, 0, 1}, true, 7},
+    {"GRE 1 acknowledgement", true, 12, {0x10, 0x81, 0x86, 0xdd, 0, 0, 0, 1, 0, 0, 0, 2}, false, 0},
+    {"GRE 1 Ethernet", true, 22, {0x20, 1, 0x65, 0x58, 0, 0, 0, 7, MACS, 0x86, 0xdd}, true, 7},
+    {"EoIP", false, 22, {0x20, 1, 0x64, 0, 0, 58, 7, 0, MACS, 8, 0}, true, 6},
+    {"EoIP VLAN",
+     true,
+     26,
+     {0x20, 1, 0x64, 0, 0, 82, 7, 0, MACS, 0x81, 0, 0, 7, 0x86, 0xdd},
+     true,
+     7},
+    {"Aruba", false, 36, {0, 0, 0x82, 0, 8, 1, 0, 0, ADDRESSES, SNAP4}, false, 0},
+    {"Aruba QoS", false, 38, {0, 0, 0x83, 0x70, 0x88, 2, 0, 0, ADDRESSES, 0, 0, SNAP4}, false, 0},
     {"WCCP", false, 4, {0, 0, 0x88, 0x3e}, false, 0},
     {"WCCP 2", false, 8, {0, 0, 0x88, 0x3e, 0x80, 0, 1, 2}, false, 0},
     {"WCCP 2 like IP", false, 8, {0, 0, 0x88, 0x3e, 0x41, 0, 1, 2}, false, 0},
@@ -81,6 +99,18 @@ static const struct tunnel_case mpls_cases[] = {
     {"MPLS in IP Ethernet", true, 22, {0, 1, 1, 64, 0, 0, 0, 1, MACS, 0x86, 0xdd}, false, 0},
 };
 
+static const struct tunnel_case etherip_cases[] = {
+    {"EtherIP", false, 16, {0x30, 0, MACS, 8, 0}, false, 0},
+    {"EtherIP reserved", true, 16, {0x3f, 0xff, MACS, 0x86, 0xdd}, false, 0},
+    {"EtherIP exchanged", false, 16, {3, 0, MACS, 8, 0}, false, 0},
+    {"EoIPv6", true, 20, {7, 0, MACS, 0x81, 0, 0, 7, 0x86, 0xdd}, false, 0},
+};
+
+static const struct tunnel_case bridged_cases[] = {
+    {"Ethernet in IP", false, 14, {MACS, 8, 0}, false, 0},
+    {"Ethernet in IP VLAN", true, 18, {MACS, 0x81, 0, 0, 7, 0x86, 0xdd}, false, 0},
+};
+
 static const struct group {
     unsigned proto;
     unsigned count;
@@ -89,6 +119,8 @@ static const struct group {
     {GRE, sizeof gre_cases / sizeof *gre_cases, gre_cases},
     {115, sizeof l2tp3_cases / sizeof *l2tp3_cases, l2tp3_cases},
     {137, sizeof mpls_cases / sizeof *mpls_cases, mpls_cases},
+    {97, sizeof etherip_cases / sizeof *etherip_cases, etherip_cases},
+    {143, sizeof bridged_cases / sizeof *bridged_cases, bridged_cases},
 };
 
 static void check_opened(const struct tunnel_case *t, unsigned proto, bool six_outside) {
@@ -128,6 +160,13 @@ static void every_tunnel_by_protocol_number_is_opened(void **state) {
     }
 }
 
+static const struct tunnel_case *case_of(const char *name) {
+    unsigned k = 0;
+    while (strcmp(gre_cases[k].name, name) != 0)
+        k++;
+    return &gre_cases[k];
+}
+
 static struct decoded gre_with(const uint8_t *bytes, uint32_t n) {
     struct packet in = {0};
     add_bytes(&in, bytes, n);
@@ -150,6 +189,12 @@ static void gre_that_carries_no_ip_keeps_the_flow_around_it(void **state) {
     assert_outer(&d, GRE, none);
     d = GRE_WITH(0x20, 0x81, 0x88, 0x0b, 0, 0, 0, 7, 0, 0, 0, 1); /* acknowledges only */
     assert_outer(&d, GRE, none);
+    d = GRE_WITH(0x20, 1, 0x64, 0, 0, 0, 7, 0); /* EoIP's keep-alive */
+    assert_outer(&d, GRE, none);
+    d = GRE_WITH(0, 0, 0x82, 0, 0x80, 0, 0, 0, ADDRESSES, 1, 2, 3, 4); /* a beacon */
+    assert_outer(&d, GRE, none);
+    d = GRE_WITH(0, 0, 0x84, 0, 8, 1, 0, 0, ADDRESSES, SNAP4); /* no Aruba's */
+    assert_outer(&d, GRE, none);
     d = GRE_WITH(0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 1, 0, 7, 0, 0, 0, 5, 0, 0, 4, 0);
     assert_outer(&d, GRE, none); /* neither Ethernet nor IP */
 }
@@ -169,7 +214,9 @@ static void gre_with_a_wrong_header_keeps_the_flow_around_it(void **state) {
     assert_outer(&d, GRE, wrong);
     d = GRE_WITH(0x10, 1, 0x88, 0x0b, 0, 4, 0, 7, 0, 0, 0, 1, 0xff, 3, 0, 0x21); /* PPTP: no key */
     assert_outer(&d, GRE, wrong);
-    d = GRE_WITH(0x30, 1, 8, 0, 0, 20, 0, 7, 0, 0, 0, 1, 0x45, 0, 0, 20); /* no PPP */
+    d = GRE_WITH(0x30, 0x81, 8, 0, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0); /* version 1, no PPTP */
+    assert_outer(&d, GRE, wrong);
+    d = GRE_WITH(0x20, 1, 0x64, 0, 0, 58, 7);
     assert_outer(&d, GRE, wrong);
     d = GRE_WITH(0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x30, 1, 0, 7, 0, 0, 0, 5); /* ERSPAN 3 */
     assert_outer(&d, GRE, wrong);
@@ -187,12 +234,46 @@ static void gre_with_a_wrong_header_keeps_the_flow_around_it(void **state) {
 
 static void length_of_pptp_cuts_what_is_behind_it(void **state) {
     (void)state;
-    struct packet in = carried(&gre_cases[11]);
+    struct packet in = carried(case_of("PPTP"));
     struct packet f = in_ip(false, GRE, &in);
     f.bytes[ETHERNET + IP4 + 5] = 4 + IP4 + 3;
     struct decoded d = decoded(&f);
     assert_reason(&d, FB_DECODE_TCP_SHORT);
     assert_int_equal(low_port(&d), 0);
+}
+
+static void length_of_eoip_cuts_what_is_behind_it(void **state) {
+    (void)state;
+    struct packet in = carried(case_of("EoIP"));
+    struct packet f = in_ip(false, GRE, &in);
+    f.bytes[ETHERNET + IP4 + 5] = 14 + IP4 + 3;
+    struct decoded d = decoded(&f);
+    assert_reason(&d, FB_DECODE_TCP_SHORT);
+    assert_int_equal(low_port(&d), 0);
+}
+
+static void etherip_without_version_and_frame_is_a_wrong_header(void **state) {
+    static const uint8_t bytes[] = {0x20, 0, MACS, 9, 0, 0x45, 0, 0, 20, 0, 0, 0, 0};
+    (void)state;
+    for (unsigned n = 1; n <= sizeof bytes; n++) {
+        struct packet in = {0};
+        add_bytes(&in, bytes, n);
+        struct packet f = in_ip(false, 97, &in);
+        struct decoded d = decoded(&f);
+        assert_outer(&d, 97, FB_DECODE_TUNNEL_HEADER);
+    }
+}
+
+/* By SRv6: the segments differ by direction. */
+static void ethernet_behind_a_routing_header_is_opened(void **state) {
+    static const uint8_t routing[24] = {143, 2, 4, 0, 0, 0, 0, 0, 0x20, 1, 0x0d, 0xb8};
+    (void)state;
+    struct packet in = {0};
+    add_bytes(&in, routing, sizeof routing);
+    struct packet frame = carried(&bridged_cases[0]);
+    add_bytes(&in, frame.bytes, frame.n);
+    struct packet f = in_ip(true, 43, &in);
+    assert_inner(&f, false);
 }
 
 static void l2tp3_that_shows_nothing_is_no_tunnel(void **state) {
@@ -250,6 +331,9 @@ int main(void) {
         cmocka_unit_test(gre_that_carries_no_ip_keeps_the_flow_around_it),
         cmocka_unit_test(gre_with_a_wrong_header_keeps_the_flow_around_it),
         cmocka_unit_test(length_of_pptp_cuts_what_is_behind_it),
+        cmocka_unit_test(length_of_eoip_cuts_what_is_behind_it),
+        cmocka_unit_test(etherip_without_version_and_frame_is_a_wrong_header),
+        cmocka_unit_test(ethernet_behind_a_routing_header_is_opened),
         cmocka_unit_test(l2tp3_that_shows_nothing_is_no_tunnel),
         cmocka_unit_test(first_fragments_of_gre_are_looked_into),
         cmocka_unit_test(samples_mirror_and_may_be_cut_anywhere),

@@ -14,6 +14,9 @@
 
 #define ETHERNET_4 MACS, 8, 0
 #define ETHERNET_6 MACS, 0x86, 0xdd
+/* Of 802.11: receiver, transmitter, third address, sequence number. */
+#define ADDRESSES 2, 0, 0, 0, 0, 0xb, 2, 0, 0, 0, 0, 0xa, 2, 0, 0, 0, 0, 0xc, 0x10, 0
+#define SNAP4 0xaa, 0xaa, 3, 0, 0, 0, 8, 0
 
 static const struct udp_case {
     uint16_t port;
@@ -66,6 +69,35 @@ static const struct udp_case {
     {6635, {"MPLS Ethernet", false, 22, {0, 1, 1, 64, 0, 0, 0, 1, ETHERNET_4}, false, 0}},
     {4754, {"GRE", false, 8, {0x20, 0, 8, 0, 0, 0, 0, 7}, true, 7}},
     {4754, {"GRE Ethernet", true, 18, {0, 0, 0x65, 0x58, ETHERNET_6}, false, 0}},
+    {5247, {"CAPWAP", false, 22, {0, 0x10, 0x42, 0, 0, 0, 0, 0, ETHERNET_4}, false, 0}},
+    {5247,
+     {"CAPWAP options",
+      true,
+      30,
+      {0, 0x20, 0x42, 0x37, 0, 7, 0, 0, 6, 2, 0, 0, 0, 0, 1, 0, ETHERNET_6},
+      false,
+      0}},
+    {5247,
+     {"CAPWAP 802.11",
+      false,
+      40,
+      {0, 0x10, 0x43, 0, 0, 0, 0, 0, 8, 1, 0, 0, ADDRESSES, SNAP4},
+      false,
+      0}},
+    {5247,
+     {"CAPWAP 802.11 exchanged",
+      false,
+      42,
+      {0, 0x10, 0x43, 0, 0, 0, 0, 0, 2, 0x88, 0, 0, ADDRESSES, 0, 0, SNAP4},
+      false,
+      0}},
+    {4341, {"LISP", false, 8, {0x80, 1, 2, 3, 0, 0, 0, 1}, false, 0}},
+    {4341, {"LISP instance", true, 8, {0x88, 1, 2, 3, 0, 0, 7, 1}, true, 6}},
+    {4341, {"LISP Ethernet", true, 22, {0x0c, 0, 0, 3, 0, 0, 7, 1, ETHERNET_6}, true, 6}},
+    {37008, {"TZSP", false, 19, {1, 0, 0, 1, 1, ETHERNET_4}, false, 0}},
+    {37008,
+     {"TZSP tags", true, 26, {1, 1, 0, 1, 0, 0, 10, 1, 0xc4, 41, 0, 1, ETHERNET_6}, false, 0}},
+    {37008, {"TZSP 802.11", false, 37, {1, 0, 0, 18, 1, 8, 1, 0, 0, ADDRESSES, SNAP4}, false, 0}},
 };
 #define CASES (sizeof cases / sizeof *cases)
 
@@ -139,13 +171,15 @@ static void ids_of_tunnels_make_flows_where_asked_for(void **state) {
 
 /* A payload may look right on the port of another tunnel too. */
 static void no_other_port_is_one_of_a_tunnel(void **state) {
-    static const uint16_t ports[] = {1701, 2152, 3544, 4754, 4789, 4790, 6081, 6635, 8472};
+    static const uint16_t ports[] = {1701, 2152, 3544, 4341, 4754, 4789,
+                                     4790, 5247, 6081, 6635, 8472, 37008};
+    enum { PORTS = sizeof ports / sizeof *ports };
     (void)state;
     for (unsigned i = 0; i < CASES; i++) {
         struct packet f = to_port(cases[i].port, &cases[i].t);
         unsigned next = 0;
         for (unsigned port = 0; port < 65536; port++) {
-            if (next < 9 && port == ports[next]) {
+            if (next < PORTS && port == ports[next]) {
                 next++;
                 continue;
             }
@@ -155,7 +189,7 @@ static void no_other_port_is_one_of_a_tunnel(void **state) {
             if (d.flags != 0 || d.l3_off != ETHERNET)
                 fail_msg("%s on port %u", cases[i].t.name, port);
         }
-        assert_int_equal(next, 9);
+        assert_int_equal(next, PORTS);
     }
 }
 
@@ -197,6 +231,23 @@ static const struct wrong_case {
     {"GRE", 0, 0x40},
     {"GRE", 1, 1}, /* version 1 */
     {"GRE", 2, 1},
+    {"CAPWAP", 0, 1},    /* encrypted */
+    {"CAPWAP", 0, 0x10}, /* version 1 */
+    {"CAPWAP", 1, 0x18}, /* a header of one word */
+    {"CAPWAP", 1, 0x40},
+    {"CAPWAP", 3, 0x08},
+    {"CAPWAP", 20, 0x08},
+    {"CAPWAP 802.11", 2, 2}, /* another binding */
+    {"CAPWAP 802.11", 8, 1},
+    {"LISP", 8, 0x80},
+    {"LISP Ethernet", 3, 1},
+    {"LISP Ethernet", 20, 0x80},
+    {"TZSP", 0, 2},
+    {"TZSP", 1, 2},
+    {"TZSP", 3, 2},
+    {"TZSP", 4, 0x40}, /* a tag that does not end */
+    {"TZSP", 17, 0x08},
+    {"TZSP 802.11", 5, 1},
 };
 
 static void port_without_the_right_header_is_plain_udp(void **state) {
@@ -308,6 +359,18 @@ static void gpe_and_vxlan_are_told_apart_on_either_port(void **state) {
     assert_inner(&f, false);
 }
 
+/* Of frames that CAPWAP carries in pieces. */
+static void first_fragments_of_capwap_are_looked_into(void **state) {
+    (void)state;
+    const struct udp_case *u = case_of("CAPWAP");
+    struct packet f = to_port(u->port, &u->t);
+    f.bytes[ETHERNET + IP4 + UDP_HEADER + 3] = 0x80;
+    assert_inner(&f, false);
+    f.bytes[ETHERNET + IP4 + UDP_HEADER + 7] = 0x08;
+    struct decoded d = decoded(&f);
+    assert_plain_udp(&d, FB_DECODE_OK);
+}
+
 static void what_is_no_ip_inside_leaves_the_flow_outside(void **state) {
     static const uint8_t arp_in_vxlan[] = {8, 0, 0, 0, 0, 0, 7, 0, MACS, 8, 6, 0, 1};
     static const uint8_t lcp_in_l2tp[] = {0, 2, 0, 3, 0, 7, 0xff, 3, 0xc0, 0x21, 1, 1};
@@ -399,6 +462,7 @@ int main(void) {
         cmocka_unit_test(reserved_bits_are_ignored),
         cmocka_unit_test(reserved_bits_before_nothing_that_looks_right_are_plain_udp),
         cmocka_unit_test(gpe_and_vxlan_are_told_apart_on_either_port),
+        cmocka_unit_test(first_fragments_of_capwap_are_looked_into),
         cmocka_unit_test(what_is_no_ip_inside_leaves_the_flow_outside),
         cmocka_unit_test(first_fragments_of_udp_are_looked_into),
         cmocka_unit_test(lengths_cut_what_is_behind_them),
