@@ -9,9 +9,6 @@
 #define ICMP_TYPE_BYTES 2u
 #define ICMP_BYTES 8u
 
-/* RFC 8200 allows six headers, one of them twice. More than twice as many are not accepted. */
-#define EXTENSIONS_MAX 16u
-
 /* The transport header is complete: n bytes, proven by the caller. */
 static inline enum layer header_complete(struct cursor *c, uint32_t n) {
     c->payload_off = (uint16_t)(c->off + n);
@@ -139,10 +136,9 @@ enum layer decode_ip(struct cursor *c) {
     }
 }
 
-/* Moves past an extension or authentication header of n bytes that names what follows. */
+/* Moves past an extension or authentication header of n bytes that names what follows. RFC 8200 has
+ * receivers accept them in any order and number; the bytes of the frame are the bound. */
 static enum layer pass_extension(struct cursor *c, uint32_t n) {
-    if (++c->extensions > EXTENSIONS_MAX)
-        return stop(c, FB_DECODE_IP6_EXT_MANY);
     if (!has_bytes(c, n))
         return stop(c, FB_DECODE_IP6_EXT_SHORT);
     c->proto = cur(c)[0];
@@ -298,7 +294,6 @@ static enum layer enter_quote(struct cursor *c) {
     c->quoting = 0;
     c->ip_found = 0;
     c->fragment = 0;
-    c->extensions = 0;
     c->sport = 0;
     c->dport = 0;
     c->tcp_flags = 0;

@@ -47,15 +47,14 @@ struct cursor {
     const uint8_t *bytes;
     const struct decode_options *options;
     struct cold *cold;
-    uint32_t ids;        /* in the digest of the ids */
-    uint32_t tunnels;    /* entered */
-    uint32_t off;        /* where the next header starts */
-    uint32_t end;        /* headers end here: captured, and inside the packet by its IP length */
-    uint32_t caplen;     /* bytes captured */
-    uint32_t ip_end;     /* where the IP packet ends by its own length; 0: it does not say */
-    uint32_t extensions; /* IPv6 extension and authentication headers so far */
-    uint32_t mac_off;    /* first of mac_count MAC addresses */
-    uint32_t mac_count;  /* 2: receiver, sender; 1: one of them; 0: none */
+    uint32_t ids;       /* in the digest of the ids */
+    uint32_t tunnels;   /* entered */
+    uint32_t off;       /* where the next header starts */
+    uint32_t end;       /* headers end here: captured, and inside the packet by its IP length */
+    uint32_t caplen;    /* bytes captured */
+    uint32_t ip_end;    /* where the IP packet ends by its own length; 0: it does not say */
+    uint32_t mac_off;   /* first of mac_count MAC addresses */
+    uint32_t mac_count; /* 2: receiver, sender; 1: one of them; 0: none */
     uint16_t ethertype;
     uint16_t l3_off;
     uint16_t l4_off;

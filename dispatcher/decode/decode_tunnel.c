@@ -16,7 +16,6 @@ enum layer decode_enter(struct cursor *c, enum layer inner) {
     memcpy(c->cold->outer_sip, c->cold->sip, c->ids != 0 ? sizeof c->cold->sip : 0);
     c->tunnels++;
     c->ip_found = 0;
-    c->extensions = 0;
     c->l4_off = FB_NO_OFFSET;
     c->payload_off = FB_NO_OFFSET;
     c->sport = 0;

@@ -32,7 +32,6 @@
     X(IP4_TOTAL_LENGTH, "ip4_total_length", "IPv4 total length below the header length")           \
     X(IP6_SHORT, "ip6_short", "IPv6 header cut short")                                             \
     X(IP6_EXT_SHORT, "ip6_ext_short", "IPv6 extension or authentication header cut short")         \
-    X(IP6_EXT_MANY, "ip6_ext_many", "more such headers in a chain than are followed")              \
     X(TCP_SHORT, "tcp_short", "TCP header cut short")                                              \
     X(TCP_HEADER_LENGTH, "tcp_header_length", "TCP data offset below 5 words or past the segment") \
     X(UDP_SHORT, "udp_short", "UDP header cut short")                                              \

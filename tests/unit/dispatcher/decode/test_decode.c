@@ -5,6 +5,7 @@
  */
 #include "tests/lib/frames_hostile.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The answer to a sample: addresses and ports exchanged, an ICMP query turned into its reply. */
@@ -158,19 +159,46 @@ static void extension_headers_are_passed(void **state) {
     assert_same_key(&d, &want);
 }
 
-static void extension_chain_is_followed_up_to_its_bound(void **state) {
+/* As long as the frame has bytes for it. */
+static void extension_chain_of_any_length_is_followed(void **state) {
+    static const uint8_t kinds[] = {0, 43, 60, 135, 139, 140};
     (void)state;
-    for (unsigned n = 15; n <= 17; n++) {
+    struct packet plain = udp6();
+    struct decoded want = decoded(&plain);
+    for (unsigned n = 1; n <= ((PACKET_ROOM - ETHERNET - IP6 - 8) / 8); n++) {
         struct packet f = {0};
         add_ethernet(&f, 0x86dd);
-        add_ip6(&f, 60, 8 * n + 8);
+        add_ip6(&f, kinds[1 % sizeof kinds], 8 * n + 8);
         for (unsigned i = 1; i <= n; i++)
-            ADD(&f, i == n ? 17 : 60, 0, 0, 0, 0, 0, 0, 0);
+            ADD(&f, i == n ? 17 : kinds[(i + 1) % sizeof kinds], 0, 0, 0, 0, 0, 0, 0);
         add_udp(&f, 8);
         struct decoded d = decoded(&f);
-        assert_reason(&d, n <= 16 ? FB_DECODE_OK : FB_DECODE_IP6_EXT_MANY);
-        assert_int_equal(d.proto, n <= 16 ? 17 : 60);
+        assert_reason(&d, FB_DECODE_OK);
+        assert_int_equal(d.proto, 17);
+        assert_int_equal(d.l4_off, ETHERNET + IP6 + 8 * n);
+        assert_same_key(&d, &want);
+        f.n -= 8 + 4; /* within the last */
+        d = decoded(&f);
+        assert_reason(&d, FB_DECODE_IP6_EXT_SHORT);
     }
+}
+
+static void extension_chain_ends_where_offsets_do(void **state) {
+    (void)state;
+    uint32_t n = 65535;
+    uint8_t *bytes = calloc(1, n);
+    assert_non_null(bytes);
+    struct packet f = {0};
+    add_ethernet(&f, 0x86dd);
+    add_ip6(&f, 60, 0);
+    memcpy(bytes, f.bytes, f.n);
+    for (uint32_t at = f.n; at + 8 <= n; at += 8)
+        bytes[at] = 60;
+    struct decoded d;
+    decode(bytes, n, LINK_ETHERNET, &by_default, &d);
+    assert_reason(&d, FB_DECODE_IP6_EXT_SHORT);
+    assert_int_equal(key_kind(&d), FB_KEY_IP6);
+    free(bytes);
 }
 
 static void authentication_header_in_ip4_is_passed(void **state) {
@@ -439,7 +467,8 @@ int main(void) {
         cmocka_unit_test(padding_is_not_read_as_a_header),
         cmocka_unit_test(vlan_tags_of_any_depth_are_passed),
         cmocka_unit_test(extension_headers_are_passed),
-        cmocka_unit_test(extension_chain_is_followed_up_to_its_bound),
+        cmocka_unit_test(extension_chain_of_any_length_is_followed),
+        cmocka_unit_test(extension_chain_ends_where_offsets_do),
         cmocka_unit_test(authentication_header_in_ip4_is_passed),
         cmocka_unit_test(fragments_are_told_apart),
         cmocka_unit_test(icmp_queries_and_replies_share_a_key),
