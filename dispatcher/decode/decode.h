@@ -37,6 +37,7 @@
  *   decode_l2tp.c            L2TP
  *   decode_tunnel_udp.c      tunnels over UDP: VXLAN, Geneve, GTP, Teredo, CAPWAP,
  *                            LISP, TZSP
+ *   decode_ports.c           their ports
  *   decode_ids.c           VLAN and tunnel ids as part of keys
  *
  * To add a link layer, a tag, a protocol or a tunnel: its function in one of these
@@ -84,9 +85,41 @@ enum link_layer {
         LINK_COUNT
 };
 
+/* DECODE_L2TP and the other tunnels over UDP of decode_lists.h. */
+enum decode_tunnel {
+#define NAME(name, text, function) DECODE_##name,
+    DECODE_UDP_TUNNELS(NAME)
+#undef NAME
+        DECODE_TUNNEL_COUNT
+};
+extern const char *const decode_tunnel_names[DECODE_TUNNEL_COUNT + 1]; /* ends with NULL */
+
+#define DECODE_PORTS_MAX 64u /* of all tunnels */
+
+/* Which UDP ports are whose. */
+struct decode_ports {
+    uint8_t near[256]; /* 1: one of them has this upper byte */
+    unsigned count;
+    struct decode_port {
+        uint16_t port;
+        uint8_t tunnel; /* enum decode_tunnel */
+    } all[DECODE_PORTS_MAX];
+};
+
+extern const struct decode_ports decode_usual_ports;
+
+/*
+ * Gives a tunnel these ports instead of those it has. Returns NULL, or what is wrong, in a
+ * static text, with *ports unchanged: a port that another tunnel has or that is given
+ * twice, or more than DECODE_PORTS_MAX.
+ */
+const char *decode_ports_replace(struct decode_ports *ports, enum decode_tunnel tunnel,
+                                 const uint16_t *list, unsigned count);
+
 struct decode_options {
-    bool outer;         /* the flow is that of the outermost IP header */
-    bool key_vlan;      /* VLAN ids and 802.1ah service ids are part of the key */
+    const struct decode_ports *ports; /* the caller's, for as long as the options are used */
+    bool outer;                       /* the flow is that of the outermost IP header */
+    bool key_vlan;                    /* VLAN ids and 802.1ah service ids are part of the key */
     bool key_tunnel;    /* so are VNI, TEID, GRE key, call and session; where each side chooses its
                            own (TEID, PPTP, L2TP), the two directions are then two flows */
     uint64_t secret[2]; /* random: makes the digest of the ids in the key unpredictable */

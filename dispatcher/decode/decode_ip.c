@@ -253,7 +253,9 @@ enum layer decode_udp(struct cursor *c) {
     if ((length < UDP_BYTES && !(length == 0 && jumbo)) || beyond_datagram(c, length))
         return stop(c, FB_DECODE_UDP_LENGTH);
     header_complete(c, UDP_BYTES);
-    bool tunnel = is_tunnel_port(c->sport) || is_tunnel_port(c->dport);
+    const struct decode_ports *ports = c->options->ports;
+    bool tunnel = tunnel_of_port(ports, c->sport) != DECODE_TUNNEL_COUNT ||
+                  tunnel_of_port(ports, c->dport) != DECODE_TUNNEL_COUNT;
     return tunnel ? LAYER_UDP_TUNNEL : LAYER_DONE;
 }
 

@@ -204,15 +204,13 @@ bool is_plausible_inner(const struct cursor *c, uint32_t at, enum layer inner);
 
 /* ---- tunnels */
 
-static inline bool is_tunnel_port(uint16_t port) {
-    switch (port) {
-#define CASE(number, function) case number:
-        DECODE_UDP_TUNNELS(CASE)
-#undef CASE
-        return true;
-    default:
-        return false;
+/* Whose port it is; DECODE_TUNNEL_COUNT: none's. */
+static inline enum decode_tunnel tunnel_of_port(const struct decode_ports *ports, uint16_t port) {
+    for (unsigned i = 0; ports->near[port >> 8] && i < ports->count; i++) {
+        if (ports->all[i].port == port)
+            return (enum decode_tunnel)ports->all[i].tunnel;
     }
+    return DECODE_TUNNEL_COUNT;
 }
 
 /*
@@ -237,7 +235,7 @@ enum layer decode_unopened_tunnel(struct cursor *c);
 #define HEADER(number, name, function) enum layer function(struct cursor *c);
 #define TAG(number, name, function, bytes) enum layer function(struct cursor *c);
 #define OTHER(name, function) enum layer function(struct cursor *c);
-#define TUNNEL(port, function) enum layer function(struct cursor *c);
+#define TUNNEL(name, text, function) enum layer function(struct cursor *c);
 #define SAME(number, name)
 DECODE_LAYERS(LINK, HEADER, TAG, OTHER, SAME)
 DECODE_UDP_TUNNELS(TUNNEL)

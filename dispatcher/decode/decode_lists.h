@@ -129,23 +129,40 @@
     X(UDP_TUNNEL, decode_udp_tunnel)
 
 /*
- * UDP ports of tunnels (IANA): number, function. It is called behind UDP's header, for
- * the destination port and then for the source port, and returns LAYER_DONE with
- * nothing changed if what it finds is not its tunnel.
+ * Tunnels over UDP: name, text of it in options, function. It is called behind UDP's
+ * header, for the destination port and then for the source port, and returns LAYER_DONE
+ * with nothing changed if what it finds is not its tunnel.
  */
 #define DECODE_UDP_TUNNELS(X)                                                                      \
-    X(1701, decode_l2tp_over_udp)                                                                  \
-    X(2152, decode_gtp)                                                                            \
-    X(3544, decode_teredo)                                                                         \
-    X(4341, decode_lisp)                                                                           \
-    X(4754, decode_gre_over_udp)                                                                   \
-    X(4789, decode_vxlan)                                                                          \
-    X(4790, decode_vxlan) /* GPE */                                                                \
-    X(5247, decode_capwap)                                                                         \
-    X(6081, decode_geneve)                                                                         \
-    X(6635, decode_mpls_over_udp)                                                                  \
-    X(8472, decode_vxlan) /* Linux's default, from before it had a number */                       \
-    X(37008, decode_tzsp) /* not IANA's */
+    X(L2TP, "l2tp", decode_l2tp_over_udp)                                                          \
+    X(GTP, "gtp", decode_gtp)                                                                      \
+    X(TEREDO, "teredo", decode_teredo)                                                             \
+    X(LISP, "lisp", decode_lisp)                                                                   \
+    X(GRE, "gre", decode_gre_over_udp)                                                             \
+    X(VXLAN, "vxlan", decode_vxlan)                                                                \
+    X(VXLAN_GPE, "vxlan-gpe", decode_vxlan)                                                        \
+    X(CAPWAP, "capwap", decode_capwap)                                                             \
+    X(GENEVE, "geneve", decode_geneve)                                                             \
+    X(MPLS, "mpls", decode_mpls_over_udp)                                                          \
+    X(TZSP, "tzsp", decode_tzsp)                                                                   \
+    X(IVXLAN, "ivxlan", decode_vxlan) /* Cisco ACI's */                                            \
+    X(GUE, "gue", decode_gue)                                                                      \
+    X(HP_ERM, "hp-erm", decode_hp_erm)
+
+/* The ports that are theirs unless others are given (IANA): number, tunnel. */
+#define DECODE_UDP_PORTS(X)                                                                        \
+    X(1701, L2TP)                                                                                  \
+    X(2152, GTP)                                                                                   \
+    X(3544, TEREDO)                                                                                \
+    X(4341, LISP)                                                                                  \
+    X(4754, GRE)                                                                                   \
+    X(4789, VXLAN)                                                                                 \
+    X(4790, VXLAN_GPE)                                                                             \
+    X(5247, CAPWAP)                                                                                \
+    X(6081, GENEVE)                                                                                \
+    X(6635, MPLS)                                                                                  \
+    X(8472, VXLAN) /* Linux's default, from before it had a number */                              \
+    X(37008, TZSP) /* not IANA's */
 
 /* All of them but the tunnels over UDP, which decode_udp_tunnel() calls itself. */
 #define DECODE_LAYERS(LINK, HEADER, TAG, OTHER, SAME)                                              \

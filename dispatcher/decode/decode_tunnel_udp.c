@@ -186,16 +186,55 @@ enum layer decode_tzsp(struct cursor *c) {
     return decode_enter(c, (enum layer)next[type]);
 }
 
-static enum layer decode_by_port(struct cursor *c, uint16_t port) {
-#define CASE(number, function)                                                                     \
-    case number:                                                                                   \
-        return function(c);
-    switch (port) {
-        DECODE_UDP_TUNNELS(CASE)
-    default:
+/*
+ * draft-ietf-intarea-gue: variant 0: variant (2 bits), control, words of extensions (5
+ * bits), IP protocol, flags; variant 1 is IP itself, whose version begins with 01.
+ */
+enum layer decode_gue(struct cursor *c) {
+    enum { HEADER_BYTES = 4, CONTROL = 0x20, GRE = 47 };
+    static const uint8_t next[] = {
+        [4] = LAYER_IP, [41] = LAYER_IP, [137] = LAYER_MPLS, [143] = LAYER_ETHERNET};
+    if (!has_bytes(c, HEADER_BYTES))
         return LAYER_DONE;
+    const uint8_t *h = cur(c);
+    if (h[0] >> 6 == 1)
+        return is_plausible_ip(c, 0) ? decode_enter(c, LAYER_IP) : LAYER_DONE;
+    uint32_t header = HEADER_BYTES + (h[0] & 31u) * 4;
+    unsigned protocol = h[1];
+    enum layer inner = protocol < sizeof next ? (enum layer)next[protocol] : LAYER_DONE;
+    if (h[0] >> 6 != 0 || h[0] & CONTROL || !has_bytes(c, header))
+        return LAYER_DONE;
+    if (protocol != GRE && !is_plausible_inner(c, header, inner))
+        return LAYER_DONE;
+    c->off += header;
+    if (protocol != GRE)
+        return decode_enter(c, inner);
+    inner = decode_gre_over_udp(c);
+    if (inner == LAYER_DONE && cur(c) == h + header) /* it was none */
+        c->off -= header;
+    return inner;
+}
+
+/* HP's remote mirroring: 12 bytes of which none is known, then a frame. */
+enum layer decode_hp_erm(struct cursor *c) {
+    enum { HEADER_BYTES = 12 };
+    if (!is_plausible_ethernet(c, HEADER_BYTES))
+        return LAYER_DONE;
+    c->off += HEADER_BYTES;
+    return decode_enter(c, LAYER_ETHERNET);
+}
+
+static enum layer decode_by_port(struct cursor *c, uint16_t port) {
+#define CASE(name, text, function)                                                                 \
+    case DECODE_##name:                                                                            \
+        return function(c);
+    switch (tunnel_of_port(c->options->ports, port)) {
+        DECODE_UDP_TUNNELS(CASE)
+    case DECODE_TUNNEL_COUNT:
+        break;
     }
 #undef CASE
+    return LAYER_DONE;
 }
 
 enum layer decode_udp_tunnel(struct cursor *c) {

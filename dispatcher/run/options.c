@@ -66,7 +66,8 @@ static bool take_from_file(struct parsing *p, enum fb_option option, char *text,
     }
     if (!fb_option_take(options_rules, o, option, text, on))
         return false;
-    bool adds_up = option == FB_OPT_READ || option == FB_OPT_INTERFACE || option == FB_OPT_TIMEOUT;
+    bool adds_up = option == FB_OPT_READ || option == FB_OPT_INTERFACE ||
+                   option == FB_OPT_TIMEOUT || option == FB_OPT_TUNNEL_PORT;
     if (!adds_up)
         json_object_del(p->given, fb_option_line(option)->name);
     if (on && (adds_up || !o->line.given[option]))
@@ -179,6 +180,8 @@ enum options_result options_parse(struct options *options, int argc, const char 
                               .for_script = json_object()};
     *options = (struct options){
         .fragments = fragments_default_config(PACKET_CLOCK_TICKS_PER_SECOND),
+        .tunnel_ports = decode_usual_ports,
+        .decode = {.ports = &options->tunnel_ports},
     };
     flow_timeouts_init(&options->timeouts);
     enum options_result result = parse(&parsing, argc, argv);

@@ -52,6 +52,7 @@ struct options {
     cpu_set_t cpus; /* only if cpu_given */
     bool cpu_given;
     struct decode_options decode; /* but for its secret */
+    struct decode_ports tunnel_ports;
     struct fragments_config fragments;
     uint64_t failover_ns; /* UINT64_MAX: never */
     uint64_t hang_ns;     /* UINT64_MAX: never */

@@ -205,6 +205,56 @@ static bool set_tunnel(void *options, const struct fb_option_value *v) {
     return ok;
 }
 
+#define NAME_AND_COMMA(name, text, function) text ", "
+#define TUNNELS DECODE_UDP_TUNNELS(NAME_AND_COMMA)
+
+static bool find_tunnel(const char *text, size_t length, unsigned *tunnel) {
+    for (*tunnel = 0; *tunnel < DECODE_TUNNEL_COUNT; (*tunnel)++) {
+        const char *name = decode_tunnel_names[*tunnel];
+        if (strlen(name) == length && memcmp(name, text, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* PORT[,PORT...] up to the end of the text. */
+static bool parse_ports(const char *text, uint16_t list[DECODE_PORTS_MAX], unsigned *count) {
+    uint64_t port;
+    for (*count = 0; *count < DECODE_PORTS_MAX; text++) {
+        if (!fb_parse_digits(&text, UINT16_MAX, &port) || port == 0)
+            return false;
+        list[(*count)++] = (uint16_t)port;
+        if (*text != ',')
+            return *text == '\0';
+    }
+    return false;
+}
+
+/* NAME=PORT[,PORT...] */
+static bool set_tunnel_ports(void *options, const struct fb_option_value *v) {
+    struct options *o = options;
+    size_t length = strcspn(v->text, "=");
+    uint16_t list[DECODE_PORTS_MAX];
+    unsigned tunnel, count;
+    if (!find_tunnel(v->text, length, &tunnel)) {
+        fb_error("%s '%s': give one of " TUNNELS "and its ports, such as vxlan=4789,8472", v->name,
+                 v->text);
+        return false;
+    }
+    if (v->text[length] != '=' || !parse_ports(v->text + length + 1, list, &count)) {
+        fb_error("%s '%s': give ports from 1 to 65535 behind the name, at most %u, such as "
+                 "vxlan=4789,8472",
+                 v->name, v->text, DECODE_PORTS_MAX);
+        return false;
+    }
+    const char *wrong =
+        decode_ports_replace(&o->tunnel_ports, (enum decode_tunnel)tunnel, list, count);
+    if (wrong != NULL)
+        fb_error("%s '%s': %s: give each port to one tunnel, and at most %u in all", v->name,
+                 v->text, wrong, DECODE_PORTS_MAX);
+    return wrong == NULL;
+}
+
 static bool set_fragment_timeout(void *options, const struct fb_option_value *v) {
     struct options *o = options;
     uint64_t ns;
@@ -277,6 +327,7 @@ const struct fb_option_rule options_rules[FB_OPTIONS] = {
     [FB_OPT_TIMEOUT] = CALL(set_timeouts),
     [FB_OPT_MAX_FLOWS] = COUNT(max_flows, 1, 1u << 27),
     [FB_OPT_TUNNEL] = CALL(set_tunnel),
+    [FB_OPT_TUNNEL_PORT] = CALL(set_tunnel_ports),
     [FB_OPT_KEY_VLAN] = FLAG(decode.key_vlan),
     [FB_OPT_KEY_TUNNEL] = FLAG(decode.key_tunnel),
     [FB_OPT_FRAGMENT_TIMEOUT] = CALL(set_fragment_timeout),

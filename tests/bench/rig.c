@@ -158,14 +158,16 @@ struct rig *rig_open(unsigned workers, uint32_t max_flows, bool consume_too) {
                                           .handles = rig->fleet.handles}) != 0)
         exit(1);
     fb_ctl_format(&rig->ctl);
-    datapath_init(&rig->datapath, &(struct datapath_config){
-                                      .fleet = &rig->fleet,
-                                      .flows = &rig->flows,
-                                      .decoding = &(struct decode_options){.outer = false},
-                                      .block = true,
-                                      .preloaded = true,
-                                      .longest_timeout_ns = UINT64_C(3600) * 1000000000,
-                                  });
+    datapath_init(
+        &rig->datapath,
+        &(struct datapath_config){
+            .fleet = &rig->fleet,
+            .flows = &rig->flows,
+            .decoding = &(struct decode_options){.ports = &decode_usual_ports, .outer = false},
+            .block = true,
+            .preloaded = true,
+            .longest_timeout_ns = UINT64_C(3600) * 1000000000,
+        });
     rig->ahead = rig->datapath.ahead;
     if (consume_too) {
         start_consumer(rig, workers);

@@ -25,7 +25,8 @@ static inline bool decode_input_read(const uint8_t *data, size_t size, struct de
         return false;
     *in = (struct decode_input){
         .link = (enum link_layer)(data[0] % LINK_COUNT),
-        .options = {.outer = (data[1] & DECODE_INPUT_OUTER) != 0,
+        .options = {.ports = &decode_usual_ports,
+                    .outer = (data[1] & DECODE_INPUT_OUTER) != 0,
                     .key_vlan = (data[1] & DECODE_INPUT_KEY_VLAN) != 0,
                     .key_tunnel = (data[1] & DECODE_INPUT_KEY_TUNNEL) != 0,
                     .secret = {7, 8}},

@@ -62,7 +62,7 @@ static const char *link_problem(void *context, int dlt) {
 
 static void judge_frame(struct reading *r, const struct frame *frame, const struct frame *before,
                         unsigned flags) {
-    static const struct decode_options options = {.secret = {1, 2}};
+    static const struct decode_options options = {.ports = &decode_usual_ports, .secret = {1, 2}};
     enum link_layer link;
     struct decoded d;
     assert_true(frame->caplen <= FB_FRAME_MAX && frame->wirelen >= frame->caplen);

@@ -223,7 +223,7 @@ static void touch(struct model_flow *m, uint32_t flow, const struct decoded *d, 
 }
 
 static void packet(struct fuzz_input *in) {
-    static const struct decode_options options;
+    static const struct decode_options options = {.ports = &decode_usual_ports};
     unsigned from = fuzz_below(in, TALKERS), to = fuzz_below(in, TALKERS);
     unsigned how = fuzz_byte(in), flags = fuzz_byte(in) & 0x17u;
     bool tcp = how & 1;

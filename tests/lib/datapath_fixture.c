@@ -63,15 +63,16 @@ void make_datapath(struct datapath_fixture *f, unsigned workers, uint32_t depth,
                                           .handles = f->base.fleet.handles}),
         0);
     f->made = true;
-    datapath_init(&f->datapath,
-                  &(struct datapath_config){
-                      .fleet = &f->base.fleet,
-                      .flows = &f->flows,
-                      .decoding = &(struct decode_options){.outer = false},
-                      .block = block,
-                      .now_ns = f->base.now_ns,
-                      .longest_timeout_ns = (uint64_t)flow_timeouts_longest_s(&parsed) * SECOND,
-                  });
+    datapath_init(
+        &f->datapath,
+        &(struct datapath_config){
+            .fleet = &f->base.fleet,
+            .flows = &f->flows,
+            .decoding = &(struct decode_options){.ports = &decode_usual_ports, .outer = false},
+            .block = block,
+            .now_ns = f->base.now_ns,
+            .longest_timeout_ns = (uint64_t)flow_timeouts_longest_s(&parsed) * SECOND,
+        });
     forget(f);
 }
 

@@ -6,7 +6,7 @@
 const uint8_t address_a[16] = {0x20, 1, 0xd, 0xb8, [15] = 1};
 const uint8_t address_b[16] = {0x20, 1, 0xd, 0xb8, [15] = 2};
 
-const struct decode_options by_default;
+const struct decode_options by_default = {.ports = &decode_usual_ports};
 
 void add_ethernet(struct packet *f, unsigned type) {
     ADD(f, 2, 0, 0, 0, 0, 0xb, 2, 0, 0, 0, 0, 0xa, HIGH(type), LOW(type));

@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 const struct decode_options all_options[OPTIONS] = {
-    {.outer = false},
-    {.outer = true},
-    {.key_vlan = true, .key_tunnel = true, .secret = {5, 6}},
-    {.outer = true, .key_tunnel = true, .secret = {5, 6}},
+    {.ports = &decode_usual_ports, .outer = false},
+    {.ports = &decode_usual_ports, .outer = true},
+    {.ports = &decode_usual_ports, .key_vlan = true, .key_tunnel = true, .secret = {5, 6}},
+    {.ports = &decode_usual_ports, .outer = true, .key_tunnel = true, .secret = {5, 6}},
 };
 
 uint8_t *guarded_end(void) {

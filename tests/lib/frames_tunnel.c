@@ -3,9 +3,11 @@
 
 #include <string.h>
 
-const struct decode_options outermost = {.outer = true};
-const struct decode_options by_vlan = {.key_vlan = true, .secret = {1, 2}};
-const struct decode_options by_tunnel = {.key_tunnel = true, .secret = {3, 4}};
+const struct decode_options outermost = {.ports = &decode_usual_ports, .outer = true};
+const struct decode_options by_vlan = {
+    .ports = &decode_usual_ports, .key_vlan = true, .secret = {1, 2}};
+const struct decode_options by_tunnel = {
+    .ports = &decode_usual_ports, .key_tunnel = true, .secret = {3, 4}};
 
 void add_inner(struct packet *f, bool six) {
     struct packet plain = six ? tcp6() : tcp4();

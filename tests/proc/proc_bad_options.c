@@ -60,6 +60,7 @@ static const struct option_row dispatcher_options[] = {
     {"numa", NAME, "off", NULL},
     {"cpu", NAME, "1023", NULL},
     {"tunnel", WORD, "outer", NULL},
+    {"tunnel-port", NAME, "vxlan=4789,65535", NULL},
     {"key-vlan", FLAG, NULL, NULL},
     {"key-tunnel", FLAG, NULL, NULL},
     {"fragment-timeout", FACTOR, "86400", "86401"},

@@ -118,9 +118,43 @@ static void every_header_is_read_as_the_truth_says(void **state) {
     }
 }
 
+/* Copies a file, with this port in the place of VXLAN's. */
+static void copy_with_port(const char *from, const char *to, uint16_t port) {
+    uint8_t bytes[1 << 14];
+    FILE *file = fopen(from, "re");
+    if (file == NULL)
+        SKIP("%s is not there", from);
+    size_t n = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    for (size_t i = 0; i + 1 < n; i++) {
+        if (bytes[i] == 0x12 && bytes[i + 1] == 0xb5) {
+            bytes[i] = (uint8_t)(port >> 8);
+            bytes[i + 1] = (uint8_t)port;
+        }
+    }
+    file = fopen(to, "we");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, n, file), n);
+    fclose(file);
+}
+
+static void tunnel_is_found_on_the_port_that_is_told(void **state) {
+    static const char file[] = "vxlan_rsvd24.pcap";
+    struct test *t = *state;
+    const char *directory = samples_folder(SAMPLES_FAULTS);
+    char path[2 * PROCESS_PATH_MAX];
+    struct truth truth;
+    snprintf(path, sizeof path, "%s/%s", directory, file);
+    copy_with_port(path, file_in(t, file), 50001);
+    read_truth(&truth, directory, file);
+    run_file(t, t->directory, file, " --timeout all=never --tunnel-port vxlan=4789,50001");
+    expect_truth(t, &truth, file, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(every_header_is_read_as_the_truth_says),
+        PROCESS_TEST(tunnel_is_found_on_the_port_that_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

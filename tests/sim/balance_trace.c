@@ -36,7 +36,7 @@ static uint32_t flow_of(struct reader *reader, const struct fb_flow_key *key) {
 }
 
 static void take(struct reader *reader, const struct frame *frame) {
-    static const struct decode_options by_default;
+    static const struct decode_options by_default = {.ports = &decode_usual_ports};
     struct balance_trace *trace = reader->trace;
     uint32_t number = reader->packets++;
     if (trace == NULL)

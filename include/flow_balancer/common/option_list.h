@@ -118,6 +118,10 @@
       "Set the number of flows that can be alive at the same time")                                \
     X(TUNNEL, "tunnel", 0, "inner|outer", FB_DEFAULT("inner"), FB_DISPATCHER, FB_ANYWHERE,         \
       "Tell flows apart by their innermost or their outermost IP header")                          \
+    X(TUNNEL_PORT, "tunnel-port", 0, "TUNNEL=PORT,...", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE, \
+      "Look for a tunnel over UDP on these ports instead of its own: l2tp, gtp, teredo, lisp, "    \
+      "gre, vxlan, vxlan-gpe, capwap, geneve, mpls, tzsp, or one that has none of its own: "       \
+      "ivxlan, gue, hp-erm; may be repeated")                                                      \
     X(KEY_VLAN, "key-vlan", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                    \
       "Take equal addresses in two VLANs for two flows")                                           \
     X(KEY_TUNNEL, "key-tunnel", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                \

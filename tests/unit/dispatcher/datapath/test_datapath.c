@@ -398,7 +398,7 @@ static void a_full_table_evicts_and_the_worker_hears_of_it(void **state) {
 /* One tuple in two VLANs. */
 static void a_flow_is_what_the_options_say(void **state) {
     struct datapath_fixture *f = *state;
-    static const struct decode_options by_vlan = {.key_vlan = true};
+    static const struct decode_options by_vlan = {.ports = &decode_usual_ports, .key_vlan = true};
     for (unsigned told = 0; told < 2; told++) {
         make_datapath(f, 1, 8, false, 64, NULL);
         if (told)

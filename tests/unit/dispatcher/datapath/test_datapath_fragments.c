@@ -387,8 +387,10 @@ static void one_id_in_two_vlans_is_two_datagrams_where_vlans_are_in_keys(void **
     struct packet d = datagram(false, 1000);
     for (unsigned keyed = 0; keyed < 2; keyed++) {
         one_worker(f);
-        ingress_set_decoding(&f->path.datapath.ingress, &(struct decode_options){.key_vlan = keyed},
-                             &f->path.flows.hash);
+        ingress_set_decoding(
+            &f->path.datapath.ingress,
+            &(struct decode_options){.ports = &decode_usual_ports, .key_vlan = keyed},
+            &f->path.flows.hash);
         give_frame(f, vlan(5, part(d, 7, 1)));
         give_frame(f, vlan(6, part(d, 7, 0)));
         send_given(f);

@@ -370,7 +370,8 @@ static void a_quote_of_a_tunnel_is_opened_as_the_tunnel_was(void **state) {
 static void by_outermost_header_a_quote_is_of_that_too(void **state) {
     struct packets_fixture *f = *state;
     one_worker(f);
-    ingress_set_decoding(&f->path.datapath.ingress, &(struct decode_options){.outer = true},
+    ingress_set_decoding(&f->path.datapath.ingress,
+                         &(struct decode_options){.ports = &decode_usual_ports, .outer = true},
                          &f->path.flows.hash);
     struct packet tunnel = vxlan(ethernet(udp_packet(false, 1000)));
     give_ip(f, tunnel);
@@ -385,9 +386,10 @@ static void by_outermost_header_a_quote_is_of_that_too(void **state) {
 static void a_quote_is_of_the_vlan_of_its_error(void **state) {
     struct packets_fixture *f = *state;
     one_worker(f);
-    ingress_set_decoding(&f->path.datapath.ingress,
-                         &(struct decode_options){.key_vlan = true, .secret = {1, 2}},
-                         &f->path.flows.hash);
+    ingress_set_decoding(
+        &f->path.datapath.ingress,
+        &(struct decode_options){.ports = &decode_usual_ports, .key_vlan = true, .secret = {1, 2}},
+        &f->path.flows.hash);
     give_frame(f, vlan(5, udp_packet(false, 1000)));
     give_frame(f, vlan(6, unreachable(udp_packet(false, 1000))));
     give_frame(f, vlan(5, unreachable(udp_packet(false, 1000))));
@@ -424,9 +426,9 @@ static void whatever_is_quoted_nothing_is_read_beyond_it(void **state) {
         ip4(47, A, B, BEFORE(udp_packet(false, 1000), 0x20, 0, 8, 0, 0, 0, 0, 5)),
     };
     const struct decode_options options[] = {
-        {.outer = false},
-        {.outer = true},
-        {.key_vlan = true, .key_tunnel = true, .secret = {3, 4}}};
+        {.ports = &decode_usual_ports, .outer = false},
+        {.ports = &decode_usual_ports, .outer = true},
+        {.ports = &decode_usual_ports, .key_vlan = true, .key_tunnel = true, .secret = {3, 4}}};
     unsigned found = 0;
     struct random random = random_from(31);
     for (unsigned run = 0; run < 60000; run++) {

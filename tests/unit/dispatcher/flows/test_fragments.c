@@ -205,7 +205,7 @@ static void what_is_given_up_goes_by_what_came_first_and_later_ones_too(void **s
 }
 
 static struct decoded decoded_from(const uint8_t *bytes, uint32_t n, struct fragment *f) {
-    static const struct decode_options options = {.outer = false};
+    static const struct decode_options options = {.ports = &decode_usual_ports, .outer = false};
     struct decoded decoded;
     decode(bytes, n, LINK_IPV4, &options, &decoded);
     assert_int_equal(decoded.flags, FB_F_FRAGMENT);
