@@ -28,7 +28,7 @@ DISP_SRC   := $(filter-out dispatcher/main.c,$(call sources,dispatcher))
 WORK_SRC   := $(filter-out worker/main.c,$(call sources,worker))
 
 # A test program NAME.c becomes $(BUILD)/tests/NAME, wherever it is.
-TEST_SRC   := $(sort $(wildcard $(addprefix tests/,$(addsuffix test_*.c,unit/*/ unit/*/*/ sim/ bench/))))
+TEST_SRC   := $(sort $(wildcard $(addprefix tests/,$(addsuffix test_*.c,unit/*/ unit/*/*/ sim/ bench/ weave/))))
 PROC_SRC   := $(sort $(wildcard tests/proc/proc_*.c tests/chaos/proc_*.c))
 RACE_SRC   := $(sort $(wildcard tests/race/race_*.c))
 programs    = $(patsubst %.c,$(BUILD)/tests/%,$(notdir $(1)))
@@ -55,6 +55,9 @@ DISP_LIB := $(BUILD)/libfb_dispatcher.a
 WORK_LIB := $(BUILD)/libfb_worker.a
 # Fixtures and what else tests share: for test programs only, never installed.
 TEST_LIB := $(BUILD)/libfb_test.a
+# What runs in every order (tests/weave), with the simulation in the place of atomics and futexes.
+WEAVE_LIB := $(BUILD)/libfb_weave.a
+WEAVE_SRC := shm/ring.c shm/sides.c shm/ctl.c dispatcher/fleet/lane.c dispatcher/datapath/egress.c worker/loop.c
 PROGRAMS := $(BUILD)/flow-dispatcher $(BUILD)/flow-worker $(BUILD)/flow-stat
 TOOLS    := $(BUILD)/tracegen
 # Man pages and completion: where options are listed, a page or script is made from NAME.in.
@@ -84,7 +87,7 @@ help:
 	@echo '  soak-live   a live run at 80 % of what the machine sustains, workers restarted, for SOAK_MINUTES=20 (root, tcpreplay)'
 	@echo '  model       models of the protocol, searched by spin; broken variants must be refuted'
 	@echo '  fuzz        fuzz targets under both sanitizers, two at a time (clang; FUZZ_SECONDS=60 each, FUZZ_TARGET=NAME: one)'
-	@echo '  mutants     length checks of the decoder and of fragments weakened one by one: the tests must find each (clang)'
+	@echo '  mutants     length checks weakened, orderings broken, and what else is easily lost, one by one: the tests must find each (clang)'
 	@echo '  bench       nanoseconds a packet beside yardsticks of the same run (a quarter of an hour; FULL=1: every size, flows and workers)'
 	@echo '  bench-10m   10 million packets, 8 workers, 3 runs: balanced, time, memory of each process'
 	@echo '  lint        rooms and doors, calls, names, sizes, ordering labels, words, white space, shell and Python'
@@ -110,7 +113,7 @@ $(BUILD)/command: FORCE
 FORCE:
 
 # Objects that cannot be compiled without cmocka.
-$(call obj,$(TEST_SRC) $(PROC_SRC) $(RACE_SRC) $(wildcard tests/lib/*.c tests/chaos/*.c tests/fuzz/*.c)): | have-cmocka
+$(call obj,$(TEST_SRC) $(PROC_SRC) $(RACE_SRC) $(wildcard tests/lib/*.c tests/weave/*.c tests/chaos/*.c tests/fuzz/*.c)): | have-cmocka
 have-cmocka:
 	@pkg-config --exists cmocka || { echo 'make: cmocka is missing, the tests need it: run scripts/install-deps --test' >&2; exit 1; }
 
@@ -118,13 +121,18 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/command
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
+$(BUILD)/obj/weave/%.o: %.c $(BUILD)/command
+	@mkdir -p $(@D)
+	$(CC) -include tests/weave/weave_atomic.h $(CPPFLAGS) $(PKG_CFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
 $(BUILD)/obj/shm/common/numa.o: CPPFLAGS += $(if $(NUMA),-DFB_HAVE_NUMA='"$(NUMA)"')
 
 $(SHM_LIB): $(call obj,$(SHM_SRC))
 $(DISP_LIB): $(call obj,$(DISP_SRC))
 $(WORK_LIB): $(call obj,$(WORK_SRC))
 $(TEST_LIB): $(call obj,$(wildcard tests/lib/*.c))
-$(SHM_LIB) $(DISP_LIB) $(WORK_LIB) $(TEST_LIB):
+$(WEAVE_LIB): $(call obj,$(filter-out tests/weave/test_%,$(wildcard tests/weave/*.c))) $(WEAVE_SRC:%.c=$(BUILD)/obj/weave/%.o)
+$(SHM_LIB) $(DISP_LIB) $(WORK_LIB) $(TEST_LIB) $(WEAVE_LIB):
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -159,6 +167,9 @@ $(BUILD)/tests/test_fault_inspector: $(FAULT_OBJ)
 $(BUILD)/tests/test_option_doc: $(DOC) $(COMPLETION) $(MADE_PAGES)
 # The simulation of balancing, for its tests and its bench.
 $(BUILD)/tests/test_balance_sim $(BUILD)/tests/test_balance_trace $(BUILD)/bench/bench_balance: $(call obj,$(wildcard tests/sim/balance_*.c) tests/tools/tracegen_random.c)
+
+# Before the other libraries, from which the same sources are then not taken.
+$(filter $(BUILD)/tests/test_weave%,$(TESTS)): $(WEAVE_LIB)
 
 define test_rule
 $(call programs,$(1)): $(call obj,$(1)) $(TEST_LIB) $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
@@ -225,7 +236,7 @@ $(BUILD)/fuzz_seeds: $(call obj,tests/fuzz/seeds.c tests/fuzz/capture_seeds.c) $
 
 # With the objects of check-san: only the mutants are compiled.
 mutants:
-	@CC=clang CFLAGS='$(SAN_FLAGS)' LIBS='$(LIBS)' tests/mutants/run $(BUILD)/san
+	@CC=clang CFLAGS='$(SAN_FLAGS)' LIBS='$(LIBS)' VERSION='$(VERSION)' tests/mutants/run $(BUILD)/san
 
 # The race tests over a ring whose R1 releases nothing: ThreadSanitizer has to report it.
 $(MUTANT)/flow_balancer/ring.h: include/flow_balancer/ring.h
