@@ -2,6 +2,7 @@
 /* shm/claim.c: how a process becomes a worker, and what keeps two from becoming the same. */
 #include "tests/lib/caught.h"
 #include "tests/lib/child.h"
+#include "tests/lib/vm_flags.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -353,6 +354,14 @@ static void a_claimer_has_both_sides_the_lock_and_no_descriptor(void **state) {
     fb_claim_release(&f->claim); /* harmless */
 }
 
+/* Packets are not for those who read core dumps, and a child does not hold the lock on. */
+static void packets_stay_out_of_core_dumps_and_the_up_side_out_of_children(void **state) {
+    struct fixture *f = *state;
+    expect_claimed(f);
+    assert_true(has_vm_flag(f->claim.down, "dd"));
+    assert_true(has_vm_flag(f->claim.up, "dc"));
+}
+
 static void the_next_incarnation_claims_the_next_up_side(void **state) {
     struct fixture *f = *state;
     for (unsigned i = 0; i < 3; i++) {
@@ -476,6 +485,7 @@ int main(void) {
         CLAIM_TEST(sides_of_another_build_or_number_are_wrong_and_said_to_be),
         CLAIM_TEST(an_up_side_that_is_too_short_is_wrong),
         CLAIM_TEST(a_claimer_has_both_sides_the_lock_and_no_descriptor),
+        CLAIM_TEST(packets_stay_out_of_core_dumps_and_the_up_side_out_of_children),
         CLAIM_TEST(the_next_incarnation_claims_the_next_up_side),
         CLAIM_TEST(the_down_side_is_read_only_for_its_worker),
         CLAIM_TEST(the_number_of_a_killed_worker_is_free_immediately),

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "flow_balancer/common/log.h"
@@ -124,6 +125,25 @@ static void a_sigbus_that_is_sent_and_is_no_fault_kills(void **state) {
     shared_close(&s);
 }
 
+/* Any process that may signal another may claim any address. */
+static void send_an_address_to_itself(void *arg) {
+    const struct shared *s = arg;
+    siginfo_t info = {.si_signo = SIGBUS, .si_code = SI_QUEUE, .si_addr = s->base};
+    EXPECT(fb_guard_init() == 0);
+    syscall(SYS_rt_sigqueueinfo, getpid(), SIGBUS, &info);
+}
+
+static void a_sigbus_that_is_sent_with_a_guarded_address_is_no_fault_there(void **state) {
+    (void)state;
+    assert_int_equal(fb_guard_init(), 0);
+    struct shared s;
+    shared_open(&s, PROT_READ);
+    int slot = fb_guard_add(s.base, PAGES * PAGE);
+    expect_killed_by(send_an_address_to_itself, &s, SIGBUS);
+    fb_guard_remove(slot);
+    shared_close(&s);
+}
+
 static void fill_table(void *arg) {
     struct shared *s = arg;
     struct caught caught;
@@ -224,6 +244,7 @@ int main(void) {
         cmocka_unit_test(a_region_that_is_guarded_no_more_kills),
         cmocka_unit_test(the_guard_ends_with_the_last_byte_of_its_region),
         cmocka_unit_test(a_sigbus_that_is_sent_and_is_no_fault_kills),
+        cmocka_unit_test(a_sigbus_that_is_sent_with_a_guarded_address_is_no_fault_there),
         cmocka_unit_test(a_full_table_refuses_and_a_freed_slot_is_used_again),
         cmocka_unit_test(a_truncated_region_reads_as_zeros_and_is_marked),
         cmocka_unit_test(only_the_region_that_faulted_is_replaced),

@@ -2,6 +2,7 @@
 /* shm/region.c: shared and private memory, and its pages. */
 #include "tests/lib/caught.h"
 #include "tests/lib/child.h"
+#include "tests/lib/vm_flags.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -507,31 +508,15 @@ static void an_object_is_zero_of_mode_0600_and_read_by_others_as_it_is_written(v
     fb_region_close(&writer);
 }
 
-static bool says_dont_dump(const struct fb_region *region) {
-    FILE *smaps = fopen("/proc/self/smaps", "re");
-    char line[512];
-    bool mine = false, found = false;
-    while (smaps != NULL && fgets(line, sizeof line, smaps) != NULL) {
-        uintptr_t low, high;
-        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &low, &high) == 2)
-            mine = low == (uintptr_t)region->base;
-        else if (mine && strncmp(line, "VmFlags:", 8) == 0)
-            found = strstr(line, " dd") != NULL;
-    }
-    if (smaps != NULL)
-        fclose(smaps);
-    return found;
-}
-
 static void an_object_that_holds_packets_is_left_out_of_core_dumps(void **state) {
     struct fixture *f = *state;
     assert_int_equal(create(f, 4096, FB_HUGEPAGES_NEVER), 0);
-    assert_false(says_dont_dump(&f->region));
+    assert_false(has_vm_flag(f->region.base, "dd"));
     discard(f);
     struct fb_region_config config = config_of(f, 4096, FB_HUGEPAGES_NEVER);
     config.secret = true;
     assert_int_equal(fb_region_create(&f->region, &config), 0);
-    assert_true(says_dont_dump(&f->region));
+    assert_true(has_vm_flag(f->region.base, "dd"));
 }
 
 static void closing_twice_and_closing_nothing_is_harmless(void **state) {

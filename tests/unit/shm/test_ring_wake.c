@@ -100,6 +100,23 @@ static void a_sleeper_is_not_woken_again_before_the_pause_is_over_unless_forced(
     expect_ring(r, T0 + FB_WAKE_PAUSE_NS + 2, true, false, true);
 }
 
+/* The numbers of the protocol, not the names: a slip in one is a sleeper that is late. */
+static void a_packet_waits_50_us_at_most_and_wakes_come_20_us_apart(void **state) {
+    struct ring_fixture *r = *state;
+    make_sleeper(r);
+    publish(r, 1, T0);
+    expect_ring(r, T0 + 49999, false, true, false);
+    expect_ring(r, T0 + 50000, false, false, true);
+    publish(r, 64, T0 + 50001);
+    expect_ring(r, T0 + 69999, false, true, false);
+    expect_ring(r, T0 + 70000, false, false, true);
+    ring_pass(r, 65);
+    publish(r, 63, T0 + 100000);
+    expect_ring(r, T0 + 100001, false, true, false);
+    publish(r, 1, T0 + 100002);
+    expect_ring(r, T0 + 100002, false, false, true);
+}
+
 static void every_command_and_every_epoch_wakes_a_sleeper_immediately(void **state) {
     struct ring_fixture *r = *state;
     make_sleeper(r);
@@ -324,6 +341,7 @@ int main(void) {
         RING_TEST(enough_new_data_wakes),
         RING_TEST(old_data_wakes_by_the_age_of_the_oldest),
         RING_TEST(a_sleeper_is_not_woken_again_before_the_pause_is_over_unless_forced),
+        RING_TEST(a_packet_waits_50_us_at_most_and_wakes_come_20_us_apart),
         RING_TEST(every_command_and_every_epoch_wakes_a_sleeper_immediately),
         RING_TEST(a_new_up_side_has_no_new_data_to_be_woken_for),
         RING_TEST(an_empty_ring_is_slept_on_until_the_timeout),

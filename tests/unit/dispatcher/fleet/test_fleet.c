@@ -385,6 +385,29 @@ static void stopping_now_revokes_who_has_not_finished_and_counts_the_rest(void *
     assert_int_equal(fleet_abandon(&f->fleet), 0);
 }
 
+/* A process may claim its number just before the run ends. */
+static void a_worker_that_is_starting_is_told_to_stop_too(void **state) {
+    struct fleet_fixture *f = *state;
+    make_fleet(f, 2, 8, "backlog", NEVER);
+    worker_claims(f, 0);
+    poll_fleet(f);
+    assert_int_equal(state_of(f, 0), FB_STATE_STARTING);
+    fleet_stop(&f->fleet, false, f->now_ns);
+    assert_int_equal(fb_rx_command(&f->hands[0].rx), FB_COMMAND_STOP);
+}
+
+static void what_was_inspected_last_is_not_abandoned(void **state) {
+    struct fleet_fixture *f = *state;
+    make_fleet(f, 1, 8, "backlog", NEVER);
+    worker_starts(f, 0);
+    give_packets(f, 0, 5);
+    fleet_stop(&f->fleet, false, f->now_ns);
+    worker_finishes(f, 0, 2); /* since the dispatcher last looked */
+    assert_int_equal(fleet_abandon(&f->fleet), 3);
+    assert_int_equal(lane_of(f, 0)->counters[FB_LANE_INSPECTED], 2);
+    lanes_balance(f);
+}
+
 static void who_leaves_cleanly_and_owes_nothing_leaves_a_free_number(void **state) {
     struct fleet_fixture *f = *state;
     make_fleet(f, 3, 8, "backlog", SECOND);
@@ -447,6 +470,8 @@ int main(void) {
         FLEET_TEST(a_ring_that_is_not_empty_is_offered_while_stopping_too),
         FLEET_TEST(a_ring_that_waits_for_a_process_stays_claimable_while_stopping),
         FLEET_TEST(stopping_now_revokes_who_has_not_finished_and_counts_the_rest),
+        FLEET_TEST(a_worker_that_is_starting_is_told_to_stop_too),
+        FLEET_TEST(what_was_inspected_last_is_not_abandoned),
         FLEET_TEST(who_leaves_cleanly_and_owes_nothing_leaves_a_free_number),
         FLEET_TEST(a_pid_that_cannot_be_is_not_shown),
     };

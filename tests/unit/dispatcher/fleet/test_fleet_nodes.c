@@ -37,9 +37,21 @@ static void a_new_flow_goes_to_a_worker_on_the_dispatchers_node(void **state) {
     assert_int_equal(fleet_pick(&f->fleet, 0, f->now_ns), 0);
 }
 
+static void a_worker_that_is_planned_nowhere_is_not_far(void **state) {
+    struct fleet_fixture *f = *state;
+    static const int nowhere_and_here[] = {-1, 0};
+    f->node = 0;
+    f->worker_nodes = nowhere_and_here;
+    make_fleet(f, 2, 8, "backlog", NEVER);
+    worker_starts(f, 0);
+    worker_starts(f, 1);
+    assert_int_equal(fleet_pick(&f->fleet, 0, f->now_ns), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         FLEET_TEST(both_sides_are_made_on_the_node_of_the_worker_that_reads_them),
+        FLEET_TEST(a_worker_that_is_planned_nowhere_is_not_far),
         FLEET_TEST(a_new_flow_goes_to_a_worker_on_the_dispatchers_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -207,10 +207,22 @@ static void what_a_successor_of_the_name_made_is_left_alone(void **state) {
     fb_ctl_destroy(&successor);
 }
 
+/* One a flow; one an end, of its own slots and of those of each ring that may be moved here. */
+static void there_are_handles_for_the_ends_of_every_ring(void **state) {
+    (void)state;
+    unlink(lane.down_region.path);
+    lane_fini(&lane);
+    ctl.ctl->geometry.max_workers = 4;
+    assert_int_equal(lane_init(&lane, ctl.ctl, 0, FB_HUGEPAGES_NEVER), 0);
+    assert_true(lane.handles.capacity >= 64 + 128 * 5);
+}
+
 int main(void) {
     fb_log_init("test_lane_offer", FB_LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_up_side_without_a_guard_is_not_offered, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(there_are_handles_for_the_ends_of_every_ring, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_up_side_that_stays_writable_is_not_offered, set_up,
                                         tear_down),
