@@ -135,6 +135,24 @@ static int lie(const struct fault_rule *rule, const struct fb_packet *packet) {
     return 0;
 }
 
+/* Busy, to all appearance: with the first packet of its burst, then with this one, then again. */
+static int move_to_and_fro(const struct fb_packet *packet) {
+    static const struct timespec pause = {.tv_nsec = 1000000};
+    struct sides sides;
+    int rc = find_sides(packet, &sides);
+    if (rc != 0)
+        return rc;
+    /* Relaxed: as in lie(). */
+    uint64_t first = atomic_load_explicit(&sides.up->consumed, memory_order_relaxed) * 2 + 1;
+    uint64_t last = atomic_load_explicit(&sides.up->cursor, memory_order_relaxed);
+    for (;;) {
+        atomic_store_explicit(&sides.up->cursor, first, memory_order_relaxed);
+        nanosleep(&pause, NULL);
+        atomic_store_explicit(&sides.up->cursor, last, memory_order_relaxed);
+        nanosleep(&pause, NULL);
+    }
+}
+
 /* Bytes as the inspector sees them, for who knows what they were when they were sent. */
 static int copy(const struct fb_packet *packet, int directory) {
     uint32_t length = packet->desc->caplen;
@@ -199,6 +217,8 @@ int fault_act(const struct fault_rule *rule, const struct fb_packet *packet, int
     case FAULT_SLEEP:
         for (;;)
             pause();
+    case FAULT_TO_AND_FRO:
+        return move_to_and_fro(packet);
     case FAULT_SLOW:
         nanosleep(&(struct timespec){.tv_sec = (time_t)(rule->number / 1000000),
                                      .tv_nsec = (long)(rule->number % 1000000) * 1000},

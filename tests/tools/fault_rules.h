@@ -37,6 +37,7 @@
     X(CONSUMED_ALL, "consumed-all", false, 0, "consumed = published")                              \
     X(CURSOR_AHEAD, "cursor-ahead", true, 1000, "cursor: busy with packet published + N")          \
     X(CURSOR_BACK, "cursor-back", true, 1000, "cursor: busy with packet consumed - N")             \
+    X(TO_AND_FRO, "to-and-fro", false, 0, "moves its cursor back and forth in its burst for ever") \
     X(STATUS, "status", true, 99, "worker_status = N")
 
 enum fault_action {

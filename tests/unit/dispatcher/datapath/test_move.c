@@ -3,7 +3,11 @@
  * dispatcher/datapath/move.c: the flows of a lost worker, on their way to the others. The
  * fixture checks each descriptor.
  */
+#include "tests/lib/child.h"
 #include "tests/lib/moves_fixture.h"
+
+#include <signal.h>
+#include <sys/wait.h>
 
 /* A worker dies with nothing under inspection, and no process comes for its number in time. */
 static void lose_worker(struct moves_fixture *m, unsigned k) {
@@ -82,6 +86,62 @@ static void by_the_clock_of_a_live_capture_they_move_alike(void **state) {
     m->path.datapath.ingress.clock.is_live = true;
     m->path.datapath.ingress.clock.live_from_ns = m->path.base.now_ns;
     two_flows_move_and_go_on(m);
+}
+
+/* ---- no flow ends meanwhile: some worker would get its end, and then packets of it */
+
+static uint64_t ended_in_all(const struct moves_fixture *m) {
+    uint64_t ended = 0;
+    for (unsigned reason = 0; reason < FB_END_COUNT; reason++)
+        ended += m->path.flows.ended[reason];
+    return ended;
+}
+
+static void expire_meanwhile(void *datapath) {
+    datapath_expire(datapath);
+}
+
+static void flush_meanwhile(void *datapath) {
+    datapath_flush(datapath);
+}
+
+static void expect_abort(child_body body, struct moves_fixture *m) {
+    int status = child_wait(child_start(body, &m->path.datapath));
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+/* A live capture: its flows are overdue while the packets of worker 0 wait for room at 1. */
+static void no_flow_ends_while_a_lost_ring_is_moved(void **state) {
+    struct moves_fixture *m = *state;
+    make_moves(m, 2, 8, true, 64, NULL);
+    m->path.datapath.ingress.clock.is_live = true;
+    m->path.datapath.ingress.clock.live_from_ns = m->path.base.now_ns;
+    worker_comes(m, 0);
+    send_udp(m, 0, 3);
+    send_udp(m, 1, 3);
+    worker_comes(m, 1);
+    send_udp(m, 2, 6);
+    lose_worker(m, 0);
+    assert_int_equal(move_all(m), EGRESS_RING_FULL);
+    m->path.base.now_ns += 3601 * SECOND;
+    datapath_set_time(&m->path.datapath, m->path.base.now_ns);
+    look(m);
+    assert_int_equal(move_all(m), EGRESS_RING_FULL);
+    expect_abort(expire_meanwhile, m);
+    expect_abort(flush_meanwhile, m);
+    assert_int_equal(ended_in_all(m), 0);
+    assert_int_equal(m->path.flows.ends_pending, 0);
+    workers_work(m);
+    assert_int_equal(move_all(m), EGRESS_DONE);
+    assert_int_equal(ended_in_all(m), 0);
+    workers_work(m);
+    assert_int_equal(m->told.packets, 12);
+    assert_int_equal(m->told.ends, 0);
+    datapath_set_time(&m->path.datapath, m->path.base.now_ns + 3601 * SECOND);
+    datapath_flush(&m->path.datapath);
+    workers_work(m);
+    assert_int_equal(m->told.ends, 3);
+    finish_moves(m);
 }
 
 static void several_losses_within_one_tick_are_told_apart(void **state) {
@@ -494,6 +554,7 @@ int main(void) {
         MOVES_TEST(live_flows_move_in_order_and_start_once),
         MOVES_TEST(where_the_packet_clock_has_stopped_they_move_alike),
         MOVES_TEST(by_the_clock_of_a_live_capture_they_move_alike),
+        MOVES_TEST(no_flow_ends_while_a_lost_ring_is_moved),
         MOVES_TEST(several_losses_within_one_tick_are_told_apart),
         MOVES_TEST(an_idle_flow_is_bound_again_with_its_next_packet),
         MOVES_TEST(a_number_that_was_emptied_starts_afresh),
