@@ -44,5 +44,6 @@ int weave_usleep(useconds_t us);
 #define __builtin_ia32_pause() ((void)0)
 /* The dispatcher of a scenario is always alive. */
 #define fb_ctl_alive weave_ctl_alive
+#define fb_ctl_is_named weave_ctl_is_named
 
 #endif

@@ -113,7 +113,7 @@ static void damaged_interfaces_are_shown_as_far_as_they_go(void **state) {
     assert_int_equal(json_array_size(all), FB_MAX_INTERFACES);
     assert_int_equal(strlen(text(0, "name")), FB_INTERFACE_NAME_MAX);
     assert_string_equal(text(0, "state"), "unknown");
-    assert_string_equal(text(2, "name"), "");
+    assert_int_equal(strlen(text(2, "name")), 4 * FB_INTERFACE_NAME_MAX); /* each byte escaped */
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
