@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * shm/ring.c, dispatcher/fleet/lane.c and worker/loop.c, in every order of a worker, of
- * the dispatcher that buries or revokes it, and of the next process of its number: each
+ * the dispatcher that reaps or revokes it, and of the next process of its number: each
  * packet is inspected once, but for the suspect, which comes again with its flag,
  * and no process inspects another frame than the one it has begun. An honest
  * worker is never found to break the protocol.
