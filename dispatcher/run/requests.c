@@ -22,7 +22,8 @@ static json_t *list_workers(const struct requests *r) {
                                               "revocations", (json_int_t)lane->revocations,
                                               "restarts_asked", (int)lane->restarts_asked));
     }
-    return json_pack("{s:b, s:b, s:o}", "ok", 1, "stopping", (int)r->stopping, "workers", list);
+    return json_pack("{s:b, s:b, s:b, s:o}", "ok", 1, "stopping", (int)r->stopping, "hurrying",
+                     (int)r->stop_now, "workers", list);
 }
 
 static json_t *add(struct requests *r) {
@@ -83,7 +84,7 @@ static json_t *answer(void *arg, const char *name, const json_t *request) {
     if (strcmp(name, "reload") == 0)
         return reload(r);
     if (strcmp(name, "stop") == 0) {
-        r->stops++;
+        r->stop = true;
         r->stop_now = r->stop_now || json_is_true(json_object_get(request, "now"));
         return done();
     }

@@ -76,8 +76,10 @@ static void end_input(struct run *run) {
 }
 
 static void handle_stop_requests(struct run *run) {
-    if (run_stage_ask(&run->stages, (unsigned)stop_signals + run->requests.stops,
-                      run->requests.stop_now, run->datapath.egress.now_ns))
+    const struct run_asked asked = {.signals = (unsigned)stop_signals,
+                                    .stop = run->requests.stop,
+                                    .now = run->requests.stop_now};
+    if (run_stage_ask(&run->stages, &asked, run->datapath.egress.now_ns))
         leave_capture(run);
 }
 

@@ -23,9 +23,15 @@ class Log:
     def debug(self, text):
         self.write("debug", text)
 
+    def mark(self, text):
+        """Where a run begins or ends in a log that has several: of no level too low."""
+        self.put("info", text)
+
     def write(self, level, text):
-        if LEVELS.index(level) > LEVELS.index(self.level):
-            return
+        if LEVELS.index(level) <= LEVELS.index(self.level):
+            self.put(level, text)
+
+    def put(self, level, text):
         erase = ERASE if os.isatty(self.fd) and os.environ.get("TERM", "dumb") not in ("", "dumb") else ""
         try:
             os.write(self.fd, f"{erase}flow-balancer: {level}: {text}\n".encode(errors="replace"))

@@ -19,7 +19,7 @@ CONNECT_MAX_S = 0.1
 SETTLE_S = 0.2  # a worker left with 0: by now the dispatcher knows whether it was told to
 LEAVE_S = 5.0  # for workers to leave by themselves once the dispatcher has ended
 TERMINATE_S = 2.0  # from SIGTERM to SIGKILL for those that did not
-HURRY_S = 0.3  # instead of both after a second signal: what waits is already counted as abandoned
+HURRY_S = 0.3  # instead of both without draining: what waits is already counted as abandoned
 READY_POLL_S = 0.05  # how often the dispatcher is asked whether all workers are ready
 LOOK_S = 0.25  # how often the dispatcher is asked which workers it wants, and which hang
 SAME_SIGNAL_S = 1.0  # what comes within it of one counts as the same, as the dispatcher has it
@@ -55,6 +55,7 @@ class Supervisor:
         self.dispatcher_status = None  # as reap() returns it, once it has ended
         self.workers = {number: Worker(number) for number in range(plan.workers)}
         self.listening = False  # the dispatcher does, and has its handlers
+        self.hurrying = False  # the dispatcher was asked to end without draining
         self.signals_seen = 0
         self.signal_at = None  # when the last one that counted came
         self.forced_status = 0  # what the run ends with even if the dispatcher is content
@@ -74,6 +75,9 @@ class Supervisor:
 
     def status(self):
         return max(EXIT_FAILED if self.dispatcher_status < 0 else self.dispatcher_status, self.forced_status)
+
+    def in_hurry(self):
+        return self.signals_seen > 1 or self.hurrying
 
     def clear_up(self):
         """Nothing is left to kill unless an exception of ours cut the run short."""
@@ -134,7 +138,7 @@ class Supervisor:
         self.dispatcher = None
         self.dispatcher_status = status
         self.loop.cancel_timers()  # restarts and looks, which all are about a living dispatcher
-        leave, terminate = (HURRY_S, HURRY_S) if self.signals_seen > 1 else (LEAVE_S, TERMINATE_S)
+        leave, terminate = (HURRY_S, HURRY_S) if self.in_hurry() else (LEAVE_S, TERMINATE_S)
         self.loop.after(leave, lambda: self.end_workers(signal.SIGTERM))
         self.loop.after(leave + terminate, lambda: self.end_workers(signal.SIGKILL))
 
@@ -171,6 +175,7 @@ class Supervisor:
         """Every number as the dispatcher sees it, and whether it is stopping; nothing if it does not say."""
         try:
             answer = self.ask("workers")
+            self.hurrying = bool(answer.get("hurrying"))
             return {w["worker"]: w for w in answer["workers"]}, bool(answer["stopping"])
         except (OSError, KeyError, TypeError) as error:
             self.log.debug(f"the dispatcher does not tell its workers: {error}")
@@ -245,7 +250,7 @@ class Supervisor:
             self.log.error(f"worker {worker.number} refuses its options: the run ends")
             self.forced_status = EXIT_USAGE
             self.dispatcher.kill(signal.SIGTERM)
-        elif status != EXIT_REVOKED or self.signals_seen < 2:
+        elif status != EXIT_REVOKED or not self.in_hurry():
             self.worker_crashed(worker, describe(status))
 
     def has_claimed(self, worker):

@@ -150,6 +150,8 @@
       "Let workers wait at most this many seconds for another dispatcher when theirs is gone")     \
     X(STOP_TIMEOUT, "timeout", 0, "S", FB_DEFAULT("40"), FB_STOP, FB_COMMAND_LINE,                 \
       "Fail if the instance still runs this many seconds after stop")                              \
+    X(STOP_NOW, "now", 0, NULL, FB_NO_DEFAULT, FB_STOP, FB_COMMAND_LINE,                           \
+      "Do not drain the rings: what waits in them is counted as abandoned")                        \
     /* What is printed, and what the call is. */                                                   \
     X(JSON, "json", 0, NULL, FB_NO_DEFAULT, FB_STAT, FB_ANYWHERE, "Print the report as JSON")      \
     X(LOG_LEVEL, "log-level", 0, "error|warning|info|debug", FB_DEFAULT("info"),                   \
@@ -183,7 +185,7 @@
     X("run", NULL, FB_RUN, FB_DISPATCHER, "Run in the foreground and print the report")            \
     X("start", NULL, FB_RUN, FB_DISPATCHER, "Run in the background")                               \
     X("stop", NULL, FB_STOP, 0, "Drain a running instance and end it")                             \
-    X("status", NULL, FB_ASK, FB_STAT, "Print the report of a running instance")                   \
+    X("status", NULL, FB_ASK, FB_STAT, "Print the report of a running instance, or how it ended")  \
     X("add", NULL, FB_ASK, 0, "Start one more worker")                                             \
     X("drain", "K", FB_ASK, 0, "Give a worker no new flows, and let it leave")                     \
     X("restart", "K|all", FB_ASK, 0, "Replace the process of a worker, or those of all")           \

@@ -352,16 +352,19 @@ static void a_reload_tells_the_filter_or_why_there_is_no_other(void **state) {
     is_refused(ask(f, "{\"request\": \"reload\"}"), "reload: the run is ending");
 }
 
-static void stops_are_counted_and_now_is_kept(void **state) {
+static void a_stop_and_now_are_kept(void **state) {
     struct requests_fixture *f = *state;
     make_requests(f, 1, 1);
     is_done(ask(f, "{\"request\": \"stop\"}"));
-    assert_int_equal(f->requests.stops, 1);
+    assert_true(f->requests.stop);
     assert_false(f->requests.stop_now);
+    is_done(ask(f, "{\"request\": \"stop\"}")); /* the same once more */
+    assert_false(f->requests.stop_now);
+    assert_true(json_is_false(json_object_get(ask(f, "{\"request\": \"workers\"}"), "hurrying")));
     is_done(ask(f, "{\"request\": \"stop\", \"now\": true}"));
     is_done(ask(f, "{\"request\": \"stop\", \"now\": false}"));
-    assert_int_equal(f->requests.stops, 3);
     assert_true(f->requests.stop_now);
+    assert_true(json_is_true(json_object_get(ask(f, "{\"request\": \"workers\"}"), "hurrying")));
 }
 
 static void workers_lists_every_number_as_it_is(void **state) {
@@ -411,7 +414,7 @@ int main(void) {
         REQUESTS_TEST(a_worker_that_is_no_number_in_range_is_refused),
         REQUESTS_TEST(while_the_run_ends_no_worker_is_added_drained_or_restarted),
         REQUESTS_TEST(a_reload_tells_the_filter_or_why_there_is_no_other),
-        REQUESTS_TEST(stops_are_counted_and_now_is_kept),
+        REQUESTS_TEST(a_stop_and_now_are_kept),
         REQUESTS_TEST(workers_lists_every_number_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
