@@ -22,8 +22,8 @@ static json_t *list_workers(const struct requests *r) {
                                               "revocations", (json_int_t)lane->revocations,
                                               "restarts_asked", (int)lane->restarts_asked));
     }
-    return json_pack("{s:b, s:b, s:b, s:o}", "ok", 1, "stopping", (int)r->stopping, "hurrying",
-                     (int)r->stop_now, "workers", list);
+    return json_pack("{s:b, s:b, s:b, s:b, s:o}", "ok", 1, "live", (int)r->live, "stopping",
+                     (int)r->stopping, "hurrying", (int)r->stop_now, "workers", list);
 }
 
 static json_t *add(struct requests *r) {
@@ -93,6 +93,7 @@ static json_t *answer(void *arg, const char *name, const json_t *request) {
 
 int requests_open(struct requests *requests, const struct requests_config *config) {
     requests->fleet = config->fleet;
+    requests->live = config->live;
     requests->reload = config->reload;
     requests->reload_arg = config->reload_arg;
     return control_open(&requests->control, config->name, answer, requests);

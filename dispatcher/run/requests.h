@@ -12,7 +12,8 @@
  *   workers               every number: its state, the pid of its process, whether
  *                         one is wanted, and how often it was claimed, its process
  *                         revoked, and a restart asked for; and whether the run is
- *                         stopping, and whether a stop said now
+ *                         stopping, whether a stop said now, and whether it captures on
+ *                         interfaces
  *   add                   wants one worker more; tells its number
  *   drain     worker: K   no new flows for it; it leaves when its flows are over or
  *                         at --drain-timeout, and they move then
@@ -35,6 +36,7 @@ struct requests {
 
     const char *(*reload)(void *arg, const char **filter);
     void *reload_arg;
+    bool live;     /* it captures on interfaces: another dispatcher can go on */
     bool stop;     /* one was asked for */
     bool stop_now; /* one that said now */
     bool stopping; /* the run is ending; set by the caller */
@@ -43,6 +45,7 @@ struct requests {
 struct requests_config {
     const char *name;    /* of the instance */
     struct fleet *fleet; /* the caller's; outlives the requests */
+    bool live;           /* the run captures on interfaces */
     /* Sets *filter (NULL: every frame) and returns NULL, or why not. */
     const char *(*reload)(void *arg, const char **filter);
     void *reload_arg;

@@ -17,6 +17,7 @@
 
 #include "dispatcher/datapath/move.h"
 #include "dispatcher/run/ledger.h"
+#include "dispatcher/run/post_mortem.h"
 #include "dispatcher/run/run_parts.h"
 
 #define MS_NS UINT64_C(1000000)
@@ -454,16 +455,7 @@ static int report(struct run *run) {
         fb_error("no memory for the report");
         return -ENOMEM;
     }
-    const char *path = run->options->report;
-    FILE *out = path != NULL && strcmp(path, "-") == 0 ? stderr : stdout;
-    fb_report_print(out, json);
-    int error = 0;
-    if (fflush(out) != 0 || ferror(out)) {
-        error = -EIO;
-        fb_error("cannot print the report: %s", strerror(errno));
-    }
-    if (path != NULL && fb_report_write(json, path, run->report_in_place) != 0)
-        error = -EIO; /* logged there */
+    int error = report_give(json, run->options->report, run->ctl.ctl->report_in_place != 0);
     if (!fb_report_balanced(json)) {
         fb_error("the ledger does not balance: this is a fault of flow-balancer, please report it");
         error = -EBADMSG;

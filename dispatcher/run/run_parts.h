@@ -43,7 +43,6 @@ struct run {
     unsigned reloaded;       /* signals to read the filter again that were obeyed */
     char *filter;            /* in force, once it was read again */
     char refusal[512];       /* why it could not be */
-    bool report_in_place;    /* --report is no regular file, but a pipe, a device or a link */
     bool failed;
 };
 

@@ -142,8 +142,11 @@ static void make_datapath(struct run *run) {
 }
 
 static int open_requests(struct run *run) {
-    const struct requests_config config = {
-        .name = run->options->name, .fleet = &run->fleet, .reload = run_reload, .reload_arg = run};
+    const struct requests_config config = {.name = run->options->name,
+                                           .fleet = &run->fleet,
+                                           .live = capture_is_live(run->capture),
+                                           .reload = run_reload,
+                                           .reload_arg = run};
     return requests_open(&run->requests, &config);
 }
 
@@ -167,7 +170,8 @@ int run_set_up(struct run *run) {
     run->flows.region.fd = -1;
     run->fragments.region.fd = -1;
     run->requests.control.listener = -1;
-    int error = check_report(o->report, &run->report_in_place);
+    bool report_in_place = false;
+    int error = check_report(o->report, &report_in_place);
     if (error == 0)
         error = run_place(run);
     if (error == 0)
@@ -181,6 +185,7 @@ int run_set_up(struct run *run) {
     if (error != 0)
         return error;
     geometry_fill(run->ctl.ctl, o);
+    run->ctl.ctl->report_in_place = report_in_place;
     run_place_workers(run);
     error = make_parts(run);
     if (error != 0)

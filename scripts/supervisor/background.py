@@ -65,7 +65,8 @@ def become_daemon(plan, log, log_fd, outcome, writer):
             os.dup2(source, target)
         os.close(null)
         os.close(log_fd)
-        log.mark(f"'{plan.name}' starts with {plan.workers} workers, pid {os.getpid()}")
+        workers = "1 worker" if plan.workers == 1 else f"{plan.workers} workers"
+        log.mark(f"'{plan.name}' starts with {workers}, pid {os.getpid()}")
         # The working directory stays: file names on the command line are relative to it.
         status = Supervisor(plan, log, on_ready=lambda: tell(writer, b"ready\n")).run()
     except OSError as error:

@@ -66,7 +66,7 @@ class Stop:
         while True:
             try:
                 with self.instance.open() as control:
-                    self.run = outcome.Watched.running(self.instance.outcome())
+                    self.run = self.run or outcome.Watched.running(self.instance.outcome())
                     self.tell_dispatcher(control)
                 return
             except OSError as error:
@@ -93,9 +93,19 @@ class Stop:
             selector.register(pidfd, selectors.EVENT_READ)
             if not selector.select(max(0.0, self.deadline - time.monotonic())):
                 self.fail()
-        await_log_release(self.instance.log(), self.deadline)
         while self.run and self.run.is_held():
+            self.tell_next()
             self.pause()
+        await_log_release(self.instance.log(), self.deadline)
+
+    def tell_next(self):
+        """Should the dispatcher have died of something else, its supervisor may have started another."""
+        try:
+            with self.instance.connect(self.instance.path) as control:
+                if control.pid != self.told:
+                    self.tell_dispatcher(control)
+        except OSError:
+            pass  # it ends
 
     def pause(self):
         if time.monotonic() >= self.deadline:

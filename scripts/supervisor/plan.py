@@ -25,7 +25,8 @@ class Plan:
     def __init__(self, call, default_name):
         options = call.options
         self.programs = call.places.program_dir()
-        words = arguments.arrange(call.rest, arguments.known_options(self.program("flow-dispatcher")))
+        known = arguments.known_options(self.program("flow-dispatcher"))
+        words = arguments.arrange(call.rest, known)
         both = ["--config", options.config] if options.config else []
         if options.log_level:
             both += ["--log-level", options.log_level]
@@ -42,6 +43,7 @@ class Plan:
         self.worker_args = [*self.inspector_args, "-n", self.name]
         # Words of the user come last: an option that lacks its value would take what follows.
         self.dispatcher_args = [*both, "-w", str(self.workers), "-n", self.name, *words]
+        self.report = arguments.last_value(words, "--report", known) or in_file.get("report")
         self.socket = call.places.socket(self.name)
 
     def read_config(self, args, call):
@@ -67,6 +69,11 @@ class Plan:
     def worker_cpus_in_file(self, path):
         """No program takes this from the file."""
         return (path and config.read_key(path, "worker-cpu", values.cpu_list)) or []
+
+    def clean_args(self):
+        """For the dispatcher's program: prints what a dead dispatcher counted, and removes what it left."""
+        report = ["--report", self.report] if self.report else []
+        return [self.program("flow-dispatcher"), "--clean", "-n", self.name, *report]
 
     def program(self, name):
         return os.path.join(self.programs, name)

@@ -167,7 +167,8 @@
     X(WORKER_CHECK, "check", 0, NULL, FB_NO_DEFAULT, FB_WORKER, FB_COMMAND_LINE,                   \
       "Check the options, open and close the inspector, and exit")                                 \
     X(CLEAN, "clean", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_COMMAND_LINE,                      \
-      "Remove what a killed dispatcher of this name left in shared memory, and exit")              \
+      "Print the last report of a killed dispatcher of this name, write it to the file of "        \
+      "--report, remove what it left in shared memory, and exit")                                  \
     X(PARENT, "parent", 0, "PID", FB_NO_DEFAULT, FB_DISPATCHER | FB_WORKER, FB_COMMAND_LINE,       \
       "Shut down cleanly when this process, the parent, is gone; for supervisors")                 \
     X(LIST_OPTIONS, "list-options", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_COMMAND_LINE,        \

@@ -227,9 +227,22 @@ static void what_a_killed_dispatcher_left_can_be_cleaned_and_is_joined_by_none(v
     fb_ctl_leave(&f->joined);
     assert_int_equal(fb_ctl_join(&f->joined, f->name), FB_NOT_YET);
     assert_int_equal(fb_ctl_clean(f->name), 0);
+    assert_int_equal(fb_ctl_join_dead(&f->joined, f->name), FB_NOT_YET);
     assert_false(exists(f, FB_KIND_CTL, 0) || exists(f, FB_KIND_DOWN, 0) ||
                  exists(f, FB_KIND_UP, 1));
     assert_int_equal(fb_ctl_clean(f->name), 0); /* nothing is left to clean */
+}
+
+static void what_a_killed_dispatcher_counted_can_be_read_until_then(void **state) {
+    struct fixture *f = *state;
+    leave_debris(f);
+    fb_ctl_leave(&f->joined);
+    assert_int_equal(fb_ctl_join_dead(&f->joined, f->name), FB_JOINED);
+    assert_string_equal(f->joined.ctl->name, f->name);
+    fb_ctl_leave(&f->joined);
+    make_ours(f);
+    fb_ctl_format(&f->ours);
+    assert_int_equal(fb_ctl_join_dead(&f->joined, f->name), FB_NOT_YET); /* this one lives */
 }
 
 static void sides_without_a_ctl_are_cleared_too(void **state) {
@@ -472,6 +485,7 @@ int main(void) {
         CTL_TEST(of_several_that_start_together_one_becomes_the_dispatcher),
         CTL_TEST(what_a_killed_dispatcher_left_is_cleared_by_the_next),
         CTL_TEST(what_a_killed_dispatcher_left_can_be_cleaned_and_is_joined_by_none),
+        CTL_TEST(what_a_killed_dispatcher_counted_can_be_read_until_then),
         CTL_TEST(sides_without_a_ctl_are_cleared_too),
         CTL_TEST(what_cannot_be_cleared_is_a_refusal_and_no_endless_try),
         CTL_TEST(the_ctl_of_another_user_is_refused_even_by_root),

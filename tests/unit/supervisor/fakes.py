@@ -96,6 +96,9 @@ class FakePlan:
     def program(self, name):
         return "/programs/" + name
 
+    def clean_args(self):
+        return ["/programs/flow-dispatcher", "--clean", "-n", "test"]
+
     def cpu_args(self, number):
         return ["--cpu", str(number + 10)]
 
@@ -124,6 +127,8 @@ class FakeDispatcher:
         self.pid = None  # None: it does not listen
         self.asked = []
         self.stopping = False
+        self.hurrying = False
+        self.live = False
         self.refuses = False
         self.workers = {}
 
@@ -145,7 +150,13 @@ class FakeDispatcher:
             raise OSError(f"'{request}' refused: no reason given")
         if request == "give-up":
             self.say(fields["worker"], wanted=False, state="lost")
-        return {"ok": True, "stopping": self.stopping, "workers": list(self.workers.values())}
+        return {
+            "ok": True,
+            "live": self.live,
+            "stopping": self.stopping,
+            "hurrying": self.hurrying,
+            "workers": list(self.workers.values()),
+        }
 
 
 class FakeRun:
@@ -188,13 +199,17 @@ class FakeRun:
         self.said.pid = self.dispatcher.pid
         self.loop.advance(0.1)
 
+    def dispatchers(self):
+        return [child for child in self.started if "-k" not in child.argv]
+
     @property
     def dispatcher(self):
-        return self.started[0]
+        return self.dispatchers()[-1]
 
     def starts(self, number):
         """Every process that was started for a worker number."""
-        return [child for child in self.started[1:] if child.argv[child.argv.index("-k") + 1] == str(number)]
+        workers = [child for child in self.started if "-k" in child.argv]
+        return [child for child in workers if child.argv[child.argv.index("-k") + 1] == str(number)]
 
     def worker(self, number):
         """Its present process."""

@@ -25,6 +25,7 @@ class Answers:
 
     def __init__(self, pid, **answers):
         self.pid = pid
+        self.after_stop = {}  # what happens once so many stops were asked for
         self.answers = answers
         self.asked = []
 
@@ -36,6 +37,9 @@ class Answers:
 
     def ask(self, request, **fields):
         self.asked.append((request, fields))
+        stops = len([asked for asked, _ in self.asked if asked == "stop"])
+        if request == "stop" and stops in self.after_stop:
+            self.after_stop[stops]()
         answers = self.answers[request]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if isinstance(answer, Exception):
@@ -92,17 +96,11 @@ class Stop(CommandTest):
         """A supervisor of the instance lives."""
         return Outcome(self.places.outcome("x"), "x", keep, log)
 
-    def ends_later(self, run, status):
-        """In a moment it ends."""
-        timer = threading.Timer(0.05, run.end, [status])
-        timer.start()
-        self.addCleanup(timer.join)
-
     def test_its_status_is_that_of_the_run(self):
         for status in (0, 1, 2):
             run = self.supervised(log="/the/log")
-            self.running(self.process("exit 0").pid, workers=[workers()], stop=[{}])
-            self.ends_later(run, status)
+            answers = self.running(self.process("exit 0").pid, workers=[workers()], stop=[{}])
+            answers.after_stop[1] = lambda run=run, status=status: run.end(status)
             if status == 0:
                 self.assertEqual(self.stop(), 0)
                 continue
@@ -112,8 +110,8 @@ class Stop(CommandTest):
 
     def test_so_it_is_of_a_run_in_the_foreground_which_leaves_nothing(self):
         run = self.supervised(keep=False)
-        self.running(self.process("exit 0").pid, workers=[workers()], stop=[{}])
-        self.ends_later(run, 1)
+        answers = self.running(self.process("exit 0").pid, workers=[workers()], stop=[{}])
+        answers.after_stop[1] = lambda: run.end(1)
         with self.assertRaisesRegex(Failure, "'x' ended with exit status 1: its own output has the reason"):
             self.stop()
         self.assertFalse(os.path.exists(self.places.outcome("x")))
@@ -121,7 +119,7 @@ class Stop(CommandTest):
     def test_a_second_one_waits_for_the_same_end(self):
         run = self.supervised()
         answers = self.running(self.process("exit 0").pid, workers=[workers()], stop=[{}])
-        self.ends_later(run, 1)
+        answers.after_stop[2] = lambda: run.end(1)
         failures = []
         other = threading.Thread(target=lambda: failures.append(self.assertRaises(Failure, self.stop)))
         other.start()
@@ -138,12 +136,10 @@ class Stop(CommandTest):
 
     def test_a_supervisor_that_is_killed_leaves_no_status(self):
         run = self.supervised()
-        self.running(self.process("exit 0").pid, workers=[workers()], stop=[{}])
-        timer = threading.Timer(0.05, os.close, [run.fd])  # as the kernel does
-        timer.start()
+        answers = self.running(self.process("exit 0").pid, workers=[workers()], stop=[{}])
+        answers.after_stop[1] = lambda: os.close(run.fd)  # as the kernel does
         with self.assertRaisesRegex(Failure, "how 'x' ended is not known, its supervisor was killed") as caught:
             self.stop()
-        timer.join()
         self.assertEqual(caught.exception.status, 1)
 
     def test_an_earlier_run_of_the_name_has_no_say(self):
@@ -169,16 +165,29 @@ class Stop(CommandTest):
                 raise found
             return found
 
-        self.ends_later(run, 0)
+        answers.after_stop[1] = lambda: run.end(0)
         with mock.patch.object(instance.Instance, "open", open_one):
             self.assertEqual(self.stop(), 0)
         self.assertEqual([request for request, _ in answers.asked], ["workers", "stop"])
 
+    def test_a_dispatcher_that_follows_one_that_died_is_told_as_well(self):
+        run = self.supervised()
+        self.running(self.process("exit 0").pid, workers=[workers()], stop=[{}])
+        second = Answers(os.getpid(), workers=[workers()], stop=[{}])
+        second.after_stop[1] = lambda: run.end(1)
+        connect = mock.Mock(side_effect=[ConnectionRefusedError(), second, second, *[FileNotFoundError()] * 9999])
+        found = instance.Instance("x", self.places, connect)
+        wait = commands.Stop(found, True, 60.0)
+        wait.tell()
+        wait.watched.clear()
+        wait.await_end()
+        self.assertEqual([asked for asked in second.asked if asked[0] == "stop"], [("stop", {"now": True})])
+
     def test_one_that_ends_meanwhile_was_stopped_as_well(self):
         run = self.supervised()
-        self.ends_later(run, 1)
-        with self.assertRaisesRegex(Failure, "'x' ended with exit status 1"):
-            self.stop()
+        with mock.patch.object(time, "sleep", lambda _: run.end(1)):
+            with self.assertRaisesRegex(Failure, "'x' ended with exit status 1"):
+                self.stop()
 
     def test_the_log_is_the_one_beside_the_socket(self):
         found = instance.Instance("x", self.places)

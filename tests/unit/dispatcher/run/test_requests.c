@@ -358,6 +358,8 @@ static void a_stop_and_now_are_kept(void **state) {
     is_done(ask(f, "{\"request\": \"stop\"}"));
     assert_true(f->requests.stop);
     assert_false(f->requests.stop_now);
+    f->requests.live = true;
+    assert_true(json_is_true(json_object_get(ask(f, "{\"request\": \"workers\"}"), "live")));
     is_done(ask(f, "{\"request\": \"stop\"}")); /* the same once more */
     assert_false(f->requests.stop_now);
     assert_true(json_is_false(json_object_get(ask(f, "{\"request\": \"workers\"}"), "hurrying")));
@@ -376,6 +378,7 @@ static void workers_lists_every_number_as_it_is(void **state) {
     lane_of(&f->base, 1)->revocations = 4711;
     json_t *reply = ask(f, "{\"request\": \"workers\"}");
     assert_true(json_is_false(json_object_get(reply, "stopping")));
+    assert_true(json_is_false(json_object_get(reply, "live")));
     const json_t *list = json_object_get(reply, "workers");
     assert_int_equal(json_array_size(list), 3);
     static const struct {
