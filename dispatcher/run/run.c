@@ -13,6 +13,7 @@
 
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
+#include "flow_balancer/common/parent.h"
 #include "flow_balancer/report.h"
 
 #include "dispatcher/datapath/move.h"
@@ -80,8 +81,12 @@ static void handle_stop_requests(struct run *run) {
     const struct run_asked asked = {.signals = (unsigned)stop_signals,
                                     .stop = run->requests.stop,
                                     .now = run->requests.stop_now};
-    if (run_stage_ask(&run->stages, &asked, run->datapath.egress.now_ns))
-        leave_capture(run);
+    if (!run_stage_ask(&run->stages, &asked, run->datapath.egress.now_ns))
+        return;
+    if (asked.signals != 0 && fb_parent_is_gone(run->options->parent))
+        fb_warning("the supervisor (pid %" PRIu64 ") is gone: the run is shut down cleanly",
+                   run->options->parent);
+    leave_capture(run);
 }
 
 static void handle_reload_requests(struct run *run) {

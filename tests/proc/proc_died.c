@@ -141,9 +141,30 @@ static void a_run_that_follows_appends_to_the_log(void **state) {
     assert_non_null(strstr(second, "has ended with exit status 0"));
 }
 
+static void without_its_supervisor_a_run_ends_and_says_why(void **state) {
+    struct test *t = *state;
+    assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 5000 --flows 100"), EXIT_DONE);
+    struct process *run =
+        process_start(t, "flow-balancer run -n @ -r t.pcap --loop 1000000 -w 2 --report out.json");
+    UNTIL(t, stat_number(t, t->name, "ledger.inspected") >= 1000);
+    process_signal(run, SIGKILL);
+    process_wait(t, run);
+    UNTIL(t, objects_of(t->name) == 0 && process_of_dispatcher(t->name) == 0);
+    char line[96];
+    snprintf(line, sizeof line, "the supervisor (pid %d) is gone: the run is shut down cleanly",
+             (int)run->pid);
+    expect_said(t, run, line);
+    const json_t *report = report_of(t, "out.json");
+    expect_all_inspected(report, number_at(report, "ledger.received"));
+    struct process *status = process_start(t, "flow-balancer status -n @");
+    process_expect(t, status, EXIT_RUNTIME);
+    expect_one_line_with(t, status, "is not running: its supervisor was killed");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(a_run_from_files_fails_and_reads_nothing_twice),
+        PROCESS_TEST(without_its_supervisor_a_run_ends_and_says_why),
         PROCESS_TEST(on_an_interface_another_dispatcher_goes_on),
         PROCESS_TEST(a_run_that_follows_appends_to_the_log),
     };
