@@ -32,8 +32,19 @@ class Log:
             self.put(level, text)
 
     def put(self, level, text):
-        erase = ERASE if os.isatty(self.fd) and os.environ.get("TERM", "dumb") not in ("", "dumb") else ""
+        self.out(f"{self.erase()}flow-balancer: {level}: {text}\n")
+
+    def erase(self):
+        return ERASE if os.isatty(self.fd) and os.environ.get("TERM", "dumb") not in ("", "dumb") else ""
+
+    def erase_status(self):
+        """Something else is about to use the line."""
+        erase = self.erase()
+        if erase:
+            self.out(erase)
+
+    def out(self, text):
         try:
-            os.write(self.fd, f"{erase}flow-balancer: {level}: {text}\n".encode(errors="replace"))
+            os.write(self.fd, text.encode(errors="replace"))
         except OSError:
             pass  # nowhere else to say it

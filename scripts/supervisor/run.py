@@ -11,7 +11,7 @@ import subprocess
 from .child import STANDARD_ERROR, Child, describe
 from .control import Control
 from .failure import EXIT_FAILED, EXIT_USAGE
-from .loop import Loop, Signals
+from .loop import Loop, Signals, stop_self
 from .worker import CRASH_LIMIT, CRASH_WINDOW_S, EXIT_REFUSED, EXIT_REVOKED, Crashes, Worker
 
 CONNECT_FIRST_S = 0.005  # pause between looks for the dispatcher's socket; doubles
@@ -39,11 +39,12 @@ class Supervisor:
     """One dispatcher and its workers.
 
     What it needs of the system comes in from outside: loop (time and events), spawn (makes a
-    Child of argv and its streams), connect (makes a Control of a path), call (runs a program to its end).
+    Child of argv and its streams), connect (makes a Control of a path), call (runs a program to its end),
+    stop_self (stops this process until it is continued).
     """
 
     def __init__(self, plan, log, on_ready=None, loop=None, spawn=Child, connect=Control, call=subprocess.run,
-                 terminal=None):  # fmt: skip
+                 terminal=None, stop=stop_self):  # fmt: skip
         self.plan = plan
         self.log = log
         self.on_ready = on_ready
@@ -51,6 +52,7 @@ class Supervisor:
         self.spawn = spawn
         self.connect = connect
         self.call = call
+        self.stop_self = stop
         self.has_terminal = has_terminal() if terminal is None else terminal
         self.dispatcher = None
         self.dispatcher_status = None  # as reap() returns it, once it has ended
@@ -68,7 +70,7 @@ class Supervisor:
 
     def run(self):
         """To the end of the last child; returns the exit status of the run."""
-        signals = Signals((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+        signals = Signals((signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP))
         self.loop.watch(signals.fileno(), lambda: self.signals_arrived(signals.read()))
         try:
             self.start_dispatcher()
@@ -96,7 +98,15 @@ class Supervisor:
     # signals
 
     def signals_arrived(self, arrived):
-        """SIGHUP reads the filter again; where there was a terminal, it is gone, and that ends the run."""
+        """SIGTSTP stops everything; the others end the run, but SIGHUP reads the filter again.
+
+        Where there was a terminal SIGHUP says that it is gone, which ends the run as well.
+        """
+        if signal.SIGTSTP in arrived:
+            self.suspend()
+            arrived = [signum for signum in arrived if signum != signal.SIGTSTP]
+            if not arrived:
+                return
         if not self.has_terminal and signal.SIGHUP in arrived:
             if self.dispatcher and self.listening:
                 self.dispatcher.kill(signal.SIGHUP)
@@ -117,6 +127,17 @@ class Supervisor:
                 self.restarting = False
                 self.wait_for_workers()
             self.end_workers(signal.SIGTERM if self.signals_seen == 1 else signal.SIGKILL)
+
+    def suspend(self):
+        """Our children are in sessions of their own, so that the terminal does not stop them."""
+        began = self.loop.now()
+        for child in reversed(self.children()):  # the dispatcher first: it watches the workers
+            child.kill(signal.SIGSTOP)
+        self.log.erase_status()
+        self.stop_self()
+        self.loop.skip(self.loop.now() - began)
+        for child in self.children():
+            child.kill(signal.SIGCONT)
 
     # children
 

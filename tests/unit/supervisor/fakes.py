@@ -80,6 +80,9 @@ class FakeLog:
     def debug(self, text):
         self.lines.append(("debug", text))
 
+    def erase_status(self):
+        self.lines.append(("", "erased"))
+
     def text(self):
         return "\n".join(f"{level}: {text}" for level, text in self.lines)
 
@@ -168,6 +171,7 @@ class FakeRun:
         self.said = FakeDispatcher()
         self.started = []  # every child, in order
         self.missing = False  # the program of the next one is
+        self.stops = []  # for each Ctrl-Z, the last signal of each child by then
         self.called = []  # programs that ran to their end
         self.supervisor = Supervisor(
             FakePlan(workers),
@@ -178,7 +182,13 @@ class FakeRun:
             connect=self.said.connect,
             call=lambda argv, check: self.called.append(argv),
             terminal=terminal,
+            stop=self.stop,
         )
+
+    def stop(self):
+        """A minute of Ctrl-Z."""
+        self.stops.append([child.signals[-1:] for child in self.supervisor.children()])
+        self.loop.time += 60
 
     def spawn(self, argv, **streams):
         if self.missing:
@@ -221,7 +231,7 @@ class FakeRun:
 
 def keep_signals(test):
     """For a test that calls run(): what the process does with signals is as before when the test has ended."""
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP):
         test.addCleanup(signal.signal, signum, signal.getsignal(signum))
 
 
