@@ -34,7 +34,7 @@ def start(call):
     os.close(log_fd)
     outcome.close()
     os.waitpid(first, 0)
-    return await_start(plan, reader, log_path, begin)
+    return await_start(plan, reader, log_path, begin, call.log)
 
 
 def open_log(path, name):
@@ -87,7 +87,7 @@ def tell(writer, words):
         pass  # `start` was interrupted, or has long returned
 
 
-def await_start(plan, reader, log_path, begin):
+def await_start(plan, reader, log_path, begin, log):
     """begin: where this run does in the log."""
     selector = selectors.DefaultSelector()
     selector.register(reader, selectors.EVENT_READ)
@@ -106,5 +106,5 @@ def await_start(plan, reader, log_path, begin):
     with open(log_path, encoding="utf-8", errors="replace") as lines:
         lines.seek(begin)
         for line in lines.readlines()[-LOG_LINES_SHOWN:]:
-            sys.stderr.write(line)
+            log.raw(line.rstrip("\n"))
     raise Failure(f"'{plan.name}' did not start: the reason is above, and in {log_path}", int(status or 1))

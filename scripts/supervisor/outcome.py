@@ -9,18 +9,11 @@ file of an earlier run is never taken for that of a later one.
 import fcntl
 import json
 import os
-import time
 
 from .failure import Failure
+from .log import stamp
 
 RECORD_BYTES = 4096  # far more than a record has; the file may be another user's
-POLL_S = 0.02  # how often it is looked whether a lock is still held
-
-
-def stamp():
-    """The local time, in the form of RFC 3339."""
-    text = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    return f"{text[:-2]}:{text[-2:]}"
 
 
 def remove(path):

@@ -78,6 +78,7 @@ class Supervisor:
                 self.loop.step()
         finally:
             self.clear_up()
+            self.log.report_lost()
             signals.close()
         return self.status()
 
@@ -280,6 +281,7 @@ class Supervisor:
 
     def look_after_workers(self):
         """Starts the workers that the dispatcher wants, and kills those of ours that it has revoked."""
+        self.log.report_lost()
         found, stopping = self.ask_workers()
         for number, seen in found.items():
             worker = self.workers.get(number)

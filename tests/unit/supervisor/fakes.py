@@ -4,6 +4,7 @@
 import heapq
 import itertools
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -12,7 +13,13 @@ import unittest
 from supervisor.loop import Loop
 from supervisor.run import Supervisor
 
+STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d "
 START = 1000.0  # the fake clock does not begin at 0: nor does the real one
+
+
+def without_stamps(text):
+    """Lines of a log that is no terminal."""
+    return re.sub(f"(?m)^{STAMP}", "", text)
 
 
 class FakeLoop(Loop):
@@ -79,6 +86,12 @@ class FakeLog:
 
     def debug(self, text):
         self.lines.append(("debug", text))
+
+    def report_lost(self):
+        pass
+
+    def raw(self, line):
+        self.lines.append(("", line))
 
     def erase_status(self):
         self.lines.append(("", "erased"))

@@ -6,7 +6,7 @@ import io
 import os
 from unittest import mock
 
-from fakes import FakePlan, FolderTest
+from fakes import FakeLog, FakePlan, FolderTest
 from supervisor import background
 from supervisor.failure import Failure
 
@@ -69,11 +69,12 @@ class AwaitStart(FolderTest):
         os.write(writer, words)
         os.close(writer)
         output = io.StringIO()
+        log = FakeLog()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             try:
-                status = background.await_start(FakePlan(2), reader, self.path("x.log"), begin)
+                status = background.await_start(FakePlan(2), reader, self.path("x.log"), begin, log)
             except Failure as failure:
-                return failure.status, output.getvalue() + str(failure)
+                return failure.status, output.getvalue() + "".join(f"{line}\n" for _, line in log.lines) + str(failure)
         return status, output.getvalue()
 
     def test_ready(self):
@@ -110,4 +111,4 @@ class AwaitStart(FolderTest):
         self.addCleanup(os.close, writer)
         with mock.patch.object(background, "START_TIMEOUT_S", 0.01):
             with self.assertRaisesRegex(Failure, "'test' is not ready after 0.01 s"):
-                background.await_start(FakePlan(2), reader, self.path("x.log"), 0)
+                background.await_start(FakePlan(2), reader, self.path("x.log"), 0, FakeLog())

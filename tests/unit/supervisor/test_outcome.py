@@ -2,11 +2,10 @@
 """How a run ended, as it says itself and as others read it."""
 
 import os
-import re
 
 from fakes import FolderTest
 from supervisor.failure import Failure
-from supervisor.outcome import Outcome, Watched, stamp
+from supervisor.outcome import Outcome, Watched
 
 
 class OutcomeTest(FolderTest):
@@ -104,6 +103,3 @@ class OutcomeTest(FolderTest):
         with self.assertRaisesRegex(Failure, "cannot make .*x.status: Is a directory: remove what is there"):
             self.begin()
         self.assertEqual(os.listdir(self.folder), ["x.status"])
-
-    def test_the_time_is_local_and_has_its_zone(self):
-        self.assertTrue(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", stamp()))
