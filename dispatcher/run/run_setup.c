@@ -99,6 +99,7 @@ static int make_fleet(struct run *run) {
     const struct options *o = run->options;
     const struct fleet_config config = {
         .ctl = run->ctl.ctl,
+        .rings = o->rings,
         .policy = o->policy,
         .max_share = o->max_share,
         .hugepages = o->hugepages,

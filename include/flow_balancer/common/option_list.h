@@ -69,8 +69,10 @@
       FB_RUN | FB_STOP | FB_ASK, FB_ANYWHERE, "Set the name of the instance")                      \
     X(WORKERS, "workers", 'w', "N", FB_DEFAULT("8"), FB_DISPATCHER | FB_RUN, FB_ANYWHERE,          \
       "Use this many workers, and begin to read when they are ready")                              \
-    X(MAX_WORKERS, "max-workers", 0, "N", FB_DEFAULT_IS("as many as --workers"), FB_DISPATCHER,    \
-      FB_ANYWHERE, "Allow this many worker numbers, 1 to 256, so that workers can be added")       \
+    X(MAX_WORKERS, "max-workers", 0, "N", FB_DEFAULT_IS("twice --workers, at least 4 more"),       \
+      FB_DISPATCHER, FB_ANYWHERE,                                                                  \
+      "Allow this many worker numbers, 1 to 256, for workers to be added; if given, all their "    \
+      "rings are made at the start, else each when its worker is added")                           \
     X(POLICY, "policy", 0, "NAME", FB_DEFAULT("backlog-share"), FB_DISPATCHER, FB_ANYWHERE,        \
       "Choose the worker of a new flow by this policy: backlog-share, backlog, cost, hash or "     \
       "round-robin")                                                                               \

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dispatcher/run/requests.h"
@@ -52,7 +53,7 @@ static void make_requests(struct requests_fixture *f, unsigned workers, unsigned
     close_both_ends(f);
     memset(&f->requests, 0, sizeof f->requests);
     make_fleet(&f->base, max_workers, 16, "backlog", SECOND);
-    for (unsigned k = workers; k < max_workers; k++)
+    for (unsigned k = workers; k < f->base.fleet.count; k++)
         lane_of(&f->base, k)->wanted = false;
     assert_int_equal(
         requests_open(&f->requests, &(struct requests_config){.name = f->base.ctl.ctl->name,
@@ -268,6 +269,34 @@ static void add_takes_the_first_free_number_until_there_is_none(void **state) {
     assert_int_equal(lane_of(&f->base, 1)->disposition, DISPOSITION_WAIT_NEXT);
 }
 
+static void a_number_gets_its_ring_when_it_is_added(void **state) {
+    struct requests_fixture *f = *state;
+    char path[FB_PATH_MAX];
+    f->base.unmade = 2;
+    make_requests(f, 2, 4);
+    assert_int_equal(f->base.fleet.count, 2);
+    assert_int_equal(fb_ctl_epoch(f->base.ctl.ctl, 2), 0);
+    is_refused(ask_of(f, "restart", 2),
+               "restart 2: there is no such worker: give a number from 0 to 1");
+    /* Something is in the way of its up side: the next try finds nothing of this one. */
+    assert_true(fb_object_path(path, FB_SHM_DIR, f->base.ctl.ctl->name, FB_KIND_UP, 2));
+    assert_int_equal(mkdir(path, 0700), 0);
+    is_refused(ask(f, "{\"request\": \"add\"}"),
+               "add: its ring cannot be made: the dispatcher's log says why");
+    assert_int_equal(f->base.fleet.count, 2);
+    assert_int_equal(rmdir(path), 0);
+    for (unsigned k = 2; k < 4; k++) {
+        json_t *reply = ask(f, "{\"request\": \"add\"}");
+        assert_int_equal(json_integer_value(json_object_get(reply, "worker")), k);
+        is_done(reply);
+        assert_int_equal(f->base.fleet.count, k + 1);
+        worker_starts(&f->base, k);
+        assert_int_equal(lane_of(&f->base, k)->state, FB_STATE_READY);
+    }
+    is_refused(ask(f, "{\"request\": \"add\"}"),
+               "add: every worker number is in use: --max-workers at the start gives more");
+}
+
 static void the_last_worker_cannot_be_drained(void **state) {
     struct requests_fixture *f = *state;
     make_requests(f, 2, 2);
@@ -413,6 +442,7 @@ int main(void) {
         REQUESTS_TEST(give_up_is_answered_in_every_state),
         REQUESTS_TEST(add_is_answered_in_every_state),
         REQUESTS_TEST(add_takes_the_first_free_number_until_there_is_none),
+        REQUESTS_TEST(a_number_gets_its_ring_when_it_is_added),
         REQUESTS_TEST(the_last_worker_cannot_be_drained),
         REQUESTS_TEST(a_worker_that_is_no_number_in_range_is_refused),
         REQUESTS_TEST(while_the_run_ends_no_worker_is_added_drained_or_restarted),
