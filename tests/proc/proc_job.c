@@ -20,6 +20,7 @@ static void take_terminal(const struct test *t) {
     for (int i = 0; i <= 2; i++)
         dup2(fd, i);
     setenv("PS1", "$ ", 1);
+    setenv("TERM", "xterm", 1); /* one that can erase, so that there is a status line */
     unsetenv("ENV");
 }
 
@@ -76,6 +77,34 @@ static char state_of(pid_t pid, pid_t *parent) {
     return state;
 }
 
+static void in_the_background_a_run_leaves_the_terminal_alone(void **state) {
+    struct test *t = *state;
+    struct process *shell;
+    assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 5000 --flows 100"), EXIT_DONE);
+    int screen = start_shell(t, &shell);
+    char command[1024];
+    snprintf(command, sizeof command, "%s/flow-balancer run -n %s -r t.pcap --loop 1000000 -w 2\n",
+             t->scripts, t->name);
+    type(screen, command);
+    UNTIL(t, has_printed(screen, "workers busy")); /* the status line */
+    pid_t dispatcher = process_of_dispatcher(t->name), parent;
+    type(screen, "\032");
+    UNTIL(t, (has_printed(screen, "\001"), state_of(dispatcher, &parent) == 'T'));
+    type(screen, "bg; echo it is $((1 + 1))\n");
+    UNTIL(t, has_printed(screen, "it is 2"));
+    json_int_t inspected = stat_number(t, t->name, "ledger.inspected");
+    UNTIL(t, stat_number(t, t->name, "ledger.inspected") > inspected + 1000);
+    pause_ms(1500); /* in which it would be drawn several times */
+    assert_false(has_printed(screen, "workers busy"));
+    type(screen, "fg\n");
+    UNTIL(t, has_printed(screen, "workers busy"));
+    type(screen, "\003");
+    UNTIL(t, (has_printed(screen, "\001"), process_of_dispatcher(t->name) == 0));
+    type(screen, "exit\n");
+    process_wait(t, shell);
+    close(screen);
+}
+
 static void ctrl_z_stops_all_of_a_run_and_fg_continues_it(void **state) {
     struct test *t = *state;
     struct process *shell;
@@ -120,6 +149,7 @@ static void ctrl_z_stops_all_of_a_run_and_fg_continues_it(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        PROCESS_TEST(in_the_background_a_run_leaves_the_terminal_alone),
         PROCESS_TEST(ctrl_z_stops_all_of_a_run_and_fg_continues_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
