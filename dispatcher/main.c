@@ -3,7 +3,6 @@
 
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/common/parent.h"
-#include "flow_balancer/ctl.h"
 
 #include "dispatcher/capture/capture.h"
 #include "dispatcher/run/options.h"
@@ -27,7 +26,7 @@ int main(int argc, char **argv) {
         break;
     case OPTIONS_CLEAN:
         fb_log_set_level(options.log_level);
-        status = fb_ctl_clean(options.name) == 0 ? 0 : 1;
+        status = run_clean(&options);
         break;
     case OPTIONS_RUN:
         fb_log_set_level(options.log_level);

@@ -285,7 +285,7 @@ void fb_ctl_destroy(struct fb_ctl_handle *handle) {
     handle->ctl = NULL;
 }
 
-enum fb_join fb_ctl_join(struct fb_ctl_handle *handle, const char *name) {
+static enum fb_join join(struct fb_ctl_handle *handle, const char *name, bool alive) {
     memset(handle, 0, sizeof *handle);
     handle->region.fd = -1;
     char path[FB_PATH_MAX];
@@ -302,12 +302,20 @@ enum fb_join fb_ctl_join(struct fb_ctl_handle *handle, const char *name) {
         return FB_WRONG;
     }
     handle->ctl = handle->region.base;
-    if (!fb_ctl_alive(handle)) {
-        /* Debris of a dispatcher that died: its successor will replace it. */
+    if (fb_ctl_alive(handle) != alive) {
         fb_ctl_leave(handle);
         return FB_NOT_YET;
     }
     return FB_JOINED;
+}
+
+/* What a dispatcher that died left is not joined: its successor will replace it. */
+enum fb_join fb_ctl_join(struct fb_ctl_handle *handle, const char *name) {
+    return join(handle, name, true);
+}
+
+enum fb_join fb_ctl_join_dead(struct fb_ctl_handle *handle, const char *name) {
+    return join(handle, name, false);
 }
 
 void fb_ctl_leave(struct fb_ctl_handle *handle) {

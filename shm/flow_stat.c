@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "flow_balancer/common/command_line.h"
 #include "flow_balancer/common/log.h"
@@ -10,7 +8,6 @@
 #include "flow_balancer/ctl.h"
 #include "flow_balancer/guard.h"
 #include "flow_balancer/report.h"
-#include "flow_balancer/sides.h"
 
 /*
  * flow-stat: the report of a running instance. An observer: it maps ctl and
@@ -18,12 +15,6 @@
  * packets. It knows no counter by name.
  */
 enum { EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
-
-/* What was read of an instance. */
-struct view {
-    struct fb_snapshot snapshot;
-    struct fb_worker_totals totals[FB_MAX_WORKERS];
-};
 
 struct options {
     const char *name;
@@ -60,62 +51,28 @@ static const struct fb_program program = {
     .print_version = print_version,
 };
 
-/* Takes what the up side of worker k says, or leaves totals at nothing if there is none. */
-static void read_up_side(const struct fb_ctl *ctl, unsigned k, struct fb_worker_totals *totals) {
-    *totals = (struct fb_worker_totals){.cpu = -1, .numa_node = -1, .partial = true};
-    char path[FB_PATH_MAX];
-    struct fb_region region;
-    const struct fb_join_config config = {
-        .path = path, .kind = FB_KIND_UP, .worker = k, .instance = ctl->header.instance};
-    if (!fb_object_path(path, FB_SHM_DIR, ctl->name, FB_KIND_UP, k) ||
-        fb_object_join(&region, &config) != FB_JOINED)
-        return;
-    if (region.size >= fb_up_footprint()) {
-        struct fb_worker_totals read = *totals;
-        int slot = fb_guard_add(region.base, region.size);
-        if (slot >= 0)
-            fb_worker_totals_add(&read, region.base);
-        if (slot >= 0 && !fb_guard_faulted(slot))
-            *totals = read;
-        fb_guard_remove(slot);
-    }
-    fb_region_close(&region);
+static json_int_t geometry_of(const json_t *report, const char *key) {
+    return json_integer_value(json_object_get(json_object_get(report, "geometry"), key));
 }
 
-/* Returns the report, owned by the caller, or NULL if the dispatcher died meanwhile. */
-static json_t *read_report(const struct fb_ctl *ctl, struct view *view) {
-    unsigned workers =
-        ctl->geometry.max_workers < FB_MAX_WORKERS ? ctl->geometry.max_workers : FB_MAX_WORKERS;
-    for (unsigned k = 0; k < workers; k++)
-        read_up_side(ctl, k, &view->totals[k]);
-    if (!fb_ctl_read_snapshot(ctl, &view->snapshot, workers))
-        return NULL;
-    return fb_report_build(ctl, &view->snapshot, view->totals);
-}
-
-static double heartbeat_age_s(const struct fb_ctl *ctl) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    double now_s = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-    return now_s - (double)fb_ctl_heartbeat(ctl) / 1e9;
-}
-
-static void print_instance(const json_t *report, const struct fb_geometry *geometry) {
+static void print_instance(const json_t *report) {
     const json_t *dispatcher = json_object_get(report, "dispatcher");
     printf("dispatcher: pid %" JSON_INTEGER_FORMAT ", %s, heartbeat %.3f s ago\n",
            json_integer_value(json_object_get(dispatcher, "pid")),
            json_string_value(json_object_get(dispatcher, "state")),
            json_real_value(json_object_get(dispatcher, "heartbeat_age_s")));
-    printf("geometry: %" PRIu32 " workers of at most %" PRIu32 ", %" PRIu32 " packets and %" PRIu64
-           " KB a ring, %" PRIu64 " flows\n",
-           geometry->workers, geometry->max_workers, geometry->depth, geometry->arena_bytes >> 10,
-           geometry->max_flows);
+    printf("geometry: %" JSON_INTEGER_FORMAT " workers of at most %" JSON_INTEGER_FORMAT
+           ", %" JSON_INTEGER_FORMAT " packets and %" JSON_INTEGER_FORMAT
+           " KB a ring, %" JSON_INTEGER_FORMAT " flows\n",
+           geometry_of(report, "workers"), geometry_of(report, "max_workers"),
+           geometry_of(report, "depth"), geometry_of(report, "arena_bytes") >> 10,
+           geometry_of(report, "max_flows"));
 }
 
-static int show(const struct fb_ctl *ctl, const json_t *report, bool json) {
+static int show(const json_t *report, bool json) {
     if (json)
         return fb_report_write(report, "-", false) == 0 ? EXIT_SUCCESS : EXIT_RUNTIME;
-    print_instance(report, &ctl->geometry);
+    print_instance(report);
     fb_report_print(stdout, report);
     if (fflush(stdout) == 0 && !ferror(stdout))
         return EXIT_SUCCESS;
@@ -130,37 +87,6 @@ static int not_running(const char *name) {
     return EXIT_RUNTIME;
 }
 
-/* The report, while ctl is guarded in slot: a dispatcher that dies may take it away. */
-static int show_guarded(const struct fb_ctl_handle *handle, int slot, const char *name,
-                        struct view *view, bool json) {
-    json_t *report = read_report(handle->ctl, view);
-    if (report == NULL || fb_guard_faulted(slot)) {
-        json_decref(report);
-        return not_running(name);
-    }
-    json_object_set_new(json_object_get(report, "dispatcher"), "heartbeat_age_s",
-                        json_real(heartbeat_age_s(handle->ctl)));
-    int status = show(handle->ctl, report, json);
-    json_decref(report);
-    return status;
-}
-
-static int report_on(const struct fb_ctl_handle *handle, const char *name, bool json) {
-    struct view *view = calloc(1, sizeof *view);
-    if (view == NULL) {
-        fb_error("no memory for a report: %zu KB are needed", sizeof *view >> 10);
-        return EXIT_RUNTIME;
-    }
-    int status = EXIT_RUNTIME;
-    int slot = fb_guard_add(handle->region.base, handle->region.size);
-    if (slot >= 0) {
-        status = show_guarded(handle, slot, name, view, json);
-        fb_guard_remove(slot);
-    }
-    free(view);
-    return status;
-}
-
 static int run(const char *name, bool json) {
     struct fb_ctl_handle handle;
     if (fb_guard_init() != 0)
@@ -168,7 +94,11 @@ static int run(const char *name, bool json) {
     enum fb_join joined = fb_ctl_join(&handle, name);
     if (joined != FB_JOINED)
         return joined == FB_NOT_YET ? not_running(name) : EXIT_RUNTIME;
-    int status = report_on(&handle, name, json);
+    bool torn;
+    json_t *report = fb_report_read(&handle, &torn);
+    /* Torn or cut short: the dispatcher has died meanwhile. */
+    int status = report == NULL || torn ? not_running(name) : show(report, json);
+    json_decref(report);
     fb_ctl_leave(&handle);
     return status;
 }

@@ -66,6 +66,7 @@ static const struct fb_layout_field ctl_fields[] = {
     FIELD(struct fb_ctl, flow_table_numa_node),
     FIELD(struct fb_ctl, numa_nodes),
     FIELD(struct fb_ctl, interfaces),
+    FIELD(struct fb_ctl, report_in_place),
     FIELD(struct fb_ctl, interface_names),
     FIELD(struct fb_ctl, options),
     FIELD(struct fb_ctl, heartbeat_ns),

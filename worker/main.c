@@ -76,15 +76,22 @@ static enum fb_claim_result try_claim(const struct worker_options *o,
                                       const struct fb_ctl_handle *ctl, struct fb_claim *claim) {
     uint32_t numbers = ctl->ctl->geometry.max_workers;
     if (o->worker != WORKER_ANY) {
-        if (o->worker < numbers)
+        if (o->worker < numbers && fb_ctl_epoch(ctl->ctl, o->worker) != 0)
             return fb_claim_take(claim, ctl, o->worker);
-        fb_error("-k %u: instance '%s' has worker numbers 0 to %u", o->worker, o->name,
-                 numbers - 1);
+        if (o->worker < numbers)
+            fb_error("-k %u: instance '%s' has this worker number only once it is added: "
+                     "'flow-balancer add -n %s'",
+                     o->worker, o->name, o->name);
+        else
+            fb_error("-k %u: instance '%s' has worker numbers 0 to %u", o->worker, o->name,
+                     numbers - 1);
         return FB_CLAIM_WRONG;
     }
     bool wait = false;
     for (unsigned k = 0; k < numbers; k++) {
         uint32_t state = fb_ctl_state(ctl->ctl, k);
+        if (fb_ctl_epoch(ctl->ctl, k) == 0)
+            break; /* this one, and those after it, have no ring before they are added */
         if (state != FB_STATE_ABSENT && state != FB_STATE_LOST)
             continue;
         enum fb_claim_result result = fb_claim_take(claim, ctl, k);
@@ -97,7 +104,9 @@ static enum fb_claim_result try_claim(const struct worker_options *o,
 
 static void log_busy(const struct worker_options *o, long long pid) {
     if (o->worker == WORKER_ANY)
-        fb_error("instance '%s' has no free worker number: see --max-workers", o->name);
+        fb_error("instance '%s' has no free worker number: see 'flow-balancer add' and "
+                 "--max-workers",
+                 o->name);
     else
         fb_error("worker %u of instance '%s' is already running (pid %lld): leave -k out for a "
                  "free number",

@@ -5,16 +5,38 @@
 
 #include "dispatcher/fleet/fleet_life.h"
 
+/* Makes the ring of the next number and offers it. Returns 0, or -errno after one logged line;
+ * nothing has changed then. */
+static int lay_out(struct fleet *fleet) {
+    struct fb_ctl *ctl = fleet->ctl;
+    unsigned k = fleet->count;
+    struct lane *lane = &fleet->lanes[k];
+    int node = fb_ctl_numa_node(ctl, k);
+    balance_set_far(&fleet->balance, k, node >= 0 && node != ctl->numa_node);
+    int error = lane_init(lane, ctl, k, fleet->hugepages);
+    if (error == 0)
+        error = lane_offer(lane, ctl, k);
+    if (error != 0) {
+        lane_discard(lane);
+        return error;
+    }
+    lane->wanted = k < ctl->geometry.workers;
+    lane->leave_by_ns = UINT64_MAX;
+    fb_ctl_set_state(ctl, k, lane->state);
+    fleet->count++;
+    return 0;
+}
+
 int fleet_init(struct fleet *fleet, const struct fleet_config *config) {
     struct fb_ctl *ctl = config->ctl;
     memset(fleet, 0, sizeof *fleet);
     fleet->ctl = ctl;
-    fleet->count = ctl->geometry.max_workers;
+    fleet->hugepages = config->hugepages;
     fleet->timing = config->timing;
     fleet->lossless = config->lossless;
     fleet->quarantine = config->quarantine;
     balance_init(&fleet->balance, config->policy, config->max_share);
-    for (unsigned k = 0; k < fleet->count; k++) {
+    for (unsigned k = 0; k < ctl->geometry.max_workers; k++) {
         struct lane *lane = &fleet->lanes[k];
         lane->down_region.fd = lane->up_region.fd = -1;
         lane->handle_region.fd = lane->mark_region.fd = lane->forwards.region.fd = -1;
@@ -22,20 +44,10 @@ int fleet_init(struct fleet *fleet, const struct fleet_config *config) {
         fleet->handles[k] = &lane->handles;
         fleet->totals[k].cpu = fleet->totals[k].numa_node = -1;
     }
-    for (unsigned k = 0; k < fleet->count; k++) {
-        struct lane *lane = &fleet->lanes[k];
-        int node = fb_ctl_numa_node(ctl, k);
-        balance_set_far(&fleet->balance, k, node >= 0 && node != ctl->numa_node);
-        int error = lane_init(lane, ctl, k, config->hugepages);
-        if (error == 0)
-            error = lane_offer(lane, ctl, k);
-        if (error != 0)
-            return error;
-        lane->wanted = k < ctl->geometry.workers;
-        lane->leave_by_ns = UINT64_MAX;
-        fb_ctl_set_state(ctl, k, lane->state);
-    }
-    return 0;
+    int error = 0;
+    while (fleet->count < config->rings && error == 0)
+        error = lay_out(fleet);
+    return error;
 }
 
 void fleet_fini(struct fleet *fleet) {
@@ -145,4 +157,22 @@ void fleet_totals(const struct fleet *fleet, unsigned worker, struct fb_worker_t
     *totals = fleet->totals[worker];
     if (up->base != NULL)
         fb_worker_totals_add(totals, up->base);
+}
+
+static bool may_be_added(const struct lane *lane) {
+    return !lane->wanted && (lane->state == FB_STATE_ABSENT || lane->state == FB_STATE_LOST);
+}
+
+const char *fleet_add(struct fleet *fleet, unsigned *worker) {
+    unsigned k = 0;
+    while (k < fleet->count && !may_be_added(&fleet->lanes[k]))
+        k++;
+    if (k == fleet->ctl->geometry.max_workers)
+        return "every worker number is in use: --max-workers at the start gives more";
+    if (k == fleet->count && lay_out(fleet) != 0)
+        return "its ring cannot be made: the dispatcher's log says why";
+    fleet->lanes[k].wanted = true;
+    lane_set_disposition(&fleet->lanes[k], DISPOSITION_WAIT_NEXT, MOVE_REASON_NONE);
+    *worker = k;
+    return NULL;
 }

@@ -29,9 +29,10 @@
  * The fleet: all worker numbers, their life (life.h has the drawing), and the
  * balance between those that may get new flows. Dispatcher only, one thread.
  *
- * A number's up side exists from the start, vacant, so a worker can come at
- * any time. What the worker writes there is looked at here and nowhere else,
- * but for `consumed` on the data path:
+ * A number's up side exists as long as its ring, vacant, so a worker can come at
+ * any time. Rings are made at the start, and of numbers beyond those when they are
+ * asked for: there may be many, and a populated one takes 17 MB. What the worker writes there is
+ * looked at here and nowhere else, but for `consumed` on the data path:
  *
  *   its worker status      claimed, ready, left cleanly
  *   its lock      free: the process is gone
@@ -57,7 +58,8 @@ struct fleet_timing {
 struct fleet {
     struct lane lanes[FB_MAX_WORKERS];
     struct handles *handles[FB_MAX_WORKERS]; /* of the lanes, for flows_init() */
-    unsigned count;                          /* numbers in use: max_workers */
+    unsigned count;                          /* numbers that have a ring */
+    enum fb_hugepages hugepages;             /* of rings */
     struct fb_ctl *ctl;
     struct balance balance;
     struct fleet_timing timing;
@@ -89,6 +91,7 @@ struct fleet {
 
 struct fleet_config {
     struct fb_ctl *ctl; /* the caller's, its geometry filled in; outlives the fleet */
+    unsigned rings;     /* made now, 1 to geometry.max_workers */
     const struct policy *policy;
     double max_share; /* of the new flows for one worker; 0: no bound */
     enum fb_hugepages hugepages;
@@ -98,7 +101,7 @@ struct fleet_config {
 };
 
 /*
- * Makes the down and up sides of all numbers and offers them. Returns 0, or -errno
+ * Makes the down and up sides of the first numbers and offers them. Returns 0, or -errno
  * after one logged line.
  */
 int fleet_init(struct fleet *fleet, const struct fleet_config *config);

@@ -21,14 +21,6 @@ static bool is_empty(const struct lane *lane) {
     return lane->tx.seq == lane->tx.consumed;
 }
 
-static void set_disposition(struct lane *lane, enum disposition disposition,
-                            enum move_reason reason) {
-    lane->disposition = disposition;
-    lane->move_reason = reason;
-    if (reason == MOVE_REASON_DRAINED)
-        lane->away_since_ns = 0; /* none is missed */
-}
-
 /* Whether a process is there that has been ready. */
 static bool is_serving(const struct lane *lane) {
     return fb_life_has_process(lane->state) && lane->state != FB_STATE_STARTING;
@@ -124,7 +116,7 @@ static int offer(struct fleet *fleet, unsigned worker) {
     fb_tx_set_command(&lane->tx, fleet->phase == FLEET_RUNNING ? FB_COMMAND_RUN : FB_COMMAND_STOP);
     lane->leave_by_ns = UINT64_MAX;
     lane->locked_since_ns = 0;
-    set_disposition(lane, DISPOSITION_WAIT_NEXT, MOVE_REASON_NONE);
+    lane_set_disposition(lane, DISPOSITION_WAIT_NEXT, MOVE_REASON_NONE);
     bool failed_before = lane->offer_failed;
     int error = lane_offer(lane, fleet->ctl, worker);
     fleet_log_offer(fleet, worker, failed_before);
@@ -241,7 +233,7 @@ static void resolve_dead(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
  */
 static void begin_to_lose(struct fleet *fleet, unsigned worker, enum move_reason reason,
                           uint64_t now_ns) {
-    set_disposition(&fleet->lanes[worker], DISPOSITION_MOVE_NOW, reason);
+    lane_set_disposition(&fleet->lanes[worker], DISPOSITION_MOVE_NOW, reason);
     fleet_revoke(fleet, worker, now_ns);
 }
 
@@ -296,7 +288,7 @@ static void poll_offered(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
         if (lane->claims++ > 0)
             lane->counters[FB_LANE_RESTARTS]++;
         if (lane->move_reason == MOVE_REASON_GIVEN_UP)
-            set_disposition(lane, DISPOSITION_WAIT_NEXT, MOVE_REASON_NONE);
+            lane_set_disposition(lane, DISPOSITION_WAIT_NEXT, MOVE_REASON_NONE);
         fleet_step(fleet, worker, FB_EVENT_CLAIM, now_ns);
     } else if (is_blocked(fleet, lane, now_ns)) {
         fleet_log_silent(fleet, worker);
@@ -474,14 +466,14 @@ void fleet_give_up(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     if (lane->state == FB_STATE_VACANT)
         begin_to_lose(fleet, worker, MOVE_REASON_GIVEN_UP, now_ns);
     else
-        set_disposition(lane, DISPOSITION_MOVE_GONE, MOVE_REASON_GIVEN_UP);
+        lane_set_disposition(lane, DISPOSITION_MOVE_GONE, MOVE_REASON_GIVEN_UP);
 }
 
 void fleet_give_up_all(struct fleet *fleet) {
     for (unsigned k = 0; k < fleet->count && fleet->phase == FLEET_RUNNING; k++) {
         struct lane *lane = &fleet->lanes[k];
         if (lane->state == FB_STATE_VACANT || lane->state == FB_STATE_DEAD)
-            set_disposition(lane, DISPOSITION_MOVE_GONE, MOVE_REASON_GIVEN_UP);
+            lane_set_disposition(lane, DISPOSITION_MOVE_GONE, MOVE_REASON_GIVEN_UP);
     }
 }
 
@@ -525,19 +517,6 @@ void fleet_skip_time(struct fleet *fleet, uint64_t gap_ns) {
     }
 }
 
-const char *fleet_add(struct fleet *fleet, unsigned *worker) {
-    for (unsigned k = 0; k < fleet->count; k++) {
-        struct lane *lane = &fleet->lanes[k];
-        if (lane->wanted || (lane->state != FB_STATE_ABSENT && lane->state != FB_STATE_LOST))
-            continue;
-        lane->wanted = true;
-        set_disposition(lane, DISPOSITION_WAIT_NEXT, MOVE_REASON_NONE);
-        *worker = k;
-        return NULL;
-    }
-    return "every worker number is in use: --max-workers at the start gives more";
-}
-
 const char *fleet_drain(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     switch (lane->state) {
@@ -562,7 +541,7 @@ const char *fleet_drain(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     default: /* it is leaving already, or dead and about to be resolved */
         break;
     }
-    set_disposition(lane, DISPOSITION_MOVE_GONE, MOVE_REASON_DRAINED);
+    lane_set_disposition(lane, DISPOSITION_MOVE_GONE, MOVE_REASON_DRAINED);
     lane->wanted = false;
     return NULL;
 }

@@ -96,6 +96,13 @@ void lane_fini(struct lane *lane) {
     fb_region_close(&lane->mark_region);
 }
 
+void lane_discard(struct lane *lane) {
+    if (lane->down_region.base != NULL)
+        unlink(lane->down_region.path);
+    lane_fini(lane);
+    lane->offer_failed = false;
+}
+
 /* Formats an up side that has just been made, guarded and for reading only. */
 static int protect_up(struct lane *lane, const struct fb_ctl *ctl, unsigned worker) {
     const struct fb_region *region = &lane->up_region;

@@ -83,6 +83,14 @@ static inline uint64_t lane_waiting(const struct lane *lane) {
     return (lane->tx.seq - lane->tx.consumed) - (lane->marks_tail - lane->marks_head);
 }
 
+static inline void lane_set_disposition(struct lane *lane, enum disposition disposition,
+                                        enum move_reason reason) {
+    lane->disposition = disposition;
+    lane->move_reason = reason;
+    if (reason == MOVE_REASON_DRAINED)
+        lane->away_since_ns = 0; /* none is missed */
+}
+
 /* Remembers that the descriptor just staged is no packet. */
 static inline void lane_mark(struct lane *lane, uint64_t seq, uint32_t handle) {
     lane->marks[lane->marks_tail++ & lane->tx.slot_mask] =
@@ -143,6 +151,9 @@ int lane_init(struct lane *lane, struct fb_ctl *ctl, unsigned worker, enum fb_hu
 
 /* Closes what lane_init() made. To be withdrawn before. */
 void lane_fini(struct lane *lane);
+
+/* Closes it, as far as it was made, and unlinks it: lane_init() may be tried again. */
+void lane_discard(struct lane *lane);
 
 /*
  * Offers the number to the next process, at the resume point: a new up side

@@ -72,6 +72,18 @@ static void log_interface(const struct drop_episode *e, enum drop_line line, con
                    what);
 }
 
+/* Before they come to the kernel's buffer. */
+static void log_driver(const struct drop_episode *e, enum drop_line line, const char *name) {
+    char what[FB_INTERFACE_NAME_MAX + 24];
+    snprintf(what, sizeof what, "interface %s itself", name);
+    if (line == DROPS_END_LINE)
+        log_end(e, what, "frame");
+    else if (line == DROPS_BEGIN_LINE)
+        fb_warning("%s, or its driver, drops frames: give it longer queues with "
+                   "'ethtool -G %s rx N', or more of them with 'ethtool -L'",
+                   what, name);
+}
+
 void drop_episodes_log(struct drop_episodes *episodes, const struct fb_ctl *ctl,
                        const struct fb_snapshot *snapshot, bool ended, uint64_t now_ns) {
     for (unsigned k = 0; k < ctl->geometry.max_workers; k++) {
@@ -88,5 +100,8 @@ void drop_episodes_log(struct drop_episodes *episodes, const struct fb_ctl *ctl,
         struct drop_episode *e = &episodes->interfaces[i];
         uint64_t drops = snapshot->interface[i][FB_INTERFACE_KERNEL_DROPS];
         log_interface(e, drop_episode_look(e, drops, ended, now_ns), ctl->interface_names[i]);
+        e = &episodes->drivers[i];
+        drops = snapshot->interface[i][FB_INTERFACE_INTERFACE_DROPS];
+        log_driver(e, drop_episode_look(e, drops, ended, now_ns), ctl->interface_names[i]);
     }
 }

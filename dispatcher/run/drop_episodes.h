@@ -9,8 +9,8 @@
 
 /*
  * When packets begin to be dropped, and when that is over: a log line each, for the
- * ring of each worker, for want of any worker, and for the kernel's buffer of each
- * interface.
+ * ring of each worker, for want of any worker, and for each interface for the kernel's
+ * buffer and for the interface itself.
  *
  *                  drops
  *     quiet ----------------> begun ----------------> dropping
@@ -47,7 +47,8 @@ struct drop_episodes {
     bool lossless; /* packets wait for workers: those dropped at the end have another line */
     struct drop_episode rings[FB_MAX_WORKERS];
     struct drop_episode no_worker;
-    struct drop_episode interfaces[FB_MAX_INTERFACES];
+    struct drop_episode interfaces[FB_MAX_INTERFACES]; /* the kernel's buffer */
+    struct drop_episode drivers[FB_MAX_INTERFACES];    /* the interface or its driver */
 };
 
 /* Looks at a new snapshot of the run, whose names and states are in ctl, and logs what began or

@@ -22,15 +22,15 @@ static uint32_t power_of_two_above(uint64_t n) {
     return power;
 }
 
-/* Rings of 16 MB each where /dev/shm has room for them, else smaller ones. */
-static uint64_t choose_ring_bytes(struct fb_geometry *geometry) {
+/* Rings of 16 MB each where /dev/shm has room for so many of them, else smaller ones. */
+static uint64_t choose_ring_bytes(struct fb_geometry *geometry, uint32_t rings) {
     struct statvfs fs;
     geometry->arena_bytes = RING_BYTES_AUTO;
     if (statvfs(FB_SHM_DIR, &fs) != 0)
         return RING_BYTES_AUTO;
     uint64_t room = (uint64_t)fs.f_bavail * fs.f_bsize / 4 * 3;
     while (geometry->arena_bytes > RING_BYTES_LEAST &&
-           geometry->max_workers * (uint64_t)fb_down_footprint(geometry) > room)
+           rings * (uint64_t)fb_down_footprint(geometry) > room)
         geometry->arena_bytes /= 2;
     if (geometry->arena_bytes < RING_BYTES_AUTO)
         fb_warning("%s has %" PRIu64 " MB free: rings take %" PRIu64 " MB of packets each, not "
@@ -52,7 +52,7 @@ void geometry_fill(struct fb_ctl *ctl, const struct options *o) {
         while (geometry->arena_bytes < o->ring_bytes)
             geometry->arena_bytes = geometry->arena_bytes == 0 ? 4096 : geometry->arena_bytes * 2;
     else
-        choose_ring_bytes(geometry);
+        choose_ring_bytes(geometry, o->rings);
     strncpy(ctl->policy, o->policy->name, sizeof ctl->policy - 1);
     strcpy(ctl->options, strlen(o->json) < sizeof ctl->options ? o->json : "{\"omitted\":true}");
     ctl->interfaces = o->interface_count;

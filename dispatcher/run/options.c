@@ -107,9 +107,19 @@ static bool take(void *arg, enum fb_option option, char *text, bool on, enum fb_
     }
 }
 
-static bool check_together(struct options *o) {
+#define ROOM_LEAST 4u /* worker numbers beyond --workers */
+
+/* Some numbers are left for workers to be added; they cost nothing before they are. */
+static void choose_max_workers(struct options *o) {
+    o->rings = o->max_workers != 0 ? o->max_workers : o->workers;
     if (o->max_workers == 0)
-        o->max_workers = o->workers;
+        o->max_workers = o->workers < ROOM_LEAST ? o->workers + ROOM_LEAST : 2 * o->workers;
+    if (o->max_workers > FB_MAX_WORKERS)
+        o->max_workers = FB_MAX_WORKERS;
+}
+
+static bool check_together(struct options *o) {
+    choose_max_workers(o);
     if (!o->on_full_given)
         o->block = o->interface_count == 0;
     if (o->file_count == 0 && o->interface_count == 0)
@@ -131,9 +141,9 @@ static bool check_together(struct options *o) {
         fb_error("--fanout %u: the last of %u interfaces would be in group %u: give at most %u",
                  o->fanout.group, o->interface_count, o->fanout.group + o->interface_count - 1,
                  FANOUT_GROUP_MAX - o->interface_count + 1);
-    else if (o->max_share > 0 && o->max_share * o->max_workers < 1)
+    else if (o->max_share > 0 && o->max_share * o->rings < 1)
         fb_error("--max-share %g: %u workers cannot share all flows then: give at least %.3f",
-                 o->max_share, o->max_workers, 1.0 / o->max_workers);
+                 o->max_share, o->rings, 1.0 / o->rings);
     else if (o->max_workers < o->workers)
         fb_error("--max-workers %u: give at least --workers, %u", o->max_workers, o->workers);
     else

@@ -39,6 +39,7 @@ struct options {
     struct capture_fanout fanout;
     const char *name;
     uint32_t workers, max_workers;
+    uint32_t rings; /* made at the start: --max-workers if it was given, else --workers */
     const struct policy *policy;
     double max_share; /* of the new flows for one worker, 0: no bound */
     bool block, on_full_given;

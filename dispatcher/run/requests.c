@@ -23,7 +23,8 @@ static json_t *list_workers(const struct requests *r) {
                                               "restarts_asked", (int)lane->restarts_asked));
     }
     json_t *reply =
-        json_pack("{s:b, s:b, s:o}", "ok", 1, "stopping", (int)r->stopping, "workers", list);
+        json_pack("{s:b, s:b, s:b, s:b, s:o}", "ok", 1, "live", (int)r->live, "stopping",
+                  (int)r->stopping, "hurrying", (int)r->stop_now, "workers", list);
     /* An expression need not be UTF-8: it is left out then. */
     json_object_set_new(reply, "filter",
                         *r->filter != NULL ? json_string(*r->filter) : json_null());
@@ -88,7 +89,7 @@ static json_t *answer(void *arg, const char *name, const json_t *request) {
     if (strcmp(name, "reload") == 0)
         return reload(r);
     if (strcmp(name, "stop") == 0) {
-        r->stops++;
+        r->stop = true;
         r->stop_now = r->stop_now || json_is_true(json_object_get(request, "now"));
         return done();
     }
@@ -98,6 +99,7 @@ static json_t *answer(void *arg, const char *name, const json_t *request) {
 int requests_open(struct requests *requests, const struct requests_config *config) {
     requests->fleet = config->fleet;
     requests->filter = config->filter;
+    requests->live = config->live;
     requests->reload = config->reload;
     requests->reload_arg = config->reload_arg;
     return control_open(&requests->control, config->name, answer, requests);

@@ -11,8 +11,10 @@
  *
  *   workers               every number: its state, the pid of its process, whether
  *                         one is wanted, and how often it was claimed, its process
- *                         revoked, and a restart asked for; and the filter in force,
- *                         with which a dispatcher that follows this one is to begin
+ *                         revoked, and a restart asked for; and whether the run is
+ *                         stopping, whether a stop said now, whether it captures on
+ *                         interfaces, and the filter in force, with which a dispatcher
+ *                         that follows this one is to begin
  *   add                   wants one worker more; tells its number
  *   drain     worker: K   no new flows for it; it leaves when its flows are over or
  *                         at --drain-timeout, and they move then
@@ -20,7 +22,8 @@
  *                         the next one
  *   give-up   worker: K   no process of it will be started: its flows move
  *   reload                reads the filter again; tells it
- *   stop      now: true   ends the run, or ends it without draining
+ *   stop      now: true   ends the run, or ends it without draining; another one
+ *                         without now changes nothing
  *
  * `wanted` is what a supervisor goes by: a wanted number without a process is
  * to be started, one that is not wanted is left alone. The counts only grow, so that
@@ -35,14 +38,16 @@ struct requests {
     const char *const *filter;
     const char *(*reload)(void *arg, const char **filter);
     void *reload_arg;
-    unsigned stops; /* how often a stop was asked for */
-    bool stop_now;  /* one of them said now */
-    bool stopping;  /* the run is ending; set by the caller */
+    bool live;     /* it captures on interfaces: another dispatcher can go on */
+    bool stop;     /* one was asked for */
+    bool stop_now; /* one that said now */
+    bool stopping; /* the run is ending; set by the caller */
 };
 
 struct requests_config {
     const char *name;          /* of the instance */
     struct fleet *fleet;       /* the caller's; outlives the requests */
+    bool live;                 /* the run captures on interfaces */
     const char *const *filter; /* in force, *filter NULL: every frame; the caller's */
     /* Sets *filter (NULL: every frame) and returns NULL, or why not. */
     const char *(*reload)(void *arg, const char **filter);

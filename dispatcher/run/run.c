@@ -13,10 +13,12 @@
 
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
+#include "flow_balancer/common/parent.h"
 #include "flow_balancer/report.h"
 
 #include "dispatcher/datapath/move.h"
 #include "dispatcher/run/ledger.h"
+#include "dispatcher/run/post_mortem.h"
 #include "dispatcher/run/run_parts.h"
 
 #define MS_NS UINT64_C(1000000)
@@ -76,9 +78,15 @@ static void end_input(struct run *run) {
 }
 
 static void handle_stop_requests(struct run *run) {
-    if (run_stage_ask(&run->stages, (unsigned)stop_signals + run->requests.stops,
-                      run->requests.stop_now, run->datapath.egress.now_ns))
-        leave_capture(run);
+    const struct run_asked asked = {.signals = (unsigned)stop_signals,
+                                    .stop = run->requests.stop,
+                                    .now = run->requests.stop_now};
+    if (!run_stage_ask(&run->stages, &asked, run->datapath.egress.now_ns))
+        return;
+    if (asked.signals != 0 && fb_parent_is_gone(run->options->parent))
+        fb_warning("the supervisor (pid %" PRIu64 ") is gone: the run is shut down cleanly",
+                   run->options->parent);
+    leave_capture(run);
 }
 
 static void handle_reload_requests(struct run *run) {
@@ -452,16 +460,7 @@ static int report(struct run *run) {
         fb_error("no memory for the report");
         return -ENOMEM;
     }
-    const char *path = run->options->report;
-    FILE *out = path != NULL && strcmp(path, "-") == 0 ? stderr : stdout;
-    fb_report_print(out, json);
-    int error = 0;
-    if (fflush(out) != 0 || ferror(out)) {
-        error = -EIO;
-        fb_error("cannot print the report: %s", strerror(errno));
-    }
-    if (path != NULL && fb_report_write(json, path, run->report_in_place) != 0)
-        error = -EIO; /* logged there */
+    int error = report_give(json, run->options->report, run->ctl.ctl->report_in_place != 0);
     if (!fb_report_balanced(json)) {
         fb_error("the ledger does not balance: this is a fault of flow-balancer, please report it");
         error = -EBADMSG;

@@ -14,6 +14,7 @@
  *   run_place.c, placement.c    which NUMA node and processors it is on
  *   requests.c, control.c       what can be asked of it meanwhile, and the socket for it
  *   ledger.c, progress.c        where every packet is; how far a file is read
+ *   post_mortem.c               what is left of a run whose dispatcher died
  *
  * This is where waiting happens: the data path returns when it cannot go on.
  *
@@ -27,5 +28,12 @@
  * it made in shared memory is gone when it returns.
  */
 int run_dispatcher(const struct options *options);
+
+/*
+ * Prints the report of a dispatcher of the name that died, and clears what it left in
+ * shared memory. Returns the exit status: 0, also if there is nothing; 1 after a logged line
+ * if it is not to be had, or not to be cleared, because a dispatcher runs.
+ */
+int run_clean(const struct options *options);
 
 #endif

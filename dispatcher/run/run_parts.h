@@ -44,7 +44,6 @@ struct run {
     char *filter;            /* once it was read again: owns what is in force */
     const char *filter_text; /* in force; NULL: every frame is taken */
     char refusal[512];       /* why it could not be */
-    bool report_in_place;    /* --report is no regular file, but a pipe, a device or a link */
     bool failed;
 };
 

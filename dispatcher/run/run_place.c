@@ -198,7 +198,7 @@ static void log_nodes(const struct run *run) {
         cpu_set_t workers; /* a set of numbers like any other */
         char text[FB_CPUS_TEXT];
         CPU_ZERO(&workers);
-        for (unsigned k = 0; k < run->options->max_workers; k++) {
+        for (unsigned k = 0; k < run->fleet.count; k++) {
             if (plan->workers[k] == node)
                 CPU_SET(k, &workers);
         }
@@ -222,7 +222,7 @@ void run_place_check(struct run *run) {
     const struct placement *plan = &run->placement;
     struct tally tallies[FB_NODE_NUMBERS] = {{0}}, none = {0};
     bool missed;
-    for (unsigned k = 0; k < ctl->geometry.max_workers; k++) {
+    for (unsigned k = 0; k < run->fleet.count; k++) {
         int wanted = plan->workers[k];
         struct tally *tally = wanted < 0 ? &none : &tallies[wanted];
         int node = look(tally, &run->fleet.lanes[k].down_region, wanted, &missed);

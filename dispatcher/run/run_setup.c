@@ -99,6 +99,7 @@ static int make_fleet(struct run *run) {
     const struct options *o = run->options;
     const struct fleet_config config = {
         .ctl = run->ctl.ctl,
+        .rings = o->rings,
         .policy = o->policy,
         .max_share = o->max_share,
         .hugepages = o->hugepages,
@@ -145,6 +146,7 @@ static int open_requests(struct run *run) {
     run->filter_text = run->options->filter;
     const struct requests_config config = {.name = run->options->name,
                                            .fleet = &run->fleet,
+                                           .live = capture_is_live(run->capture),
                                            .filter = &run->filter_text,
                                            .reload = run_reload,
                                            .reload_arg = run};
@@ -171,7 +173,8 @@ int run_set_up(struct run *run) {
     run->flows.region.fd = -1;
     run->fragments.region.fd = -1;
     run->requests.control.listener = -1;
-    int error = check_report(o->report, &run->report_in_place);
+    bool report_in_place = false;
+    int error = check_report(o->report, &report_in_place);
     if (error == 0)
         error = run_place(run);
     if (error == 0)
@@ -185,6 +188,7 @@ int run_set_up(struct run *run) {
     if (error != 0)
         return error;
     geometry_fill(run->ctl.ctl, o);
+    run->ctl.ctl->report_in_place = report_in_place;
     run_place_workers(run);
     error = make_parts(run);
     if (error != 0)

@@ -14,18 +14,20 @@ void run_stage_end(struct run_stages *p, uint64_t now_ns) {
     p->deadline_ns = fb_deadline_ns(now_ns, p->drain_ns);
 }
 
-bool run_stage_ask(struct run_stages *p, unsigned asked, bool now, uint64_t now_ns) {
-    bool first = asked != 0 && (p->stage == RUN_READING || p->stage == RUN_ENDING);
+bool run_stage_ask(struct run_stages *p, const struct run_asked *asked, uint64_t now_ns) {
+    bool any = asked->signals != 0 || asked->stop || asked->now;
+    bool first = any && (p->stage == RUN_READING || p->stage == RUN_ENDING);
     if (first) {
         p->stage = RUN_STOPPING;
-        p->asked_ns = now_ns;
         p->deadline_ns = fb_deadline_ns(now_ns, p->drain_ns);
     }
     if (p->stage != RUN_STOPPING)
         return first;
-    if (now_ns - p->asked_ns < STOP_SAME_NS)
-        p->asked = asked;
-    if (asked > p->asked || now) {
+    if (asked->signals != 0 && p->signals == 0)
+        p->signal_ns = now_ns;
+    if (now_ns - p->signal_ns < STOP_SAME_NS)
+        p->signals = asked->signals;
+    if (asked->signals > p->signals || asked->now) {
         p->stage = RUN_HURRYING;
         p->deadline_ns = now_ns;
     }

@@ -74,8 +74,9 @@ struct fb_ctl {
     int32_t cpu;
     int32_t numa_node;
     int32_t flow_table_numa_node;
-    uint32_t numa_nodes; /* on whose processors it might run; 0: not known */
-    uint32_t interfaces; /* that are captured on; 0: files */
+    uint32_t numa_nodes;      /* on whose processors it might run; 0: not known */
+    uint32_t interfaces;      /* that are captured on; 0: files */
+    uint32_t report_in_place; /* --report is no regular file: it is not to be replaced */
     char interface_names[FB_MAX_INTERFACES][FB_INTERFACE_NAME_MAX];
     char options[FB_OPTIONS_MAX];
 
@@ -136,6 +137,9 @@ int fb_ctl_clean(const char *name);
 
 /* Maps ctl read-only. Worker or observer. */
 enum fb_join fb_ctl_join(struct fb_ctl_handle *handle, const char *name);
+/* The same of a dispatcher that died, for what it counted last; FB_NOT_YET if it lives, or left
+ * nothing. Any process. */
+enum fb_join fb_ctl_join_dead(struct fb_ctl_handle *handle, const char *name);
 void fb_ctl_leave(struct fb_ctl_handle *handle);
 
 /* True while the dispatcher lives (its lock, not its heartbeat). Joiners only. */

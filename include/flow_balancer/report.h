@@ -42,6 +42,15 @@ void fb_worker_totals_add(struct fb_worker_totals *totals, const struct fb_up *u
 json_t *fb_report_build(const struct fb_ctl *ctl, const struct fb_snapshot *snapshot,
                         const struct fb_worker_totals *totals);
 
+/*
+ * Builds the report of an instance that the caller has joined, from its ctl and its up
+ * sides, as an observer: both are guarded, and what cannot be read is left out. The state
+ * of a dispatcher that died is "died"; *torn: it did so while it wrote the snapshot, and
+ * counts may not belong together. The caller owns the result. NULL, and nothing is logged,
+ * if ctl was cut short or memory ran out. fb_guard_init() comes first. Any process.
+ */
+json_t *fb_report_read(const struct fb_ctl_handle *handle, bool *torn);
+
 /* True if the report says that its ledger adds up. */
 bool fb_report_balanced(const json_t *report);
 

@@ -13,6 +13,8 @@ From the top down; a module imports only from those below it:
     options, arguments       the command line: ours, and what goes on to the dispatcher
     worker, child, loop      one worker number; one process; timers and descriptors
     control, paths           the dispatcher's control socket; where files and programs are
+    outcome                  how a run ended, for who asks later
     config, values           what the script takes from the file of --config; values of options
-    log, failure             log lines; the error that ends the program
+    log, log_output          log lines; writes that never wait for a reader
+    failure                  the error that ends the program
 """

@@ -65,6 +65,22 @@ def split(word, known):
     return option, True
 
 
+def last_value(words, option, known):
+    """The value of the last option of that long name in arranged words, or None."""
+    words = list(words)
+    value = None
+    while words:
+        word = words.pop(0)
+        if word == "--" or not word.startswith("-") or word == "-":
+            continue
+        found, complete = split(word, known)
+        if found is None:
+            break
+        text = word.partition("=")[2] if complete else words.pop(0)
+        value = text if found == option else value
+    return value
+
+
 def check_value(word, value, rest, known):
     """The value of an option is the next word, unless that is an option: a file of such a name is ./-w."""
     follows = rest[0] if rest else None

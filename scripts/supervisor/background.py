@@ -8,6 +8,7 @@ import sys
 
 from .failure import Failure, explain
 from .options import DEFAULT_NAME
+from .outcome import Outcome
 from .plan import Plan
 from .run import Supervisor
 
@@ -21,20 +22,23 @@ def start(call):
     call.places.make_runtime_dir()
     log_path = call.places.log(plan.name)
     log_fd = open_log(log_path, plan.name)
+    begin = os.fstat(log_fd).st_size
+    outcome = Outcome(call.places.outcome(plan.name), plan.name, keep=True, log=log_path)
     reader, writer = os.pipe()
     sys.stdout.flush()
     first = os.fork()
     if first == 0:
         os.close(reader)
-        become_daemon(plan, call.log, log_fd, writer)
+        become_daemon(plan, call.log, log_fd, outcome, writer)
     os.close(writer)
     os.close(log_fd)
+    outcome.close()
     os.waitpid(first, 0)
-    return await_start(plan, reader, log_path)
+    return await_start(plan, reader, log_path, begin, call.log)
 
 
 def open_log(path, name):
-    """The log stays locked while a process of the instance is alive: no other instance writes into it."""
+    """Appends to what earlier runs said. It stays locked while a process of the instance is alive."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     except OSError as error:
@@ -46,11 +50,10 @@ def open_log(path, name):
         raise Failure(
             f"'{name}' is already running (its log {path} is in use): stop it, or choose another -n"
         ) from None
-    os.ftruncate(fd, 0)
     return fd
 
 
-def become_daemon(plan, log, log_fd, writer):
+def become_daemon(plan, log, log_fd, outcome, writer):
     """In the first child: forks the supervisor off and never returns."""
     os.setsid()
     if os.fork() != 0:
@@ -62,6 +65,8 @@ def become_daemon(plan, log, log_fd, writer):
             os.dup2(source, target)
         os.close(null)
         os.close(log_fd)
+        workers = "1 worker" if plan.workers == 1 else f"{plan.workers} workers"
+        log.mark(f"'{plan.name}' starts with {workers}, pid {os.getpid()}")
         # The working directory stays: file names on the command line are relative to it.
         status = Supervisor(plan, log, on_ready=lambda: tell(writer, b"ready\n")).run()
     except OSError as error:
@@ -69,6 +74,8 @@ def become_daemon(plan, log, log_fd, writer):
     except Exception as error:  # the log is the only place left to say it
         log.error(f"the supervisor failed: {error!r}")
     finally:
+        log.mark(f"'{plan.name}' has ended with exit status {status}")
+        outcome.end(status)
         tell(writer, f"ended {status}\n".encode())
         os._exit(status)
 
@@ -80,7 +87,8 @@ def tell(writer, words):
         pass  # `start` was interrupted, or has long returned
 
 
-def await_start(plan, reader, log_path):
+def await_start(plan, reader, log_path, begin, log):
+    """begin: where this run does in the log."""
     selector = selectors.DefaultSelector()
     selector.register(reader, selectors.EVENT_READ)
     if not selector.select(START_TIMEOUT_S):
@@ -96,6 +104,7 @@ def await_start(plan, reader, log_path):
         print(f"'{plan.name}' has already ended, log {log_path}")
         return 0
     with open(log_path, encoding="utf-8", errors="replace") as lines:
+        lines.seek(begin)
         for line in lines.readlines()[-LOG_LINES_SHOWN:]:
-            sys.stderr.write(line)
+            log.raw(line.rstrip("\n"))
     raise Failure(f"'{plan.name}' did not start: the reason is above, and in {log_path}", int(status or 1))

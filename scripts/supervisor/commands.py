@@ -9,8 +9,9 @@ import os
 import selectors
 import time
 
-from .control import printable
-from .failure import Failure, explain
+from . import outcome
+from .control import Control, printable
+from .failure import EXIT_FAILED, Failure, explain
 from .instance import Instance
 from .plan import Plan
 from .run import Supervisor
@@ -21,34 +22,106 @@ LOG_POLL_S = 0.02  # how often `stop` looks whether the log is still held
 
 
 def run(call):
-    plan = Plan(call, f"run-{os.getpid()}")
+    unnamed = f"run-{os.getpid()}"
+    plan = Plan(call, unnamed)
     plan.check_worker_options()
-    return Supervisor(plan, call.log).run()
+    call.places.make_runtime_dir()
+    end = outcome.Outcome(call.places.outcome(plan.name), plan.name, keep=plan.name != unnamed)
+    status = EXIT_FAILED
+    try:
+        status = Supervisor(plan, call.log).run()
+    finally:
+        end.end(status)
+    return status
 
 
 def stop(call):
     name = call.name()
-    deadline = time.monotonic() + call.options.timeout
-    instance = Instance(name, call.places)
-    watched = []
-    try:
-        with instance.open() as control:
-            watch_pid(watched, control.pid)
-            workers = control.ask("workers")["workers"]
-            control.ask("stop")
-            for worker in workers:
-                watch_pid(watched, worker.get("pid"))
-    except OSError as error:
-        raise Failure(f"'{name}' cannot be told to stop: {explain(error)}") from None
-    for pidfd in watched:
-        selector = selectors.PollSelector()
-        selector.register(pidfd, selectors.EVENT_READ)
-        if not selector.select(max(0.0, deadline - time.monotonic())):
-            raise Failure(
-                f"'{name}' still runs {call.options.timeout} s after it was told to stop: give a longer --timeout"
-            )
-    await_log_release(instance.log(), deadline)
-    return 0
+    wait = Stop(Instance(name, call.places), call.options.now, call.options.timeout)
+    wait.tell()
+    wait.await_end()
+    status, log = wait.ended()
+    if status == 0:
+        return 0
+    why = f"the reason is in {printable(log)}" if log else "its own output has the reason"
+    if status is None:
+        raise Failure(f"how '{name}' ended is not known, its supervisor was killed: {why}")
+    raise Failure(f"'{name}' ended with exit status {status}: {why}", status)
+
+
+class Stop:
+    """Tells an instance to stop, and waits until nothing of it is left."""
+
+    def __init__(self, instance, now, seconds_left):
+        self.instance = instance
+        self.request = {"now": True} if now else {}
+        self.seconds_left = seconds_left
+        self.deadline = time.monotonic() + seconds_left
+        self.run = None  # the outcome of the run that was told
+        self.told = None  # the pid of the dispatcher that was
+        self.watched = []
+
+    def tell(self):
+        """While a supervisor lives and no dispatcher listens there will soon be one, or the end."""
+        while True:
+            try:
+                with self.instance.open() as control:
+                    self.run = self.run or outcome.Watched.running(self.instance.outcome())
+                    self.tell_dispatcher(control)
+                return
+            except OSError as error:
+                raise Failure(f"'{self.instance.name}' cannot be told to stop: {explain(error)}") from None
+            except Failure:
+                self.run = self.run or outcome.Watched.running(self.instance.outcome())
+                if not self.run:
+                    raise
+            if not self.run.is_held():
+                return
+            self.pause()
+
+    def tell_dispatcher(self, control):
+        self.told = control.pid
+        watch_pid(self.watched, control.pid)
+        workers = control.ask("workers")["workers"]
+        control.ask("stop", **self.request)
+        for worker in workers:
+            watch_pid(self.watched, worker.get("pid"))
+
+    def await_end(self):
+        for pidfd in self.watched:
+            selector = selectors.PollSelector()
+            selector.register(pidfd, selectors.EVENT_READ)
+            if not selector.select(max(0.0, self.deadline - time.monotonic())):
+                self.fail()
+        while self.run and self.run.is_held():
+            self.tell_next()
+            self.pause()
+        await_log_release(self.instance.log(), self.deadline)
+
+    def tell_next(self):
+        """Should the dispatcher have died of something else, its supervisor may have started another."""
+        try:
+            with self.instance.connect(self.instance.path) as control:
+                if control.pid != self.told:
+                    self.tell_dispatcher(control)
+        except OSError:
+            pass  # it ends
+
+    def pause(self):
+        if time.monotonic() >= self.deadline:
+            self.fail()
+        time.sleep(LOG_POLL_S)
+
+    def fail(self):
+        raise Failure(
+            f"'{self.instance.name}' still runs {self.seconds_left} s after it was told to stop: give a longer --timeout"
+        )
+
+    def ended(self):
+        """The exit status of the run, None if it left none, and its log. Without a supervisor it is 0."""
+        if not self.run:
+            return 0, None
+        return self.run.status(), self.run.read().get("log")
 
 
 def watch_pid(watched, pid):
@@ -77,11 +150,31 @@ def await_log_release(path, deadline):
 
 def status(call):
     program = os.path.join(call.places.program_dir(), "flow-stat")
-    name = ["-n", call.options.name] if call.options.name else []
+    options = call.options
+    words = [*(["-n", options.name] if options.name else []), *(["--config", options.config] if options.config else [])]
+    check_ended(call.name(), call.places)
     try:
-        os.execv(program, [program, *name, *call.rest])
+        os.execv(program, [program, *words, *call.rest])
     except OSError as error:
         raise Failure(f"cannot run {program}: {error.strerror}; run 'make build'") from None
+
+
+def check_ended(name, places):
+    """Failure that says how the latest run of ours ended, if nothing runs under that name."""
+    run = outcome.Watched.open(places.outcome(name))
+    if not run or run.is_held() or places.owner(name) not in (None, places.uid):
+        return
+    try:
+        with Control(places.socket(name)):
+            return  # one without a supervisor
+    except OSError:
+        pass
+    record, status = run.read(), run.status()
+    log = f": see {printable(record['log'])}" if record.get("log") else ""
+    if status is None:
+        raise Failure(f"'{name}' is not running: its supervisor was killed{log}")
+    ended = printable(record.get("ended"))
+    raise Failure(f"'{name}' is not running: it ended with exit status {status} at {ended}{log}")
 
 
 def add(call):

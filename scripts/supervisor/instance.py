@@ -49,6 +49,10 @@ class Instance:
         """The log of `start` is beside the socket."""
         return self.path.removesuffix(".sock") + ".log"
 
+    def outcome(self):
+        """So is what says how its run ended."""
+        return self.path.removesuffix(".sock") + ".status"
+
     def ask(self, request, **fields):
         try:
             with self.open() as control:

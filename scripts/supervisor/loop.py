@@ -2,10 +2,22 @@
 """What one thread waits for: timers, descriptors, signals. Must not know what they are for."""
 
 import heapq
+import os
 import selectors
 import signal
 import socket
 import time
+
+
+def ignore(*_):
+    """A handler."""
+
+
+def stop_self():
+    """What Ctrl-Z does by itself. Returns when a shell continues us; immediately where none can."""
+    handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTSTP)
+    signal.signal(signal.SIGTSTP, handler)
 
 
 class Loop:
@@ -23,6 +35,10 @@ class Loop:
 
     def cancel_timers(self):
         self.timers.clear()
+
+    def skip(self, seconds):
+        """So long nothing ran: no timer has come nearer."""
+        self.timers = [(when + seconds, number, action) for when, number, action in self.timers]
 
     def watch(self, fd, action):
         self.selector.register(fd, selectors.EVENT_READ, action)
@@ -51,7 +67,7 @@ class Signals:
             end.setblocking(False)
         signal.set_wakeup_fd(self.writer.fileno(), warn_on_full_buffer=False)
         for signum in signums:
-            signal.signal(signum, lambda *_: None)  # the number arrives through the socket pair
+            signal.signal(signum, ignore)  # the number arrives through the socket pair
 
     def fileno(self):
         return self.reader.fileno()

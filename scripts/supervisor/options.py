@@ -26,6 +26,10 @@ PASSED_ON = (
     "of a run with a terminal it means that the terminal is gone, and ends the run. "
     "Exit status: 0; 1 if something failed, broke off, was abandoned or does not add up; 2 wrong usage."
 )
+STOPPED = (
+    "A second stop waits for the same end. Exit status: that of the run; 1 also if it cannot be told to stop or still "
+    "runs after --timeout; 0 if no supervisor runs, whatever the dispatcher ends with; 2 wrong usage."
+)
 PASSED_TO_STAT = (
     "Other options go to flow-stat as they are: --json, --config FILE. "
     "Exit status: 0, 1 if it does not run, 2 wrong usage."
@@ -118,12 +122,13 @@ def make_parser(places):
     add_run_options(run, "run-PID")
     start = add("start", "run in the background; returns when all workers are ready", PASSED_ON)
     add_run_options(start, DEFAULT_NAME)
-    stop = add("stop", "drain and end a running instance; returns when it is gone")
+    stop = add("stop", "drain and end a running instance; returns when it is gone", STOPPED)
     stop.add_argument(
         "--timeout", metavar="S", type=values.seconds, default=STOP_TIMEOUT_S,
         help=f"seconds after which stop fails if the instance still runs (default: {STOP_TIMEOUT_S})",
     )  # fmt: skip
-    status = add("status", "print what a running instance does", PASSED_TO_STAT)
+    stop.add_argument("--now", action="store_true", help="do not drain: what waits is counted as abandoned")
+    status = add("status", "print what a running instance does, or how its last run ended", PASSED_TO_STAT)
     more = add("add", "start one more worker of a running instance, up to --max-workers")
     text = "give a worker no new flows; it leaves when its flows have ended, or after --drain-timeout, when they move"
     drain = add("drain", text)
@@ -135,7 +140,7 @@ def make_parser(places):
     reload = add("reload", text)
     for command in (stop, status, more, drain, restart, reload):
         add_name_option(command, DEFAULT_NAME)
-    for command in (stop, more, drain, restart, reload):
+    for command in (stop, status, more, drain, restart, reload):
         command.add_argument("--config", metavar="FILE", help="take the instance name from this file")
     return parser, commands.choices
 

@@ -98,3 +98,6 @@ class Places:
 
     def log(self, name):
         return os.path.join(self.runtime_dir(), name + ".log")
+
+    def outcome(self, name):
+        return os.path.join(self.runtime_dir(), name + ".status")

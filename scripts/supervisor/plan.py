@@ -27,7 +27,8 @@ class Plan:
     def __init__(self, call, default_name):
         options = call.options
         self.programs = call.places.program_dir()
-        words = arguments.arrange(call.rest, arguments.known_options(self.program("flow-dispatcher")))
+        known = arguments.known_options(self.program("flow-dispatcher"))
+        words = arguments.arrange(call.rest, known)
         self.config = ["--config", options.config] if options.config else []
         self.kept = [config.keep(options.config)] if options.config else []  # descriptors for the processes
         copy = ["--config", config.kept_path(self.kept[0])] if options.config else []
@@ -46,6 +47,7 @@ class Plan:
         # Words of the user come last: an option that lacks its value would take what follows.
         reload = ["--reload-config", options.config] if options.config else []
         self.dispatcher_args = [*copy, *reload, *log_level, "-w", str(self.workers), "-n", self.name, *words]
+        self.report = arguments.last_value(words, "--report", known) or in_file.get("report")
         self.socket = call.places.socket(self.name)
 
     def read_config(self, args, call):
@@ -71,6 +73,11 @@ class Plan:
     def worker_cpus_in_file(self, path):
         """No program takes this from the file."""
         return (path and config.read_key(path, "worker-cpu", values.cpu_list)) or []
+
+    def clean_args(self):
+        """For the dispatcher's program: prints what a dead dispatcher counted, and removes what it left."""
+        report = ["--report", self.report] if self.report else []
+        return [self.program("flow-dispatcher"), "--clean", "-n", self.name, *report]
 
     def program(self, name):
         return os.path.join(self.programs, name)

@@ -11,15 +11,16 @@ import subprocess
 from .child import STANDARD_ERROR, Child, describe
 from .control import Control
 from .failure import EXIT_FAILED, EXIT_USAGE
-from .loop import Loop, Signals
-from .worker import CRASH_LIMIT, CRASH_WINDOW_S, EXIT_REFUSED, EXIT_REVOKED, Worker
+from .loop import Loop, Signals, stop_self
+from .worker import CRASH_LIMIT, CRASH_WINDOW_S, EXIT_REFUSED, EXIT_REVOKED, Crashes, Worker
 
 CONNECT_FIRST_S = 0.005  # pause between looks for the dispatcher's socket; doubles
 CONNECT_MAX_S = 0.1
 SETTLE_S = 0.2  # a worker left with 0: by now the dispatcher knows whether it was told to
 LEAVE_S = 5.0  # for workers to leave by themselves once the dispatcher has ended
 TERMINATE_S = 2.0  # from SIGTERM to SIGKILL for those that did not
-HURRY_S = 0.3  # instead of both after a second signal: what waits is already counted as abandoned
+HURRY_S = 0.3  # instead of both without draining: what waits is already counted as abandoned
+REJOIN_S = 30.0  # for workers to finish the rings of a dispatcher that died and join the next one
 READY_POLL_S = 0.05  # how often the dispatcher is asked whether all workers are ready
 LOOK_S = 0.25  # how often the dispatcher is asked which workers it wants, and which hang
 SAME_SIGNAL_S = 1.0  # what comes within it of one counts as the same, as the dispatcher has it
@@ -38,11 +39,12 @@ class Supervisor:
     """One dispatcher and its workers.
 
     What it needs of the system comes in from outside: loop (time and events), spawn (makes a
-    Child of argv and its streams), connect (makes a Control of a path), call (runs a program to its end).
+    Child of argv and its streams), connect (makes a Control of a path), call (runs a program to its end),
+    stop_self (stops this process until it is continued).
     """
 
     def __init__(self, plan, log, on_ready=None, loop=None, spawn=Child, connect=Control, call=subprocess.run,
-                 terminal=None):  # fmt: skip
+                 terminal=None, stop=stop_self):  # fmt: skip
         self.plan = plan
         self.log = log
         self.on_ready = on_ready
@@ -50,45 +52,63 @@ class Supervisor:
         self.spawn = spawn
         self.connect = connect
         self.call = call
+        self.stop_self = stop
         self.has_terminal = has_terminal() if terminal is None else terminal
         self.dispatcher = None
         self.dispatcher_status = None  # as reap() returns it, once it has ended
+        self.dispatcher_crashes = Crashes()
+        self.restarting = False  # it has died, and its next process is on a timer
+        self.live = False  # it captures on interfaces, so that another one can go on
+        self.stopping = False  # it has said so
+        self.added = 0  # workers that it wants beyond those of the plan
         self.workers = {number: Worker(number) for number in range(plan.workers)}
         self.resume = []  # what tells the next dispatcher to begin with the filter of the one before
         self.listening = False  # the dispatcher does, and has its handlers
+        self.hurrying = False  # the dispatcher was asked to end without draining
         self.signals_seen = 0
         self.signal_at = None  # when the last one that counted came
         self.forced_status = 0  # what the run ends with even if the dispatcher is content
 
     def run(self):
         """To the end of the last child; returns the exit status of the run."""
-        signals = Signals((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+        signals = Signals((signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP))
         self.loop.watch(signals.fileno(), lambda: self.signals_arrived(signals.read()))
         try:
             self.start_dispatcher()
-            while self.children():
+            while self.children() or self.restarting:
                 self.loop.step()
         finally:
             self.clear_up()
+            self.log.report_lost()
             signals.close()
         return self.status()
 
     def status(self):
         return max(EXIT_FAILED if self.dispatcher_status < 0 else self.dispatcher_status, self.forced_status)
 
+    def in_hurry(self):
+        return self.signals_seen > 1 or self.hurrying
+
     def clear_up(self):
         """Nothing is left to kill unless an exception of ours cut the run short."""
         for child in self.children():
             child.kill(signal.SIGKILL)
             child.reap()
-        # A dispatcher that was killed leaves its objects; clearing them is its own program's work.
         if self.dispatcher_status is None or self.dispatcher_status < 0:
-            self.call([self.plan.program("flow-dispatcher"), "--clean", "-n", self.plan.name], check=False)
+            self.call(self.plan.clean_args(), check=False)
 
     # signals
 
     def signals_arrived(self, arrived):
-        """SIGHUP reads the filter again; where there was a terminal, it is gone, and that ends the run."""
+        """SIGTSTP stops everything; the others end the run, but SIGHUP reads the filter again.
+
+        Where there was a terminal SIGHUP says that it is gone, which ends the run as well.
+        """
+        if signal.SIGTSTP in arrived:
+            self.suspend()
+            arrived = [signum for signum in arrived if signum != signal.SIGTSTP]
+            if not arrived:
+                return
         if not self.has_terminal and signal.SIGHUP in arrived:
             if self.dispatcher and self.listening:
                 self.dispatcher.kill(signal.SIGHUP)
@@ -105,7 +125,21 @@ class Supervisor:
         elif self.dispatcher:
             self.dispatcher.kill(signal.SIGTERM)
         else:
+            if self.restarting:
+                self.restarting = False
+                self.wait_for_workers()
             self.end_workers(signal.SIGTERM if self.signals_seen == 1 else signal.SIGKILL)
+
+    def suspend(self):
+        """Our children are in sessions of their own, so that the terminal does not stop them."""
+        began = self.loop.now()
+        for child in reversed(self.children()):  # the dispatcher first: it watches the workers
+            child.kill(signal.SIGSTOP)
+        self.log.erase_status()
+        self.stop_self()
+        self.loop.skip(self.loop.now() - began)
+        for child in self.children():
+            child.kill(signal.SIGCONT)
 
     # children
 
@@ -130,12 +164,50 @@ class Supervisor:
         self.look_for_dispatcher(CONNECT_FIRST_S)
 
     def dispatcher_ended(self, status):
-        if status < 0:
-            self.log.error(f"the dispatcher died: {describe(status)}; what it left in shared memory is removed")
         self.dispatcher = None
+        self.listening = False
         self.dispatcher_status = status
         self.loop.cancel_timers()  # restarts and looks, which all are about a living dispatcher
-        leave, terminate = (HURRY_S, HURRY_S) if self.signals_seen > 1 else (LEAVE_S, TERMINATE_S)
+        for worker in self.workers.values():
+            worker.forget_dispatcher()
+        if status < 0:
+            self.dispatcher_died(describe(status))
+        if not self.restarting:
+            self.wait_for_workers()
+
+    def dispatcher_died(self, how):
+        """It is started again where another one can go on: what was read of a file cannot be read again."""
+        self.restarting = False
+        if not self.live or self.stopping or self.signals_seen:
+            self.log.error(f"the dispatcher died: {how}; the run ends, and what it left in shared memory is removed")
+            return
+        pause = self.dispatcher_crashes.note(self.loop.now())
+        if pause is None:
+            self.log.error(
+                f"the dispatcher died {CRASH_LIMIT} times within {CRASH_WINDOW_S:.0f} s, last by {how}: the run ends"
+            )
+            return
+        self.log.error(f"the dispatcher died: {how}; starting another in {pause * 1000:.0f} ms, and all flows are new ones")
+        self.forced_status = max(EXIT_FAILED, self.forced_status)
+        self.restarting = True
+        self.loop.after(pause, self.restart_dispatcher)
+
+    def restart_dispatcher(self):
+        if not self.restarting:
+            return  # a signal came first
+        self.call(self.plan.clean_args(), check=False)
+        try:
+            self.start_dispatcher()
+        except OSError as error:  # the program may be replaced just now
+            self.dispatcher_died(f"it cannot be started: {error.strerror}")
+            if not self.restarting:
+                self.wait_for_workers()
+            return
+        self.restarting = False
+
+    def wait_for_workers(self):
+        """No dispatcher follows: workers have some time to leave."""
+        leave, terminate = (HURRY_S, HURRY_S) if self.in_hurry() else (LEAVE_S, TERMINATE_S)
         self.loop.after(leave, lambda: self.end_workers(signal.SIGTERM))
         self.loop.after(leave + terminate, lambda: self.end_workers(signal.SIGKILL))
 
@@ -162,19 +234,42 @@ class Supervisor:
             self.loop.after(pause, lambda: self.look_for_dispatcher(min(pause * 2, CONNECT_MAX_S)))
             return
         self.listening = True
+        self.tell_what_was()
         for worker in self.workers.values():
+            if worker.child:  # of the dispatcher before
+                self.loop.after(REJOIN_S, lambda worker=worker, child=worker.child: self.check_joined(worker, child))
             self.start_worker(worker)
         if self.on_ready:
             self.look_for_ready()
         self.loop.after(LOOK_S, self.look_after_workers)
 
+    def tell_what_was(self):
+        """A dispatcher that follows another one is told which workers were added, and which given up."""
+        try:
+            for worker in self.workers.values():
+                if worker.given_up:
+                    self.ask("give-up", worker=worker.number)
+            for _ in range(self.added):
+                self.ask("add")
+        except OSError as error:
+            self.log.warning(f"the dispatcher does not have all workers of the one before: {error}")
+
+    def check_joined(self, worker, child):
+        if worker.child is child and not self.was_ever_claimed(worker):
+            self.log.warning(f"worker {worker.number} did not join the next dispatcher: SIGKILL")
+            child.kill(signal.SIGKILL)
+
     def ask_workers(self):
         """Every number as the dispatcher sees it, and whether it is stopping; nothing if it does not say."""
         try:
             answer = self.ask("workers")
+            found = {w["worker"]: w for w in answer["workers"]}
+            self.live, self.stopping = bool(answer["live"]), bool(answer["stopping"])
+            self.hurrying = bool(answer["hurrying"])
+            self.added = sum(seen["wanted"] for number, seen in found.items() if number >= self.plan.workers)
             if "filter" in answer:
                 self.resume = ["--resume-filter", answer["filter"] or ""]
-            return {w["worker"]: w for w in answer["workers"]}, bool(answer["stopping"])
+            return found, self.stopping
         except (OSError, KeyError, TypeError) as error:
             self.log.debug(f"the dispatcher does not tell its workers: {error}")
             return {}, None
@@ -183,11 +278,13 @@ class Supervisor:
         found = self.ask_workers()[0]
         if all(found.get(k, {}).get("state") in ("ready", "draining", "stopping") for k in self.workers):
             self.on_ready()
+            self.on_ready = None
         else:
             self.loop.after(READY_POLL_S, self.look_for_ready)
 
     def look_after_workers(self):
         """Starts the workers that the dispatcher wants, and kills those of ours that it has revoked."""
+        self.log.report_lost()
         found, stopping = self.ask_workers()
         for number, seen in found.items():
             worker = self.workers.get(number)
@@ -206,7 +303,7 @@ class Supervisor:
 
     def may_start(self, worker):
         """The one place that decides whether a number gets a process: asked before every start."""
-        if self.dispatcher is None or worker.child or worker.awaited or worker.given_up:
+        if not self.listening or worker.child or worker.awaited or worker.given_up:
             return False
         seen = self.ask_workers()[0].get(worker.number)
         worker.revocations, worker.claims = (seen["revocations"], seen["claims"]) if seen else (None, None)
@@ -237,8 +334,8 @@ class Supervisor:
 
     def worker_ended(self, worker, status):
         worker.child = None
-        if not self.dispatcher or self.signals_seen > SIGNALS_FORWARDED:
-            return
+        if not self.listening or self.signals_seen > SIGNALS_FORWARDED:
+            return  # the next dispatcher, if there is one, gets another process
         if status == 0:
             worker.awaited = True
             self.check_left(worker, settled=False)
@@ -248,7 +345,7 @@ class Supervisor:
             self.log.error(f"worker {worker.number} refuses its options: the run ends")
             self.forced_status = EXIT_USAGE
             self.dispatcher.kill(signal.SIGTERM)
-        elif status != EXIT_REVOKED or self.signals_seen < 2:
+        elif status != EXIT_REVOKED or not self.in_hurry():
             self.worker_crashed(worker, describe(status))
 
     def has_claimed(self, worker):

@@ -110,16 +110,10 @@ static bool can_erase(void) {
     return output.terminal && kind != NULL && *kind != '\0' && strcmp(kind, "dumb") != 0;
 }
 
-/* The shell has sent this job to the background. Of a terminal that is not ours it is not known. */
-static bool in_background(void) {
-    pid_t front = tcgetpgrp(STDERR_FILENO);
-    return front >= 0 && front != getpgrp();
-}
-
 unsigned fb_log_status_width(void) {
     struct winsize size;
     log_output_check(&output);
-    if (written_up_to < FB_LOG_INFO || !can_erase() || in_background())
+    if (written_up_to < FB_LOG_INFO || !can_erase() || log_output_in_background())
         return 0;
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
         return USUAL_WIDTH;

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -72,4 +73,25 @@ size_t log_output_write(const struct log_output *output, const char *text, size_
     else if (!can_wait(output) || is_ready())
         written = write(STDERR_FILENO, text, length);
     return written > 0 ? (size_t)written : 0;
+}
+
+/* /proc/PID/stat: pid (name) state ppid pgrp session tty_nr tpgid; the name may have any byte. */
+static bool parent_in_background(void) {
+    char path[64], line[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)getppid());
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t size = read(fd, line, sizeof line - 1);
+    close(fd);
+    line[size > 0 ? size : 0] = '\0';
+    const char *name_end = strrchr(line, ')');
+    int own, front;
+    return name_end != NULL && sscanf(name_end + 1, " %*c %*d %d %*d %*d %d", &own, &front) == 2 &&
+           front > 0 && front != own;
+}
+
+bool log_output_in_background(void) {
+    pid_t front = tcgetpgrp(STDERR_FILENO);
+    return front < 0 ? parent_in_background() : front != getpgrp();
 }

@@ -48,4 +48,10 @@ void log_output_check(struct log_output *output);
  */
 size_t log_output_write(const struct log_output *output, const char *text, size_t length);
 
+/*
+ * Whether another job than ours is at the front of the terminal that standard error is. In a
+ * session of our own that is not our terminal, but it may be our parent's: then its job counts.
+ */
+bool log_output_in_background(void);
+
 #endif

@@ -174,8 +174,10 @@ static void put_workers(struct build *b) {
     for (unsigned k = 0; k < b->workers; k++)
         inspected += b->s->lane[k][FB_LANE_INSPECTED];
     json_t *workers = put(b, b->report, "workers", json_array());
-    for (unsigned k = 0; k < b->workers; k++)
-        put_worker(b, workers, k, inspected);
+    for (unsigned k = 0; k < b->workers; k++) {
+        if (k < b->ctl->geometry.workers || fb_ctl_epoch(b->ctl, k) != 0) /* else it has no ring */
+            put_worker(b, workers, k, inspected);
+    }
 }
 
 /* ---- what is not counted */

@@ -101,6 +101,12 @@ static void print_section(FILE *out, const json_t *report, const struct report_s
 
 /* The time counts from the first packet: of a run without any it would be nothing. */
 static void print_head(FILE *out, const json_t *report) {
+    const json_t *dispatcher = json_object_get(report, "dispatcher");
+    if (strcmp(report_word(dispatcher, "state"), "died") == 0)
+        fprintf(out,
+                "the last snapshot of a dispatcher that died (pid %" JSON_INTEGER_FORMAT
+                "), %.3f s old: what came after it is not counted\n",
+                report_number(dispatcher, "pid"), report_real(dispatcher, "heartbeat_age_s"));
     const json_t *hugepages = json_object_get(report, "hugepages");
     bool quiet = report_number(json_object_get(report, "ledger"), "received") == 0;
     fprintf(out, "flow-balancer %s, instance '%s', policy %s, %s%.3f s\n",

@@ -146,6 +146,7 @@ struct rig *rig_open(unsigned workers, uint32_t max_flows, bool consume_too) {
                                                   .arena_bytes = RIG_ARENA,
                                                   .max_flows = max_flows};
     if (fleet_init(&rig->fleet, &(struct fleet_config){.ctl = rig->ctl.ctl,
+                                                       .rings = workers,
                                                        .policy = policy_find(POLICY_DEFAULT),
                                                        .hugepages = FB_HUGEPAGES_AUTO,
                                                        .timing = timing,

@@ -33,6 +33,7 @@ struct fleet_fixture {
     /* What the next fleet is made with. */
     uint64_t max_flows; /* that the handles of each worker are made for */
     uint64_t hang_ns;
+    unsigned unmade;         /* the last numbers, so many, have no ring yet */
     int node;                /* of the dispatcher, -1: none */
     const int *worker_nodes; /* of all workers, or NULL */
 };

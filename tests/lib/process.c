@@ -464,7 +464,8 @@ unsigned objects_of(const char *instance) {
     return count;
 }
 
-/* Removes what is in dir and begins with the instance's name, and says so unless quiet. */
+/* Removes what is in dir and begins with the instance's name, and says so unless quiet, or it ends
+ * like one of the words in spared. */
 static unsigned clear_names(const struct test *t, const char *dir, const char *spared, bool quiet) {
     DIR *entries = opendir(dir);
     unsigned left = 0;
@@ -476,7 +477,7 @@ static unsigned clear_names(const struct test *t, const char *dir, const char *s
         if (strncmp(file, t->name, length) != 0 || (file[length] != '.' && file[length] != '-'))
             continue;
         const char *suffix = strrchr(entry->d_name, '.');
-        if (!quiet && (suffix == NULL || strcmp(suffix, spared) != 0)) {
+        if (!quiet && (suffix == NULL || strstr(spared, suffix) == NULL)) {
             print_error("left: %s/%s\n", dir, entry->d_name);
             left++;
         }
@@ -541,7 +542,7 @@ int processes_tear_down(void **state) {
     char run_time[FB_PATH_MAX];
     left += clear_names(t, FB_SHM_DIR, "", failed);
     if (fb_runtime_dir(run_time, false) == 0)
-        left += clear_names(t, run_time, ".log", failed);
+        left += clear_names(t, run_time, ".log .status", failed);
     nftw(t->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     json_decref(t->report);
     free(t);

@@ -160,6 +160,8 @@ void expect_drops_logged(struct test *t, const struct process *p, const json_t *
     json_array_foreach(value_at(report, "capture.interfaces"), i, each) {
         snprintf(what, sizeof what, "interface %s", text_at(each, "name"));
         expect_logged(t, p, what, number_at(each, "kernel_drops"));
+        snprintf(what, sizeof what, "interface %s itself", text_at(each, "name"));
+        expect_logged(t, p, what, number_at(each, "interface_drops"));
     }
     expect_logged(t, p, "no worker was ready", number_at(report, "ledger.dropped.no_worker"));
 }

@@ -115,7 +115,7 @@ static void a_second_worker_of_a_number_is_refused_and_the_first_goes_on(void **
     expect_one_line_with(t, any, "has no free worker number");
     struct process *beyond = start_worker(t, 2, "");
     process_expect(t, beyond, EXIT_RUNTIME);
-    expect_one_line_with(t, beyond, "numbers 0 to 1");
+    expect_one_line_with(t, beyond, "only once it is added");
     finish(t, dispatcher, workers);
     assert_false(file_exists(t, "other/worker-1.tsv"));
 }

@@ -84,6 +84,30 @@ static void an_added_worker_gets_new_flows_and_no_old_ones(void **state) {
     assert_in_range(flows_begun(t, 2, before, feed.frames), FLOWS / 2, 3 * FLOWS);
 }
 
+/* There are numbers for that, and they have no ring before. */
+static void a_worker_can_be_added_to_any_run(void **state) {
+    struct test *t = *state;
+    struct feed feed;
+    struct process *run = begin_fed(t, &feed, "-w 2 " ALL_NEVER);
+    feed_flows(&feed, 0, FLOWS, 2);
+    await_fed(t, &feed);
+    assert_int_equal(objects_of(t->name), 5); /* ctl, and two sides of two workers */
+    assert_int_equal(json_array_size(value_at(stat_of(t, t->name), "workers")), 2);
+    EXPECT_REFUSED(t, EXIT_NOTHING_TO_CLAIM, "no free worker number", "flow-worker -n @");
+    order(t, "add", "worker 2 of ");
+    assert_int_equal(objects_of(t->name), 7);
+    assert_int_equal(json_array_size(value_at(stat_of(t, t->name), "workers")), 3);
+    feed_flows(&feed, FLOWS, 4 * FLOWS, 2);
+    await_fed(t, &feed);
+    order(t, "drain 2", "worker 2 of ");
+    order(t, "restart all", "worker 1 of ");
+    feed_close(&feed);
+    process_expect(t, run, EXIT_DONE);
+    const json_t *report = report_of(t, "out.json");
+    expect_served(report);
+    assert_true(number_at(report, "workers.2.packets") > 0);
+}
+
 static void without_a_supervisor_add_says_what_to_do(void **state) {
     struct test *t = *state;
     struct process *dispatcher = process_start_piped(
@@ -278,6 +302,7 @@ static void restart_all_replaces_one_at_a_time_and_loses_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(an_added_worker_gets_new_flows_and_no_old_ones),
+        PROCESS_TEST(a_worker_can_be_added_to_any_run),
         PROCESS_TEST(without_a_supervisor_add_says_what_to_do),
         PROCESS_TEST(a_drained_worker_leaves_when_its_flows_have_ended_and_nothing_moves),
         PROCESS_TEST(at_the_drain_timeout_the_flows_of_a_full_ring_move_in_order),

@@ -81,6 +81,31 @@ static void a_log_that_no_one_reads_does_not_stop_a_run_that_drops(void **state)
     run_unread(*state, "drop");
 }
 
+/* Each crash is a line of the script. */
+static void
+a_log_that_no_one_reads_does_not_keep_the_script_from_restarting_a_worker(void **state) {
+    struct test *t = *state;
+    heard[0] = '\0';
+    assert_int_equal(
+        process_run(t, "tracegen -o t.pcap --size 60 --packets %u --flows 100", PACKETS),
+        EXIT_DONE);
+    struct process *run = process_start_unread(
+        t,
+        "flow-balancer run -n @ -r - -w 1 --failover never --timeout all=never --report out.json");
+    for (unsigned i = 0; i < 3; i++) {
+        pid_t pid;
+        UNTIL(t, (pid = ready_pid(t, 0)) != 0);
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        UNTIL(t, ready_pid(t, 0) != pid && ready_pid(t, 0) != 0);
+    }
+    UNTIL(t, was_said(t, "flow-balancer: warning: ", " log lines were lost within "));
+    feed_half(t, run, 0);
+    feed_half(t, run, 1);
+    process_close_input(run);
+    process_expect(t, run, EXIT_DONE);
+    expect_all_inspected(report_of(t, "out.json"), PACKETS);
+}
+
 static void an_error_that_no_one_reads_ends_a_program_all_the_same(void **state) {
     struct test *t = *state;
     static const struct {
@@ -161,6 +186,9 @@ static void each_line_begins_with_its_time(void **state) {
     process_expect(t, worker, EXIT_DONE);
     struct process *refused = process_start(t, "flow-stat -n @");
     process_expect(t, refused, EXIT_RUNTIME);
+    struct process *script = process_start(t, "flow-balancer stop -n @");
+    process_expect(t, script, EXIT_RUNTIME);
+    expect_stamped_lines(script, "flow-balancer");
     expect_stamped_lines(dispatcher, "flow-dispatcher");
     expect_stamped_lines(worker, "flow-worker");
     expect_stamped_lines(refused, "flow-stat");
@@ -170,6 +198,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(a_log_that_no_one_reads_does_not_stop_a_run_that_blocks),
         PROCESS_TEST(a_log_that_no_one_reads_does_not_stop_a_run_that_drops),
+        PROCESS_TEST(a_log_that_no_one_reads_does_not_keep_the_script_from_restarting_a_worker),
         PROCESS_TEST(an_error_that_no_one_reads_ends_a_program_all_the_same),
         PROCESS_TEST(drops_have_a_line_when_they_begin_and_one_when_they_are_over),
         PROCESS_TEST(each_line_begins_with_its_time),

@@ -339,7 +339,7 @@ static void flow_stat_shows_a_run_as_text_and_as_json(void **state) {
     assert_int_equal(number_at(report, "dispatcher.pid"), process_of_dispatcher(t->name));
     struct process *text = process_start(t, "flow-balancer status -n @");
     process_expect(t, text, EXIT_DONE);
-    assert_non_null(strstr(process_output(t, text), "geometry: 3 workers of at most 3"));
+    assert_non_null(strstr(process_output(t, text), "geometry: 3 workers of at most 7"));
     assert_non_null(strstr(process_output(t, text), "ledger: BALANCED"));
     process_close_input(run);
     process_expect(t, run, EXIT_DONE);

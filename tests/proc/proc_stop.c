@@ -244,6 +244,105 @@ static void start_runs_in_the_background_until_stop(void **state) {
     expect_one_line_with(t, none, "is not running");
 }
 
+static json_int_t waiting(struct test *t) {
+    const json_t *report = stat_of(t, t->name);
+    return report != NULL ? sum_of_workers(report, "backlog") : 0;
+}
+
+/* Two workers that do nothing, with packets that wait for them. */
+static void start_stuck(struct test *t, const char *options, pid_t workers[2]) {
+    make_trace(t);
+    process_expect(t,
+                   process_start(t,
+                                 "flow-balancer start -n @ -r t.pcap " FOREVER
+                                 "-w 2 --hang never --timeout all=never --report out.json %s",
+                                 options),
+                   EXIT_DONE);
+    UNTIL(t, is_under_way(t));
+    for (unsigned k = 0; k < 2; k++) {
+        workers[k] = process_of_worker(t->name, k);
+        assert_true(workers[k] > 1);
+        assert_int_equal(kill(workers[k], SIGSTOP), 0);
+    }
+    UNTIL(t, waiting(t) > 100);
+}
+
+static void expect_last_line(struct test *t, const char *file, const char *text) {
+    FILE *log = fopen(file, "re");
+    assert_non_null(log);
+    size_t size = fread(t->text, 1, sizeof t->text - 1, log);
+    fclose(log);
+    assert_in_range(size, 1, sizeof t->text - 1);
+    t->text[size - 1] = '\0'; /* the end of the last line */
+    const char *line = strrchr(t->text, '\n');
+    assert_non_null(line);
+    if (strstr(line, text) == NULL)
+        fail_msg("no '%s' in the last line of %s: %s", text, file, line + 1);
+}
+
+/* What stop says is the status of the run; its log and status say it afterwards, until the next. */
+static void stop_has_the_status_of_a_run_that_failed(void **state) {
+    struct test *t = *state;
+    pid_t workers[2];
+    start_stuck(t, "--drain-timeout 1", workers);
+    struct process *end = process_start(t, "flow-balancer stop -n @");
+    process_expect(t, end, EXIT_RUNTIME);
+    expect_one_line_with(t, end, "ended with exit status 1: the reason is in ");
+    assert_true(number_at(report_of(t, "out.json"), "ledger.dropped.abandoned") > 100);
+    const char *log = strstr(process_errors(t, end), "is in ");
+    char path[PROCESS_PATH_MAX];
+    snprintf(path, sizeof path, "%.*s", (int)strcspn(log + 6, "\n"), log + 6);
+    expect_last_line(t, path, "has ended with exit status 1");
+    struct process *status = process_start(t, "flow-balancer status -n @");
+    process_expect(t, status, EXIT_RUNTIME);
+    expect_one_line_with(t, status, "is not running: it ended with exit status 1 at ");
+
+    process_expect(
+        t, process_start(t, "flow-balancer start -n @ -r t.pcap " FOREVER "--drain-timeout 60"),
+        EXIT_DONE);
+    process_expect(t, process_start(t, "flow-balancer status -n @"), EXIT_DONE);
+    process_expect(t, process_start(t, "flow-balancer stop -n @"), EXIT_DONE);
+    expect_last_line(t, path, "has ended with exit status 0");
+    assert_non_null(strstr(t->text, "has ended with exit status 1\n"));
+    status = process_start(t, "flow-balancer status -n @");
+    process_expect(t, status, EXIT_RUNTIME);
+    expect_one_line_with(t, status, "is not running: it ended with exit status 0 at ");
+    unlink(path);
+}
+
+static void a_second_stop_waits_for_the_same_end(void **state) {
+    struct test *t = *state;
+    pid_t workers[2];
+    start_stuck(t, "--drain-timeout 3000", workers);
+    struct process *first = process_start(t, "flow-balancer stop -n @ --timeout 300");
+    UNTIL(t, is_stopping(t));
+    pause_ms(1200); /* not the same as the first */
+    struct process *second = process_start(t, "flow-balancer stop -n @ --timeout 300");
+    pause_ms(1200); /* in which it asks */
+    assert_false(process_ended(t, first));
+    assert_false(process_ended(t, second));
+    for (unsigned k = 0; k < 2; k++)
+        assert_int_equal(kill(workers[k], SIGCONT), 0);
+    process_expect(t, first, EXIT_DONE);
+    process_expect(t, second, EXIT_DONE);
+    expect_drained(t);
+}
+
+static void stop_now_does_not_drain(void **state) {
+    struct test *t = *state;
+    pid_t workers[2];
+    start_stuck(t, "--drain-timeout 3000", workers);
+    struct process *first = process_start(t, "flow-balancer stop -n @ --timeout 300");
+    UNTIL(t, is_stopping(t));
+    struct process *now = process_start(t, "flow-balancer stop -n @ --now");
+    process_expect(t, now, EXIT_RUNTIME);
+    expect_one_line_with(t, now, "ended with exit status 1");
+    process_expect(t, first, EXIT_RUNTIME);
+    const json_t *report = report_of(t, "out.json");
+    expect_balanced(report);
+    assert_true(number_at(report, "ledger.dropped.abandoned") > 100);
+}
+
 static void a_file_of_config_is_enough_to_start_ask_and_stop(void **state) {
     struct test *t = *state;
     make_trace(t);
@@ -341,6 +440,9 @@ static void root_may_stop_the_instance_of_any_user(void **state) {
     UNTIL(t, ask(t, "restart all -n @") == EXIT_DONE);
     assert_int_equal(ask(t, "stop -n @"), EXIT_DONE);
     process_expect(t, run, EXIT_DONE);
+    char outcome[PROCESS_PATH_MAX];
+    snprintf(outcome, sizeof outcome, "/tmp/flow-balancer-65534/flow-balancer/%s.status", t->name);
+    assert_int_equal(unlink(outcome), 0);
     rmdir("/tmp/flow-balancer-65534/flow-balancer");
     rmdir("/tmp/flow-balancer-65534");
 }
@@ -359,6 +461,9 @@ int main(void) {
         PROCESS_TEST(a_stuck_worker_is_waited_for_until_the_drain_timeout),
         PROCESS_TEST(a_stuck_worker_holds_up_a_lossless_run_and_then_goes_on),
         PROCESS_TEST(start_runs_in_the_background_until_stop),
+        PROCESS_TEST(stop_has_the_status_of_a_run_that_failed),
+        PROCESS_TEST(a_second_stop_waits_for_the_same_end),
+        PROCESS_TEST(stop_now_does_not_drain),
         PROCESS_TEST(a_file_of_config_is_enough_to_start_ask_and_stop),
         PROCESS_TEST(start_tells_why_it_did_not),
         PROCESS_TEST(stop_ends_a_run_in_the_foreground_too),

@@ -69,8 +69,10 @@
       FB_RUN | FB_STOP | FB_ASK, FB_ANYWHERE, "Set the name of the instance")                      \
     X(WORKERS, "workers", 'w', "N", FB_DEFAULT("8"), FB_DISPATCHER | FB_RUN, FB_ANYWHERE,          \
       "Use this many workers, and begin to read when they are ready")                              \
-    X(MAX_WORKERS, "max-workers", 0, "N", FB_DEFAULT_IS("as many as --workers"), FB_DISPATCHER,    \
-      FB_ANYWHERE, "Allow this many worker numbers, 1 to 256, so that workers can be added")       \
+    X(MAX_WORKERS, "max-workers", 0, "N", FB_DEFAULT_IS("twice --workers, at least 4 more"),       \
+      FB_DISPATCHER, FB_ANYWHERE,                                                                  \
+      "Allow this many worker numbers, 1 to 256, for workers to be added; if given, all their "    \
+      "rings are made at the start, else each when its worker is added")                           \
     X(POLICY, "policy", 0, "NAME", FB_DEFAULT("backlog-share"), FB_DISPATCHER, FB_ANYWHERE,        \
       "Choose the worker of a new flow by this policy: backlog-share, backlog, cost, hash or "     \
       "round-robin")                                                                               \
@@ -154,6 +156,8 @@
       "Let workers wait at most this many seconds for another dispatcher when theirs is gone")     \
     X(STOP_TIMEOUT, "timeout", 0, "S", FB_DEFAULT("40"), FB_STOP, FB_COMMAND_LINE,                 \
       "Fail if the instance still runs this many seconds after stop")                              \
+    X(STOP_NOW, "now", 0, NULL, FB_NO_DEFAULT, FB_STOP, FB_COMMAND_LINE,                           \
+      "Do not drain the rings: what waits in them is counted as abandoned")                        \
     /* What is printed, and what the call is. */                                                   \
     X(JSON, "json", 0, NULL, FB_NO_DEFAULT, FB_STAT, FB_ANYWHERE, "Print the report as JSON")      \
     X(LOG_LEVEL, "log-level", 0, "error|warning|info|debug", FB_DEFAULT("info"),                   \
@@ -169,7 +173,8 @@
     X(WORKER_CHECK, "check", 0, NULL, FB_NO_DEFAULT, FB_WORKER, FB_COMMAND_LINE,                   \
       "Check the options, open and close the inspector, and exit")                                 \
     X(CLEAN, "clean", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_COMMAND_LINE,                      \
-      "Remove what a killed dispatcher of this name left in shared memory, and exit")              \
+      "Print the last report of a killed dispatcher of this name, write it to the file of "        \
+      "--report, remove what it left in shared memory, and exit")                                  \
     X(PARENT, "parent", 0, "PID", FB_NO_DEFAULT, FB_DISPATCHER | FB_WORKER, FB_COMMAND_LINE,       \
       "Shut down cleanly when this process, the parent, is gone; for supervisors")                 \
     X(RELOAD_CONFIG, "reload-config", 0, "FILE", FB_DEFAULT_IS("that of --config"), FB_DISPATCHER, \
@@ -195,7 +200,7 @@
     X("run", NULL, FB_RUN, FB_DISPATCHER, "Run in the foreground and print the report")            \
     X("start", NULL, FB_RUN, FB_DISPATCHER, "Run in the background")                               \
     X("stop", NULL, FB_STOP, 0, "Drain a running instance and end it")                             \
-    X("status", NULL, FB_ASK, FB_STAT, "Print the report of a running instance")                   \
+    X("status", NULL, FB_ASK, FB_STAT, "Print the report of a running instance, or how it ended")  \
     X("add", NULL, FB_ASK, 0, "Start one more worker")                                             \
     X("drain", "K", FB_ASK, 0, "Give a worker no new flows, and let it leave")                     \
     X("restart", "K|all", FB_ASK, 0, "Replace the process of a worker, or those of all")           \

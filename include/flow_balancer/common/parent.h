@@ -13,4 +13,7 @@
  */
 bool fb_follow_parent(uint64_t pid);
 
+/* Whether the parent with this pid, 0 for none, has died. */
+bool fb_parent_is_gone(uint64_t pid);
+
 #endif

@@ -229,9 +229,22 @@ static void what_a_killed_dispatcher_left_can_be_cleaned_and_is_joined_by_none(v
     fb_ctl_leave(&f->joined);
     assert_int_equal(fb_ctl_join(&f->joined, f->name), FB_NOT_YET);
     assert_int_equal(fb_ctl_clean(f->name), 0);
+    assert_int_equal(fb_ctl_join_dead(&f->joined, f->name), FB_NOT_YET);
     assert_false(exists(f, FB_KIND_CTL, 0) || exists(f, FB_KIND_DOWN, 0) ||
                  exists(f, FB_KIND_UP, 1));
     assert_int_equal(fb_ctl_clean(f->name), 0); /* nothing is left to clean */
+}
+
+static void what_a_killed_dispatcher_counted_can_be_read_until_then(void **state) {
+    struct fixture *f = *state;
+    leave_debris(f);
+    fb_ctl_leave(&f->joined);
+    assert_int_equal(fb_ctl_join_dead(&f->joined, f->name), FB_JOINED);
+    assert_string_equal(f->joined.ctl->name, f->name);
+    fb_ctl_leave(&f->joined);
+    make_ours(f);
+    fb_ctl_format(&f->ours);
+    assert_int_equal(fb_ctl_join_dead(&f->joined, f->name), FB_NOT_YET); /* this one lives */
 }
 
 static void sides_without_a_ctl_are_cleared_too(void **state) {
@@ -550,6 +563,7 @@ int main(void) {
         CTL_TEST(while_debris_is_cleared_its_dispatcher_does_not_look_alive),
         CTL_TEST(the_next_dispatcher_waits_for_one_that_clears),
         CTL_TEST(a_further_cleaner_waits_for_one_that_clears),
+        CTL_TEST(what_a_killed_dispatcher_counted_can_be_read_until_then),
         CTL_TEST(sides_without_a_ctl_are_cleared_too),
         CTL_TEST(what_was_hidden_when_its_maker_died_is_cleared_and_so_is_all_without_a_ctl),
         CTL_TEST(the_name_of_a_dead_ctl_is_never_free_until_the_next_has_it),

@@ -4,6 +4,7 @@
 import heapq
 import itertools
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -12,7 +13,13 @@ import unittest
 from supervisor.loop import Loop
 from supervisor.run import Supervisor
 
+STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d "
 START = 1000.0  # the fake clock does not begin at 0: nor does the real one
+
+
+def without_stamps(text):
+    """Lines of a log that is no terminal."""
+    return re.sub(f"(?m)^{STAMP}", "", text)
 
 
 class FakeLoop(Loop):
@@ -81,6 +88,15 @@ class FakeLog:
     def debug(self, text):
         self.lines.append(("debug", text))
 
+    def report_lost(self):
+        pass
+
+    def raw(self, line):
+        self.lines.append(("", line))
+
+    def erase_status(self):
+        self.lines.append(("", "erased"))
+
     def text(self):
         return "\n".join(f"{level}: {text}" for level, text in self.lines)
 
@@ -97,6 +113,9 @@ class FakePlan:
 
     def program(self, name):
         return "/programs/" + name
+
+    def clean_args(self):
+        return ["/programs/flow-dispatcher", "--clean", "-n", "test"]
 
     def cpu_args(self, number):
         return ["--cpu", str(number + 10)]
@@ -126,6 +145,8 @@ class FakeDispatcher:
         self.pid = None  # None: it does not listen
         self.asked = []
         self.stopping = False
+        self.hurrying = False
+        self.live = False
         self.filter = None
         self.refuses = False
         self.workers = {}
@@ -148,8 +169,14 @@ class FakeDispatcher:
             raise OSError(f"'{request}' refused: no reason given")
         if request == "give-up":
             self.say(fields["worker"], wanted=False, state="lost")
-        workers = list(self.workers.values())
-        return {"ok": True, "stopping": self.stopping, "workers": workers, "filter": self.filter}
+        return {
+            "ok": True,
+            "live": self.live,
+            "stopping": self.stopping,
+            "hurrying": self.hurrying,
+            "workers": list(self.workers.values()),
+            "filter": self.filter,
+        }
 
 
 class FakeRun:
@@ -161,6 +188,7 @@ class FakeRun:
         self.said = FakeDispatcher()
         self.started = []  # every child, in order
         self.missing = False  # the program of the next one is
+        self.stops = []  # for each Ctrl-Z, the last signal of each child by then
         self.called = []  # programs that ran to their end
         self.supervisor = Supervisor(
             FakePlan(workers),
@@ -171,7 +199,13 @@ class FakeRun:
             connect=self.said.connect,
             call=lambda argv, check: self.called.append(argv),
             terminal=terminal,
+            stop=self.stop,
         )
+
+    def stop(self):
+        """A minute of Ctrl-Z."""
+        self.stops.append([child.signals[-1:] for child in self.supervisor.children()])
+        self.loop.time += 60
 
     def spawn(self, argv, **streams):
         if self.missing:
@@ -192,13 +226,17 @@ class FakeRun:
         self.said.pid = self.dispatcher.pid
         self.loop.advance(0.1)
 
+    def dispatchers(self):
+        return [child for child in self.started if "-k" not in child.argv]
+
     @property
     def dispatcher(self):
-        return self.started[0]
+        return self.dispatchers()[-1]
 
     def starts(self, number):
         """Every process that was started for a worker number."""
-        return [child for child in self.started[1:] if child.argv[child.argv.index("-k") + 1] == str(number)]
+        workers = [child for child in self.started if "-k" in child.argv]
+        return [child for child in workers if child.argv[child.argv.index("-k") + 1] == str(number)]
 
     def worker(self, number):
         """Its present process."""
@@ -210,7 +248,7 @@ class FakeRun:
 
 def keep_signals(test):
     """For a test that calls run(): what the process does with signals is as before when the test has ended."""
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP):
         test.addCleanup(signal.signal, signum, signal.getsignal(signum))
 
 

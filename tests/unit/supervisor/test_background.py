@@ -6,7 +6,7 @@ import io
 import os
 from unittest import mock
 
-from fakes import FakePlan, FolderTest
+from fakes import FakeLog, FakePlan, FolderTest
 from supervisor import background
 from supervisor.failure import Failure
 
@@ -38,11 +38,11 @@ class OpenLog(FolderTest):
             self.open()
         self.assertFalse(os.path.exists(self.path("new")))
 
-    def test_what_an_earlier_run_said_is_removed(self):
+    def test_what_an_earlier_run_said_stays(self):
         self.write("x.log", "from an earlier run\n")
         fd = self.open()
         os.write(fd, b"new\n")
-        self.assertEqual(self.read("x.log"), "new\n")
+        self.assertEqual(self.read("x.log"), "from an earlier run\nnew\n")
 
     def test_lines_of_several_processes_are_appended(self):
         fd = self.open()
@@ -63,17 +63,18 @@ class OpenLog(FolderTest):
 
 
 class AwaitStart(FolderTest):
-    def await_start(self, words):
+    def await_start(self, words, begin=0):
         reader, writer = os.pipe()
         self.addCleanup(os.close, reader)
         os.write(writer, words)
         os.close(writer)
         output = io.StringIO()
+        log = FakeLog()
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             try:
-                status = background.await_start(FakePlan(2), reader, self.path("x.log"))
+                status = background.await_start(FakePlan(2), reader, self.path("x.log"), begin, log)
             except Failure as failure:
-                return failure.status, output.getvalue() + str(failure)
+                return failure.status, output.getvalue() + "".join(f"{line}\n" for _, line in log.lines) + str(failure)
         return status, output.getvalue()
 
     def test_ready(self):
@@ -96,6 +97,10 @@ class AwaitStart(FolderTest):
         self.assertIn("line 14\n", text)
         self.assertNotIn("line 4\n", text)
 
+    def test_what_earlier_runs_said_is_not_its_reason(self):
+        self.write("x.log", "earlier\nline\n")
+        self.assertNotIn("earlier", self.await_start(b"ended 1\n", len("earlier\n"))[1])
+
     def test_one_that_died_without_a_word_failed(self):
         self.write("x.log", "")
         self.assertEqual(self.await_start(b"")[0], 1)
@@ -106,4 +111,4 @@ class AwaitStart(FolderTest):
         self.addCleanup(os.close, writer)
         with mock.patch.object(background, "START_TIMEOUT_S", 0.01):
             with self.assertRaisesRegex(Failure, "'test' is not ready after 0.01 s"):
-                background.await_start(FakePlan(2), reader, self.path("x.log"))
+                background.await_start(FakePlan(2), reader, self.path("x.log"), 0, FakeLog())

@@ -8,6 +8,7 @@ import io
 import os
 import socket
 import subprocess
+import threading
 import time
 from unittest import mock
 
@@ -15,6 +16,7 @@ from fakes import FolderTest
 from supervisor import commands, instance
 from supervisor.failure import Failure
 from supervisor.options import Call
+from supervisor.outcome import Outcome
 from supervisor.paths import Places
 
 
@@ -23,6 +25,7 @@ class Answers:
 
     def __init__(self, pid, **answers):
         self.pid = pid
+        self.after_stop = {}  # what happens once so many stops were asked for
         self.answers = answers
         self.asked = []
 
@@ -34,6 +37,9 @@ class Answers:
 
     def ask(self, request, **fields):
         self.asked.append((request, fields))
+        stops = len([asked for asked, _ in self.asked if asked == "stop"])
+        if request == "stop" and stops in self.after_stop:
+            self.after_stop[stops]()
         answers = self.answers[request]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if isinstance(answer, Exception):
@@ -83,8 +89,105 @@ class CommandTest(FolderTest):
 
 
 class Stop(CommandTest):
-    def stop(self, timeout=60.0):
-        return self.call(commands.stop, timeout=timeout)[0]
+    def stop(self, timeout=60.0, now=False):
+        return self.call(commands.stop, timeout=timeout, now=now)[0]
+
+    def supervised(self, keep=True, log=None):
+        """A supervisor of the instance lives."""
+        return Outcome(self.places.outcome("x"), "x", keep, log)
+
+    def test_its_status_is_that_of_the_run(self):
+        for status in (0, 1, 2):
+            run = self.supervised(log="/the/log")
+            answers = self.running(self.process("exit 0").pid, workers=[workers()], stop=[{}])
+            answers.after_stop[1] = lambda run=run, status=status: run.end(status)
+            if status == 0:
+                self.assertEqual(self.stop(), 0)
+                continue
+            with self.assertRaisesRegex(Failure, f"'x' ended with exit status {status}: the reason is in /the/log") as c:
+                self.stop()
+            self.assertEqual(c.exception.status, status)
+
+    def test_so_it_is_of_a_run_in_the_foreground_which_leaves_nothing(self):
+        run = self.supervised(keep=False)
+        answers = self.running(self.process("exit 0").pid, workers=[workers()], stop=[{}])
+        answers.after_stop[1] = lambda: run.end(1)
+        with self.assertRaisesRegex(Failure, "'x' ended with exit status 1: its own output has the reason"):
+            self.stop()
+        self.assertFalse(os.path.exists(self.places.outcome("x")))
+
+    def test_a_second_one_waits_for_the_same_end(self):
+        run = self.supervised()
+        answers = self.running(self.process("exit 0").pid, workers=[workers()], stop=[{}])
+        answers.after_stop[2] = lambda: run.end(1)
+        failures = []
+        other = threading.Thread(target=lambda: failures.append(self.assertRaises(Failure, self.stop)))
+        other.start()
+        with self.assertRaises(Failure) as caught:
+            self.stop()
+        other.join()
+        self.assertEqual(caught.exception.status, 1)
+        self.assertEqual([fields for request, fields in answers.asked if request == "stop"], [{}, {}])
+
+    def test_only_now_says_now(self):
+        answers = self.running(self.process("exit 0").pid, workers=[workers()], stop=[{}])
+        self.stop(now=True)
+        self.assertEqual(answers.asked[-1], ("stop", {"now": True}))
+
+    def test_a_supervisor_that_is_killed_leaves_no_status(self):
+        run = self.supervised()
+        answers = self.running(self.process("exit 0").pid, workers=[workers()], stop=[{}])
+        answers.after_stop[1] = lambda: os.close(run.fd)  # as the kernel does
+        with self.assertRaisesRegex(Failure, "how 'x' ended is not known, its supervisor was killed") as caught:
+            self.stop()
+        self.assertEqual(caught.exception.status, 1)
+
+    def test_an_earlier_run_of_the_name_has_no_say(self):
+        self.supervised().end(1)
+        self.running(self.process("exit 0").pid, workers=[workers()], stop=[{}])
+        self.assertEqual(self.stop(), 0)
+
+    def test_a_supervisor_that_does_not_end_is_waited_for_to_the_timeout(self):
+        run = self.supervised()
+        self.addCleanup(os.close, run.fd)
+        self.running(self.process("exit 0").pid, workers=[workers()], stop=[{}])
+        with self.assertRaisesRegex(Failure, "'x' still runs 0.03 s"):
+            self.stop(timeout=0.03)
+
+    def test_while_a_supervisor_lives_a_dispatcher_that_does_not_listen_yet_is_waited_for(self):
+        run = self.supervised()
+        answers = Answers(self.process("exit 0").pid, workers=[workers()], stop=[{}])
+        opened = iter([Failure("no instance 'x' is running")] * 3 + [answers])
+
+        def open_one(_):
+            found = next(opened)
+            if isinstance(found, Failure):
+                raise found
+            return found
+
+        answers.after_stop[1] = lambda: run.end(0)
+        with mock.patch.object(instance.Instance, "open", open_one):
+            self.assertEqual(self.stop(), 0)
+        self.assertEqual([request for request, _ in answers.asked], ["workers", "stop"])
+
+    def test_a_dispatcher_that_follows_one_that_died_is_told_as_well(self):
+        run = self.supervised()
+        self.running(self.process("exit 0").pid, workers=[workers()], stop=[{}])
+        second = Answers(os.getpid(), workers=[workers()], stop=[{}])
+        second.after_stop[1] = lambda: run.end(1)
+        connect = mock.Mock(side_effect=[ConnectionRefusedError(), second, second, *[FileNotFoundError()] * 9999])
+        found = instance.Instance("x", self.places, connect)
+        wait = commands.Stop(found, True, 60.0)
+        wait.tell()
+        wait.watched.clear()
+        wait.await_end()
+        self.assertEqual([asked for asked in second.asked if asked[0] == "stop"], [("stop", {"now": True})])
+
+    def test_one_that_ends_meanwhile_was_stopped_as_well(self):
+        run = self.supervised()
+        with mock.patch.object(time, "sleep", lambda _: run.end(1)):
+            with self.assertRaisesRegex(Failure, "'x' ended with exit status 1"):
+                self.stop()
 
     def test_the_log_is_the_one_beside_the_socket(self):
         found = instance.Instance("x", self.places)
@@ -231,9 +334,70 @@ class DrainAndReload(CommandTest):
         self.assertIn("has no filter now", self.call(commands.reload)[1])
 
 
+class Status(CommandTest):
+    """Of an instance that does not run: flow-stat is not even asked."""
+
+    def setUp(self):
+        super().setUp()
+        patch = mock.patch.object(Places, "owner", lambda *_: self.owner)
+        patch.start()
+        self.addCleanup(patch.stop)
+        self.owner = None
+
+    def check(self):
+        commands.check_ended("x", self.places)
+
+    def end(self, status=None, log="/the/log"):
+        run = Outcome(self.places.outcome("x"), "x", True, log)
+        if status is None:
+            os.close(run.fd)
+        else:
+            run.end(status)
+
+    def test_it_says_how_the_last_run_ended(self):
+        self.end(0)
+        with self.assertRaisesRegex(Failure, "'x' is not running: it ended with exit status 0 at 20[^ ]+: see /the/log"):
+            self.check()
+        self.end(1, log=None)
+        with self.assertRaisesRegex(Failure, "'x' is not running: it ended with exit status 1 at 20[^ ]+$") as caught:
+            self.check()
+        self.assertEqual(caught.exception.status, 1)
+
+    def test_or_that_its_supervisor_was_killed(self):
+        self.end()
+        with self.assertRaisesRegex(Failure, "'x' is not running: its supervisor was killed: see /the/log"):
+            self.check()
+
+    def test_what_runs_is_shown(self):
+        run = Outcome(self.places.outcome("x"), "x", True)
+        self.addCleanup(os.close, run.fd)
+        self.check()
+
+    def test_so_is_what_was_never_there(self):
+        self.check()
+
+    def test_so_is_one_that_another_program_started_since(self):
+        self.end(1)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(self.places.socket("x"))
+            listener.listen()
+            self.check()
+
+    def test_so_is_that_of_another_user(self):
+        self.end(1)
+        self.owner = self.places.uid + 1
+        self.check()
+
+    def test_nonsense_in_its_place_is_no_end(self):
+        for text in ("", "[]", "{", '{"status": "1"}', '{"status": 256}', '{"status": true}', "null", "1"):
+            self.write("flow-balancer/x.status", text)
+            with self.assertRaisesRegex(Failure, "its supervisor was killed"):
+                self.check()
+
+
 class Absent(CommandTest):
     def test_an_instance_that_does_not_run_is_one_line_with_its_path(self):
-        for command, options in ((commands.stop, {"timeout": 1}), (commands.add, {}), (commands.reload, {}),
+        for command, options in ((commands.stop, {"timeout": 1, "now": False}), (commands.add, {}), (commands.reload, {}),
                                  (commands.drain, {"worker": 0}), (commands.restart, {"worker": "all"})):  # fmt: skip
             with self.assertRaisesRegex(Failure, "no instance 'x' is running: .*flow-balancer/x.sock"):
                 self.call(command, **options)
@@ -242,4 +406,4 @@ class Absent(CommandTest):
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.bind(self.places.socket("x"))
         with self.assertRaisesRegex(Failure, "no instance 'x' is running"):
-            self.call(commands.stop, timeout=1)
+            self.call(commands.stop, timeout=1, now=False)

@@ -8,7 +8,7 @@ import os
 import unittest
 from unittest import mock
 
-from fakes import FolderTest
+from fakes import FolderTest, without_stamps
 from supervisor import main, options, values
 from supervisor.failure import Failure
 from supervisor.log import Log
@@ -179,10 +179,11 @@ class Main(unittest.TestCase):
         log = Log(fd=writer)
         with mock.patch.object(main, "Log", lambda: log), mock.patch.dict(main.COMMANDS, {"run": outcome}):
             status = main.main(list(words) or ["run"], "/scripts")
+        log.output.close()
         os.close(writer)
         text = os.read(reader, 4096).decode()
         os.close(reader)
-        return status, text
+        return status, without_stamps(text)
 
     def test_the_status_of_the_command_is_its_own(self):
         self.assertEqual(self.run_main(lambda _: 7), (7, ""))

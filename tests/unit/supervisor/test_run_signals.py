@@ -2,7 +2,7 @@
 """What a run does with signals: drain, hurry, kill, or read the filter again."""
 
 import unittest
-from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
+from signal import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGSTOP, SIGTERM, SIGTSTP
 
 from fakes import FakeRun
 
@@ -88,6 +88,33 @@ class Stop(unittest.TestCase):
         self.run_.loop.advance(1.1)
         self.run_.signal(SIGTERM)
         self.assertEqual(self.run_.worker(1).signals, [SIGTERM, SIGKILL])
+
+
+class Suspend(unittest.TestCase):
+    def setUp(self):
+        self.run_ = FakeRun().begin()
+
+    def test_everything_stops_before_we_do_and_goes_on_after_us(self):
+        self.run_.signal(SIGTSTP)
+        self.assertEqual(self.run_.stops, [[[SIGSTOP]] * 3])
+        for child in self.run_.started:
+            self.assertEqual(child.signals, [SIGSTOP, SIGCONT])
+        self.assertIn(("", "erased"), self.run_.log.lines)
+
+    def test_it_is_no_request_to_end(self):
+        self.run_.signal(SIGTSTP)
+        self.assertEqual(self.run_.supervisor.signals_seen, 0)
+        self.run_.signal(SIGTSTP, SIGTERM)
+        self.assertEqual(self.run_.dispatcher.signals[-3:], [SIGSTOP, SIGCONT, SIGTERM])
+
+    def test_time_in_which_nothing_ran_brings_no_timer_nearer(self):
+        self.run_.dispatcher.exit(0)
+        self.run_.loop.advance(1)
+        self.run_.signal(SIGTSTP)
+        self.run_.loop.advance(3.9)
+        self.assertEqual(self.run_.worker(0).signals, [SIGSTOP, SIGCONT])
+        self.run_.loop.advance(0.2)
+        self.assertEqual(self.run_.worker(0).signals[-1], SIGTERM)
 
 
 class Hangup(unittest.TestCase):

@@ -452,5 +452,5 @@ class MayStart(unittest.TestCase):
         self.assertFalse(self.may_start())
 
     def test_not_without_a_dispatcher(self):
-        self.run_.supervisor.dispatcher = None
+        self.run_.supervisor.listening = False
         self.assertFalse(self.may_start())

@@ -35,7 +35,7 @@ class Crashes(unittest.TestCase):
     def test_what_is_forgotten_is_not_kept(self):
         for second in range(0, 1000, 5):
             self.worker.note_crash(float(second))
-        self.assertLessEqual(len(self.worker.crashes), 2)
+        self.assertLessEqual(len(self.worker.crashes.recent), 2)
 
 
 class Refusals(unittest.TestCase):

@@ -204,6 +204,20 @@ static void drops_of_an_interface_are_told_of_with_its_name(void **state) {
                  "s\n");
 }
 
+static void so_are_those_of_the_interface_itself(void **state) {
+    (void)state;
+    snapshot.interface[0][FB_INTERFACE_INTERFACE_DROPS] = 700;
+    expect_lines(0.1, false,
+                 "tester: warning: interface r0 itself, or its driver, drops frames: give it "
+                 "longer queues with 'ethtool -G r0 rx N', or more of them with 'ethtool -L'\n");
+    snapshot.interface[0][FB_INTERFACE_INTERFACE_DROPS] = 701;
+    expect_lines(0.6, false, "");
+    expect_lines(1.6, false,
+                 "tester: warning: interface r0 itself: no more drops: 701 frames were dropped in "
+                 "0.6 s\n");
+    expect_lines(2.6, true, "");
+}
+
 static void drops_for_want_of_a_worker_are_told_of(void **state) {
     (void)state;
     snapshot.dropped[FB_DROP_NO_WORKER] = 99;
@@ -238,6 +252,7 @@ int main(void) {
         LINES_TEST(a_full_ring_is_told_of_with_its_worker_and_counts),
         LINES_TEST(each_worker_has_its_own_lines),
         LINES_TEST(drops_of_an_interface_are_told_of_with_its_name),
+        LINES_TEST(so_are_those_of_the_interface_itself),
         LINES_TEST(drops_for_want_of_a_worker_are_told_of),
         LINES_TEST(a_run_that_waits_for_workers_has_no_such_lines),
     };

@@ -24,6 +24,7 @@ static int set_up(void **state) {
     static char json[] = "{\"read\":\"x.pcap\"}";
     f->options = (struct options){.workers = 3,
                                   .max_workers = 5,
+                                  .rings = 4,
                                   .depth = 10000,
                                   .ring_bytes = MB,
                                   .max_flows = 1234,
@@ -126,7 +127,7 @@ static void interfaces_have_their_names_in_ctl_cut_where_they_are_too_long(void 
 /* ---- rings of auto; in a /dev/shm of a size that is known */
 
 static bool fit(const struct fb_geometry *g, uint64_t room) {
-    return g->max_workers * (uint64_t)fb_down_footprint(g) <= room / 4 * 3;
+    return 4 * (uint64_t)fb_down_footprint(g) <= room / 4 * 3;
 }
 
 static void with_room_rings_take_16_mb(void *arg) {

@@ -122,6 +122,22 @@ static void a_filter_file_is_one_line_without_its_comments(void **state) {
     assert_string_equal(words, "tcp port 80 or tcp port 443 ");
 }
 
+static void there_are_numbers_for_workers_to_be_added(void **state) {
+    struct options_fixture *f = *state;
+    static const struct {
+        const char *workers;
+        uint32_t most;
+    } cases[] = {{"1", 5}, {"3", 7}, {"4", 8}, {"5", 10}, {"100", 200}, {"200", 256}, {"256", 256}};
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(PARSE(f, "-r", "x.pcap", "-w", cases[i].workers), OPTIONS_RUN);
+        assert_int_equal(f->options.max_workers, cases[i].most);
+        assert_int_equal(f->options.rings, f->options.workers);
+    }
+    assert_int_equal(PARSE(f, "-r", "x.pcap", "-w", "3", "--max-workers", "3"), OPTIONS_RUN);
+    assert_int_equal(f->options.max_workers, 3);
+    assert_int_equal(f->options.rings, 3);
+}
+
 static void the_defaults_are_those_of_the_manual(void **state) {
     struct options_fixture *f = *state;
     struct flow_timeouts timeouts;
@@ -131,7 +147,8 @@ static void the_defaults_are_those_of_the_manual(void **state) {
     assert_string_equal(f->options.files[0], "x.pcap");
     assert_string_equal(f->options.name, "flow-balancer");
     assert_int_equal(f->options.workers, 8);
-    assert_int_equal(f->options.max_workers, 8);
+    assert_int_equal(f->options.max_workers, 16);
+    assert_int_equal(f->options.rings, 8);
     assert_string_equal(f->options.policy->name, "backlog-share");
     assert_true(f->options.block);
     assert_int_equal(f->options.depth, 10000);
@@ -224,6 +241,7 @@ static void what_is_given_is_what_is_meant(void **state) {
     assert_string_equal(f->options.name, "ids");
     assert_int_equal(f->options.workers, 4);
     assert_int_equal(f->options.max_workers, 16);
+    assert_int_equal(f->options.rings, 16);
     assert_string_equal(f->options.policy->name, "backlog");
     assert_string_equal(f->options.filter, "tcp or udp");
     assert_string_equal(f->options.report, "out.json");
@@ -419,6 +437,7 @@ int main(void) {
         OPTIONS_TEST(later_lines_win_and_sources_add_up),
         OPTIONS_TEST(the_command_line_wins_over_the_file),
         OPTIONS_TEST(the_defaults_are_those_of_the_manual),
+        OPTIONS_TEST(there_are_numbers_for_workers_to_be_added),
         OPTIONS_TEST(the_timeouts_that_help_shows_are_those_in_force),
         OPTIONS_TEST(a_check_also_tells_what_the_file_has_for_the_supervisor),
         OPTIONS_TEST(what_is_given_is_what_is_meant),

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dispatcher/run/requests.h"
@@ -54,7 +55,7 @@ static void make_requests(struct requests_fixture *f, unsigned workers, unsigned
     close_both_ends(f);
     memset(&f->requests, 0, sizeof f->requests);
     make_fleet(&f->base, max_workers, 16, "backlog", SECOND);
-    for (unsigned k = workers; k < max_workers; k++)
+    for (unsigned k = workers; k < f->base.fleet.count; k++)
         lane_of(&f->base, k)->wanted = false;
     assert_int_equal(
         requests_open(&f->requests, &(struct requests_config){.name = f->base.ctl.ctl->name,
@@ -271,6 +272,34 @@ static void add_takes_the_first_free_number_until_there_is_none(void **state) {
     assert_int_equal(lane_of(&f->base, 1)->disposition, DISPOSITION_WAIT_NEXT);
 }
 
+static void a_number_gets_its_ring_when_it_is_added(void **state) {
+    struct requests_fixture *f = *state;
+    char path[FB_PATH_MAX];
+    f->base.unmade = 2;
+    make_requests(f, 2, 4);
+    assert_int_equal(f->base.fleet.count, 2);
+    assert_int_equal(fb_ctl_epoch(f->base.ctl.ctl, 2), 0);
+    is_refused(ask_of(f, "restart", 2),
+               "restart 2: there is no such worker: give a number from 0 to 1");
+    /* Something is in the way of its up side: the next try finds nothing of this one. */
+    assert_true(fb_object_path(path, FB_SHM_DIR, f->base.ctl.ctl->name, FB_KIND_UP, 2));
+    assert_int_equal(mkdir(path, 0700), 0);
+    is_refused(ask(f, "{\"request\": \"add\"}"),
+               "add: its ring cannot be made: the dispatcher's log says why");
+    assert_int_equal(f->base.fleet.count, 2);
+    assert_int_equal(rmdir(path), 0);
+    for (unsigned k = 2; k < 4; k++) {
+        json_t *reply = ask(f, "{\"request\": \"add\"}");
+        assert_int_equal(json_integer_value(json_object_get(reply, "worker")), k);
+        is_done(reply);
+        assert_int_equal(f->base.fleet.count, k + 1);
+        worker_starts(&f->base, k);
+        assert_int_equal(lane_of(&f->base, k)->state, FB_STATE_READY);
+    }
+    is_refused(ask(f, "{\"request\": \"add\"}"),
+               "add: every worker number is in use: --max-workers at the start gives more");
+}
+
 static void the_last_worker_cannot_be_drained(void **state) {
     struct requests_fixture *f = *state;
     make_requests(f, 2, 2);
@@ -355,16 +384,21 @@ static void a_reload_tells_the_filter_or_why_there_is_no_other(void **state) {
     is_refused(ask(f, "{\"request\": \"reload\"}"), "reload: the run is ending");
 }
 
-static void stops_are_counted_and_now_is_kept(void **state) {
+static void a_stop_and_now_are_kept(void **state) {
     struct requests_fixture *f = *state;
     make_requests(f, 1, 1);
     is_done(ask(f, "{\"request\": \"stop\"}"));
-    assert_int_equal(f->requests.stops, 1);
+    assert_true(f->requests.stop);
     assert_false(f->requests.stop_now);
+    f->requests.live = true;
+    assert_true(json_is_true(json_object_get(ask(f, "{\"request\": \"workers\"}"), "live")));
+    is_done(ask(f, "{\"request\": \"stop\"}")); /* the same once more */
+    assert_false(f->requests.stop_now);
+    assert_true(json_is_false(json_object_get(ask(f, "{\"request\": \"workers\"}"), "hurrying")));
     is_done(ask(f, "{\"request\": \"stop\", \"now\": true}"));
     is_done(ask(f, "{\"request\": \"stop\", \"now\": false}"));
-    assert_int_equal(f->requests.stops, 3);
     assert_true(f->requests.stop_now);
+    assert_true(json_is_true(json_object_get(ask(f, "{\"request\": \"workers\"}"), "hurrying")));
 }
 
 static void workers_tells_the_filter_in_force(void **state) {
@@ -395,6 +429,7 @@ static void workers_lists_every_number_as_it_is(void **state) {
     lane_of(&f->base, 1)->revocations = 4711;
     json_t *reply = ask(f, "{\"request\": \"workers\"}");
     assert_true(json_is_false(json_object_get(reply, "stopping")));
+    assert_true(json_is_false(json_object_get(reply, "live")));
     const json_t *list = json_object_get(reply, "workers");
     assert_int_equal(json_array_size(list), 3);
     static const struct {
@@ -429,11 +464,12 @@ int main(void) {
         REQUESTS_TEST(give_up_is_answered_in_every_state),
         REQUESTS_TEST(add_is_answered_in_every_state),
         REQUESTS_TEST(add_takes_the_first_free_number_until_there_is_none),
+        REQUESTS_TEST(a_number_gets_its_ring_when_it_is_added),
         REQUESTS_TEST(the_last_worker_cannot_be_drained),
         REQUESTS_TEST(a_worker_that_is_no_number_in_range_is_refused),
         REQUESTS_TEST(while_the_run_ends_no_worker_is_added_drained_or_restarted),
         REQUESTS_TEST(a_reload_tells_the_filter_or_why_there_is_no_other),
-        REQUESTS_TEST(stops_are_counted_and_now_is_kept),
+        REQUESTS_TEST(a_stop_and_now_are_kept),
         REQUESTS_TEST(workers_tells_the_filter_in_force),
         REQUESTS_TEST(workers_lists_every_number_as_it_is),
     };

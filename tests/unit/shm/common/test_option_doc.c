@@ -82,7 +82,7 @@ static void bash_offers_options_values_and_commands(void **state) {
         {"flow-balancer run --worker", "--workers --worker-cpu"},
         {"flow-balancer start -r x --sna", "--snapshot-length"},
         {"flow-balancer run --cle", ""}, /* says what one call of flow-dispatcher is */
-        {"flow-balancer stop --", "--name --timeout --config --help"},
+        {"flow-balancer stop --", "--name --timeout --now --config --help"},
         {"flow-balancer status --j", "--json"},
         {"flow-balancer add -", "--name --config --help"},
         {"flow-balancer restart ''", "all"},
@@ -172,7 +172,7 @@ static void a_list_for_a_page_has_each_option_with_its_argument(void **state) {
         "\n.It Fl -fanout Ar GROUP Ns Op : Ns Ar MODE\n",
         "\n.It Fl p , Fl -no-promiscuous-mode\nDo not put the interfaces into promiscuous mode.\n",
         "\n.It Fl -loop Ar N\nRead all files this many times (default: 1).\n",
-        "\n(default: as many as \\-\\-workers).\n",
+        "\nadded (default: twice \\-\\-workers, at least 4 more).\n",
         ".\n.El\n",
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {

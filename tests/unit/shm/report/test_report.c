@@ -211,7 +211,7 @@ static void options_that_are_no_json_object_become_an_empty_one(void **state) {
 static void values_out_of_range_in_shared_memory_are_cut(void **state) {
     (void)state;
     struct fake *f = make_fake();
-    f->ctl.geometry.max_workers = UINT32_MAX;
+    f->ctl.geometry.max_workers = f->ctl.geometry.workers = UINT32_MAX;
     f->ctl.flow_table_page_kind = 77;
     atomic_store(&f->ctl.links, UINT32_MAX);
     atomic_store(&f->ctl.run_state, 99);
@@ -301,6 +301,10 @@ static void a_worker_has_its_number_state_place_and_share(void **state) {
     (void)state;
     struct fake *f = make_fake();
     json_t *report = build(f);
+    assert_int_equal(json_array_size(at(report, "workers")), 2); /* the third was never added */
+    json_decref(report);
+    fb_ctl_set_epoch(&f->ctl, 2, 1);
+    report = build(f);
     assert_int_equal(json_array_size(at(report, "workers")), 3);
     expect_number(report, "workers.1.worker", 1);
     expect_number(report, "workers.1.pid", 5001);

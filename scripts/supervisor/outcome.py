@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""How a run ended: a file beside its log. Must not know how a run goes, nor who asks.
+
+The supervisor of a run makes the file anew, holds it locked for as long as it lives, and writes its
+exit status into it last of all. So the lock says whether the run is over, whatever ended it, and a
+file of an earlier run is never taken for that of a later one.
+"""
+
+import fcntl
+import json
+import os
+
+from .failure import Failure
+from .log import stamp
+
+RECORD_BYTES = 4096  # far more than a record has; the file may be another user's
+
+
+def remove(path):
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+
+
+class Outcome:
+    """The file of our own run. keep: whether it stays when the run has ended."""
+
+    def __init__(self, path, name, keep, log=None):
+        self.path = path
+        self.keep = keep
+        self.record = {"started": stamp(), "log": log}
+        if Watched.running(path):
+            raise Failure(f"'{name}' is already running: stop it, or choose another -n")
+        new = f"{path}.{os.getpid()}"
+        remove(new)
+        try:
+            self.fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.write()
+            os.rename(new, path)  # who still reads the old one has it open
+        except OSError as error:
+            remove(new)
+            raise Failure(f"cannot make {path}: {error.strerror}: remove what is there") from None
+
+    def write(self):
+        os.pwrite(self.fd, (json.dumps(self.record) + "\n").encode(), 0)
+
+    def end(self, status):
+        """The run is over, and this is its exit status."""
+        self.record.update(ended=stamp(), status=status)
+        try:
+            self.write()
+            if not self.keep and os.path.samestat(os.fstat(self.fd), os.lstat(self.path)):
+                os.unlink(self.path)
+        except OSError:
+            pass  # a full disk: as if we had been killed
+        self.close()
+
+    def close(self):
+        """Leaves it to a process that we forked, which has the lock as well."""
+        os.close(self.fd)
+
+
+class Watched:
+    """The file of a run, as others see it."""
+
+    def __init__(self, fd):
+        self.fd = fd
+
+    @classmethod
+    def open(cls, path):
+        """None if there is none that can be read."""
+        try:
+            return cls(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK))
+        except OSError:
+            return None
+
+    @classmethod
+    def running(cls, path):
+        """That of a run whose supervisor lives, else None."""
+        found = cls.open(path)
+        if found and not found.is_held():
+            found.close()
+            return None
+        return found
+
+    def is_held(self):
+        try:
+            fcntl.flock(self.fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(self.fd, fcntl.LOCK_UN)
+        return False
+
+    def read(self):
+        """What the supervisor wrote; has no "status" if it was killed."""
+        try:
+            record = json.loads(os.pread(self.fd, RECORD_BYTES, 0))
+        except (OSError, ValueError):
+            return {}
+        return record if isinstance(record, dict) else {}
+
+    def status(self):
+        """The exit status of a run that is over; None if its supervisor was killed."""
+        status = self.read().get("status")
+        return status if type(status) is int and 0 <= status <= 255 else None
+
+    def close(self):
+        os.close(self.fd)
