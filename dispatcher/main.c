@@ -3,6 +3,7 @@
 
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/common/parent.h"
+#include "flow_balancer/names.h"
 
 #include "dispatcher/capture/capture.h"
 #include "dispatcher/run/options.h"
@@ -12,7 +13,9 @@ int main(int argc, char **argv) {
     static struct options options; /* 64 KB of source names */
     fb_log_init("flow-dispatcher", FB_LOG_INFO);
     int status = 0;
-    switch (options_parse(&options, argc, (const char **)argv)) {
+    enum options_result result = options_parse(&options, argc, (const char **)argv);
+    fb_runtime_dir_use(options.runtime_dir);
+    switch (result) {
     case OPTIONS_DONE:
         break;
     case OPTIONS_WRONG:

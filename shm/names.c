@@ -102,9 +102,9 @@ unsigned fb_clear_objects(const char *name, bool with_ctl) {
     return removed;
 }
 
-/* For root it is always in /run. */
 static const char *take_another(void) {
-    return geteuid() == 0 ? "remove it" : "set XDG_RUNTIME_DIR to a directory of yours";
+    return geteuid() == 0 ? "remove it, or give another with --runtime-dir"
+                          : "set XDG_RUNTIME_DIR to a directory of yours";
 }
 
 /* What to do about a run-time directory that cannot be trusted: what is of another user cannot be
@@ -118,8 +118,10 @@ static const char *remedy_of(const struct stat *st) {
 static int check_private_dir(const char *path, bool make) {
     if (make && mkdir(path, 0700) != 0 && errno != EEXIST) {
         int error = errno;
-        fb_error("cannot make the run-time directory %s: %s%s%s", path, fb_errno_text(error),
-                 geteuid() == 0 ? "" : ": ", geteuid() == 0 ? "" : take_another());
+        fb_error(
+            "cannot make the run-time directory %s: %s: give another with --runtime-dir, or set "
+            "XDG_RUNTIME_DIR to a directory of yours",
+            path, fb_errno_text(error));
         return -error;
     }
     struct stat st;
@@ -138,19 +140,48 @@ static int check_private_dir(const char *path, bool make) {
     return 0;
 }
 
-int fb_runtime_dir(char path[FB_PATH_MAX], bool make) {
-    char base[FB_PATH_MAX - 32];
+#define RUN_DIR "/run" /* root's */
+
+static const char *chosen_dir;
+
+void fb_runtime_dir_use(const char *dir) {
+    chosen_dir = dir;
+}
+
+/* Whether root can have its directory there: in a container /run may be read-only. */
+static bool run_is_usable(void) {
+    return access(RUN_DIR "/flow-balancer", W_OK) == 0 || access(RUN_DIR, W_OK) == 0;
+}
+
+/* RUNTIME_DIR; NULL: the one in /tmp. */
+static const char *choose_dir(void) {
     const char *xdg = getenv("XDG_RUNTIME_DIR");
-    if (geteuid() == 0) {
-        snprintf(base, sizeof base, "/run");
-    } else if (xdg != NULL && xdg[0] == '/' && strlen(xdg) < sizeof base) {
-        snprintf(base, sizeof base, "%s", xdg);
-    } else {
-        snprintf(base, sizeof base, "/tmp/flow-balancer-%u", (unsigned)geteuid());
-        int error = check_private_dir(base, make);
+    bool is_root = geteuid() == 0;
+    if (chosen_dir != NULL)
+        return chosen_dir;
+    if (is_root && run_is_usable())
+        return RUN_DIR;
+    if (xdg != NULL && xdg[0] == '/')
+        return xdg;
+    return is_root ? RUN_DIR : NULL;
+}
+
+int fb_runtime_dir(char path[FB_PATH_MAX], bool make) {
+    char in_tmp[64];
+    const char *base = choose_dir();
+    if (base == NULL) {
+        snprintf(in_tmp, sizeof in_tmp, "/tmp/flow-balancer-%u", (unsigned)geteuid());
+        int error = check_private_dir(in_tmp, make);
         if (error != 0)
             return error;
+        base = in_tmp;
     }
-    snprintf(path, FB_PATH_MAX, "%s/flow-balancer", base);
+    int n = snprintf(path, FB_PATH_MAX, "%s/flow-balancer", base);
+    if (n < 0 || (unsigned)n >= FB_PATH_MAX) {
+        fb_error("the run-time directory %s is a longer path than %u bytes: give another with "
+                 "--runtime-dir, or another XDG_RUNTIME_DIR",
+                 base, FB_PATH_MAX);
+        return -ENAMETOOLONG;
+    }
     return check_private_dir(path, make);
 }

@@ -43,7 +43,8 @@ struct options {
     const struct policy *policy;
     double max_share; /* of the new flows for one worker, 0: no bound */
     bool block, on_full_given;
-    const char *report; /* NULL: none */
+    const char *report;      /* NULL: none */
+    const char *runtime_dir; /* NULL: the usual one */
     struct flow_timeouts timeouts;
     uint32_t max_flows;
     uint32_t depth;

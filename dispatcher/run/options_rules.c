@@ -288,6 +288,15 @@ static bool set_hang(void *options, const struct fb_option_value *v) {
     return false;
 }
 
+static bool set_runtime_dir(void *options, const struct fb_option_value *v) {
+    struct options *o = options;
+    o->runtime_dir = v->text;
+    if (v->text[0] == '/')
+        return true;
+    fb_error("%s '%s': give an absolute path", v->name, v->text);
+    return false;
+}
+
 #define CALL(call) FB_RULE_CALL(call)
 #define FLAG(member) FB_RULE_FLAG(struct options, member)
 #define COUNT(member, least, most) FB_RULE_COUNT(struct options, member, least, most)
@@ -319,6 +328,7 @@ const struct fb_option_rule options_rules[FB_OPTIONS] = {
     [FB_OPT_MAX_SHARE] = CALL(set_max_share),
     [FB_OPT_ON_FULL] = CALL(set_on_full),
     [FB_OPT_REPORT] = TEXT(report),
+    [FB_OPT_RUNTIME_DIR] = CALL(set_runtime_dir),
     [FB_OPT_RING_DEPTH] = COUNT(depth, 1, 1u << 24),
     [FB_OPT_RING_BYTES] = CALL(set_ring_bytes),
     [FB_OPT_HUGEPAGES] = CALL(set_hugepages),

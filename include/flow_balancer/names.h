@@ -51,11 +51,17 @@ bool fb_hugetlbfs_mount(unsigned nth, char path[FB_PATH_MAX]);
 unsigned fb_clear_objects(const char *name, bool with_ctl);
 
 /*
- * Writes RUNTIME_DIR/flow-balancer into path[FB_PATH_MAX], RUNTIME_DIR being
- * /run for root, else $XDG_RUNTIME_DIR, else /tmp/flow-balancer-UID, and makes
- * it with mode 0700 if make and it is missing. Returns 0, or -errno after one
- * logged line (-EPERM: it is of another user, or others may write to it).
+ * Writes RUNTIME_DIR/flow-balancer into path[FB_PATH_MAX] and makes it with mode
+ * 0700 if make and it is missing. RUNTIME_DIR is the directory of
+ * fb_runtime_dir_use(); else, for root, /run; else, also for a root that cannot
+ * write there, $XDG_RUNTIME_DIR; else /tmp/flow-balancer-UID, for root /run.
+ * Returns 0, or -errno after one logged line (-EPERM: it is of another user, or
+ * others may write to it).
  */
 int fb_runtime_dir(char path[FB_PATH_MAX], bool make);
+
+/* RUNTIME_DIR of this process from now on, an absolute path that stays the caller's; NULL: as if it
+ * had not been called. */
+void fb_runtime_dir_use(const char *dir);
 
 #endif

@@ -79,6 +79,11 @@ def show_version(places):
 def add_name_option(parser, default_name):
     text = f"instance name (default: {default_name})"
     parser.add_argument("-n", "--name", metavar="NAME", type=values.instance_name, help=text)
+    parser.add_argument(
+        "--runtime-dir", metavar="DIR", type=values.absolute_path,
+        help="directory of the control socket and the log, as flow-balancer/NAME.sock (default: /run for root, else "
+        "XDG_RUNTIME_DIR, else /tmp/flow-balancer-UID)",
+    )  # fmt: skip
 
 
 def add_run_options(parser, default_name):
@@ -173,4 +178,5 @@ def parse(argv, places, log):
     if level and level not in LEVELS:
         parser.error(f"--log-level '{level}' is none of {', '.join(LEVELS)}")
     log.level = level or log.level
+    places.chosen = options.runtime_dir
     return Call(options, rest, places, log)

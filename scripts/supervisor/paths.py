@@ -21,6 +21,7 @@ class Places:
         self.run = run
         self.tmp = tmp
         self.shm = shm
+        self.chosen = None  # --runtime-dir
 
     def program_dir(self):
         """The folder that holds flow-dispatcher, flow-worker and flow-stat."""
@@ -36,11 +37,17 @@ class Places:
 
     def runtime_base(self):
         """The folder above ours, and whether it is ours to make."""
-        if self.uid == 0:
+        if self.chosen:
+            return self.chosen, False
+        if self.uid == 0 and self.run_is_usable():
             return self.run, False
         if self.environ.get("XDG_RUNTIME_DIR", "").startswith("/"):
             return self.environ["XDG_RUNTIME_DIR"], False
-        return f"{self.tmp}/flow-balancer-{self.uid}", True
+        return (self.run, False) if self.uid == 0 else (f"{self.tmp}/flow-balancer-{self.uid}", True)
+
+    def run_is_usable(self):
+        """Whether root can have its folder there: in a container /run may be read-only."""
+        return os.access(f"{self.run}/flow-balancer", os.W_OK) or os.access(self.run, os.W_OK)
 
     def runtime_dir(self):
         """Where control sockets and logs live; the dispatcher chooses the same place."""
@@ -56,7 +63,8 @@ class Places:
                 pass
             except OSError as error:
                 raise Failure(
-                    f"cannot make {path}: {error.strerror}; set XDG_RUNTIME_DIR to a folder of yours"
+                    f"cannot make {path}: {error.strerror}; give another with --runtime-dir, or set XDG_RUNTIME_DIR to "
+                    "a folder of yours"
                 ) from None
             found = os.lstat(path)
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != self.uid or found.st_mode & 0o022:
@@ -68,7 +76,9 @@ class Places:
     def remedy_of(self, found):
         """What to do about a folder that cannot be trusted; nobody can change or remove what is another user's."""
         if found.st_uid != self.uid:
-            remedy = "set XDG_RUNTIME_DIR to a folder of yours" if self.uid else "remove it"
+            remedy = "set XDG_RUNTIME_DIR to a folder of yours"
+            if self.uid == 0:
+                remedy = "remove it, or give another with --runtime-dir"
             return f"it is of uid {found.st_uid}: {remedy}"
         return "chmod 700 it" if stat.S_ISDIR(found.st_mode) else "remove it"
 

@@ -46,7 +46,8 @@ class Plan:
         self.worker_args = [*copy, *self.inspector_args, "-n", self.name]
         # Words of the user come last: an option that lacks its value would take what follows.
         reload = ["--reload-config", options.config] if options.config else []
-        self.dispatcher_args = [*copy, *reload, *log_level, "-w", str(self.workers), "-n", self.name, *words]
+        self.place = ["--runtime-dir", options.runtime_dir] if options.runtime_dir else []
+        self.dispatcher_args = [*copy, *reload, *log_level, *self.place, "-w", str(self.workers), "-n", self.name, *words]
         self.report = arguments.last_value(words, "--report", known) or in_file.get("report")
         self.socket = call.places.socket(self.name)
 
@@ -77,7 +78,7 @@ class Plan:
     def clean_args(self):
         """For the dispatcher's program: prints what a dead dispatcher counted, and removes what it left."""
         report = ["--report", self.report] if self.report else []
-        return [self.program("flow-dispatcher"), "--clean", "-n", self.name, *report]
+        return [self.program("flow-dispatcher"), "--clean", "-n", self.name, *self.place, *report]
 
     def program(self, name):
         return os.path.join(self.programs, name)

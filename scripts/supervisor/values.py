@@ -16,6 +16,12 @@ def instance_name(text):
     return text
 
 
+def absolute_path(text):
+    if not text.startswith("/"):
+        raise ArgumentTypeError(f"'{text}' is no absolute path: begin it with /")
+    return text
+
+
 def worker_count(text):
     if not re.fullmatch(r"[0-9]{1,5}", text):
         raise ArgumentTypeError(f"'{text}' is no number of workers: give a whole number, for example 4")

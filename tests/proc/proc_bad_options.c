@@ -80,6 +80,7 @@ static const struct option_row dispatcher_options[] = {
     {"check", FLAG, NULL, NULL},
     {"clean", FLAG, NULL, NULL},
     {"parent", POSITIVE, "2147483647", "2147483648"},
+    {"runtime-dir", NAME, "/tmp", NULL},
     {"reload-config", NAME, "good.conf", NULL},
     {"resume-filter", TEXT, "tcp", NULL},
     {"list-options", FLAG, NULL, NULL},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The control socket when connections that ask nothing hold it. */
+/* The control socket: where it is, and when connections that ask nothing hold it. */
 #include "tests/lib/life.h"
 
 #include <signal.h>
@@ -65,8 +65,26 @@ static void a_thousand_idle_connections_keep_no_request_out(void **state) {
     run_among(*state, MANY);
 }
 
+static void it_is_in_the_directory_that_is_told(void **state) {
+    struct test *t = *state;
+    struct process *run = process_start_piped(
+        t, "flow-balancer run -n @ -r - -w 1 --inspector count --runtime-dir %s", t->directory);
+    UNTIL(t, ready_pid(t, 0) != 0);
+    char socket[64];
+    snprintf(socket, sizeof socket, "flow-balancer/%s.sock", t->name);
+    assert_int_equal(access(file_in(t, socket), F_OK), 0);
+    assert_int_equal(process_run(t, "flow-balancer add -n @"), EXIT_RUNTIME);
+    assert_int_equal(process_run(t, "flow-balancer add -n @ --runtime-dir %s", t->directory),
+                     EXIT_DONE);
+    assert_int_equal(process_run(t, "flow-balancer stop -n @ --runtime-dir %s", t->directory),
+                     EXIT_DONE);
+    process_expect(t, run, EXIT_DONE);
+    assert_int_not_equal(access(file_in(t, socket), F_OK), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        PROCESS_TEST(it_is_in_the_directory_that_is_told),
         PROCESS_TEST(sixteen_idle_connections_keep_no_request_out),
         PROCESS_TEST(a_thousand_idle_connections_keep_no_request_out),
     };

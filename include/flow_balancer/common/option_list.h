@@ -177,6 +177,10 @@
       "--report, remove what it left in shared memory, and exit")                                  \
     X(PARENT, "parent", 0, "PID", FB_NO_DEFAULT, FB_DISPATCHER | FB_WORKER, FB_COMMAND_LINE,       \
       "Shut down cleanly when this process, the parent, is gone; for supervisors")                 \
+    X(RUNTIME_DIR, "runtime-dir", 0, "DIR",                                                        \
+      FB_DEFAULT_IS("/run for root, else XDG_RUNTIME_DIR, else /tmp/flow-balancer-UID"),           \
+      FB_DISPATCHER | FB_RUN | FB_STOP | FB_ASK, FB_COMMAND_LINE,                                  \
+      "Have the control socket in this directory, as flow-balancer/NAME.sock")                     \
     X(RELOAD_CONFIG, "reload-config", 0, "FILE", FB_DEFAULT_IS("that of --config"), FB_DISPATCHER, \
       FB_COMMAND_LINE,                                                                             \
       "Read the filter again from this file; for supervisors, which give a copy "                  \

@@ -292,6 +292,44 @@ static void use_run(void *arg) {
     EXPECT(fb_runtime_dir(path, true) == 0 && strcmp(path, "/run/flow-balancer") == 0);
 }
 
+static void use_run_read_only(void *arg) {
+    struct fixture *f = arg;
+    char path[FB_PATH_MAX], expected[FB_PATH_MAX];
+    private_mounts("/run");
+    EXPECT(mount("tmpfs", "/run", "tmpfs", MS_RDONLY, "size=1M,mode=755") == 0);
+    EXPECT(setenv("XDG_RUNTIME_DIR", f->dir, 1) == 0);
+    snprintf(expected, sizeof expected, "%s/flow-balancer", f->dir);
+    EXPECT(fb_runtime_dir(path, true) == 0 && strcmp(path, expected) == 0);
+    EXPECT(unsetenv("XDG_RUNTIME_DIR") == 0);
+    catch_begin(&f->caught);
+    int got = fb_runtime_dir(path, true);
+    const char *text = catch_end(&f->caught);
+    EXPECT(got == -EROFS && lines_of(text) == 1 && strstr(text, "--runtime-dir") != NULL);
+    EXPECT(rmdir(expected) == 0);
+}
+
+static void root_that_cannot_write_to_run_takes_what_the_environment_says(void **state) {
+    if (geteuid() != 0)
+        SKIP("for root only");
+    in_child(use_run_read_only, *state);
+}
+
+static void use_chosen(void *arg) {
+    struct fixture *f = arg;
+    char path[FB_PATH_MAX], expected[FB_PATH_MAX];
+    EXPECT(setenv("XDG_RUNTIME_DIR", "/tmp", 1) == 0);
+    fb_runtime_dir_use(f->dir);
+    snprintf(expected, sizeof expected, "%s/flow-balancer", f->dir);
+    EXPECT(fb_runtime_dir(path, true) == 0 && strcmp(path, expected) == 0);
+    EXPECT(chmod(expected, 0720) == 0);
+    expect_runtime_refusal(f, false, ": chmod 700 it");
+    EXPECT(rmdir(expected) == 0);
+}
+
+static void the_run_time_directory_that_is_told_wins(void **state) {
+    in_child(use_chosen, *state);
+}
+
 static void root_uses_run_whatever_the_environment_says(void **state) {
     if (geteuid() != 0)
         SKIP("for root only");
@@ -315,6 +353,8 @@ int main(void) {
         NAMES_TEST(a_run_time_directory_that_others_could_write_to_is_refused),
         NAMES_TEST(without_a_run_time_directory_tmp_is_used_with_care),
         NAMES_TEST(root_uses_run_whatever_the_environment_says),
+        NAMES_TEST(root_that_cannot_write_to_run_takes_what_the_environment_says),
+        NAMES_TEST(the_run_time_directory_that_is_told_wins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,7 +48,17 @@ class RuntimeDir(FolderTest):
         uid = os.geteuid() if uid is None else uid
         return Places("/scripts", uid=uid, environ=environ, run=self.path("run"), tmp=self.path("tmp"))
 
+    def test_it_is_where_root_can_write_or_where_it_is_told(self):
+        with mock.patch("os.access", return_value=False):  # /run is read-only
+            self.assertEqual(self.places(uid=0, XDG_RUNTIME_DIR="/x").runtime_dir(), "/x/flow-balancer")
+            self.assertEqual(self.places(uid=0).runtime_dir(), self.path("run", "flow-balancer"))
+        for uid in (0, OURS):
+            places = self.places(uid, XDG_RUNTIME_DIR="/x")
+            places.chosen = "/y"
+            self.assertEqual(places.socket("a"), "/y/flow-balancer/a.sock")
+
     def test_it_is_below_run_for_root(self):
+        os.mkdir(self.path("run"))
         places = self.places(uid=0, XDG_RUNTIME_DIR="/run/user/0")
         self.assertEqual(places.runtime_dir(), self.path("run", "flow-balancer"))
         self.assertEqual(places.socket("a"), self.path("run", "flow-balancer", "a.sock"))
@@ -124,12 +134,12 @@ class MakeRuntimeDir(FolderTest):
         ):
             places.make_runtime_dir()
 
-    def test_root_has_no_other_place_and_is_told_to_remove_what_is_in_the_way(self):
+    def test_root_is_told_to_remove_what_is_in_the_way_or_to_go_elsewhere(self):
         self.in_own().make_runtime_dir()
         places = self.in_own(uid=0)
         places.runtime_base = lambda: (self.folder, False)
         stranger = os.stat_result((0o40700, 0, 0, 1, self.uid + 1, 0, 0, 0, 0, 0))
-        with mock.patch("os.lstat", return_value=stranger), self.assertRaisesRegex(Failure, ": remove it$"):
+        with mock.patch("os.lstat", return_value=stranger), self.assertRaisesRegex(Failure, ": remove it, or give another with --runtime-dir$"):
             places.make_runtime_dir()
 
     def test_a_link_to_a_folder_of_ours_is_refused(self):
@@ -145,5 +155,5 @@ class MakeRuntimeDir(FolderTest):
 
     def test_where_it_cannot_be_made_the_line_says_what_to_set(self):
         os.rmdir(self.path("tmp"))
-        with self.assertRaisesRegex(Failure, "cannot make .*: No such file or directory; set XDG_RUNTIME_DIR"):
+        with self.assertRaisesRegex(Failure, "cannot make .*: No such file or directory; give another with --runtime-dir"):
             self.in_tmp().make_runtime_dir()

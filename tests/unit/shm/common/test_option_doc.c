@@ -82,9 +82,9 @@ static void bash_offers_options_values_and_commands(void **state) {
         {"flow-balancer run --worker", "--workers --worker-cpu"},
         {"flow-balancer start -r x --sna", "--snapshot-length"},
         {"flow-balancer run --cle", ""}, /* says what one call of flow-dispatcher is */
-        {"flow-balancer stop --", "--name --timeout --now --config --help"},
+        {"flow-balancer stop --", "--name --timeout --now --config --runtime-dir --help"},
         {"flow-balancer status --j", "--json"},
-        {"flow-balancer add -", "--name --config --help"},
+        {"flow-balancer add -", "--name --config --runtime-dir --help"},
         {"flow-balancer restart ''", "all"},
         {"flow-balancer restart -n x --c", "--config"},
         {"flow-balancer drain -n x --co", "--config"},
