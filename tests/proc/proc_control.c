@@ -70,7 +70,7 @@ static void it_is_in_the_directory_that_is_told(void **state) {
     struct process *run = process_start_piped(
         t, "flow-balancer run -n @ -r - -w 1 --inspector count --runtime-dir %s", t->directory);
     UNTIL(t, ready_pid(t, 0) != 0);
-    char socket[64];
+    char socket[128];
     snprintf(socket, sizeof socket, "flow-balancer/%s.sock", t->name);
     assert_int_equal(access(file_in(t, socket), F_OK), 0);
     assert_int_equal(process_run(t, "flow-balancer add -n @"), EXIT_RUNTIME);
