@@ -97,10 +97,11 @@ void lane_fini(struct lane *lane) {
 }
 
 void lane_discard(struct lane *lane) {
-    if (lane->down_region.base != NULL)
-        unlink(lane->down_region.path);
+    const struct fb_region *down = &lane->down_region;
+    if (down->base != NULL && fb_region_named(down->path, down->fd) == 1)
+        unlink(down->path);
     lane_fini(lane);
-    lane->offer_failed = false;
+    lane->offer_failed = false; /* the next try has its own reason */
 }
 
 /* Formats an up side that has just been made, guarded and for reading only. */

@@ -310,15 +310,28 @@ static void stop_has_the_status_of_a_run_that_failed(void **state) {
     unlink(path);
 }
 
+/* It watches the processes of both workers, which it does once it has asked for the stop. */
+static bool has_asked(const struct process *stop) {
+    char path[64], link[64];
+    unsigned watched = 0;
+    for (unsigned fd = 3; fd < 32; fd++) {
+        snprintf(path, sizeof path, "/proc/%d/fd/%u", (int)stop->pid, fd);
+        ssize_t size = readlink(path, link, sizeof link - 1);
+        link[size > 0 ? size : 0] = '\0';
+        watched += strstr(link, "pidfd") != NULL;
+    }
+    return watched == 3; /* and the dispatcher's */
+}
+
 static void a_second_stop_waits_for_the_same_end(void **state) {
     struct test *t = *state;
     pid_t workers[2];
     start_stuck(t, "--drain-timeout 3000", workers);
     struct process *first = process_start(t, "flow-balancer stop -n @ --timeout 300");
-    UNTIL(t, is_stopping(t));
+    UNTIL(t, has_asked(first));
     pause_ms(1200); /* not the same as the first */
     struct process *second = process_start(t, "flow-balancer stop -n @ --timeout 300");
-    pause_ms(1200); /* in which it asks */
+    UNTIL(t, has_asked(second));
     assert_false(process_ended(t, first));
     assert_false(process_ended(t, second));
     for (unsigned k = 0; k < 2; k++)
