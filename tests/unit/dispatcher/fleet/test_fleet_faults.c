@@ -193,10 +193,13 @@ static void a_truncated_up_side_that_the_data_path_finds_is_the_same_violation(v
 /* Whatever has a hidden name of the instance. */
 static void truncate_for_ever(void *instance) {
     DIR *entries = opendir(FB_SHM_DIR);
-    for (struct dirent *entry; entries != NULL; rewinddir(entries)) {
-        while ((entry = readdir(entries)) != NULL) {
-            if (!fb_hidden_is(entry->d_name, instance))
-                continue;
+    if (entries == NULL)
+        return;
+    for (;;) {
+        struct dirent *entry = readdir(entries);
+        if (entry == NULL) {
+            rewinddir(entries);
+        } else if (fb_hidden_is(entry->d_name, instance)) {
             int fd = openat(dirfd(entries), entry->d_name, O_RDWR | O_CLOEXEC);
             if (fd >= 0 && ftruncate(fd, 0) == 0)
                 close(fd);
