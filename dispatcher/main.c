@@ -27,6 +27,10 @@ int main(int argc, char **argv) {
     case OPTIONS_CHECK:
         puts(options.json);
         break;
+    case OPTIONS_LAST_REPORT:
+        fb_log_set_level(options.log_level);
+        status = run_last_report(&options);
+        break;
     case OPTIONS_CLEAN:
         fb_log_set_level(options.log_level);
         status = run_clean(&options);

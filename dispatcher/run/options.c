@@ -83,6 +83,9 @@ static bool take_from_words(struct parsing *p, enum fb_option option, char *text
     case FB_OPT_LIST_INTERFACES:
         p->result = OPTIONS_INTERFACES;
         return true;
+    case FB_OPT_LAST_REPORT:
+        p->result = OPTIONS_LAST_REPORT;
+        return true;
     case FB_OPT_CLEAN:
         p->result = OPTIONS_CLEAN;
         return true;

@@ -71,11 +71,12 @@ struct options {
 
 enum options_result {
     OPTIONS_RUN,
-    OPTIONS_CLEAN,      /* --clean: clear the debris of an instance */
-    OPTIONS_INTERFACES, /* -D */
-    OPTIONS_CHECK,      /* --check: to print the options as JSON */
-    OPTIONS_DONE,       /* --help or --version: printed */
-    OPTIONS_WRONG,      /* one line was logged */
+    OPTIONS_CLEAN,       /* --clean: clear the debris of an instance */
+    OPTIONS_LAST_REPORT, /* --last-report: only print what it has counted */
+    OPTIONS_INTERFACES,  /* -D */
+    OPTIONS_CHECK,       /* --check: to print the options as JSON */
+    OPTIONS_DONE,        /* --help or --version: printed */
+    OPTIONS_WRONG,       /* one line was logged */
 };
 
 /* Parses and checks the command line, and the file of --config if it names one. */

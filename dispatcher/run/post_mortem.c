@@ -49,8 +49,12 @@ static int report_dead(const char *name, const char *path) {
     return error;
 }
 
+int run_last_report(const struct options *options) {
+    return report_dead(options->name, options->report) == 0 ? 0 : 1;
+}
+
 int run_clean(const struct options *options) {
-    int reported = report_dead(options->name, options->report);
+    int reported = run_last_report(options);
     int cleaned = fb_ctl_clean(options->name);
     return reported == 0 && cleaned == 0 ? 0 : 1;
 }

@@ -30,9 +30,15 @@
 int run_dispatcher(const struct options *options);
 
 /*
- * Prints the report of a dispatcher of the name that died, and clears what it left in
- * shared memory. Returns the exit status: 0, also if there is nothing; 1 after a logged line
- * if it is not to be had, or not to be cleared, because a dispatcher runs.
+ * Prints the report of a dispatcher of the name that died. Returns the exit status: 0, also
+ * if there is none; 1 after a logged line if it is not to be had.
+ */
+int run_last_report(const struct options *options);
+
+/*
+ * The same, and clears what it left in shared memory. Returns the exit status: 0, also if there is
+ * nothing; 1 after a logged line if it is not to be had, or not to be cleared, because a dispatcher
+ * runs.
  */
 int run_clean(const struct options *options);
 

@@ -75,10 +75,10 @@ class Plan:
         """No program takes this from the file."""
         return (path and config.read_key(path, "worker-cpu", values.cpu_list)) or []
 
-    def clean_args(self):
-        """For the dispatcher's program: prints what a dead dispatcher counted, and removes what it left."""
+    def post_mortem_args(self, option):
+        """For the dispatcher's program: --last-report or --clean, of a dispatcher of ours that died."""
         report = ["--report", self.report] if self.report else []
-        return [self.program("flow-dispatcher"), "--clean", "-n", self.name, *self.place, *report]
+        return [self.program("flow-dispatcher"), option, "-n", self.name, *self.place, *report]
 
     def program(self, name):
         return os.path.join(self.programs, name)

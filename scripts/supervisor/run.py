@@ -57,6 +57,7 @@ class Supervisor:
         self.dispatcher = None
         self.dispatcher_status = None  # as reap() returns it, once it has ended
         self.dispatcher_crashes = Crashes()
+        self.was_listening = True  # or it is the first one: there is nothing of another one before it
         self.restarting = False  # it has died, and its next process is on a timer
         self.live = False  # it captures on interfaces, so that another one can go on
         self.stopping = False  # it has said so
@@ -94,8 +95,9 @@ class Supervisor:
         for child in self.children():
             child.kill(signal.SIGKILL)
             child.reap()
-        if self.dispatcher_status is None or self.dispatcher_status < 0:
-            self.call(self.plan.clean_args(), check=False)
+        died = self.dispatcher_status is None or self.dispatcher_status < 0
+        if died or not self.was_listening:  # or one before it, and it did not come to replace what that left
+            self.call(self.plan.post_mortem_args("--clean"), check=False)
 
     # signals
 
@@ -195,7 +197,9 @@ class Supervisor:
     def restart_dispatcher(self):
         if not self.restarting:
             return  # a signal came first
-        self.call(self.plan.clean_args(), check=False)
+        # The next one takes over what is there, so that no name is free meanwhile.
+        self.call(self.plan.post_mortem_args("--last-report"), check=False)
+        self.was_listening = False
         try:
             self.start_dispatcher()
         except OSError as error:  # the program may be replaced just now
@@ -233,7 +237,7 @@ class Supervisor:
         if not found:
             self.loop.after(pause, lambda: self.look_for_dispatcher(min(pause * 2, CONNECT_MAX_S)))
             return
-        self.listening = True
+        self.listening = self.was_listening = True
         self.tell_what_was()
         for worker in self.workers.values():
             if worker.child:  # of the dispatcher before

@@ -78,6 +78,7 @@ static const struct option_row dispatcher_options[] = {
     {"log-level", WORD, "info", NULL},
     {"config", NAME, "good.conf", NULL},
     {"check", FLAG, NULL, NULL},
+    {"last-report", FLAG, NULL, NULL},
     {"clean", FLAG, NULL, NULL},
     {"parent", POSITIVE, "2147483647", "2147483648"},
     {"runtime-dir", NAME, "/tmp", NULL},

@@ -172,9 +172,11 @@
       "Check the options, print them as JSON and exit")                                            \
     X(WORKER_CHECK, "check", 0, NULL, FB_NO_DEFAULT, FB_WORKER, FB_COMMAND_LINE,                   \
       "Check the options, open and close the inspector, and exit")                                 \
-    X(CLEAN, "clean", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_COMMAND_LINE,                      \
+    X(LAST_REPORT, "last-report", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_COMMAND_LINE,          \
       "Print the last report of a killed dispatcher of this name, write it to the file of "        \
-      "--report, remove what it left in shared memory, and exit")                                  \
+      "--report, and exit")                                                                        \
+    X(CLEAN, "clean", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_COMMAND_LINE,                      \
+      "Do as --last-report, remove what it left in shared memory, and exit")                       \
     X(PARENT, "parent", 0, "PID", FB_NO_DEFAULT, FB_DISPATCHER | FB_WORKER, FB_COMMAND_LINE,       \
       "Shut down cleanly when this process, the parent, is gone; for supervisors")                 \
     X(RUNTIME_DIR, "runtime-dir", 0, "DIR",                                                        \

@@ -114,8 +114,8 @@ class FakePlan:
     def program(self, name):
         return "/programs/" + name
 
-    def clean_args(self):
-        return ["/programs/flow-dispatcher", "--clean", "-n", "test"]
+    def post_mortem_args(self, option):
+        return ["/programs/flow-dispatcher", option, "-n", "test"]
 
     def cpu_args(self, number):
         return ["--cpu", str(number + 10)]

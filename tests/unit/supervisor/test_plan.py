@@ -55,13 +55,13 @@ class Programs(PlanTest):
 
     def test_what_clears_up_is_told_the_name_and_the_report(self):
         program = self.path("flow-dispatcher")
-        self.assertEqual(self.plan("-r", "x.pcap", "-n", "a").clean_args(), [program, "--clean", "-n", "a"])
+        self.assertEqual(self.plan("-r", "x.pcap", "-n", "a").post_mortem_args("--clean"), [program, "--clean", "-n", "a"])
         for words in (["--report", "y", "--report", "x.json"], ["--report=x.json", "--policy", "hash"]):
             plan = self.plan("-n", "a", *words, "-r", "x.pcap")
-            self.assertEqual(plan.clean_args()[3:], ["a", "--report", "x.json"])
+            self.assertEqual(plan.post_mortem_args("--clean")[3:], ["a", "--report", "x.json"])
         self.write("flow-dispatcher.says", '{"report": "in-file.json"}')
         plan = self.plan("-n", "a", "--config", self.write("x.conf", ""), "-r", "x.pcap", "--inspector", "count", "-w", "1")
-        self.assertEqual(plan.clean_args()[3:], ["a", "--report", "in-file.json"])
+        self.assertEqual(plan.post_mortem_args("--clean")[3:], ["a", "--report", "in-file.json"])
 
     def test_further_files_are_read_too_and_a_missing_value_is_known_before_anything_is_started(self):
         files = [self.write("a.pcap", ""), self.write("b.pcap", "")]

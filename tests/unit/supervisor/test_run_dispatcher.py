@@ -7,6 +7,7 @@ from signal import SIGKILL, SIGTERM
 from fakes import FakeRun
 from supervisor.run import REJOIN_S
 
+REPORT = ["/programs/flow-dispatcher", "--last-report", "-n", "test"]
 CLEAN = ["/programs/flow-dispatcher", "--clean", "-n", "test"]
 
 
@@ -38,12 +39,12 @@ class LiveTest(unittest.TestCase):
 
 
 class Death(LiveTest):
-    def test_on_interfaces_another_one_is_started_immediately_once_the_dead_one_is_cleared(self):
+    def test_on_interfaces_another_one_is_started_immediately_once_the_dead_one_has_its_report(self):
         self.die()
         self.assertEqual(len(self.run_.dispatchers()), 2)
         first, second = [child.argv for child in self.run_.dispatchers()]
         self.assertEqual(second, [first[0], "--resume-filter", "tcp", *first[1:]])
-        self.assertEqual(self.run_.called, [CLEAN])
+        self.assertEqual(self.run_.called, [REPORT])
         self.assertIn("the dispatcher died: signal 9 (SIGKILL); starting another in 0 ms", self.run_.log.text())
 
     def test_the_run_has_failed_all_the_same(self):
@@ -52,7 +53,13 @@ class Death(LiveTest):
         self.run_.dispatcher.exit(0)
         self.assertEqual(self.run_.supervisor.status(), 1)
         self.run_.supervisor.clear_up()
-        self.assertEqual(self.run_.called, [CLEAN])  # the second one has cleared up itself
+        self.assertEqual(self.run_.called, [REPORT])  # the second one has cleared up itself
+
+    def test_what_the_dead_one_left_is_cleared_if_the_next_does_not_come_to_it(self):
+        self.die()
+        self.run_.dispatcher.exit(1)
+        self.run_.supervisor.clear_up()
+        self.assertEqual(self.run_.called, [REPORT, CLEAN])
 
     def test_of_a_file_the_run_ends(self):
         run = FakeRun().begin()

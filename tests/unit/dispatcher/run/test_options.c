@@ -295,6 +295,7 @@ static void help_version_list_and_clean_need_no_source(void **state) {
     assert_non_null(strstr(f->output.text, "\nworkers\tw\tN\t8\tdispatcher,script\tyes\t"));
     assert_int_equal(PARSE(f, "-D"), OPTIONS_INTERFACES);
     assert_int_equal(PARSE(f, "--clean", "-n", "old"), OPTIONS_CLEAN);
+    assert_int_equal(PARSE(f, "--last-report", "-n", "old"), OPTIONS_LAST_REPORT);
     assert_string_equal(f->options.name, "old");
     assert_int_equal(PARSE(f, "--clean", "stray"), OPTIONS_WRONG);
 }
