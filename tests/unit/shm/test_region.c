@@ -60,6 +60,8 @@ static int tear_down(void **state) {
     struct fixture *f = *state;
     if (f->region.base != NULL && f->region.path[0] != '\0')
         unlink(f->region.path);
+    if (f->region.hidden[0] != '\0')
+        unlink(f->region.hidden);
     fb_region_close(&f->region);
     if (f->pages_fd >= 0) {
         unsigned long now = read_pages(f->pages_fd);
