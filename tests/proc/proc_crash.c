@@ -251,6 +251,25 @@ static void a_worker_that_cannot_write_leaves_when_it_is_asked_to(void **state) 
     expect_number(report, "ledger.quarantined", 0);
 }
 
+/* Under a supervisor also where there is a terminal: it is the supervisor that follows that. */
+static void a_hangup_of_all_processes_leaves_every_worker_alone(void **state) {
+    struct test *t = *state;
+    make_trace(t);
+    struct process *run = process_start(t, RUN FOREVER "-w 2 --inspector count");
+    UNTIL(t, is_under_way(t, 1000));
+    pid_t pids[] = {process_of_dispatcher(t->name), process_of_worker(t->name, 0),
+                    process_of_worker(t->name, 1)};
+    for (unsigned i = 0; i < sizeof pids / sizeof *pids; i++)
+        assert_true(pids[i] > 0 && kill(pids[i], SIGHUP) == 0);
+    json_int_t before = stat_number(t, t->name, "ledger.inspected");
+    UNTIL(t, is_under_way(t, before + 5000));
+    stop_run(t, run, EXIT_DONE);
+    const json_t *report = report_of(t, "out.json");
+    expect_all_but_quarantined(report);
+    assert_int_equal(sum_of_workers(report, "restarts"), 0);
+    assert_int_equal(sum_of_workers(report, "self_mid_stream"), 0);
+}
+
 /* A terminal that is gone takes its run with it; who signals a whole service means reload. */
 static void a_hangup_without_a_terminal_leaves_a_worker_alone(void **state) {
     struct test *t = *state;
@@ -433,6 +452,7 @@ int main(void) {
         PROCESS_TEST(a_worker_that_cannot_write_waits_and_goes_on),
         PROCESS_TEST(a_worker_killed_while_it_waits_had_no_packet_in_its_hands),
         PROCESS_TEST(a_worker_that_cannot_write_leaves_when_it_is_asked_to),
+        PROCESS_TEST(a_hangup_of_all_processes_leaves_every_worker_alone),
         PROCESS_TEST(a_hangup_without_a_terminal_leaves_a_worker_alone),
         PROCESS_TEST(a_worker_that_never_gets_ready_is_not_waited_for),
         PROCESS_TEST(where_all_are_given_up_the_run_ends_immediately),
