@@ -384,6 +384,14 @@ static void a_reload_tells_the_filter_or_why_there_is_no_other(void **state) {
     is_refused(ask(f, "{\"request\": \"reload\"}"), "reload: the run is ending");
 }
 
+static bool workers_says(struct requests_fixture *f, const char *key) {
+    json_t *reply = ask(f, "{\"request\": \"workers\"}");
+    bool is_true = json_is_true(json_object_get(reply, key));
+    assert_true(json_is_boolean(json_object_get(reply, key)));
+    json_decref(reply);
+    return is_true;
+}
+
 static void a_stop_and_now_are_kept(void **state) {
     struct requests_fixture *f = *state;
     make_requests(f, 1, 1);
@@ -391,14 +399,14 @@ static void a_stop_and_now_are_kept(void **state) {
     assert_true(f->requests.stop);
     assert_false(f->requests.stop_now);
     f->requests.live = true;
-    assert_true(json_is_true(json_object_get(ask(f, "{\"request\": \"workers\"}"), "live")));
+    assert_true(workers_says(f, "live"));
     is_done(ask(f, "{\"request\": \"stop\"}")); /* the same once more */
     assert_false(f->requests.stop_now);
-    assert_true(json_is_false(json_object_get(ask(f, "{\"request\": \"workers\"}"), "hurrying")));
+    assert_false(workers_says(f, "hurrying"));
     is_done(ask(f, "{\"request\": \"stop\", \"now\": true}"));
     is_done(ask(f, "{\"request\": \"stop\", \"now\": false}"));
     assert_true(f->requests.stop_now);
-    assert_true(json_is_true(json_object_get(ask(f, "{\"request\": \"workers\"}"), "hurrying")));
+    assert_true(workers_says(f, "hurrying"));
 }
 
 static void workers_tells_the_filter_in_force(void **state) {
