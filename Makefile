@@ -144,7 +144,7 @@ $(BUILD)/tracegen: $(call obj,$(wildcard tests/tools/tracegen*.c))
 $(FAULT_WORKER): $(call obj,worker/main.c) $(FAULT_OBJ) $(WORK_LIB) $(SHM_LIB)
 $(DOC): $(call obj,shm/common/option_doc.c) $(SHM_LIB)
 $(PROGRAMS) $(TOOLS) $(FAULT_WORKER) $(DOC):
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lm
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lm -lpthread
 
 # put_options FORMAT: the file with the output of option-doc in the place of its line @OPTIONS@.
 define put_options

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/capture/capture.h"
 
+#include "dispatcher/capture/capture_filter.h"
 #include "dispatcher/capture/capture_pace.h"
 #include "dispatcher/capture/capture_source.h"
 #include "flow_balancer/common/clock.h"
@@ -19,6 +20,8 @@ struct capture {
     struct capture_config config;
     const struct capture_source *source;
     void *state;
+    struct capture_filters filters;
+    struct capture_filter *change; /* the filter that is to follow; NULL: none */
 
     /* Frames that were read but not yet taken. */
     struct frame *frames;
@@ -122,8 +125,13 @@ int capture_open(struct capture **capture, const struct capture_config *config) 
     };
     capture_pace_init(&c->pace, c->config.speed);
     c->source = choose_source(&c->config);
-    err = c->source->open(&c->state, &c->config);
+    err = capture_filters_init(&c->filters, config->filter);
+    if (err < 0)
+        fb_error("no memory for the filter: free some");
+    else
+        err = c->source->open(&c->state, &c->config, &c->filters);
     if (err < 0) {
+        capture_filters_fini(&c->filters);
         free(c->buffer);
         free(c);
         return err;
@@ -227,8 +235,15 @@ void capture_progress(struct capture *c, struct capture_progress *progress) {
     progress->done_bytes = done < total ? done : total;
 }
 
+static void abandon_change(struct capture *c) {
+    if (c->change != NULL)
+        capture_filter_abandon(&c->filters);
+    c->change = NULL;
+}
+
 void capture_leave(struct capture *c) {
     c->left = true;
+    abandon_change(c);
     if (c->source->leave != NULL)
         c->source->leave(c->state);
 }
@@ -241,21 +256,71 @@ bool capture_is_live(const struct capture *c) {
     return c->source->live;
 }
 
-int capture_set_filter(struct capture *c, const char *filter) {
-    const char *before = c->config.filter;
+/* ---- another filter */
+
+/* No more of it, or it is the thread's. */
+static int end_change(struct capture *c, int err) {
+    capture_filter_free(c->change);
+    c->change = NULL;
+    return err;
+}
+
+static int compile_change(struct capture *c) {
+    int err = capture_filter_start(&c->filters, c->change);
+
+    if (err < 0)
+        fb_error("no thread to compile the filter: %s: free some memory", strerror(-err));
+    return err;
+}
+
+int capture_begin_filter(struct capture *c, const char *filter) {
     int err;
 
-    c->config.filter = filter;
-    err = c->source->set_filter(c->state);
+    if (c->change != NULL || c->left) {
+        fb_error("the filter cannot be replaced: %s",
+                 c->left ? "the run is ending" : "another one is being compiled: try again");
+        return c->left ? -ESHUTDOWN : -EBUSY;
+    }
+    c->change = capture_filter_new(filter);
+    if (c->change == NULL) {
+        fb_error("no memory for the filter: free some");
+        return -ENOMEM;
+    }
+    err = c->source->check_filter(c->state, c->change);
+    if (err == 0)
+        err = compile_change(c); /* also if it lacks nothing: there is one way */
+    return err < 0 ? end_change(c, err) : 0;
+}
+
+int capture_poll_filter(struct capture *c) {
+    int err;
+
+    if (!capture_filter_has_ended(&c->filters))
+        return -EINPROGRESS;
+    err = c->source->check_filter(c->state, c->change);
+    if (err == 0 && c->change->lacks) { /* a file or a link type has come meanwhile */
+        err = compile_change(c);
+        return err < 0 ? end_change(c, err) : -EINPROGRESS;
+    }
+    if (err == 0)
+        err = c->source->take_filter(c->state, c->change);
     if (err < 0)
-        c->config.filter = before;
-    return err;
+        return end_change(c, err);
+    capture_filter_put_in_force(&c->filters, c->change);
+    c->change = NULL;
+    return 0;
+}
+
+bool capture_changes_filter(const struct capture *c) {
+    return c->change != NULL;
 }
 
 void capture_close(struct capture *c) {
     if (c == NULL)
         return;
+    abandon_change(c);
     c->source->close(c->state);
+    capture_filters_fini(&c->filters);
     free(c->buffer);
     free(c);
 }

@@ -16,7 +16,8 @@
  * Must not know: what is in a frame (decode/), flows, workers, shared memory. It
  * asks its caller about link types through a callback.
  * Never waits but in capture_wait(), so that packets that the caller has not yet
- * published never wait for a slow pipe. Capture has one thread, the dispatcher's.
+ * published never wait for a slow pipe. Capture has one thread, the dispatcher's, and while
+ * a filter is compiled a second one, which touches nothing else.
  *
  * Doors: frame.h (struct frame and its limits), capture.h (the capture),
  * capture_fanout.h (the modes of --fanout), packet_clock.h (the time of files).
@@ -26,7 +27,8 @@
  *   packet_clock.h .c        what time it is, by time stamps that may be wrong
  *   capture_pace.h .c        when a frame is due (--speed)
  *   capture_source.h       the operations of a source, and the list of all sources
- *   capture_sink.h .c      where sources put frames; filter and link type
+ *   capture_sink.h .c      where sources put frames; link type
+ *   capture_filter.h .c    the filter, compiled by a thread of its own
  *   capture_file.c         source: files, one after another
  *   capture_window.h .c      the bytes of one of them, or of a pipe without waiting
  *   capture_ng.h .c          the frames of pcapng
@@ -189,15 +191,29 @@ bool capture_failed(const struct capture *capture);
 bool capture_is_live(const struct capture *capture);
 
 /*
- * Replaces the filter for all frames read from now on; NULL: every frame passes. The
- * text is the caller's and must last until the next call or capture_close().
- * Returns 0, or -errno after one logged line, with the filter before in force
- * everywhere: if the frames are preloaded, or if the filter does not compile for
- * every interface, or for the file that is being read and every regular file to
- * come. On an interface the change takes some microseconds, in which no frame is
- * captured.
+ * Begins to replace the filter; NULL: every frame passes. The text is copied. It is
+ * compiled in a thread of its own (capture_filter.h), for which nothing here waits:
+ *
+ *     begin 0 -> poll -EINPROGRESS ... -> poll 0: it is in force for all frames read from now on
+ *                                     +-> poll -errno: the one before is in force, everywhere
+ *
+ * Returns 0; or -errno after one logged line, and nothing has begun: if the frames are
+ * preloaded, if a change has begun and is not over (-EBUSY), if the capture was left, or if a
+ * file to come has a link type that cannot be read.
  */
-int capture_set_filter(struct capture *capture, const char *filter);
+int capture_begin_filter(struct capture *capture, const char *filter);
+
+/*
+ * To be called between bursts, every few milliseconds, while a change has begun. -errno
+ * comes after one logged line: the filter does not compile for every interface, or for the
+ * file that is being read and every regular file to come, or an interface refuses it. On an
+ * interface the change takes some microseconds, in which no frame is captured.
+ */
+int capture_poll_filter(struct capture *capture);
+
+/* Whether a change has begun and is not over: capture_leave() and capture_close() end it, without
+ * waiting for the thread. */
+bool capture_changes_filter(const struct capture *capture);
 
 /* Frees everything; frames are no longer valid. NULL is allowed. */
 void capture_close(struct capture *capture);

@@ -36,6 +36,7 @@
  */
 struct capture_file {
     const struct capture_config *config;
+    struct capture_filters *filters;
     unsigned next; /* index of the name that is open, or will be next */
     uint64_t loops_left;
     uint64_t loop_frames; /* frames read in this loop */
@@ -48,7 +49,7 @@ struct capture_file {
     FILE *stream;              /* of libpcap */
     struct capture_pipe *pipe; /* not NULL: the stream takes from the window */
     pcap_t *pcap;
-    struct bpf_program program;
+    const struct bpf_program *bpf; /* of the filter, for libpcap's file; NULL: there is none */
     struct named_file {
         uint64_t bytes;
         bool is_regular;
@@ -81,7 +82,7 @@ static void close_present(struct capture_file *f) {
         pcap_close(f->pcap); /* closes the stream */
     else if (f->stream != NULL)
         fclose(f->stream);
-    pcap_freecode(&f->program);
+    f->bpf = NULL;
     f->pcap = NULL;
     f->stream = NULL;
     f->pipe = NULL;
@@ -109,6 +110,25 @@ static int open_stream(struct capture_file *f, bool from_window) {
     }
     setvbuf(f->stream, f->stream_buffer, _IOFBF, sizeof f->stream_buffer);
     return 0;
+}
+
+/* The filter of libpcap's file, if there is one. Returns 0, or -EINVAL after one logged line.
+ * *program: NULL if there is none, or filter->lacks it. */
+static int ask_filter(struct capture_filter *filter, pcap_t *pcap, const char *name,
+                      const struct bpf_program **bpf) {
+    const struct capture_program *program;
+    enum capture_fit fit;
+
+    *bpf = NULL;
+    if (filter->text == NULL)
+        return 0;
+    fit = capture_filter_fits(filter, capture_kind_of_file(pcap), &program);
+    if (fit == CAPTURE_FITS)
+        *bpf = &program->bpf;
+    if (fit == CAPTURE_FITS || (fit == CAPTURE_FIT_UNKNOWN && filter->lacks))
+        return 0;
+    capture_filter_say(filter, program, capture_shown_name(name), "");
+    return -EINVAL;
 }
 
 /*
@@ -139,7 +159,7 @@ static int open_pcap(struct capture_file *f, const char *name) {
     }
     f->stage = READING_PCAP;
     err = capture_check_link(f->config, f->pcap, name);
-    return err < 0 ? err : capture_compile(f->config, f->pcap, name, &f->program);
+    return err < 0 ? err : ask_filter(f->filters->present, f->pcap, name, &f->bpf);
 }
 
 /*
@@ -165,10 +185,10 @@ static int open_header(struct capture_file *f, const char *name) {
 
 /* Reads up to the first frame of a pcapng file, with a reader of its own: what that learns of link
  * types is forgotten. */
-static int check_ng(const struct capture_config *config, struct capture_window *window,
-                    const char *name) {
+static int check_ng(const struct capture_config *config, struct capture_filter *filter,
+                    struct capture_window *window, const char *name) {
     struct capture_ng *ng;
-    int err = capture_ng_new(&ng, config);
+    int err = capture_ng_new(&ng, config, &filter);
 
     if (err < 0) {
         fb_error("no memory to read %s: free some", name);
@@ -194,7 +214,7 @@ static int check_regular(struct capture_file *f, unsigned file) {
     if (err == 0)
         err = open_header(f, name);
     if (err == 0 && f->stage == READING_NG)
-        err = check_ng(f->config, &f->window, name);
+        err = check_ng(f->config, f->filters->present, &f->window, name);
     close_present(f);
     if (err != -ENODATA)
         return err;
@@ -267,11 +287,12 @@ static int check_all(struct capture_file *f) {
     return err;
 }
 
-static int file_open(void **state, const struct capture_config *config) {
+static int file_open(void **state, const struct capture_config *config,
+                     struct capture_filters *filters) {
     struct capture_file *f = calloc(1, sizeof *f);
     int err;
 
-    if (f == NULL || capture_ng_new(&f->ng, config) < 0 ||
+    if (f == NULL || capture_ng_new(&f->ng, config, &filters->present) < 0 ||
         (f->named = calloc(config->file_count, sizeof *f->named)) == NULL) {
         fb_error("no memory for the file buffer, %zu bytes: free some", sizeof *f);
         if (f != NULL)
@@ -280,6 +301,7 @@ static int file_open(void **state, const struct capture_config *config) {
         return -ENOMEM;
     }
     f->config = config;
+    f->filters = filters;
     f->loops_left = config->loops;
     f->window.fd = -1;
     err = check_all(f);
@@ -346,7 +368,7 @@ static enum capture_status open_present(struct capture_file *f, struct capture_s
  */
 static int dispatch(struct capture_file *f, struct capture_sink *sink, unsigned max) {
     sink->pcap = f->pcap;
-    sink->filter = f->config->filter == NULL ? NULL : &f->program;
+    sink->filter = f->bpf;
     sink->dlt = pcap_datalink(f->pcap);
     sink->stamp_unit_ns = 1; /* as open_pcap() asked for */
     if (f->pipe != NULL)
@@ -437,10 +459,10 @@ static void file_position(void *state, const struct frame *next,
 
 /* Returns 0 if the filter fits a file that is read later, or if that file cannot be opened now:
  * that is reported when its turn comes. */
-static int check_filter(const struct capture_file *f, unsigned file) {
+static int check_later(const struct capture_file *f, unsigned file, struct capture_filter *filter) {
     const char *name = f->config->files[file];
     struct capture_window window = {.fd = -1};
-    struct bpf_program program = {0};
+    const struct bpf_program *bpf;
     char reason[PCAP_ERRBUF_SIZE];
     pcap_t *pcap = NULL;
     int err = 0;
@@ -450,12 +472,11 @@ static int check_filter(const struct capture_file *f, unsigned file) {
         return 0;
     if (capture_window_need(&window, CAPTURE_NG_MAGIC_BYTES) == CAPTURE_WINDOW_HAS &&
         memcmp(capture_window_bytes(&window), CAPTURE_NG_MAGIC, CAPTURE_NG_MAGIC_BYTES) == 0)
-        err = check_ng(f->config, &window, name);
+        err = check_ng(f->config, filter, &window, name);
     else
         pcap = pcap_open_offline(name, reason);
     if (pcap != NULL) {
-        err = capture_compile(f->config, pcap, name, &program);
-        pcap_freecode(&program);
+        err = ask_filter(filter, pcap, name, &bpf);
         pcap_close(pcap);
     }
     capture_window_close(&window);
@@ -463,32 +484,31 @@ static int check_filter(const struct capture_file *f, unsigned file) {
     return err;
 }
 
-/* Of libpcap's file that is open. Nothing is changed yet. */
-static int compile_present(const struct capture_file *f, struct bpf_program *program) {
-    return f->stage == READING_PCAP ? capture_compile(f->config, f->pcap, present_name(f), program)
-                                    : 0;
-}
-
 /* The filter is tried on all regular files to come: one that refused it when its turn came would be
  * skipped. A pipe cannot be opened twice. */
-static int file_set_filter(void *state) {
+static int file_check_filter(void *state, struct capture_filter *filter) {
     struct capture_file *f = state;
-    struct bpf_program program = {0};
+    const struct bpf_program *bpf;
     bool is_open = f->stage >= READING_PCAP;
-    int err = compile_present(f, &program);
+    int err = 0;
 
+    if (f->stage == READING_PCAP)
+        err = ask_filter(filter, f->pcap, present_name(f), &bpf);
     for (unsigned i = f->loops_left > 1 ? 0 : f->next + is_open;
          i < f->config->file_count && err == 0; i++)
-        err = check_filter(f, i);
+        err = check_later(f, i, filter);
+    return err < 0 ? err : capture_ng_check_filter(f->ng, filter);
+}
+
+static int file_take_filter(void *state, struct capture_filter *filter) {
+    struct capture_file *f = state;
+    int err = 0;
+
+    if (f->stage == READING_PCAP)
+        err = ask_filter(filter, f->pcap, present_name(f), &f->bpf);
     if (err == 0)
-        err = capture_ng_set_filter(f->ng);
-    if (err < 0 || f->stage != READING_PCAP) {
-        pcap_freecode(&program);
-        return err;
-    }
-    pcap_freecode(&f->program);
-    f->program = program;
-    return 0;
+        capture_ng_take_filter(f->ng, filter);
+    return err;
 }
 
 const struct capture_source capture_file_source = {
@@ -497,7 +517,8 @@ const struct capture_source capture_file_source = {
     .read = file_read,
     .wait = file_wait,
     .failed = file_failed,
-    .set_filter = file_set_filter,
+    .check_filter = file_check_filter,
+    .take_filter = file_take_filter,
     .position = file_position,
     .close = file_close,
 };

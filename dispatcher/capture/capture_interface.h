@@ -11,7 +11,9 @@ struct capture_interface {
     const char *name;
     pcap_t *pcap; /* NULL once gone */
     int dlt;
-    int buffer_kib;         /* of the kernel's buffer */
+    pcap_t *compiles;              /* belongs to the filters: a filter is compiled for it */
+    const struct bpf_program *bpf; /* that was set; NULL: none */
+    int buffer_kib;                /* of the kernel's buffer */
     uint32_t stamp_unit_ns; /* of its time stamps: 1, or 1,000 where it has microseconds only */
     int index;              /* the kernel's number for it; 0: none, as of `any` */
     bool vanished;          /* when last checked, there was no interface of that number */

@@ -4,21 +4,21 @@
 #include "flow_balancer/common/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #define PCAP_HEADER_BYTES 24u
 #define RECORD_HEADER_BYTES 16u
 
-void capture_links_init(struct capture_links *l, const struct capture_config *config) {
-    *l = (struct capture_links){.config = config};
+void capture_links_init(struct capture_links *l, const struct capture_config *config,
+                        struct capture_filter *const *filter) {
+    *l = (struct capture_links){.config = config, .filter = filter};
 }
 
 void capture_links_fini(struct capture_links *l) {
-    for (unsigned i = 0; i < l->count; i++) {
-        pcap_freecode(&l->all[i].program);
+    for (unsigned i = 0; i < l->count; i++)
         pcap_close(l->all[i].pcap);
-    }
     l->count = 0;
 }
 
@@ -116,69 +116,88 @@ unsigned capture_links_find(struct capture_links *l, uint16_t linktype, bool big
 
 /* ---- what is taken */
 
-/* Returns 0, or -EINVAL with the reason in the handle. */
-static int compile(const struct capture_links *l, struct capture_link *link,
-                   struct bpf_program *program) {
-    *program = (struct bpf_program){0};
-    if (l->config->filter == NULL)
-        return 0;
-    return pcap_compile(link->pcap, program, l->config->filter, 1, PCAP_NETMASK_UNKNOWN) == 0
-               ? 0
-               : -EINVAL;
+/* What the filter is to this link type. *program: NULL if there is no filter, or it is unknown. */
+static enum capture_fit ask_filter(struct capture_filter *filter, const struct capture_link *link,
+                                   const struct capture_program **program) {
+    *program = NULL;
+    if (filter->text == NULL)
+        return CAPTURE_FITS;
+    return capture_filter_fits(filter, capture_kind_of_file(link->pcap), program);
 }
 
 bool capture_links_try(struct capture_links *l, struct capture_link *link) {
     const struct capture_config *config = l->config;
+    enum capture_fit fit;
 
     if (link->state != CAPTURE_LINK_NEW)
         return link->state == CAPTURE_LINK_TAKEN;
     link->problem =
         config->link_problem == NULL ? NULL : config->link_problem(config->link_context, link->dlt);
-    link->state = link->problem == NULL && compile(l, link, &link->program) == 0
-                      ? CAPTURE_LINK_TAKEN
-                      : CAPTURE_LINK_REFUSED;
-    return link->state == CAPTURE_LINK_TAKEN;
+    if (link->problem == NULL) {
+        fit = ask_filter(*l->filter, link, &link->program);
+        if (fit == CAPTURE_FIT_UNKNOWN && (*l->filter)->lacks)
+            return true; /* and is asked again */
+        if (fit == CAPTURE_FITS) {
+            link->state = CAPTURE_LINK_TAKEN;
+            return true;
+        }
+    }
+    link->state = CAPTURE_LINK_REFUSED;
+    return false;
+}
+
+static void say_unfit(const struct capture_filter *filter, const struct capture_link *link,
+                      const struct capture_program *program, const char *name, const char *then) {
+    const char *link_name = pcap_datalink_val_to_name(link->dlt);
+    char what[PATH_MAX + 64];
+
+    snprintf(what, sizeof what, "%s, link type %d (%s)", capture_shown_name(name), link->dlt,
+             link_name == NULL ? "unnamed" : link_name);
+    capture_filter_say(filter, program, what, then);
 }
 
 void capture_links_say(const struct capture_links *l, const struct capture_link *link,
                        const char *name, const char *then) {
     const char *link_name = pcap_datalink_val_to_name(link->dlt);
-    const char *shown = capture_shown_name(name);
 
-    link_name = link_name == NULL ? "unnamed" : link_name;
     if (link->problem != NULL)
-        fb_error("%s has link type %d (%s), %s%s", shown, link->dlt, link_name, link->problem,
-                 then);
+        fb_error("%s has link type %d (%s), %s%s", capture_shown_name(name), link->dlt,
+                 link_name == NULL ? "unnamed" : link_name, link->problem, then);
     else
-        fb_error("filter \"%s\" does not fit %s, link type %d (%s): %s: see pcap-filter(7)%s",
-                 l->config->filter, shown, link->dlt, link_name, pcap_geterr(link->pcap), then);
+        say_unfit(*l->filter, link, link->program, name, then);
 }
 
-int capture_links_set_filter(struct capture_links *l, const char *name) {
-    struct bpf_program programs[CAPTURE_LINKS_MOST] = {{0}};
-    int err = 0;
+/* Whether a link type has frames that are filtered: its program is needed now. */
+static bool is_used(const struct capture_link *link) {
+    return link->present && link->state == CAPTURE_LINK_TAKEN;
+}
 
-    for (unsigned i = 0; i < l->count && err == 0; i++) {
-        struct capture_link *link = &l->all[i];
-        if (!link->present || link->state != CAPTURE_LINK_TAKEN)
-            continue;
-        err = compile(l, link, &programs[i]);
-        if (err < 0)
-            capture_links_say(l, link, name, "");
-    }
+int capture_links_check_filter(struct capture_links *l, struct capture_filter *filter,
+                               const char *name) {
+    const struct capture_program *program;
+
     for (unsigned i = 0; i < l->count; i++) {
         struct capture_link *link = &l->all[i];
-        struct bpf_program out = programs[i];
-        if (err == 0) {
-            out = link->program;
-            link->program = programs[i];
-            if (!link->present || link->state == CAPTURE_LINK_REFUSED)
-                link->state = CAPTURE_LINK_NEW;
-            link->told = false;
-        }
-        pcap_freecode(&out);
+        if (!is_used(link) || ask_filter(filter, link, &program) == CAPTURE_FITS ||
+            (program == NULL && filter->lacks))
+            continue;
+        say_unfit(filter, link, program, name, "");
+        return -EINVAL;
     }
-    return err;
+    return 0;
+}
+
+void capture_links_take_filter(struct capture_links *l, struct capture_filter *filter) {
+    for (unsigned i = 0; i < l->count; i++) {
+        struct capture_link *link = &l->all[i];
+        if (is_used(link))
+            ask_filter(filter, link, &link->program);
+        else
+            link->program = NULL;
+        if (!is_used(link))
+            link->state = CAPTURE_LINK_NEW;
+        link->told = false;
+    }
 }
 
 /* ---- conversion */

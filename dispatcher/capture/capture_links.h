@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "dispatcher/capture/capture.h"
+#include "dispatcher/capture/capture_filter.h"
 
 /*
  * The link types of pcapng interfaces: libpcap's number for each, whether it is taken,
@@ -31,9 +32,9 @@ struct capture_link {
     bool told;         /* that it was refused: the caller's */
     enum capture_link_state state;
     int dlt;
-    const char *problem;        /* with the type; NULL: the filter does not fit, if refused */
-    pcap_t *pcap;               /* knows the type and compiles for it */
-    struct bpf_program program; /* the filter, if there is one */
+    const char *problem; /* with the type; NULL: the filter does not fit, if refused */
+    pcap_t *pcap;        /* knows the type */
+    const struct capture_program *program; /* of the filter, if there is one */
 
     /* What pcap reads: a file header, then a frame to convert. */
     struct capture_link_input {
@@ -44,12 +45,15 @@ struct capture_link {
 
 struct capture_links {
     const struct capture_config *config;
+    struct capture_filter *const *filter;
     unsigned count;
     struct capture_link all[CAPTURE_LINKS_MOST];
 };
 
-/* Makes none. config outlives them, and they stay where they are. */
-void capture_links_init(struct capture_links *links, const struct capture_config *config);
+/* Makes none. config and *filter, the filter to be used, outlive them, and they stay where they
+ * are. */
+void capture_links_init(struct capture_links *links, const struct capture_config *config,
+                        struct capture_filter *const *filter);
 void capture_links_fini(struct capture_links *links);
 
 /* A file is over: no link type is present. */
@@ -59,8 +63,8 @@ void capture_links_end(struct capture_links *links);
  * no room for a further one. */
 unsigned capture_links_find(struct capture_links *links, uint16_t linktype, bool big_endian);
 
-/* Asks about a link type and compiles the filter for it, unless that was done. Returns whether it
- * is taken. */
+/* Asks about a link type and for the filter's program, unless that was done. Returns whether it is
+ * taken, or would be if a program that the filter lacks fits. */
 bool capture_links_try(struct capture_links *links, struct capture_link *link);
 
 /* The link type of a frame, by its index; NULL: it was refused. */
@@ -74,11 +78,12 @@ void capture_links_say(const struct capture_links *links, const struct capture_l
                        const char *name, const char *then);
 
 /*
- * Compiles the config's filter, which has changed, for the link types that are present
- * and taken; the others follow when they are used. Returns 0, or -EINVAL after one
- * logged line, with the one before in force.
+ * As a source's check_filter and take_filter, for the link types that are present and
+ * taken; the others follow when they are used.
  */
-int capture_links_set_filter(struct capture_links *links, const char *name);
+int capture_links_check_filter(struct capture_links *links, struct capture_filter *filter,
+                               const char *name);
+void capture_links_take_filter(struct capture_links *links, struct capture_filter *filter);
 
 /*
  * Has libpcap put fields in the capturing host's byte order into ours, as it does for a
@@ -91,7 +96,7 @@ bool capture_links_convert(struct capture_link *link, struct pcap_pkthdr *header
 /* Whether a frame passes the filter, if there is one. */
 static inline bool capture_link_passes(const struct capture_link *link,
                                        const struct pcap_pkthdr *header, const uint8_t *data) {
-    return link->program.bf_insns == NULL || pcap_offline_filter(&link->program, header, data) != 0;
+    return link->program == NULL || pcap_offline_filter(&link->program->bpf, header, data) != 0;
 }
 
 #endif

@@ -28,6 +28,7 @@
  */
 struct capture_live {
     const struct capture_config *config;
+    struct capture_filters *filters;
     unsigned count;
     unsigned alive;
     unsigned turn;
@@ -132,30 +133,53 @@ static int choose_direction(const struct capture_config *config, pcap_t *pcap, c
  * has an error to report there, as it does once when an interface goes down. The
  * second attempt meets none.
  */
-static int set_filter(pcap_t *pcap, struct bpf_program *program,
-                      const struct capture_config *config, const char *name) {
-    if (pcap_setfilter(pcap, program) == 0 || pcap_setfilter(pcap, program) == 0)
+static int set_filter(const struct capture_filter *filter, const struct capture_interface *i,
+                      const struct bpf_program *bpf) {
+    struct bpf_program program = *bpf; /* which libpcap copies */
+
+    if (pcap_setfilter(i->pcap, &program) == 0 || pcap_setfilter(i->pcap, &program) == 0)
         return 0;
-    fb_error("filter \"%s\" is refused by %s: %s: give another", config->filter, name,
-             pcap_geterr(pcap));
+    fb_error("filter \"%s\" is refused by %s: %s: give another",
+             filter->text == NULL ? "" : filter->text, i->name, pcap_geterr(i->pcap));
     return -EINVAL;
 }
 
-static int install_filter(const struct capture_config *config, pcap_t *pcap, const char *name) {
-    struct bpf_program program;
-    int err;
+/* Returns 0, or -errno after one logged line. *bpf: NULL if the filter lacks it. */
+static int ask_filter(struct capture_filter *filter, const struct capture_interface *i,
+                      const struct bpf_program **bpf) {
+    const struct capture_program *program;
+    enum capture_fit fit =
+        capture_filter_fits(filter, (struct capture_kind){.handle = i->compiles}, &program);
 
-    if (config->filter == NULL)
+    *bpf = fit == CAPTURE_FITS ? &program->bpf : NULL;
+    if (fit == CAPTURE_FITS || (fit == CAPTURE_FIT_UNKNOWN && filter->lacks))
         return 0;
-    err = capture_compile(config, pcap, name, &program);
-    if (err < 0)
-        return err;
-    err = set_filter(pcap, &program, config, name);
-    pcap_freecode(&program);
-    return err;
+    capture_filter_say(filter, program, i->name, "");
+    return -EINVAL;
 }
 
-static int activate(const struct capture_config *config, pcap_t *pcap, const char *name) {
+/* The first filter. */
+static int install_filter(struct capture_live *l, struct capture_interface *i) {
+    char reason[PCAP_ERRBUF_SIZE];
+    int err;
+
+    i->compiles = capture_filters_handle(l->filters, i->pcap, i->name, reason);
+    if (i->compiles == NULL) {
+        fb_error("filters cannot be compiled for %s: %s: free some memory, or choose another "
+                 "interface",
+                 i->name, reason);
+        return -ENOMEM;
+    }
+    if (l->filters->present->text == NULL)
+        return 0;
+    err = ask_filter(l->filters->present, i, &i->bpf);
+    return err < 0 ? err : set_filter(l->filters->present, i, i->bpf);
+}
+
+static int activate(struct capture_live *l, struct capture_interface *i) {
+    const struct capture_config *config = l->config;
+    const char *name = i->name;
+    pcap_t *pcap = i->pcap;
     char reason[PCAP_ERRBUF_SIZE];
     int err, code;
 
@@ -185,7 +209,7 @@ static int activate(const struct capture_config *config, pcap_t *pcap, const cha
     if (err == 0)
         err = choose_direction(config, pcap, name);
     if (err == 0)
-        err = install_filter(config, pcap, name);
+        err = install_filter(l, i);
     if (err == 0 && pcap_setnonblock(pcap, 1, reason) < 0) {
         fb_error("%s cannot be read without waiting: %s: choose another", name, reason);
         err = -EINVAL;
@@ -205,7 +229,7 @@ static int open_interface(struct capture_live *l, const char *name) {
         return -EINVAL;
     }
     l->count++;
-    err = activate(l->config, i->pcap, name);
+    err = activate(l, i);
     if (err == 0 && l->config->fanout.wanted)
         err = capture_fanout_join(pcap_fileno(i->pcap), &l->config->fanout, l->count - 1, name);
     if (err < 0)
@@ -259,7 +283,8 @@ static void log_interfaces(const struct capture_live *l) {
     }
 }
 
-static int live_open(void **state, const struct capture_config *config) {
+static int live_open(void **state, const struct capture_config *config,
+                     struct capture_filters *filters) {
     struct capture_live *l =
         calloc(1, sizeof *l + config->interface_count * sizeof(struct capture_interface));
     int err = 0;
@@ -270,6 +295,7 @@ static int live_open(void **state, const struct capture_config *config) {
         return -ENOMEM;
     }
     l->config = config;
+    l->filters = filters;
     err = capture_buffer_check(config);
     for (unsigned i = 0; i < config->interface_count && err == 0; i++)
         err = open_interface(l, config->interfaces[i]);
@@ -452,23 +478,46 @@ static void live_stats(void *state, struct capture_stats *stats) {
     }
 }
 
-/* All are compiled before the first is set: a filter that one interface refuses is set on none. */
-static int live_set_filter(void *state) {
+static int live_check_filter(void *state, struct capture_filter *filter) {
     struct capture_live *l = state;
-    struct capture_config config = *l->config;
-    struct bpf_program programs[FB_MAX_INTERFACES] = {{0}};
+    const struct bpf_program *bpf;
     int err = 0;
 
-    config.filter = config.filter == NULL ? "" : config.filter; /* every frame passes */
     for (unsigned i = 0; i < l->count && err == 0; i++)
         if (l->interfaces[i].pcap != NULL)
-            err = capture_compile(&config, l->interfaces[i].pcap, l->interfaces[i].name,
-                                  &programs[i]);
+            err = ask_filter(filter, &l->interfaces[i], &bpf);
+    return err;
+}
+
+/* Gives the first `count` interfaces back what they had. That was set once and is set again. */
+static void set_back(struct capture_live *l, unsigned count) {
+    const struct bpf_program every_frame = {
+        .bf_len = 1, .bf_insns = &(struct bpf_insn){BPF_RET | BPF_K, 0, 0, FB_FRAME_MAX}};
+
+    for (unsigned i = 0; i < count; i++)
+        if (l->interfaces[i].pcap != NULL)
+            set_filter(l->filters->present, &l->interfaces[i],
+                       l->interfaces[i].bpf == NULL ? &every_frame : l->interfaces[i].bpf);
+}
+
+/* A filter that one interface refuses is in force on none. */
+static int live_take_filter(void *state, struct capture_filter *filter) {
+    struct capture_live *l = state;
+    const struct bpf_program *bpfs[FB_MAX_INTERFACES] = {0};
+    int err = 0;
+
     for (unsigned i = 0; i < l->count && err == 0; i++)
         if (l->interfaces[i].pcap != NULL)
-            err = set_filter(l->interfaces[i].pcap, &programs[i], &config, l->interfaces[i].name);
+            err = ask_filter(filter, &l->interfaces[i], &bpfs[i]);
+    for (unsigned i = 0; i < l->count && err == 0; i++) {
+        if (l->interfaces[i].pcap == NULL)
+            continue;
+        err = set_filter(filter, &l->interfaces[i], bpfs[i]);
+        if (err < 0)
+            set_back(l, i);
+    }
     for (unsigned i = 0; i < l->count; i++)
-        pcap_freecode(&programs[i]);
+        l->interfaces[i].bpf = err == 0 ? bpfs[i] : l->interfaces[i].bpf;
     return err;
 }
 
@@ -481,6 +530,7 @@ const struct capture_source capture_live_source = {
     .leave = live_leave,
     .failed = live_failed,
     .stats = live_stats,
-    .set_filter = live_set_filter,
+    .check_filter = live_check_filter,
+    .take_filter = live_take_filter,
     .close = live_close,
 };

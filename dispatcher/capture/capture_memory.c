@@ -169,8 +169,9 @@ static void memory_close(void *state) {
     free(m);
 }
 
-static int memory_set_filter(void *state) {
+static int memory_check_filter(void *state, struct capture_filter *filter) {
     (void)state;
+    (void)filter;
     fb_error("frames are preloaded and are not filtered again: leave out --preload");
     return -ENOTSUP;
 }
@@ -179,7 +180,8 @@ static bool memory_takes(const struct capture_config *config) {
     return config->file_count > 0 && config->preload;
 }
 
-static int memory_open(void **state, const struct capture_config *config) {
+static int memory_open(void **state, const struct capture_config *config,
+                       struct capture_filters *filters) {
     struct capture_memory *m = calloc(1, sizeof *m);
     int err;
 
@@ -199,7 +201,7 @@ static int memory_open(void **state, const struct capture_config *config) {
     if (err == 0)
         err = range_open(&m->frames);
     if (err == 0)
-        err = capture_file_source.open(&m->files, &m->config);
+        err = capture_file_source.open(&m->files, &m->config, filters);
     if (err < 0) {
         memory_close(m);
         return err;
@@ -214,7 +216,7 @@ const struct capture_source capture_memory_source = {
     .read = memory_read,
     .wait = memory_wait,
     .failed = memory_failed,
-    .set_filter = memory_set_filter,
+    .check_filter = memory_check_filter,
     .position = memory_position,
     .close = memory_close,
 };

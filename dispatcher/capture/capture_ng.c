@@ -75,12 +75,13 @@ struct block {
     uint32_t type, length, there;
 };
 
-int capture_ng_new(struct capture_ng **ng, const struct capture_config *config) {
+int capture_ng_new(struct capture_ng **ng, const struct capture_config *config,
+                   struct capture_filter *const *filter) {
     struct capture_ng *n = calloc(1, sizeof *n);
 
     if (n == NULL)
         return -ENOMEM;
-    capture_links_init(&n->links, config);
+    capture_links_init(&n->links, config, filter);
     *ng = n;
     return 0;
 }
@@ -111,8 +112,12 @@ bool capture_ng_failed(const struct capture_ng *n) {
     return n->failed;
 }
 
-int capture_ng_set_filter(struct capture_ng *n) {
-    return capture_links_set_filter(&n->links, n->name);
+int capture_ng_check_filter(struct capture_ng *n, struct capture_filter *filter) {
+    return capture_links_check_filter(&n->links, filter, n->name);
+}
+
+void capture_ng_take_filter(struct capture_ng *n, struct capture_filter *filter) {
+    capture_links_take_filter(&n->links, filter);
 }
 
 /* ---- numbers, in the byte order of the section */

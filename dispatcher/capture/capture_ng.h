@@ -22,6 +22,7 @@
  * longer packet block the frame's beginning is taken and the rest passed over.
  */
 struct capture_ng;
+struct capture_filter;
 
 /* What a pcapng file begins with, the same in either byte order. */
 #define CAPTURE_NG_MAGIC "\x0a\x0d\x0d\x0a"
@@ -29,9 +30,10 @@ struct capture_ng;
 
 #define CAPTURE_NG_INTERFACES_MOST 65536u /* of one section: what the obsolete block can number */
 
-/* Makes *ng, for one file after another. config outlives it. Returns 0, or -ENOMEM with nothing
- * logged. */
-int capture_ng_new(struct capture_ng **ng, const struct capture_config *config);
+/* Makes *ng, for one file after another. config and *filter, the filter to be used, outlive it.
+ * Returns 0, or -ENOMEM with nothing logged. */
+int capture_ng_new(struct capture_ng **ng, const struct capture_config *config,
+                   struct capture_filter *const *filter);
 void capture_ng_free(struct capture_ng *ng);
 
 /* A file begins, at its first byte. Window and name are the caller's until the next one begins. */
@@ -49,7 +51,8 @@ enum capture_status capture_ng_read(struct capture_ng *ng, struct capture_sink *
 /*
  * Reads a file that has begun up to its first frame, and checks that it is pcapng and
  * that something can be taken: link type and filter of one of the interfaces up to
- * there. Returns 0, also where there is no frame, or -errno after one logged line.
+ * there; of a filter that lacks programs nothing is known. Returns 0, also where there is no frame,
+ * or -errno after one logged line.
  */
 int capture_ng_check(struct capture_ng *ng);
 
@@ -57,8 +60,8 @@ int capture_ng_check(struct capture_ng *ng);
  * filter does not fit it; each has a logged line. */
 bool capture_ng_failed(const struct capture_ng *ng);
 
-/* Takes the config's filter, which has changed. Returns 0, or -EINVAL after one logged line, with
- * the one before in force. */
-int capture_ng_set_filter(struct capture_ng *ng);
+/* As a source's check_filter and take_filter, for the file that is read. */
+int capture_ng_check_filter(struct capture_ng *ng, struct capture_filter *filter);
+void capture_ng_take_filter(struct capture_ng *ng, struct capture_filter *filter);
 
 #endif

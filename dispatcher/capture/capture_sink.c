@@ -43,14 +43,3 @@ int capture_check_link(const struct capture_config *config, pcap_t *pcap, const 
              link == NULL ? "unnamed" : link, problem);
     return -EPROTONOSUPPORT;
 }
-
-int capture_compile(const struct capture_config *config, pcap_t *pcap, const char *name,
-                    struct bpf_program *program) {
-    if (config->filter == NULL)
-        return 0;
-    if (pcap_compile(pcap, program, config->filter, 1, PCAP_NETMASK_UNKNOWN) == 0)
-        return 0;
-    fb_error("filter \"%s\" does not fit %s: %s: see pcap-filter(7)", config->filter,
-             capture_shown_name(name), pcap_geterr(pcap));
-    return -EINVAL;
-}

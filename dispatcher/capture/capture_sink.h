@@ -11,8 +11,7 @@
 
 /*
  * What a source puts its frames into, and what all sources that read with
- * libpcap share: its callback, the compilation of the filter, the check of the
- * link type. Calls no source.
+ * libpcap share: its callback, and the check of the link type. Calls no source.
  *
  * The frames' bytes go one after another to `next`, their struct frame to
  * `frames`. libpcap's own bytes are valid for one callback only, so each frame is
@@ -90,12 +89,5 @@ void capture_keep(u_char *user, const struct pcap_pkthdr *header, const u_char *
  * or interface.
  */
 int capture_check_link(const struct capture_config *config, pcap_t *pcap, const char *name);
-
-/*
- * Compiles the filter of config, if it has one, for a handle. Returns 0, or -EINVAL
- * after one logged line. The caller frees the program with pcap_freecode().
- */
-int capture_compile(const struct capture_config *config, pcap_t *pcap, const char *name,
-                    struct bpf_program *program);
 
 #endif

@@ -3,6 +3,7 @@
 #define DISPATCHER_CAPTURE_CAPTURE_SOURCE_H
 
 #include "dispatcher/capture/capture.h"
+#include "dispatcher/capture/capture_filter.h"
 #include "dispatcher/capture/capture_sink.h"
 
 /*
@@ -30,8 +31,9 @@ struct capture_source {
     /* Whether this source reads what the config names, which is valid. */
     bool (*takes)(const struct capture_config *config);
 
-    /* Makes *state. config outlives it. Returns 0, or -errno after one logged line. */
-    int (*open)(void **state, const struct capture_config *config);
+    /* Makes *state. config and filters outlive it, and the filter in force is filters->present.
+     * Returns 0, or -errno after one logged line. */
+    int (*open)(void **state, const struct capture_config *config, struct capture_filters *filters);
 
     /*
      * Reads about max frames into the sink, whose frames, count, next and end are
@@ -55,10 +57,18 @@ struct capture_source {
     void (*stats)(void *state, struct capture_stats *stats);
 
     /*
-     * Takes the config's filter, which has changed, for what is read from now on.
-     * Returns 0, or -errno after one logged line, with the one before in force.
+     * Asks a filter that may follow for every program that it would need now
+     * (capture_filter_fits()). Changes nothing. Returns 0, or -errno after one logged line
+     * if one does not fit. If filter->lacks was set, it is called again once they are compiled.
      */
-    int (*set_filter)(void *state);
+    int (*check_filter)(void *state, struct capture_filter *filter);
+
+    /*
+     * Takes the programs of a filter that was checked just now, for what is read from now
+     * on: those before are freed next. Returns 0, or -errno after one logged line, with the
+     * one before in force.
+     */
+    int (*take_filter)(void *state, struct capture_filter *filter);
 
     /*
      * Fills *position, which is all 0. next: the first frame that was read and not

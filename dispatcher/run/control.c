@@ -90,10 +90,14 @@ json_t *control_refusal(const char *format, ...) {
     return json_pack("{s:b, s:o}", "ok", false, "error", fb_json_text(text, strlen(text)));
 }
 
-/* Sends a reply and frees it. False: the client does not read, or has gone. */
-static bool reply_with(int client, json_t *reply) {
+/* No reply is a number: those are objects. */
+json_t *control_later(uint64_t ticket) {
+    return json_integer((json_int_t)ticket);
+}
+
+/* Sends a reply. False: the client does not read, or has gone. */
+static bool send_reply(int client, const json_t *reply) {
     char *text = json_dumps(reply, JSON_COMPACT);
-    json_decref(reply);
     if (text == NULL) {
         fb_warning("control client dropped: no memory for its reply");
         return false;
@@ -105,6 +109,13 @@ static bool reply_with(int client, json_t *reply) {
                    strerror(errno));
     free(text);
     return sent == (ssize_t)size;
+}
+
+/* And frees it. */
+static bool reply_with(int client, json_t *reply) {
+    bool sent = send_reply(client, reply);
+    json_decref(reply);
+    return sent;
 }
 
 static json_t *answer(const struct control *control, const char *text, size_t size) {
@@ -132,9 +143,20 @@ enum served {
     SERVED_GONE, /* to be dropped: it has left, or does not read */
 };
 
-/* Answers one request if there is one. */
-static enum served serve(const struct control *control, int client) {
+/* Of a client that waits for its reply nothing is read; it may have left. */
+static enum served look_at_waiting(int client) {
+    char byte;
+    ssize_t size = recv(client, &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+    bool there = size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR));
+    return there ? SERVED_NOTHING : SERVED_GONE;
+}
+
+/* Answers one request if there is one, or has its client wait for the answer. */
+static enum served serve(const struct control *control, struct control_client *of) {
     char text[CONTROL_REQUEST_BYTES];
+    int client = of->fd;
+    if (of->waits_for != 0)
+        return look_at_waiting(client);
     /* MSG_TRUNC: the length that was sent, even if it did not fit. */
     ssize_t size = recv(client, text, sizeof text, MSG_DONTWAIT | MSG_TRUNC);
     if (size < 0)
@@ -145,7 +167,11 @@ static enum served serve(const struct control *control, int client) {
                         ? answer(control, text, (size_t)size)
                         : control_refusal("the request has %zd bytes: at most %u are taken", size,
                                           CONTROL_REQUEST_BYTES);
-    return reply_with(client, reply) ? SERVED_REQUEST : SERVED_GONE;
+    of->waits_for = (uint64_t)json_integer_value(reply); /* 0 if it is none */
+    if (of->waits_for == 0)
+        return reply_with(client, reply) ? SERVED_REQUEST : SERVED_GONE;
+    json_decref(reply);
+    return SERVED_REQUEST;
 }
 
 /* False, and the client has been told, if it is not to be heard. */
@@ -169,11 +195,30 @@ static void drop(struct control_client *client) {
 
 /* Serves a client, which is the least idle then. */
 static void serve_client(struct control *control, struct control_client *client) {
-    enum served served = serve(control, client->fd);
+    enum served served = serve(control, client);
     if (served == SERVED_GONE)
         drop(client);
     else if (served == SERVED_REQUEST)
         client->turn = ++control->turns;
+}
+
+void control_answer(struct control *control, uint64_t ticket, json_t *reply) {
+    for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
+        struct control_client *client = &control->clients[i];
+        if (client->fd < 0 || client->waits_for != ticket)
+            continue;
+        client->waits_for = 0;
+        client->turn = ++control->turns;
+        if (!send_reply(client->fd, reply))
+            drop(client);
+    }
+    json_decref(reply);
+}
+
+/* Who waits for a reply is idle only if all do. */
+static bool is_idler(const struct control_client *client, const struct control_client *other) {
+    bool waits = client->waits_for != 0, other_waits = other->waits_for != 0;
+    return waits == other_waits ? client->turn < other->turn : other_waits;
 }
 
 /*
@@ -187,7 +232,7 @@ static struct control_client *make_room(struct control *control) {
         struct control_client *client = &control->clients[i];
         if (client->fd < 0)
             return client;
-        if (client->turn < idlest->turn)
+        if (is_idler(client, idlest))
             idlest = client;
     }
     json_t *refusal = control_refusal("dropped for another client, since %u are connected and this "

@@ -19,6 +19,9 @@
  * there are too many: what matters, such as `stop`, is not to be kept out by
  * connections that do nothing. It finds {"ok": false, "dropped": true, ...}
  * instead of an answer, and its request, if it has sent one since, was not taken.
+ *
+ * A request may take long (control_later()): its client gets the reply then, and is asked for
+ * no other request before; all others are served meanwhile. It may leave.
  * Dispatcher only, one thread.
  */
 #define CONTROL_CLIENTS 16u         /* at the same time */
@@ -28,13 +31,14 @@
 /*
  * Answers a request. request is the caller's, valid until the return; the
  * reply becomes the control's. NULL: there is no such request. It must not
- * block, and must not call this module.
+ * block, and must not call this module but for control_refusal() and control_later().
  */
 typedef json_t *(*control_handler)(void *arg, const char *request_name, const json_t *request);
 
 struct control_client {
-    int fd;        /* -1: free */
-    uint64_t turn; /* of the last request, or of the connection: the least is the idlest */
+    int fd;             /* -1: free */
+    uint64_t turn;      /* of the last request, or of the connection: the least is the idlest */
+    uint64_t waits_for; /* the ticket of its request; 0: it has its reply */
 };
 
 struct control {
@@ -60,6 +64,14 @@ int control_open(struct control *control, const char *name, control_handler hand
  * is nothing to do; never blocks.
  */
 void control_poll(struct control *control);
+
+/* What a handler returns instead of a reply: it comes with control_answer(), for this ticket, which
+ * is not 0. Several clients may have the same. */
+json_t *control_later(uint64_t ticket);
+
+/* Replies to all who wait for a ticket, if they are still there. The reply becomes the control's.
+ */
+void control_answer(struct control *control, uint64_t ticket, json_t *reply);
 
 /*
  * Drops all clients and unlinks the socket. The caller still holds the lock of

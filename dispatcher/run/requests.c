@@ -41,12 +41,19 @@ static json_t *add(struct requests *r) {
 }
 
 static json_t *reload(struct requests *r) {
-    const char *filter = NULL;
-    const char *refusal = r->stopping ? "the run is ending" : r->reload(r->reload_arg, &filter);
-    if (refusal != NULL)
-        return control_refusal("reload: %s", refusal);
-    return json_pack("{s:b, s:o}", "ok", 1, "filter",
-                     filter != NULL ? fb_json_text(filter, strlen(filter)) : json_null());
+    if (r->stopping)
+        return control_refusal("reload: the run is ending");
+    return control_later(r->reload(r->reload_arg));
+}
+
+void requests_answer_reload(struct requests *r, uint64_t number, const char *refusal,
+                            const char *filter) {
+    json_t *reply =
+        refusal != NULL
+            ? control_refusal("reload: %s", refusal)
+            : json_pack("{s:b, s:o}", "ok", 1, "filter",
+                        filter != NULL ? fb_json_text(filter, strlen(filter)) : json_null());
+    control_answer(&r->control, number, reply);
 }
 
 static json_t *give_up(struct requests *r, unsigned worker) {

@@ -21,7 +21,8 @@
  *   restart   worker: K   its process leaves after its burst, and its flows wait for
  *                         the next one
  *   give-up   worker: K   no process of it will be started: its flows move
- *   reload                reads the filter again; tells it
+ *   reload                reads the filter again; tells it when it is in force, which
+ *                         may take seconds
  *   stop      now: true   ends the run, or ends it without draining; another one
  *                         without now changes nothing
  *
@@ -36,7 +37,7 @@ struct requests {
     uint64_t now_ns;
 
     const char *const *filter;
-    const char *(*reload)(void *arg, const char **filter);
+    uint64_t (*reload)(void *arg);
     void *reload_arg;
     bool live;     /* it captures on interfaces: another dispatcher can go on */
     bool stop;     /* one was asked for */
@@ -49,8 +50,9 @@ struct requests_config {
     struct fleet *fleet;       /* the caller's; outlives the requests */
     bool live;                 /* the run captures on interfaces */
     const char *const *filter; /* in force, *filter NULL: every frame; the caller's */
-    /* Sets *filter (NULL: every frame) and returns NULL, or why not. */
-    const char *(*reload)(void *arg, const char **filter);
+    /* Asks for the filter to be read again. Returns the number, not 0, of the reload that is to be
+     * answered by requests_answer_reload(). */
+    uint64_t (*reload)(void *arg);
     void *reload_arg;
 };
 
@@ -59,6 +61,11 @@ int requests_open(struct requests *requests, const struct requests_config *confi
 
 /* Answers what has come; does not wait. */
 void requests_poll(struct requests *requests, uint64_t now_ns);
+
+/* All who wait for a reload are told: refusal, why it was not done; or NULL, and the filter that is
+ * in force now, NULL for none. */
+void requests_answer_reload(struct requests *requests, uint64_t number, const char *refusal,
+                            const char *filter);
 
 void requests_close(struct requests *requests);
 

@@ -91,12 +91,14 @@ static void handle_stop_requests(struct run *run) {
 
 static void handle_reload_requests(struct run *run) {
     unsigned asked = (unsigned)reload_signals;
-    const char *filter;
-    if (asked == run->reloaded)
-        return;
+    bool reading = run_stage_is_reading(&run->stages);
+    if (asked != run->reloaded && reading)
+        reload_ask(&run->reload); /* it logs how it went */
     run->reloaded = asked;
-    if (run_stage_is_reading(&run->stages))
-        run_reload(run, &filter); /* has logged how it went */
+    if (reading)
+        reload_poll(&run->reload);
+    else
+        reload_cancel(&run->reload);
 }
 
 /* Whether no worker is alive for longer than may be, or none is to come. */

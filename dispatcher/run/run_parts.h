@@ -8,6 +8,7 @@
 #include "dispatcher/run/options.h"
 #include "dispatcher/run/placement.h"
 #include "dispatcher/run/progress.h"
+#include "dispatcher/run/reload.h"
 #include "dispatcher/run/requests.h"
 #include "dispatcher/run/run_stage.h"
 
@@ -25,6 +26,7 @@ struct run {
     int own_cpu, own_node; /* where the dispatcher is, or -1 */
     unsigned nodes;        /* NUMA nodes on which it might be */
     struct requests requests;
+    struct reload reload;
     struct quarantine quarantine;
     struct fleet fleet;
     struct flows flows;
@@ -41,9 +43,6 @@ struct run {
     uint64_t alone_since_ns; /* when a worker was last seen ready */
     uint64_t since_ns;       /* when the workers were first waited for, or told to leave */
     unsigned reloaded;       /* signals to read the filter again that were obeyed */
-    char *filter;            /* once it was read again: owns what is in force */
-    const char *filter_text; /* in force; NULL: every frame is taken */
-    char refusal[512];       /* why it could not be */
     bool failed;
 };
 
@@ -52,13 +51,6 @@ struct run {
  * Returns 0, or -errno after one logged line. run_tear_down() is due either way.
  */
 int run_set_up(struct run *run);
-
-/*
- * Reads the filter again from where it came and puts it in force: one line is
- * logged. The reload of requests.h; arg is the run. What it returns and sets is
- * good until the next call.
- */
-const char *run_reload(void *arg, const char **filter);
 
 /* ---- run_place.c: processors and NUMA nodes */
 

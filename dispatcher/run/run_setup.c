@@ -143,13 +143,13 @@ static void make_datapath(struct run *run) {
 }
 
 static int open_requests(struct run *run) {
-    run->filter_text = run->options->filter;
+    reload_init(&run->reload, run->options, run->capture, &run->requests);
     const struct requests_config config = {.name = run->options->name,
                                            .fleet = &run->fleet,
                                            .live = capture_is_live(run->capture),
-                                           .filter = &run->filter_text,
-                                           .reload = run_reload,
-                                           .reload_arg = run};
+                                           .filter = &run->reload.text,
+                                           .reload = reload_ask,
+                                           .reload_arg = &run->reload};
     return requests_open(&run->requests, &config);
 }
 
@@ -200,28 +200,6 @@ int run_set_up(struct run *run) {
     return 0;
 }
 
-const char *run_reload(void *arg, const char **filter) {
-    struct run *run = arg;
-    char *read = NULL;
-    snprintf(run->refusal, sizeof run->refusal, "no memory");
-    fb_log_keep(run->refusal, sizeof run->refusal);
-    int error = options_reread_filter(run->options, &read);
-    if (error == 0)
-        error = capture_set_filter(run->capture, read);
-    fb_log_keep(NULL, 0);
-    if (error != 0) {
-        free(read);
-        return run->refusal;
-    }
-    free(run->filter);
-    *filter = run->filter_text = run->filter = read;
-    if (read != NULL)
-        fb_info("reload: the filter is now \"%s\"", read);
-    else
-        fb_info("reload: there is no filter now: every frame is taken");
-    return NULL;
-}
-
 void run_tear_down(struct run *run) {
     fleet_fini(&run->fleet);
     flows_fini(&run->flows);
@@ -230,5 +208,5 @@ void run_tear_down(struct run *run) {
     quarantine_close(&run->quarantine);
     fb_ctl_destroy(&run->ctl);
     capture_close(run->capture);
-    free(run->filter);
+    reload_fini(&run->reload);
 }

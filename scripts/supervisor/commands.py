@@ -12,12 +12,13 @@ import time
 from . import outcome
 from .control import Control, printable
 from .failure import EXIT_FAILED, Failure, explain
-from .instance import Instance
+from .instance import Instance, NoAnswer
 from .plan import Plan
 from .run import Supervisor
 
 ADD_TIMEOUT_S = 5  # for a supervisor to start the worker that `add` asked for
 START_TIMEOUT_S = 60  # above the dispatcher's own --start-timeout of 30 s
+RELOAD_TIMEOUT_S = 120  # libpcap needs seconds for some hundred hosts, and the reload before may still run
 LOG_POLL_S = 0.02  # how often `stop` looks whether the log is still held
 
 
@@ -225,7 +226,15 @@ def restart_one(instance, number):
 
 def reload(call):
     name = call.name()
-    found = printable(Instance(name, call.places).ask("reload").get("filter") or "")
+    instance = Instance(name, call.places)
+    try:
+        answer = instance.ask("reload", limit_s=RELOAD_TIMEOUT_S)
+    except NoAnswer:
+        raise Failure(
+            f"'{name}': 'reload' has no answer after {RELOAD_TIMEOUT_S} s: the filter may still be compiled, and "
+            f"{instance.log()} or the journal will say how that ends"
+        ) from None
+    found = printable(answer.get("filter") or "")
     if found:
         print(f"the filter of '{name}' is now \"{found}\"")
     else:

@@ -33,12 +33,13 @@ class Control:
     def __exit__(self, *_):
         self.socket.close()
 
-    def ask(self, request, **fields):
-        """Returns the answer; OSError if there is none in time or it is a refusal."""
+    def ask(self, request, limit_s=None, **fields):
+        """Returns the answer; OSError if there is none in time or it is a refusal. Some take longer than others."""
         asked = json.dumps({"request": request, **fields}).encode()
         for attempt in range(ATTEMPTS):
             if attempt:
                 self.connect_again()
+            self.socket.settimeout(limit_s or ANSWER_TIMEOUT_S)
             answer = self.answer(request, asked)
             if not answer.get("dropped"):
                 break

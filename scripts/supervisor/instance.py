@@ -10,6 +10,10 @@ from .failure import Failure, explain
 READY_POLL_S = 0.05  # how often a worker's state is asked for
 
 
+class NoAnswer(Failure):
+    """None within the time that the request may take."""
+
+
 class Instance:
     """What goes wrong ends the program with one line that names the instance."""
 
@@ -56,7 +60,10 @@ class Instance:
     def ask(self, request, **fields):
         try:
             with self.open() as control:
-                return control.ask(request, **fields)
+                try:
+                    return control.ask(request, **fields)
+                except TimeoutError as error:
+                    raise NoAnswer(f"'{self.name}': {explain(error)}") from None
         except OSError as error:
             raise Failure(f"'{self.name}': {explain(error)}") from None
 

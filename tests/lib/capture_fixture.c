@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tests/lib/capture_fixture.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int capture_fixture_set_up(void **state) {
     struct capture_fixture *f = new_state(state, sizeof *f);
@@ -83,4 +85,11 @@ bool take_all(const struct capture_config *config, struct taken *t) {
     failed = capture_failed(c);
     capture_close(c);
     return failed;
+}
+
+int set_filter(struct capture *c, const char *filter) {
+    int err = capture_begin_filter(c, filter);
+    for (bool begun = err == 0; begun && (err = capture_poll_filter(c)) == -EINPROGRESS;)
+        usleep(100);
+    return err;
 }

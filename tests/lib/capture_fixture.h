@@ -45,6 +45,9 @@ struct capture_config config_of(const char *const *files);
 /* Takes bursts until the end, or until the source was idle most_idles times in a row. */
 enum capture_status take_until_idle(struct capture *c, struct taken *t, unsigned most_idles);
 
+/* Replaces the filter, and waits for that. As capture_poll_filter() returns. */
+int set_filter(struct capture *c, const char *filter);
+
 /* Opens, takes everything, closes; asserts that it opened. Returns capture_failed(). */
 bool take_all(const struct capture_config *config, struct taken *t);
 

@@ -18,14 +18,18 @@
 #define NO_LIMIT UINT32_MAX
 
 static bool isolated;
-static unsigned version;         /* of the ring that was asked for last */
+static unsigned version;         /* of the ring that was made last */
 static struct tpacket_req3 ring; /* as it was made */
 static unsigned most_blocks;     /* that the kernel of this test has memory for */
 
-/* libpcap's calls come here. With a ring of no blocks it gives up the one it has. */
+/*
+ * libpcap's calls come here. With a ring of no blocks it gives up the one it has. One of a
+ * single block is that of a handle that only compiles filters.
+ */
 int setsockopt(int fd, int level, int name, const void *value, socklen_t length) {
-    if (level == SOL_PACKET && name == PACKET_VERSION && length == sizeof version)
-        memcpy(&version, value, sizeof version);
+    static unsigned next_version;
+    if (level == SOL_PACKET && name == PACKET_VERSION && length == sizeof next_version)
+        memcpy(&next_version, value, sizeof next_version);
     if (level == SOL_PACKET && name == PACKET_RX_RING && length >= sizeof(struct tpacket_req)) {
         struct tpacket_req3 wanted = {0};
         memcpy(&wanted, value, length < sizeof wanted ? length : sizeof wanted);
@@ -33,7 +37,10 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
             errno = ENOMEM;
             return -1;
         }
-        ring = wanted.tp_block_nr > 0 ? wanted : ring;
+        if (wanted.tp_block_nr > 1) {
+            ring = wanted;
+            version = next_version;
+        }
     }
     return (int)syscall(SYS_setsockopt, fd, level, name, value, length);
 }

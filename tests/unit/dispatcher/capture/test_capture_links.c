@@ -177,11 +177,11 @@ static void filter_changes_for_all_link_types_or_for_none(void **state) {
     assert_int_equal(capture_open(&f->capture, &config), 0);
     take_some(f, 10);
     catch_begin(&f->log);
-    assert_int_equal(capture_set_filter(f->capture, "not ether host 2:0:0:0:0:1"), -EINVAL);
+    assert_int_equal(set_filter(f->capture, "not ether host 2:0:0:0:0:1"), -EINVAL);
     expect_one_line(catch_end(&f->log), "mixed.pcapng, link type 12 (RAW): ");
     take_some(f, 10);
     catch_begin(&f->log);
-    assert_int_equal(capture_set_filter(f->capture, "link[0] > 89"), 0);
+    assert_int_equal(set_filter(f->capture, "link[0] > 89"), 0);
     while (capture_burst(f->capture, 1, &frames, &count) != CAPTURE_END)
         left += count;
     assert_string_equal(catch_end(&f->log), "");
@@ -204,7 +204,7 @@ static void filter_is_tried_on_files_to_come(void **state) {
     assert_int_equal(capture_open(&f->capture, &config), 0);
     take_some(f, 1);
     catch_begin(&f->log);
-    assert_int_equal(capture_set_filter(f->capture, "not ether host 2:0:0:0:0:1"), -EINVAL);
+    assert_int_equal(set_filter(f->capture, "not ether host 2:0:0:0:0:1"), -EINVAL);
     expect_one_line(catch_end(&f->log), "later.pcapng, link type 12 (RAW): ");
     capture_close(f->capture);
 }

@@ -197,19 +197,19 @@ static void filter_that_is_replaced_holds_for_what_comes_then(void **state) {
     set_interface_up("lo", true);
     config.direction = CAPTURE_IN;
     assert_int_equal(capture_open(&f->capture, &config), 0);
-    assert_int_equal(capture_set_filter(f->capture, "udp dst port 5555"), 0);
+    assert_int_equal(set_filter(f->capture, "udp dst port 5555"), 0);
     send_datagram(4444);
     send_datagram(5555);
     take_at_least(f, 1);
     assert_int_equal(f->taken.frames[0].data[37], 5555 & 0xff);
     catch_begin(&f->log);
-    assert_int_equal(capture_set_filter(f->capture, "udp dst"), -EINVAL);
+    assert_int_equal(set_filter(f->capture, "udp dst"), -EINVAL);
     assert_non_null(strstr(catch_end(&f->log), "filter \"udp dst\" does not fit lo: "));
     send_datagram(4444);
     send_datagram(5555);
     take_at_least(f, 2);
     assert_int_equal(f->taken.frames[1].data[37], 5555 & 0xff);
-    assert_int_equal(capture_set_filter(f->capture, NULL), 0);
+    assert_int_equal(set_filter(f->capture, NULL), 0);
     send_datagram(4444);
     take_at_least(f, 3);
     assert_int_equal(f->taken.frames[2].data[37], 4444 & 0xff);
@@ -328,10 +328,10 @@ static void filter_changes_while_an_interface_goes_down_or_away(void **state) {
     assert_int_equal(capture_open(&f->capture, &config), 0);
     catch_begin(&f->log);
     set_interface_up("gone2", false);
-    errors[0] = capture_set_filter(f->capture, "udp");
+    errors[0] = set_filter(f->capture, "udp");
     set_interface_up("gone2", true);
     close(tap);
-    errors[1] = capture_set_filter(f->capture, "tcp");
+    errors[1] = set_filter(f->capture, "tcp");
     state_of(f, 0);
     status = take_until_idle(f->capture, &f->taken, 50);
     assert_non_null(strstr(catch_end(&f->log),

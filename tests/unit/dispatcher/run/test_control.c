@@ -45,6 +45,8 @@ static json_t *handle(void *arg, const char *request_name, const json_t *request
     if (strcmp(request_name, "fail") == 0)
         return control_refusal("cannot %s '%s'", request_name,
                                json_string_value(json_object_get(request, "what")));
+    if (strcmp(request_name, "wait") == 0)
+        return control_later((uint64_t)json_integer_value(json_object_get(request, "ticket")));
     if (strcmp(request_name, "echo") != 0)
         return NULL;
     f->handled++;
@@ -426,6 +428,106 @@ static void a_client_that_leaves_before_its_reply_does_no_harm(void **state) {
     close(fd);
 }
 
+/* ---- replies that come later */
+
+/* It asks, and has no reply. */
+static void ask_later(struct fixture *f, int fd, unsigned ticket) {
+    char text[64];
+    snprintf(text, sizeof text, "{\"request\": \"wait\", \"ticket\": %u}", ticket);
+    assert_true(send(fd, text, strlen(text), MSG_NOSIGNAL) > 0);
+    control_poll(&f->control);
+    assert_int_equal(recv(fd, text, sizeof text, MSG_DONTWAIT), -1);
+    assert_int_equal(errno, EAGAIN);
+}
+
+static void answer_ticket(struct fixture *f, unsigned ticket) {
+    control_answer(&f->control, ticket, json_pack("{s:b, s:i}", "ok", 1, "ticket", (int)ticket));
+}
+
+static void expect_ticket(struct fixture *f, int fd, unsigned ticket) {
+    json_t *reply = poll_reply(f, fd);
+    assert_int_equal(json_integer_value(json_object_get(reply, "ticket")), ticket);
+    json_decref(reply);
+}
+
+static void a_later_reply_is_for_all_who_wait_for_it_and_for_nobody_else(void **state) {
+    struct fixture *f = fixture_of(state);
+    int one = connect_client(f), other = connect_client(f), second = connect_client(f);
+    int between = connect_client(f);
+    ask_later(f, one, 1);
+    ask_later(f, other, 1);
+    ask_later(f, second, 2);
+    expect_echo(f, between); /* others are served meanwhile */
+    answer_ticket(f, 1);
+    expect_ticket(f, one, 1);
+    expect_ticket(f, other, 1);
+    answer_ticket(f, 1); /* nobody waits any more */
+    answer_ticket(f, 2);
+    expect_ticket(f, second, 2);
+    expect_echo(f, one);
+    close(one);
+    close(other);
+    close(second);
+    close(between);
+}
+
+static void a_client_that_waits_is_asked_for_nothing_else_before(void **state) {
+    struct fixture *f = fixture_of(state);
+    const char request[] = "{\"request\": \"echo\", \"value\": 1}";
+    int fd = connect_client(f);
+    ask_later(f, fd, 7);
+    assert_true(send(fd, request, strlen(request), MSG_NOSIGNAL) > 0);
+    control_poll(&f->control);
+    assert_int_equal(f->handled, 0);
+    answer_ticket(f, 7);
+    expect_ticket(f, fd, 7); /* and the poll has answered the next one */
+    assert_int_equal(f->handled, 1);
+    close(fd);
+}
+
+static void who_leaves_while_it_waits_leaves_its_place(void **state) {
+    struct fixture *f = fixture_of(state);
+    for (unsigned i = 0; i < 3 * CONTROL_CLIENTS; i++) {
+        int fd = connect_client(f);
+        ask_later(f, fd, 1);
+        close(fd);
+    }
+    control_poll(&f->control);
+    for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
+        assert_int_equal(f->control.clients[i].fd, -1);
+    answer_ticket(f, 1);
+    int fd = connect_client(f);
+    ask_later(f, fd, 2);
+    close(fd);
+    answer_ticket(f, 2); /* before it is seen to have left */
+    control_poll(&f->control);
+    fd = connect_client(f);
+    expect_echo(f, fd);
+    close(fd);
+}
+
+static void who_waits_is_idle_only_if_all_do(void **state) {
+    struct fixture *f = fixture_of(state);
+    int clients[CONTROL_CLIENTS];
+    connect_all(f, clients);
+    for (unsigned i = 0; i < CONTROL_CLIENTS - 1; i++)
+        ask_later(f, clients[i], 1);
+    int extra = connect_client(f); /* takes the place of the one that does not wait */
+    expect_echo(f, extra);
+    expect_refusal(poll_reply(f, clients[CONTROL_CLIENTS - 1]), "dropped for another client");
+    ask_later(f, extra, 1);
+    close(clients[CONTROL_CLIENTS - 1]);
+    clients[CONTROL_CLIENTS - 1] = connect_client(f); /* all others wait */
+    expect_echo(f, clients[CONTROL_CLIENTS - 1]);
+    expect_refusal(poll_reply(f, clients[0]), "dropped for another client");
+    answer_ticket(f, 1);
+    expect_ticket(f, clients[1], 1);
+    expect_ticket(f, extra, 1);
+    close(extra);
+    for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
+        close(clients[i]);
+}
+
 static void closing_drops_the_clients_and_unlinks_the_socket(void **state) {
     struct fixture *f = fixture_of(state);
     int fd = connect_client(f);
@@ -455,6 +557,10 @@ int main(void) {
         TEST(any_number_of_new_clients_is_answered),
         TEST(a_place_is_free_when_a_client_leaves),
         TEST(a_client_that_does_not_read_is_dropped_and_the_others_are_served),
+        TEST(a_later_reply_is_for_all_who_wait_for_it_and_for_nobody_else),
+        TEST(a_client_that_waits_is_asked_for_nothing_else_before),
+        TEST(who_leaves_while_it_waits_leaves_its_place),
+        TEST(who_waits_is_idle_only_if_all_do),
         TEST(a_reply_that_fits_no_packet_drops_the_client),
         TEST(another_uid_is_refused),
         TEST(something_else_than_a_socket_under_its_name_is_not_removed),

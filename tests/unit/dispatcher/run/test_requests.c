@@ -360,28 +360,46 @@ static void while_the_run_ends_no_worker_is_added_drained_or_restarted(void **st
     assert_int_equal(fleet_wanted(&f->base.fleet), 1);
 }
 
-static const char *reload_by(void *arg, const char **filter) {
-    *filter = arg;
-    return arg == NULL ? "it does not compile" : NULL;
+static uint64_t count_reloads(void *arg) {
+    return ++*(uint64_t *)arg;
 }
 
-static void a_reload_tells_the_filter_or_why_there_is_no_other(void **state) {
+#define RELOAD "{\"request\": \"reload\"}"
+
+/* What is answered to a reload that ends so. */
+static json_t *ask_reload(struct requests_fixture *f, const char *refusal, const char *filter) {
+    const uint64_t *asked = f->requests.reload_arg;
+    char text[256];
+    assert_int_equal(send(f->client, RELOAD, strlen(RELOAD), 0), strlen(RELOAD));
+    requests_poll(&f->requests, f->base.now_ns);
+    requests_answer_reload(&f->requests, *asked + 1, NULL, "of another one");
+    assert_int_equal(recv(f->client, text, sizeof text, MSG_DONTWAIT), -1);
+    requests_answer_reload(&f->requests, *asked, refusal, filter);
+    ssize_t n = recv(f->client, text, sizeof text, MSG_DONTWAIT);
+    assert_true(n > 0);
+    return json_loadb(text, (size_t)n, 0, NULL);
+}
+
+static void a_reload_tells_once_it_is_over_the_filter_or_why_there_is_no_other(void **state) {
     struct requests_fixture *f = *state;
-    char expression[] = "tcp";
+    uint64_t asked = 0;
     make_requests(f, 1, 1);
-    f->requests.reload = reload_by;
-    f->requests.reload_arg = expression;
-    json_t *reply = ask(f, "{\"request\": \"reload\"}");
+    f->requests.reload = count_reloads;
+    f->requests.reload_arg = &asked;
+    json_t *reply = ask_reload(f, NULL, "tcp");
     assert_string_equal(json_string_value(json_object_get(reply, "filter")), "tcp");
     is_done(reply);
-    expression[0] = (char)0xff; /* not UTF-8 */
-    reply = ask(f, "{\"request\": \"reload\"}");
+    reply = ask_reload(f, NULL, "\xff"
+                                "cp"); /* not UTF-8 */
     assert_string_equal(json_string_value(json_object_get(reply, "filter")), "\\xffcp");
     is_done(reply);
-    f->requests.reload_arg = NULL;
-    is_refused(ask(f, "{\"request\": \"reload\"}"), "reload: it does not compile");
+    reply = ask_reload(f, NULL, NULL);
+    assert_true(json_is_null(json_object_get(reply, "filter")));
+    is_done(reply);
+    is_refused(ask_reload(f, "it does not compile", NULL), "reload: it does not compile");
     f->requests.stopping = true;
-    is_refused(ask(f, "{\"request\": \"reload\"}"), "reload: the run is ending");
+    is_refused(ask(f, RELOAD), "reload: the run is ending");
+    assert_int_equal(asked, 4);
 }
 
 static bool workers_says(struct requests_fixture *f, const char *key) {
@@ -476,7 +494,7 @@ int main(void) {
         REQUESTS_TEST(the_last_worker_cannot_be_drained),
         REQUESTS_TEST(a_worker_that_is_no_number_in_range_is_refused),
         REQUESTS_TEST(while_the_run_ends_no_worker_is_added_drained_or_restarted),
-        REQUESTS_TEST(a_reload_tells_the_filter_or_why_there_is_no_other),
+        REQUESTS_TEST(a_reload_tells_once_it_is_over_the_filter_or_why_there_is_no_other),
         REQUESTS_TEST(a_stop_and_now_are_kept),
         REQUESTS_TEST(workers_tells_the_filter_in_force),
         REQUESTS_TEST(workers_lists_every_number_as_it_is),
