@@ -321,3 +321,11 @@ int capture_fanout_join(int fd, const struct capture_fanout *fanout, unsigned nu
                  capture_fanout_modes[fanout->mode], name, strerror(-error), advice_on(error));
     return error;
 }
+
+int capture_fanout_receive(int fd, const char *name) {
+    int error = take_all_protocols(fd);
+    if (error < 0)
+        fb_error("cannot capture on %s: %s: choose another interface (-D lists them)", name,
+                 strerror(-error));
+    return error;
+}

@@ -38,10 +38,11 @@ struct capture_fanout {
 };
 
 /*
- * A socket must not receive frames before it is in its group: other members have them
- * too. So it is made with this protocol, in host byte order, which no frame ever has
- * (one of the kernel's own numbers, below all ethertypes), and capture_fanout_join()
- * switches it to all protocols immediately before it joins.
+ * A socket must not receive frames before it has its filter, nor before it is in its group:
+ * other members have them too. So it is made with this protocol, in host byte order, which
+ * no frame ever has (one of the kernel's own numbers, below all ethertypes).
+ * capture_fanout_join() switches it to all protocols immediately before it joins,
+ * capture_fanout_receive() one that joins none.
  */
 #define FANOUT_PROTOCOL_NONE 0x0018 /* ETH_P_ECONET */
 
@@ -53,5 +54,9 @@ struct capture_fanout {
  */
 int capture_fanout_join(int fd, const struct capture_fanout *fanout, unsigned number,
                         const char *name);
+
+/* Has a packet socket that is bound to its interface receive all protocols. Returns 0, or -errno
+ * after one logged line. */
+int capture_fanout_receive(int fd, const char *name);
 
 #endif

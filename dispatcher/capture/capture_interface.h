@@ -15,6 +15,8 @@ struct capture_interface {
     const struct bpf_program *bpf; /* that was set; NULL: none */
     int buffer_kib;                /* of the kernel's buffer */
     uint32_t stamp_unit_ns; /* of its time stamps: 1, or 1,000 where it has microseconds only */
+    bool is_socket;         /* a packet socket that is bound to it */
+    bool by_libpcap;        /* its filter was set by pcap_setfilter(), once and for all times */
     int index;              /* the kernel's number for it; 0: none, as of `any` */
     bool vanished;          /* when last checked, there was no interface of that number */
     struct capture_interface_stats stats;
