@@ -552,7 +552,7 @@ static int live_take_filter(void *state, struct capture_filter *filter) {
             continue;
         err = set_filter(filter, &l->interfaces[i], bpfs[i]);
         if (err < 0)
-            set_back(l, i);
+            set_back(l, i + 1); /* libpcap may have kept what failed */
     }
     for (unsigned i = 0; i < l->count; i++)
         l->interfaces[i].bpf = err == 0 ? bpfs[i] : l->interfaces[i].bpf;

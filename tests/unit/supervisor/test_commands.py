@@ -325,6 +325,14 @@ class DrainAndReload(CommandTest):
         self.running(reload=[{"filter": "tcp port 80"}])
         self.assertEqual(self.call(commands.reload), (0, "the filter of 'x' is now \"tcp port 80\"\n"))
 
+    def test_it_is_waited_for_longer_than_other_requests_but_not_for_ever(self):
+        answers = self.running(reload=[{"filter": "tcp"}])
+        self.call(commands.reload)
+        self.assertEqual(answers.asked, [("reload", {"limit_s": commands.RELOAD_TIMEOUT_S})])
+        answers.ask = mock.Mock(side_effect=TimeoutError("timed out"))
+        with self.assertRaisesRegex(Failure, "no answer after 120 s: the filter may still be compiled, and .*x.log"):
+            self.call(commands.reload)
+
     def test_a_filter_is_no_command_to_the_terminal(self):
         self.running(reload=[{"filter": "\x1b[2J"}])
         self.assertEqual(self.call(commands.reload)[1], "the filter of 'x' is now \"?[2J\"\n")

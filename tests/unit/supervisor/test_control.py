@@ -6,6 +6,7 @@ import os
 import select
 import socket
 import threading
+import time
 from unittest import mock
 
 from fakes import FolderTest
@@ -13,7 +14,7 @@ from supervisor import control
 
 
 class Asking(FolderTest):
-    def listen(self, answer):
+    def listen(self, answer, after_s=0):
         """Answers one request of one client; what was asked is in self.asked then."""
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.addCleanup(listener.close)
@@ -25,6 +26,7 @@ class Asking(FolderTest):
             client, _ = listener.accept()
             with client:
                 self.asked.append(client.recv(4096))
+                time.sleep(after_s)
                 if answer is not None:
                     client.send(answer)
                 client.recv(1)  # until it closes
@@ -71,6 +73,13 @@ class Asking(FolderTest):
         with mock.patch.object(control, "ANSWER_TIMEOUT_S", 0.02):
             with self.assertRaises(TimeoutError):
                 self.ask(None)
+
+    def test_some_answers_may_take_longer(self):
+        with mock.patch.object(control, "ANSWER_TIMEOUT_S", 0.02):
+            self.listen(b'{"ok": true}', after_s=0.1)
+            with control.Control(self.path("x.sock")) as connection:
+                self.assertEqual(connection.ask("reload", limit_s=60), {"ok": True})
+        self.assertEqual(json.loads(self.asked[0]), {"request": "reload"})
 
     def serve(self, *connections):
         """Each connection is served by one function, in turn."""
