@@ -39,7 +39,7 @@ RACE_TESTS := $(call programs,$(RACE_SRC))
 PROC_LONG  := captures chaos crash every_instruction instances life stop
 PROC_QUICK := $(filter-out $(PROC_LONG:%=$(BUILD)/tests/proc_%),$(PROC_TESTS))
 # What the machine has once (huge pages), or where time is part of the test; the others run two at a time.
-PROC_ALONE := $(patsubst %,$(BUILD)/tests/proc_%,hang killed live live_buffer progress)
+PROC_ALONE := $(patsubst %,$(BUILD)/tests/proc_%,hang killed live live_buffer live_filter progress)
 run_proc    = FB_BUILD=$(abspath $(BUILD)) scripts/run-tests -j 2 $(filter-out $(PROC_ALONE),$(1)) --alone $(filter $(PROC_ALONE),$(1))
 MUTANT     := $(BUILD)/mutant
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))

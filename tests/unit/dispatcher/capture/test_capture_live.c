@@ -6,6 +6,7 @@
  */
 #include "tests/lib/capture_fixture.h"
 #include "tests/lib/interface.h"
+#include "tests/lib/live_capture.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,64 +19,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static bool isolated;
-
-static int enter_namespace(void **state) {
-    (void)state;
-    isolated = unshare(CLONE_NEWNET) == 0;
-    if (!isolated)
-        print_message("no network namespace of our own (%s): live tests are skipped\n",
-                      strerror(errno));
-    return 0;
-}
-
-static void need_namespace(struct capture_fixture *f) {
-    memset(&f->taken, 0, sizeof f->taken);
-    if (!isolated)
-        skip();
-}
-
-/* ---- what the kernel refuses; libpcap's calls come here too */
-
-static unsigned refused_attach; /* of a filter: the how manieth from now on is refused */
-static unsigned failing_recvs;
-
-int setsockopt(int fd, int level, int name, const void *value, socklen_t length) {
-    if (level == SOL_SOCKET && name == SO_ATTACH_FILTER && refused_attach > 0 &&
-        --refused_attach == 0) {
-        errno = ENOMEM;
-        return -1;
-    }
-    return (int)syscall(SYS_setsockopt, fd, level, name, value, length);
-}
-
-ssize_t recv(int fd, void *to, size_t size, int flags) {
-    if (failing_recvs > 0) {
-        failing_recvs--;
-        errno = ENETDOWN;
-        return -1;
-    }
-    return recvfrom(fd, to, size, flags, NULL, NULL);
-}
-
-static struct capture_config config_of_lo(void) {
-    static const char *const names[] = {"lo"};
-    return (struct capture_config){
-        .interfaces = names, .interface_count = 1, .loops = 1, .filter = "udp dst port 4444"};
-}
-
-/* Idle is not the end of it: the kernel holds frames back to fill a block. */
-static void take_at_least(struct capture_fixture *f, unsigned count) {
-    for (unsigned waits = 0; waits < 100 && f->taken.count < count; waits++) {
-        capture_wait(f->capture, 100000);
-        assert_int_equal(take_until_idle(f->capture, &f->taken, 1), CAPTURE_IDLE);
-    }
-    assert_true(f->taken.count >= count);
-}
 
 static void loopback_gives_what_passes_the_filter(void **state) {
     struct capture_fixture *f = *state;
@@ -146,13 +91,6 @@ static void snapshot_length_and_direction_hold(void **state) {
     capture_close(f->capture);
 }
 
-static enum fb_interface_state state_of(struct capture_fixture *f, unsigned interface) {
-    struct capture_stats stats;
-    capture_stats(f->capture, &stats);
-    assert_true(interface < stats.interface_count);
-    return stats.interfaces[interface].state;
-}
-
 #define LONG_BYTES 65507u /* of the longest datagram */
 static void send_long_datagram(void) {
     static const char payload[LONG_BYTES];
@@ -213,96 +151,6 @@ static void any_names_the_interface_of_each_frame(void **state) {
     capture_close(f->capture);
 }
 
-static void filter_that_is_replaced_holds_for_what_comes_then(void **state) {
-    struct capture_fixture *f = *state;
-    struct capture_config config = config_of_lo();
-
-    need_namespace(f);
-    set_interface_up("lo", true);
-    config.direction = CAPTURE_IN;
-    assert_int_equal(capture_open(&f->capture, &config), 0);
-    assert_int_equal(set_filter(f->capture, "udp dst port 5555"), 0);
-    send_datagram(4444);
-    send_datagram(5555);
-    take_at_least(f, 1);
-    assert_int_equal(f->taken.frames[0].data[37], 5555 & 0xff);
-    catch_begin(&f->log);
-    assert_int_equal(set_filter(f->capture, "udp dst"), -EINVAL);
-    assert_non_null(strstr(catch_end(&f->log), "filter \"udp dst\" does not fit lo: "));
-    send_datagram(4444);
-    send_datagram(5555);
-    take_at_least(f, 2);
-    assert_int_equal(f->taken.frames[1].data[37], 5555 & 0xff);
-    assert_int_equal(set_filter(f->capture, NULL), 0);
-    send_datagram(4444);
-    take_at_least(f, 3);
-    assert_int_equal(f->taken.frames[2].data[37], 4444 & 0xff);
-    capture_close(f->capture);
-}
-
-static void filter_that_one_interface_refuses_is_in_force_on_none(void **state) {
-    struct capture_fixture *f = *state;
-    static const char *const names[] = {"lo", "last0"};
-    struct capture_config config = config_of_lo();
-    int tap, err;
-
-    need_namespace(f);
-    set_interface_up("lo", true);
-    tap = open_tap("last0");
-    config.interfaces = names;
-    config.interface_count = 2;
-    config.direction = CAPTURE_IN;
-    assert_int_equal(capture_open(&f->capture, &config), 0);
-    catch_begin(&f->log);
-    refused_attach = 2; /* that of last0, and then libpcap finds errors on its socket */
-    failing_recvs = 2;
-    err = set_filter(f->capture, "udp dst port 5555");
-    expect_one_line(catch_end(&f->log), "filter \"udp dst port 5555\" is refused by last0: ");
-    assert_int_equal(err, -EINVAL);
-    assert_int_equal(refused_attach + failing_recvs, 0);
-    send_datagram(5555);
-    send_datagram(4444);
-    take_at_least(f, 1);
-    assert_int_equal(f->taken.frames[0].data[37], 4444 & 0xff);
-    assert_int_equal(set_filter(f->capture, "udp dst port 5555"), 0);
-    send_datagram(4444);
-    send_datagram(5555);
-    take_at_least(f, 2);
-    assert_int_equal(f->taken.frames[1].data[37], 5555 & 0xff);
-    capture_close(f->capture);
-    close(tap);
-}
-
-/* Its handle is closed; that of the thread is not. */
-static void interface_may_go_away_while_a_filter_is_compiled(void **state) {
-    struct capture_fixture *f = *state;
-    static const char *const names[] = {"gone3", "lo"};
-    struct capture_config config = {.interfaces = names, .interface_count = 2, .loops = 1};
-    int tap, err;
-
-    need_namespace(f);
-    tap = open_tap("gone3");
-    set_interface_up("lo", true);
-    config.direction = CAPTURE_IN;
-    assert_int_equal(capture_open(&f->capture, &config), 0);
-    assert_int_equal(capture_begin_filter(f->capture, "udp dst port 5555"), 0);
-    close(tap);
-    catch_begin(&f->log);
-    for (unsigned waits = 0; waits < 100 && state_of(f, 0) != FB_INTERFACE_IS_GONE; waits++)
-        take_until_idle(f->capture, &f->taken, 5);
-    catch_end(&f->log);
-    assert_int_equal(state_of(f, 0), FB_INTERFACE_IS_GONE);
-    while ((err = capture_poll_filter(f->capture)) == -EINPROGRESS)
-        usleep(100);
-    assert_int_equal(err, 0);
-    f->taken.count = 0;
-    send_datagram(4444);
-    send_datagram(5555);
-    take_at_least(f, 1);
-    assert_int_equal(f->taken.frames[0].data[37], 5555 & 0xff);
-    capture_close(f->capture);
-}
-
 static void drops_of_the_kernel_are_counted(void **state) {
     struct capture_fixture *f = *state;
     struct capture_config config = config_of_lo();
@@ -331,12 +179,12 @@ static void interface_that_goes_down_is_waited_for(void **state) {
     need_namespace(f);
     set_interface_up("lo", true);
     assert_int_equal(capture_open(&f->capture, &config), 0);
-    assert_int_equal(state_of(f, 0), FB_INTERFACE_IS_UP);
+    assert_int_equal(state_of_interface(f, 0), FB_INTERFACE_IS_UP);
     set_interface_up("lo", false);
     catch_begin(&f->log);
     assert_int_equal(take_until_idle(f->capture, &f->taken, 20), CAPTURE_IDLE);
-    assert_int_equal(state_of(f, 0), FB_INTERFACE_IS_DOWN);
-    assert_int_equal(state_of(f, 0), FB_INTERFACE_IS_DOWN); /* and is said once */
+    assert_int_equal(state_of_interface(f, 0), FB_INTERFACE_IS_DOWN);
+    assert_int_equal(state_of_interface(f, 0), FB_INTERFACE_IS_DOWN); /* and is said once */
     assert_string_equal(catch_end(&f->log),
                         "flow-balancer: warning: interface lo is down: the capture "
                         "waits for it: `ip link set lo up`\n");
@@ -344,8 +192,8 @@ static void interface_that_goes_down_is_waited_for(void **state) {
     set_interface_up("lo", true);
     catch_begin(&f->log);
     assert_int_equal(take_until_idle(f->capture, &f->taken, 20), CAPTURE_IDLE);
-    assert_int_equal(state_of(f, 0), FB_INTERFACE_IS_UP);
-    assert_int_equal(state_of(f, 0), FB_INTERFACE_IS_UP);
+    assert_int_equal(state_of_interface(f, 0), FB_INTERFACE_IS_UP);
+    assert_int_equal(state_of_interface(f, 0), FB_INTERFACE_IS_UP);
     assert_string_equal(catch_end(&f->log), "flow-balancer: info: interface lo is up again\n");
     send_datagram(4444);
     take_at_least(f, 1);
@@ -371,8 +219,8 @@ static void interface_that_is_gone_ends_and_the_others_go_on(void **state) {
                            "interface gone0 failed: The interface disappeared: going "
                            "on without it, with 1 of 2: start again once it is back"));
     assert_true(capture_failed(f->capture));
-    assert_int_equal(state_of(f, 0), FB_INTERFACE_IS_GONE);
-    assert_int_equal(state_of(f, 1), FB_INTERFACE_IS_UP);
+    assert_int_equal(state_of_interface(f, 0), FB_INTERFACE_IS_GONE);
+    assert_int_equal(state_of_interface(f, 1), FB_INTERFACE_IS_UP);
     f->taken.count = 0;
     send_datagram(4444);
     take_at_least(f, 1);
@@ -398,36 +246,6 @@ static void last_interface_that_is_gone_ends_the_capture(void **state) {
     assert_int_equal(take_until_idle(f->capture, &f->taken, 5000), CAPTURE_END);
     assert_non_null(strstr(catch_end(&f->log),
                            "no interface is left, so the run ends: start again once it is back"));
-    assert_true(capture_failed(f->capture));
-    capture_close(f->capture);
-}
-
-/* Changing a filter must not take from the socket what says so. */
-static void filter_changes_while_an_interface_goes_down_or_away(void **state) {
-    struct capture_fixture *f = *state;
-    static const char *const names[] = {"gone2"};
-    struct capture_config config = {.interfaces = names, .interface_count = 1, .loops = 1};
-    enum capture_status status;
-    int tap, errors[2];
-
-    need_namespace(f);
-    tap = open_tap("gone2");
-    assert_int_equal(capture_open(&f->capture, &config), 0);
-    catch_begin(&f->log);
-    set_interface_up("gone2", false);
-    errors[0] = set_filter(f->capture, "udp");
-    set_interface_up("gone2", true);
-    close(tap);
-    errors[1] = set_filter(f->capture, "tcp");
-    state_of(f, 0);
-    status = take_until_idle(f->capture, &f->taken, 50);
-    assert_non_null(strstr(catch_end(&f->log),
-                           "interface gone2 failed: The interface disappeared: no "
-                           "interface is left, so the run ends: start again once it is back"));
-    assert_int_equal(errors[0], 0);
-    assert_int_equal(errors[1], 0);
-    assert_int_equal(status, CAPTURE_END);
-    assert_int_equal(state_of(f, 0), FB_INTERFACE_IS_GONE);
     assert_true(capture_failed(f->capture));
     capture_close(f->capture);
 }
@@ -643,14 +461,10 @@ int main(void) {
         CAPTURE_TEST(snapshot_length_and_direction_hold),
         CAPTURE_TEST(segments_of_64_kb_come_whole_in_either_mode),
         CAPTURE_TEST(any_names_the_interface_of_each_frame),
-        CAPTURE_TEST(filter_that_is_replaced_holds_for_what_comes_then),
-        CAPTURE_TEST(filter_that_one_interface_refuses_is_in_force_on_none),
-        CAPTURE_TEST(interface_may_go_away_while_a_filter_is_compiled),
         CAPTURE_TEST(drops_of_the_kernel_are_counted),
         CAPTURE_TEST(interface_that_goes_down_is_waited_for),
         CAPTURE_TEST(interface_that_is_gone_ends_and_the_others_go_on),
         CAPTURE_TEST(last_interface_that_is_gone_ends_the_capture),
-        CAPTURE_TEST(filter_changes_while_an_interface_goes_down_or_away),
         CAPTURE_TEST(frames_of_two_interfaces_come_in_order_of_their_stamps),
         CAPTURE_TEST(what_is_held_leaves_when_the_capture_does),
         CAPTURE_TEST(without_a_window_nothing_waits_for_another_interface),

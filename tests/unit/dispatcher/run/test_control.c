@@ -450,7 +450,7 @@ static void expect_ticket(struct fixture *f, int fd, unsigned ticket) {
     json_decref(reply);
 }
 
-static void a_later_reply_is_for_all_who_wait_for_it_and_for_nobody_else(void **state) {
+static void a_later_reply_is_for_all_who_wait_for_it_and_for_no_other(void **state) {
     struct fixture *f = fixture_of(state);
     int one = connect_client(f), other = connect_client(f), second = connect_client(f);
     int between = connect_client(f);
@@ -461,7 +461,7 @@ static void a_later_reply_is_for_all_who_wait_for_it_and_for_nobody_else(void **
     answer_ticket(f, 1);
     expect_ticket(f, one, 1);
     expect_ticket(f, other, 1);
-    answer_ticket(f, 1); /* nobody waits any more */
+    answer_ticket(f, 1); /* no client waits any more */
     answer_ticket(f, 2);
     expect_ticket(f, second, 2);
     expect_echo(f, one);
@@ -557,7 +557,7 @@ int main(void) {
         TEST(any_number_of_new_clients_is_answered),
         TEST(a_place_is_free_when_a_client_leaves),
         TEST(a_client_that_does_not_read_is_dropped_and_the_others_are_served),
-        TEST(a_later_reply_is_for_all_who_wait_for_it_and_for_nobody_else),
+        TEST(a_later_reply_is_for_all_who_wait_for_it_and_for_no_other),
         TEST(a_client_that_waits_is_asked_for_nothing_else_before),
         TEST(who_leaves_while_it_waits_leaves_its_place),
         TEST(who_waits_is_idle_only_if_all_do),

@@ -389,8 +389,9 @@ static void a_reload_tells_once_it_is_over_the_filter_or_why_there_is_no_other(v
     json_t *reply = ask_reload(f, NULL, "tcp");
     assert_string_equal(json_string_value(json_object_get(reply, "filter")), "tcp");
     is_done(reply);
-    reply = ask_reload(f, NULL, "\xff"
-                                "cp"); /* not UTF-8 */
+    reply = ask_reload(f, NULL,
+                       "\xff"
+                       "cp"); /* not UTF-8 */
     assert_string_equal(json_string_value(json_object_get(reply, "filter")), "\\xffcp");
     is_done(reply);
     reply = ask_reload(f, NULL, NULL);
