@@ -8,7 +8,7 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 #define CHANGES 200u
 #define ABANDONED 50u
@@ -46,16 +46,14 @@ static void take_burst(struct capture_fixture *f) {
 static void filters_change_under_frames(void **state) {
     struct capture_fixture *f = *state;
     open_files(f);
-    catch_begin(&f->log);
     for (unsigned n = 0; n < CHANGES; n++) {
         int err;
         begin_change(f, n);
         while ((err = capture_poll_filter(f->capture)) == -EINPROGRESS)
             take_burst(f);
         if (err != (n % 7 == 0 ? -EINVAL : 0))
-            fail_msg("change %u: %s", n, catch_end(&f->log));
+            fail_msg("change %u: %s", n, strerror(-err));
     }
-    catch_end(&f->log);
     capture_close(f->capture);
 }
 
