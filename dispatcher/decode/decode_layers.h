@@ -177,6 +177,10 @@ enum layer layer_of_type_or_length(struct cursor *c, uint16_t type);
 /* What an address family of any operating system leads to. */
 enum layer layer_of_family(struct cursor *c, uint32_t family);
 
+/* What the service chain header names that may start `at` bytes from here, and its length, 0 if it
+ * is cut short or wrong. In decode_tag.c. */
+enum layer layer_behind_service_chain(const struct cursor *c, uint32_t at, uint32_t *bytes);
+
 /* The first header of a frame of link type `dlt` that follows here. */
 enum layer layer_of_link_type(struct cursor *c, uint32_t dlt);
 
@@ -191,6 +195,10 @@ bool is_plausible_ethernet(const struct cursor *c, uint32_t at);
 /* Whether an IP header may start there: version, and IPv4's lengths. In decode_ip.c. */
 bool is_plausible_ip(const struct cursor *c, uint32_t at);
 
+/* The same where nothing but an IP packet is left of the packet around it, so that both end
+ * together. In decode_ip.c. */
+bool is_whole_ip(const struct cursor *c, uint32_t at);
+
 /* Whether a stack of labels may start there, with IP or Ethernet behind it. A label whose time to
  * live is 0 would not have been sent on. In decode_guess.c. */
 bool is_plausible_mpls(const struct cursor *c, uint32_t at);
@@ -201,6 +209,9 @@ enum layer guess_wifi(const struct cursor *c, uint32_t at);
 
 /* Whether what `inner` names may start there, as far as that can be told. In decode_guess.c. */
 bool is_plausible_inner(const struct cursor *c, uint32_t at, enum layer inner);
+
+/* The same, where IP has to end where the packet around it does. In decode_guess.c. */
+bool is_plausible_whole(const struct cursor *c, uint32_t at, enum layer inner);
 
 /* ---- tunnels */
 

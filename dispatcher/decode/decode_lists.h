@@ -65,8 +65,9 @@
     SAME(ETHERTYPE_IP6, IP)                                                                        \
     X(ETHERTYPE_VLAN, VLAN, decode_vlan) /* IEEE 802.1Q */                                         \
     SAME(0x88a8, VLAN)                   /* IEEE 802.1ad */                                        \
-    SAME(0x9100, VLAN)                   /* these two before 802.1ad, by usage */                  \
+    SAME(0x9100, VLAN)                   /* these three before 802.1ad, by usage */                \
     SAME(0x9200, VLAN)                                                                             \
+    SAME(0x9300, VLAN)                                                                             \
     X(0x88e7, SERVICE_TAG, decode_service_tag)     /* IEEE 802.1ah */                              \
     X(0x894f, SERVICE_CHAIN, decode_service_chain) /* NSH, RFC 8300 */                             \
     X(0xd28b, ARISTA_TIME, decode_arista_time)     /* when a switch saw it */                      \

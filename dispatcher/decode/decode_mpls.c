@@ -3,6 +3,27 @@
 
 /* MPLS: behind an ethertype, in IP and over UDP. */
 
+/* RFC 1071: of an IPv4 header. */
+static bool has_right_checksum(const struct cursor *c) {
+    uint32_t header = (cur(c)[0] & 15u) * 4;
+    uint32_t sum = 0;
+    if (!has_bytes(c, header))
+        return false;
+    for (uint32_t at = 0; at < header; at += 2)
+        sum += load_be16(cur(c) + at);
+    return sum % 0xffff == 0;
+}
+
+/* Whether to take it for IP where it looks like Ethernet too, of which the destination begins with
+ * 4 or 6. A router has checked IPv4's checksum; IPv6 has only a length. */
+static bool is_ip_rather(const struct cursor *c) {
+    if (!is_plausible_ip(c, 0))
+        return false;
+    if (cur(c)[0] >> 4 == 4)
+        return has_right_checksum(c);
+    return has_bytes(c, IP6_BYTES + load_be16(cur(c) + 4));
+}
+
 /*
  * No field says what is behind the last label; its first four bits are a hint. RFC 4928:
  * 4 and 6 are IP. RFC 4385: 0 is a control word, then the frame of a pseudowire. A
@@ -15,7 +36,7 @@ static enum layer layer_behind_labels(struct cursor *c) {
     switch (cur(c)[0] >> 4) {
     case 4:
     case 6:
-        if (is_plausible_ip(c, 0) || !is_plausible_ethernet(c, 0))
+        if (!is_plausible_ethernet(c, 0) || is_ip_rather(c))
             return LAYER_IP;
         break;
     case 0:

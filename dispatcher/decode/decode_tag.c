@@ -45,17 +45,28 @@ enum layer decode_service_tag(struct cursor *c) {
 }
 
 /* RFC 8300: version 0, length in words (6 bits), protocol, path. Paths differ by direction. */
+enum layer layer_behind_service_chain(const struct cursor *c, uint32_t at, uint32_t *bytes) {
+    static const uint8_t next[] = {[1] = LAYER_IP,
+                                   [2] = LAYER_IP,
+                                   [3] = LAYER_ETHERNET,
+                                   [4] = LAYER_SERVICE_CHAIN,
+                                   [5] = LAYER_MPLS};
+    *bytes = has_bytes(c, at + SERVICE_CHAIN_BYTES) ? (cur(c)[at + 1] & 0x3fu) * 4 : 0;
+    if (*bytes < SERVICE_CHAIN_BYTES || !has_bytes(c, at + *bytes)) {
+        *bytes = 0;
+        return LAYER_DONE;
+    }
+    unsigned protocol = cur(c)[at + 3];
+    return protocol < sizeof next ? (enum layer)next[protocol] : LAYER_DONE;
+}
+
 enum layer decode_service_chain(struct cursor *c) {
-    static const uint8_t next[] = {
-        [1] = LAYER_IP, [2] = LAYER_IP, [3] = LAYER_ETHERNET, [5] = LAYER_MPLS};
-    uint32_t bytes = has_bytes(c, SERVICE_CHAIN_BYTES) ? (cur(c)[1] & 0x3fu) * 4 : 0;
-    if (bytes < SERVICE_CHAIN_BYTES || !has_bytes(c, bytes))
+    uint32_t bytes;
+    enum layer inner = layer_behind_service_chain(c, 0, &bytes);
+    if (bytes == 0)
         return stop(c, FB_DECODE_VLAN_SHORT);
-    unsigned protocol = cur(c)[3];
     c->off += bytes;
-    if (protocol >= sizeof next || next[protocol] == LAYER_DONE)
-        return stop(c, FB_DECODE_NON_IP);
-    return (enum layer)next[protocol];
+    return inner != LAYER_DONE ? inner : stop(c, FB_DECODE_NON_IP);
 }
 
 /* Subtype 1 is a time stamp, of which the version has the scale in its upper byte and the size in
@@ -125,8 +136,14 @@ enum layer decode_batman(struct cursor *c) {
         {15, 0x01, 14}, /* to all */
         {14, 0x03, 10}, {14, 0x09, 18}, {14, 0x04, 14},
     };
+    enum { MULTICAST = 0x05, MULTICAST_VERSION = 15, MULTICAST_BYTES = 6 };
     if (!has_bytes(c, BATMAN_BYTES))
         return stop(c, FB_DECODE_VLAN_SHORT);
+    if (cur(c)[0] == MULTICAST && cur(c)[1] == MULTICAST_VERSION) {
+        if (!has_bytes(c, MULTICAST_BYTES))
+            return stop(c, FB_DECODE_VLAN_SHORT);
+        return pass_to_frame(c, MULTICAST_BYTES + load_be16(cur(c) + 4)); /* its receivers */
+    }
     for (unsigned i = 0; i < sizeof headers / sizeof *headers; i++) {
         if (cur(c)[0] == headers[i].type && cur(c)[1] == headers[i].version)
             return pass_to_frame(c, headers[i].bytes);

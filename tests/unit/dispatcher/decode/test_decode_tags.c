@@ -123,6 +123,29 @@ static const struct tag_case {
      {0x03, 14, 50, 1, 2, 0, 0, 0, 0, 1, MACS, 0x86, 0xdd},
      NO_ID,
      0},
+    {"batman-adv multicast",
+     0x4305,
+     false,
+     32,
+     {0x05, 15, 50, 0, 0, 12, 7, 1, 0, 8, 0, 1, 2, 0, 0, 0, 0, 1, MACS, 8, 0},
+     NO_ID,
+     0},
+    {"VLAN 0x9300", 0x9300, false, 4, {0, 7, 8, 0}, VLAN_ID, 1},
+    {"NSH NSH", 0x894f, false, 16, {0, 2, 2, 4, 0, 0, 1, 255, 0, 2, 2, 1, 0, 0, 1, 255}, NO_ID, 0},
+    {"MPLS Ethernet to 48:2a:..",
+     0x8847,
+     false,
+     18,
+     {0, 1, 1, 64, 0x48, 0x2a, 0xe3, 3, 0, 0xd, 2, 0, 0, 0, 0, 0xc, 8, 0},
+     NO_ID,
+     0},
+    {"MPLS Ethernet to 6c:3b:..",
+     0x8847,
+     true,
+     18,
+     {0, 1, 1, 64, 0x6c, 0x3b, 0x6b, 1, 2, 3, 2, 0, 0, 0, 0, 0xc, 0x86, 0xdd},
+     NO_ID,
+     0},
     {"MPLS", 0x8847, false, 4, {0, 1, 0x01, 64}, NO_ID, 0},
     {"MPLS ip6", 0x8848, true, 4, {0, 1, 0x01, 64}, NO_ID, 0},
     {"MPLS stack", 0x8847, false, 12, {0, 1, 0xf0, 64, 0, 2, 0, 64, 0, 3, 0x01, 64}, NO_ID, 0},
@@ -354,6 +377,10 @@ static void tags_of_switches_without_ip_are_keyed_by_mac_pair(void **state) {
     check_no_ip(&f, FB_DECODE_NON_IP, 0x22f3, outside);
     f = WITH(0x4305, 0x40, 15, 50, 1, 2, 0, 0, 0, 0);
     check_no_ip(&f, FB_DECODE_VLAN_SHORT, 0x4305, outside);
+    f = WITH(0x4305, 5, 15, 50, 0, 0);
+    check_no_ip(&f, FB_DECODE_VLAN_SHORT, 0x4305, outside);
+    f = WITH(0x4305, 5, 15, 50, 0, 0, 12, 7, 1, 0, 8, 0);
+    check_no_ip(&f, FB_DECODE_VLAN_SHORT, 0x4305, outside);
     f = WITH(0x4305, 0, 15, 50, 1, 2, 0, 0, 0, 0, 1, MACS, 8, 0, 0x45, 0); /* of the mesh */
     check_no_ip(&f, FB_DECODE_NON_IP, 0x4305, outside);
     f = WITH(0x4305, 0x40, 16, 50, 1, 2, 0, 0, 0, 0, 1, MACS, 8, 0, 0x45, 0);
@@ -390,6 +417,26 @@ static void trailers_of_redundancy_are_padding(void **state) {
     struct decoded d = decoded(&f);
     assert_same_key(&d, &want);
     assert_int_equal(d.payload_len, want.payload_len);
+}
+
+/* From 8.6.69.0, whose first bytes are an ethertype where Ethernet would have one. */
+static void ip_with_a_right_checksum_behind_labels_is_no_ethernet(void **state) {
+    static const uint8_t header[] = {0x45, 0, 0, 24, 0,  1, 0, 0, 64, 17,
+                                     0,    0, 8, 6,  69, 0, 9, 9, 9,  9};
+    (void)state;
+    for (unsigned right = 0; right < 2; right++) {
+        uint32_t sum = 0;
+        struct packet f = WITH(0x8847, 0, 1, 1, 64);
+        add_bytes(&f, header, sizeof header);
+        for (unsigned i = 0; i < sizeof header; i += 2)
+            sum += (unsigned)header[i] << 8 | header[i + 1];
+        sum = ~(sum % 0xffff) & 0xffff;
+        f.bytes[f.n - 10] = HIGH(sum + !right);
+        f.bytes[f.n - 9] = LOW(sum + !right);
+        ADD(&f, 0, 7, 0, 9);
+        struct decoded d = decoded(&f);
+        assert_int_equal(d.l3_off, right ? ETHERNET + 4 : FB_NO_OFFSET);
+    }
 }
 
 static void labels_of_any_depth_are_passed(void **state) {
@@ -429,6 +476,7 @@ int main(void) {
         cmocka_unit_test(length_of_pppoe_cuts_what_is_behind_it),
         cmocka_unit_test(length_of_macsec_cuts_what_is_behind_it),
         cmocka_unit_test(trailers_of_redundancy_are_padding),
+        cmocka_unit_test(ip_with_a_right_checksum_behind_labels_is_no_ethernet),
         cmocka_unit_test(labels_of_any_depth_are_passed),
         cmocka_unit_test(samples_mirror_and_may_be_cut_anywhere),
     };
