@@ -18,7 +18,7 @@ bool is_plausible_mpls(const struct cursor *c, uint32_t at) {
         bottom = label[2] & 1;
     }
     at += stack;
-    return is_plausible_ip(c, at) || is_plausible_ethernet(c, at) ||
+    return is_whole_ip(c, at) || is_plausible_ethernet(c, at) ||
            is_plausible_ethernet(c, at + CONTROL_WORD_BYTES);
 }
 
@@ -33,6 +33,21 @@ enum layer guess_wifi(const struct cursor *c, uint32_t at) {
     return (h[1] & (TYPE_MASK | VERSION_MASK)) == DATA ? LAYER_WIFI_SWAPPED : LAYER_DONE;
 }
 
+/* Version 0, and what it names is behind it. */
+static bool is_plausible_service_chain(const struct cursor *c, uint32_t at) {
+    uint32_t bytes;
+    switch (layer_behind_service_chain(c, at, &bytes)) {
+    case LAYER_IP:
+        return cur(c)[at] >> 6 == 0 && is_plausible_ip(c, at + bytes);
+    case LAYER_ETHERNET:
+        return cur(c)[at] >> 6 == 0 && is_plausible_ethernet(c, at + bytes);
+    case LAYER_MPLS:
+        return cur(c)[at] >> 6 == 0 && is_plausible_mpls(c, at + bytes);
+    default:
+        return false;
+    }
+}
+
 bool is_plausible_inner(const struct cursor *c, uint32_t at, enum layer inner) {
     switch (inner) {
     case LAYER_IP:
@@ -43,7 +58,13 @@ bool is_plausible_inner(const struct cursor *c, uint32_t at, enum layer inner) {
         return is_plausible_mpls(c, at);
     case LAYER_LINK_WIFI:
         return guess_wifi(c, at) == inner;
+    case LAYER_SERVICE_CHAIN:
+        return is_plausible_service_chain(c, at);
     default: /* by a number that is in the lists */
         return inner != LAYER_DONE && has_bytes(c, at + 1);
     }
+}
+
+bool is_plausible_whole(const struct cursor *c, uint32_t at, enum layer inner) {
+    return inner == LAYER_IP ? is_whole_ip(c, at) : is_plausible_inner(c, at, inner);
 }

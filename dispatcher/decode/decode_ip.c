@@ -66,6 +66,16 @@ bool is_plausible_ip(const struct cursor *c, uint32_t at) {
     return h[0] >> 4 == 6 && has_bytes(c, at + IP6_BYTES);
 }
 
+bool is_whole_ip(const struct cursor *c, uint32_t at) {
+    if (!is_plausible_ip(c, at))
+        return false;
+    const uint8_t *h = cur(c) + at;
+    bool six = h[0] >> 4 == 6;
+    uint32_t length = load_be16(h + (six ? 4 : 2));
+    uint32_t end = c->off + at + length + (six ? IP6_BYTES : 0);
+    return length == 0 || c->ip_end == 0 || c->fragment || end == c->ip_end;
+}
+
 /* The packet at l3_off is a fragment. */
 static void note_fragment(struct cursor *c, uint32_t extension_off) {
     c->fragment = 1;

@@ -89,6 +89,17 @@ enum layer layer_of_type_or_length(struct cursor *c, uint16_t type) {
     return LAYER_LLC;
 }
 
+/* RFC 1042: 802.2 with unnumbered information, and vendor 0, which says that a type follows. */
+static const uint8_t snap[] = {0xaa, 0xaa, 0x03, 0x00, 0x00, 0x00};
+
+/* Whether a type that is decoded, or ARP, follows behind SNAP. */
+static bool is_plausible_snap(const struct cursor *c, uint32_t at) {
+    if (!has_bytes(c, at + SNAP_BYTES + 1) || memcmp(cur(c) + at, snap, sizeof snap) != 0)
+        return false;
+    uint16_t type = load_be16(cur(c) + at + sizeof snap);
+    return type == ETHERTYPE_ARP || layer_of_known_type(type) != LAYER_DONE;
+}
+
 bool is_plausible_ethernet(const struct cursor *c, uint32_t at) {
     if (!has_bytes(c, at + ETHERNET_BYTES + 1))
         return false;
@@ -97,6 +108,8 @@ bool is_plausible_ethernet(const struct cursor *c, uint32_t at) {
     if (type == ETHERTYPE_IP4 || type == ETHERTYPE_IP6)
         return h[ETHERNET_BYTES] >> 4 == (type == ETHERTYPE_IP4 ? 4 : 6) &&
                is_plausible_ip(c, at + ETHERNET_BYTES);
+    if (type <= LLC_LENGTH_MAX)
+        return is_plausible_snap(c, at + ETHERNET_BYTES);
     return type == ETHERTYPE_ARP || layer_of_known_type(type) != LAYER_DONE;
 }
 
@@ -111,10 +124,8 @@ enum layer decode_ethernet(struct cursor *c) {
     return layer_of_type_or_length(c, type);
 }
 
-/* IEEE 802.2, RFC 1042: behind SNAP with vendor 0 there is an ethertype; all else counts as one
- * protocol. */
+/* IEEE 802.2: behind SNAP with vendor 0 there is an ethertype; all else counts as one protocol. */
 enum layer decode_llc(struct cursor *c) {
-    static const uint8_t snap[] = {0xaa, 0xaa, 0x03, 0x00, 0x00, 0x00};
     c->ethertype = ETHERTYPE_802_2;
     if (!has_bytes(c, SNAP_BYTES) || memcmp(cur(c), snap, sizeof snap) != 0)
         return stop(c, FB_DECODE_NON_IP);

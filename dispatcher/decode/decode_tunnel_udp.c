@@ -105,6 +105,13 @@ enum layer decode_gtp(struct cursor *c) {
     return decode_enter(c, ethernet ? LAYER_ETHERNET : LAYER_IP);
 }
 
+/* RFC 6081 section 4: behind the IPv6 packet there may be trailers of type, length and value. */
+static bool is_trailed_to_end(const struct cursor *c, uint32_t at) {
+    while (at < c->cold->datagram_rest && has_bytes(c, at + 2))
+        at += 2u + cur(c)[at + 1];
+    return at == c->cold->datagram_rest || (at < c->cold->datagram_rest && !has_bytes(c, at + 2));
+}
+
 /* RFC 4380: authentication and origin indication, both optional; then IPv6 that fits the datagram.
  */
 enum layer decode_teredo(struct cursor *c) {
@@ -114,7 +121,7 @@ enum layer decode_teredo(struct cursor *c) {
     if (has_bytes(c, at + TEREDO_ORIGIN_BYTES) && load_be16(cur(c) + at) == 0)
         at += TEREDO_ORIGIN_BYTES;
     if (!has_bytes(c, at + IP6_BYTES) || cur(c)[at] >> 4 != 6 ||
-        at + IP6_BYTES + load_be16(cur(c) + at + 4) > c->cold->datagram_rest)
+        !is_trailed_to_end(c, at + IP6_BYTES + load_be16(cur(c) + at + 4)))
         return LAYER_DONE;
     c->off += at;
     return decode_enter(c, LAYER_IP);
@@ -148,14 +155,19 @@ enum layer decode_capwap(struct cursor *c) {
 }
 
 /* RFC 9300: flags, of which I says that there is an instance id; nonce, or with P a protocol (RFC
- * 9305); instance id (24 bits). The rest is for the routers. */
+ * 9305); instance id (24 bits). The rest is for the routers. No bit is fixed, so that what is
+ * inside has to end where the datagram does. */
 enum layer decode_lisp(struct cursor *c) {
-    enum { INSTANCE = 0x08, PROTOCOL = 0x04, ETHERNET = 3 };
+    static const uint8_t next[] = {
+        [1] = LAYER_IP, [2] = LAYER_IP, [3] = LAYER_ETHERNET, [4] = LAYER_SERVICE_CHAIN};
+    enum { INSTANCE = 0x08, PROTOCOL = 0x04 };
     if (!has_bytes(c, LISP_BYTES))
         return LAYER_DONE;
     const uint8_t *h = cur(c);
-    enum layer inner = h[0] & PROTOCOL && h[3] == ETHERNET ? LAYER_ETHERNET : LAYER_IP;
-    if (!is_plausible_inner(c, LISP_BYTES, inner))
+    enum layer inner = LAYER_IP;
+    if (h[0] & PROTOCOL)
+        inner = h[3] < sizeof next ? (enum layer)next[h[3]] : LAYER_DONE;
+    if (!is_plausible_whole(c, LISP_BYTES, inner))
         return LAYER_DONE;
     if (h[0] & INSTANCE)
         note_tunnel(c, ID_LISP, load_be32(h + 4) >> 8);
@@ -166,11 +178,9 @@ enum layer decode_lisp(struct cursor *c) {
 /* TZSP: version 1, received or sent, link type; then tags of type, length and value, of which type
  * 0 is a single byte, and so is 1, the last. */
 enum layer decode_tzsp(struct cursor *c) {
-    static const uint8_t next[] = {[1] = LAYER_ETHERNET,
-                                   [7] = LAYER_IP,
-                                   [18] = LAYER_LINK_WIFI,
-                                   [119] = LAYER_LINK_PRISM,
-                                   [127] = LAYER_LINK_AVS};
+    static const uint8_t next[] = {
+        [1] = LAYER_ETHERNET,   [4] = LAYER_PPP,          [7] = LAYER_IP,
+        [18] = LAYER_LINK_WIFI, [119] = LAYER_LINK_PRISM, [127] = LAYER_LINK_AVS};
     enum { PADDING, LAST };
     if (!has_bytes(c, TZSP_BYTES))
         return LAYER_DONE;
@@ -198,13 +208,13 @@ enum layer decode_gue(struct cursor *c) {
         return LAYER_DONE;
     const uint8_t *h = cur(c);
     if (h[0] >> 6 == 1)
-        return is_plausible_ip(c, 0) ? decode_enter(c, LAYER_IP) : LAYER_DONE;
+        return is_whole_ip(c, 0) ? decode_enter(c, LAYER_IP) : LAYER_DONE;
     uint32_t header = HEADER_BYTES + (h[0] & 31u) * 4;
     unsigned protocol = h[1];
     enum layer inner = protocol < sizeof next ? (enum layer)next[protocol] : LAYER_DONE;
     if (h[0] >> 6 != 0 || h[0] & CONTROL || !has_bytes(c, header))
         return LAYER_DONE;
-    if (protocol != GRE && !is_plausible_inner(c, header, inner))
+    if (protocol != GRE && !is_plausible_whole(c, header, inner))
         return LAYER_DONE;
     c->off += header;
     if (protocol != GRE)

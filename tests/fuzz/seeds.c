@@ -64,6 +64,8 @@ static const struct {
     {{0x12, 0x92}, 8, {0x20, 0, 8, 0, 0, 0, 0, 7}},                                /* GRE, key */
     {{0x14, 0x7f}, 22, {0, 0x10, 0x42, 0, 0, 0, 0, 0, MACS, 8, 0}},                /* CAPWAP */
     {{0x10, 0xf5}, 8, {0x88, 0, 0, 0, 0, 0, 7, 0}},                                /* LISP */
+    {{0x10, 0xf5}, 16, {0x0c, 0, 0, 4, 0, 0, 7, 0, 0, 2, 2, 1, 0, 0, 1, 255}},     /* NSH in LISP */
+    {{0x90, 0x90}, 9, {1, 0, 0, 4, 1, 0xff, 3, 0, 0x21}},                          /* TZSP, PPP */
     {{0x90, 0x90}, 22, {1, 0, 0, 1, 10, 1, 9, 1, MACS, 8, 0}}, /* TZSP, one tag */
 };
 
@@ -147,6 +149,7 @@ static void save_links(void) {
         {LINK_ETHERNET, 30, {MACS, 0x89, 0x03, 4, 0x20, MACS, 8, 0}},        /* FabricPath */
         {LINK_ETHERNET, 34, {MACS, 0x22, 0xf3, 0, 0x20, 0, 1, 0, 2, MACS, 8, 0}}, /* TRILL */
         {LINK_ETHERNET, 38, {MACS, 0x43, 5, 0x40, 15, 50, 1, [24] = MACS, 8, 0}}, /* batman-adv */
+        {LINK_ETHERNET, 36, {MACS, 0x43, 5, 5, 15, 50, 0, 0, 2, [22] = MACS, 8, 0}}, /* to many */
     };
     for (unsigned i = 0; i < sizeof all / sizeof *all; i++) {
         struct packet f = {0};

@@ -91,9 +91,14 @@ static const struct udp_case {
       {0, 0x10, 0x43, 0, 0, 0, 0, 0, 2, 0x88, 0, 0, ADDRESSES, 0, 0, SNAP4},
       false,
       0}},
+    {5247,
+     {"CAPWAP SNAP", false, 30, {0, 0x10, 0x42, 0, 0, 0, 0, 0, MACS, 0, 52, SNAP4}, false, 0}},
+    {4789, {"VXLAN SNAP", false, 30, {8, 0, 0, 0, 0, 0, 7, 0, MACS, 0, 52, SNAP4}, true, 6}},
     {4341, {"LISP", false, 8, {0x80, 1, 2, 3, 0, 0, 0, 1}, false, 0}},
     {4341, {"LISP instance", true, 8, {0x88, 1, 2, 3, 0, 0, 7, 1}, true, 6}},
     {4341, {"LISP Ethernet", true, 22, {0x0c, 0, 0, 3, 0, 0, 7, 1, ETHERNET_6}, true, 6}},
+    {4341, {"LISP NSH", false, 16, {0x0c, 0, 0, 4, 0, 0, 7, 1, 0, 2, 2, 1, 0, 0, 1, 255}, true, 6}},
+    {37008, {"TZSP PPP", true, 9, {1, 0, 0, 4, 1, 0xff, 3, 0, 0x57}, false, 0}},
     {37008, {"TZSP", false, 19, {1, 0, 0, 1, 1, ETHERNET_4}, false, 0}},
     {37008,
      {"TZSP tags", true, 26, {1, 1, 0, 1, 0, 0, 10, 1, 0xc4, 41, 0, 1, ETHERNET_6}, false, 0}},
@@ -240,6 +245,13 @@ static const struct wrong_case {
     {"CAPWAP 802.11", 2, 2}, /* another binding */
     {"CAPWAP 802.11", 8, 1},
     {"LISP", 8, 0x80},
+    {"LISP", 11, 1}, /* IP that ends before the datagram, or behind it */
+    {"LISP", 11, 0x40},
+    {"LISP NSH", 8, 0x40},
+    {"LISP NSH", 9, 3},
+    {"CAPWAP SNAP", 22, 1},
+    {"CAPWAP SNAP", 28, 0x80},
+    {"MPLS", 13, 1},
     {"LISP Ethernet", 3, 1},
     {"LISP Ethernet", 20, 0x80},
     {"TZSP", 0, 2},
@@ -276,6 +288,7 @@ static const struct reserved_case {
     {"VXLAN", 2, 0xff},
     {"VXLAN", 3, 0xff},
     {"VXLAN", 7, 0xff},
+    {"VXLAN SNAP", 3, 0xff},
     {"VXLAN VLAN", 0, 0xf7},
     {"VXLAN VLAN", 3, 0xff},
     {"VXLAN-GPE ip4", 0, 0xc0},
@@ -452,6 +465,61 @@ static void gue_that_is_none_is_plain_udp(void **state) {
     }
 }
 
+static void assert_plain_on_every_port(const struct decode_options *options,
+                                       const struct packet *payload, const char *what) {
+    for (unsigned i = 0; i < options->ports->count; i++) {
+        struct packet f = in_udp(false, options->ports->all[i].port, 50000, payload);
+        struct decoded d = decoded_with(&f, options);
+        if (d.flags != 0)
+            fail_msg("%s, port %u: flags %x", what, options->ports->all[i].port, d.flags);
+        assert_int_equal(d.l3_off, ETHERNET);
+        assert_int_equal(d.l4_off, ETHERNET + IP4);
+    }
+}
+
+/* An ephemeral port may be one of a tunnel's: no bytes that come by chance are taken for one. */
+static void other_payloads_on_the_ports_of_tunnels_are_plain_udp(void **state) {
+    static const uint8_t text[] = "GET / HTTP/1.1 and so on, for 40 bytes..";
+    static const uint8_t question[] = {1,   0,   0,   1,   0, 0,   0,   0,   0, 0, 7, 'e', 'x', 'a',
+                                       'm', 'p', 'l', 'e', 3, 'o', 'r', 'g', 0, 0, 1, 0,   1};
+    uint64_t chance = 1;
+    (void)state;
+    const struct decode_options told = {.ports = told_ports()};
+    struct packet p = {0};
+    add_bytes(&p, text, sizeof text);
+    assert_plain_on_every_port(&told, &p, "text");
+    for (unsigned id = 0; id < 0x10000; id += 0x55) {
+        p = (struct packet){0};
+        ADD(&p, HIGH(id), LOW(id));
+        add_bytes(&p, question, sizeof question);
+        ADD(&p, 0, 0, 41, 0x10, 0, 0, 0, 0, 0, 0, 0);
+        assert_plain_on_every_port(&told, &p, "DNS");
+    }
+    for (unsigned i = 0; i < 1000; i++) {
+        p = (struct packet){0};
+        for (unsigned k = 0; k < 100; k++) {
+            chance = chance * 6364136223846793005u + 1442695040888963407u;
+            ADD(&p, (uint8_t)(chance >> 56));
+        }
+        assert_plain_on_every_port(&told, &p, "chance");
+    }
+}
+
+/* RFC 6081: whatever is behind the packet is of type, length and value up to the end. */
+static void trailers_of_teredo_are_passed_over(void **state) {
+    (void)state;
+    struct packet in = {0};
+    add_inner(&in, true);
+    ADD(&in, 1, 4, 1, 2, 3, 4, 5, 0); /* a nonce, a random port without its value */
+    struct packet f = in_udp(false, 50000, 3544, &in);
+    struct decoded d = decoded(&f);
+    assert_reason(&d, FB_DECODE_OK);
+    assert_int_equal(d.flags, FB_F_TUNNEL);
+    f.bytes[f.n - 1] = 1; /* and one more byte than there is */
+    d = decoded(&f);
+    assert_plain_udp(&d, FB_DECODE_OK);
+}
+
 static void ports_belong_to_one_tunnel_each(void **state) {
     struct decode_ports ports = decode_usual_ports, before = ports;
     uint16_t many[DECODE_PORTS_MAX];
@@ -561,6 +629,8 @@ int main(void) {
         cmocka_unit_test(tunnels_are_looked_for_on_the_ports_that_are_told),
         cmocka_unit_test(tunnels_on_ports_that_are_told_may_be_cut_anywhere),
         cmocka_unit_test(gue_that_is_none_is_plain_udp),
+        cmocka_unit_test(other_payloads_on_the_ports_of_tunnels_are_plain_udp),
+        cmocka_unit_test(trailers_of_teredo_are_passed_over),
         cmocka_unit_test(ports_belong_to_one_tunnel_each),
         cmocka_unit_test(what_is_no_ip_inside_leaves_the_flow_outside),
         cmocka_unit_test(first_fragments_of_udp_are_looked_into),
