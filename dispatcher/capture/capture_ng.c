@@ -55,7 +55,8 @@ struct capture_ng {
     bool failed;
     bool broken; /* nothing more can be read of this file */
     bool checks; /* only up to the first frame */
-    bool found;  /* that frame, of interface found_interface */
+    bool told_option;
+    bool found; /* that frame, of interface found_interface */
     uint32_t found_interface;
     uint64_t frames; /* of this file, whether taken or not */
     uint64_t sections;
@@ -194,16 +195,25 @@ static bool take_section(struct capture_ng *n, const struct block *b) {
     return true;
 }
 
-/* if_tsresol: a negative power of ten, or with the highest bit of two. */
-static bool take_unit(struct capture_ng *n, struct interface *i, uint8_t value) {
+/* Said once a run: one writer makes all its interfaces alike. */
+static void pass_over_option(struct capture_ng *n, const char *option, const char *meant) {
+    if (!n->checks && !n->told_option)
+        fb_warning("%s: block at byte %" PRIu64 ": option %s of an interface is not valid: it is "
+                   "passed over, as if %s: its time stamps may be wrong",
+                   capture_shown_name(n->name), n->block_at, option, meant);
+    n->told_option |= !n->checks;
+}
+
+/* if_tsresol: a negative power of ten, or with the highest bit of two. Returns whether it fits. */
+static bool take_unit(struct interface *i, uint8_t value) {
+    bool binary = (value & 0x80) != 0;
     unsigned power = value & 0x7f;
 
-    if (power > ((value & 0x80) != 0 ? 63 : 19))
-        return refuse(n, "time stamps in units of %u to the power of -%u seconds do not fit",
-                      (value & 0x80) != 0 ? 2u : 10u, power);
+    if (power > (binary ? 63 : 19))
+        return false;
     i->units = 1;
-    i->shift = (value & 0x80) != 0 ? (uint8_t)power : 0;
-    if ((value & 0x80) != 0)
+    i->shift = binary ? (uint8_t)power : 0;
+    if (binary)
         i->units <<= power;
     else
         while (power-- > 0)
@@ -211,17 +221,15 @@ static bool take_unit(struct capture_ng *n, struct interface *i, uint8_t value) 
     return true;
 }
 
-static bool take_option(struct capture_ng *n, struct interface *i, uint16_t code,
+/* What is wrong with a time stamp's options is no reason to lose the frames. */
+static void take_option(struct capture_ng *n, struct interface *i, uint16_t code,
                         const uint8_t *value, uint16_t length) {
-    if (code == OPTION_UNIT && length != 1)
-        return refuse(n, "option if_tsresol of %u bytes has 1", length);
+    if (code == OPTION_UNIT && (length != 1 || !take_unit(i, value[0])))
+        pass_over_option(n, "if_tsresol", "the unit were 1 us");
     if (code == OPTION_OFFSET && length != 8)
-        return refuse(n, "option if_tsoffset of %u bytes has 8", length);
-    if (code == OPTION_UNIT)
-        return take_unit(n, i, value[0]);
-    if (code == OPTION_OFFSET)
+        pass_over_option(n, "if_tsoffset", "it were 0");
+    else if (code == OPTION_OFFSET)
         i->offset_s = (int64_t)load64(n, value);
-    return true;
 }
 
 static bool take_options(struct capture_ng *n, struct interface *i, const struct block *b) {
@@ -236,8 +244,7 @@ static bool take_options(struct capture_ng *n, struct interface *i, const struct
         if (padded > (size_t)(end - at) - 4)
             return refuse(n, "option %u of an interface is %u bytes long, longer than its block",
                           code, length);
-        if (!take_option(n, i, code, at + 4, length))
-            return false;
+        take_option(n, i, code, at + 4, length);
         at += 4 + padded;
     }
     return true;

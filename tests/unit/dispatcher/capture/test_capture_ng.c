@@ -389,29 +389,46 @@ static void packets_that_cannot_be_are_named(void **state) {
     }
 }
 
+/* The frames are worth more than their stamps, which then count as without the option. */
+static void options_of_time_that_cannot_be_are_passed_over(void **state) {
+    struct capture_fixture *f = *state;
+    static const struct {
+        unsigned code;
+        const char *value;
+        size_t size;
+    } options[] = {
+        {OPTION_UNIT, "\x09\x09", 2}, {OPTION_UNIT, "", 0},       {OPTION_UNIT, "\x14", 1},
+        {OPTION_UNIT, "\xc0", 1},     {OPTION_OFFSET, "\x06", 1}, {OPTION_OFFSET, "", 0},
+    };
+    for (unsigned i = 0; i < sizeof options / sizeof *options; i++) {
+        struct pcap_bytes b = {0};
+        const char *files[2] = {NULL};
+        struct capture_config config;
+        put_section(&b);
+        for (unsigned k = 0; k < 2; k++) {
+            size_t start = begin_interface(&b, 1, 0);
+            put_option(&b, options[i].code, options[i].value, options[i].size);
+            end_block(&b, start);
+            put_packet(&b, k, 60, 7);
+        }
+        files[0] = save(f, "x.pcapng", &b);
+        config = config_of(files);
+        config.loops = 2;
+        catch_begin(&f->log);
+        assert_false(take_all(&config, &f->taken));
+        expect_one_line(catch_end(&f->log), options[i].code == OPTION_UNIT
+                                                ? "if_tsresol of an interface is not valid"
+                                                : "if_tsoffset of an interface is not valid");
+        assert_int_equal(f->taken.count, 4);
+        assert_int_equal(f->taken.frames[0].time_ns, 1 * S);
+    }
+}
+
 static void interfaces_and_sections_that_cannot_be_are_named(void **state) {
     struct capture_fixture *f = *state;
     static const uint8_t zeros[50000];
     struct pcap_bytes b = {0};
     size_t start;
-    static const struct {
-        unsigned code;
-        const char *value;
-        size_t size;
-        const char *part;
-    } options[] = {
-        {OPTION_UNIT, "\x06\x06", 2, "if_tsresol of 2 bytes has 1"},
-        {OPTION_UNIT, "\x14", 1, "units of 10 to the power of -20 seconds"},
-        {OPTION_UNIT, "\xc0", 1, "units of 2 to the power of -64 seconds"},
-        {OPTION_OFFSET, "\x06", 1, "if_tsoffset of 1 bytes has 8"},
-    };
-    for (unsigned i = 0; i < sizeof options / sizeof *options; i++) {
-        begin_file(&b);
-        start = begin_interface(&b, 1, 0);
-        put_option(&b, options[i].code, options[i].value, options[i].size);
-        end_block(&b, start);
-        expect_break(f, &b, 1, options[i].part);
-    }
     begin_file(&b);
     start = begin_interface(&b, 1, 0);
     put16(&b, 2);
@@ -568,6 +585,7 @@ int main(void) {
         CAPTURE_TEST(progress_is_that_of_the_bytes),
         CAPTURE_TEST(block_lengths_that_cannot_be_are_named),
         CAPTURE_TEST(packets_that_cannot_be_are_named),
+        CAPTURE_TEST(options_of_time_that_cannot_be_are_passed_over),
         CAPTURE_TEST(interfaces_and_sections_that_cannot_be_are_named),
         CAPTURE_TEST(memory_for_interfaces_is_bounded),
         CAPTURE_TEST(file_that_is_wrong_from_the_start_is_refused),
