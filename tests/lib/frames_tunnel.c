@@ -62,3 +62,23 @@ struct packet carried(const struct tunnel_case *t) {
     add_inner(&f, t->six);
     return f;
 }
+
+struct packet in_udp(bool six_outside, unsigned sport, unsigned dport,
+                     const struct packet *carried) {
+    struct packet udp = {0};
+    unsigned length = UDP_HEADER + carried->n;
+    ADD(&udp, HIGH(sport), LOW(sport), HIGH(dport), LOW(dport), HIGH(length), LOW(length), 0, 0);
+    add_bytes(&udp, carried->bytes, carried->n);
+    return in_ip(six_outside, UDP, &udp);
+}
+
+struct packet to_port(unsigned port, const struct tunnel_case *t) {
+    struct packet in = carried(t);
+    return in_udp(false, 50000, port, &in);
+}
+
+void assert_plain_udp(const struct decoded *d, enum fb_decode_reason reason) {
+    assert_outer(d, UDP, reason);
+    assert_int_equal(d->l4_off, ETHERNET + IP4);
+    assert_int_equal(d->payload_off, ETHERNET + IP4 + UDP_HEADER);
+}
