@@ -115,6 +115,15 @@ static enum layer decode_eoip(struct cursor *c) {
     return length == 0 ? decode_unopened_tunnel(c) : decode_enter(c, LAYER_ETHERNET);
 }
 
+/* Whether version 1 without PPP has an acknowledgement number `at` bytes from here: its bit is set
+ * by some who have none, so what follows decides. */
+static bool has_acknowledgement(const struct cursor *c, uint32_t at, uint32_t flags,
+                                uint16_t type) {
+    enum layer inner = type == ETHERTYPE_BRIDGED ? LAYER_ETHERNET : layer_of_known_type(type);
+    return (flags & GRE_VERSION) == 1 && flags & GRE_ACKNOWLEDGE &&
+           (!is_plausible_inner(c, at, inner) || is_plausible_inner(c, at + 4, inner));
+}
+
 /* RFC 2784, RFC 2890, RFC 1701; version 1 is PPTP's by RFC 2637, and sent by others for any type,
  * perhaps with its acknowledgement number. */
 enum layer decode_gre_header(struct cursor *c) {
@@ -130,8 +139,8 @@ enum layer decode_gre_header(struct cursor *c) {
         return decode_eoip(c);
     uint32_t key = flags & (GRE_CHECKSUM | GRE_ROUTING) ? 4u : 0u;
     uint32_t sequence = key + (flags & GRE_KEY ? 4u : 0u);
-    uint32_t options = sequence + (flags & GRE_SEQUENCE ? 4u : 0u) +
-                       (version == 1 && flags & GRE_ACKNOWLEDGE ? 4u : 0u);
+    uint32_t options = sequence + (flags & GRE_SEQUENCE ? 4u : 0u);
+    options += has_acknowledgement(c, options, flags, type) ? 4u : 0u;
     if (version > 1 || !has_bytes(c, options))
         return stop(c, FB_DECODE_TUNNEL_HEADER);
     if (flags & GRE_KEY)

@@ -42,6 +42,8 @@ static const struct tunnel_case gre_cases[] = {
      7},
     {"GRE 1", false, 12, {0x30, 1, 8, 0, 1, 2, 3, 7, 0, 0, 0, 1}, true, 7},
     {"GRE 1 acknowledgement", true, 12, {0x10, 0x81, 0x86, 0xdd, 0, 0, 0, 1, 0, 0, 0, 2}, false, 0},
+    {"GRE 1 bit of acknowledgement", false, 8, {0x20, 0x81, 8, 0, 0, 0, 0, 7}, true, 7},
+    {"GRE 1 Ethernet, the bit", true, 18, {0, 0x81, 0x65, 0x58, MACS, 0x86, 0xdd}, false, 0},
     {"GRE 1 Ethernet", true, 22, {0x20, 1, 0x65, 0x58, 0, 0, 0, 7, MACS, 0x86, 0xdd}, true, 7},
     {"EoIP", false, 22, {0x20, 1, 0x64, 0, 0, 58, 7, 0, MACS, 8, 0}, true, 6},
     {"EoIP VLAN",
