@@ -439,6 +439,16 @@ static void ip_with_a_right_checksum_behind_labels_is_no_ethernet(void **state) 
     }
 }
 
+/* Options that are not there are in no checksum. */
+static void ip_header_behind_labels_may_be_cut_anywhere(void **state) {
+    uint8_t *end = guarded_end();
+    (void)state;
+    struct packet f = WITH(0x8847, 0, 1, 1, 64, 0x4f, 0, 0, 60, 0, 1, 0, 0, 64, 17, 0, 0, 8, 6, 69,
+                           0, 9, 9, 9, 9);
+    assert_safe_at_every_length(end, &f);
+    free_guarded(end);
+}
+
 static void labels_of_any_depth_are_passed(void **state) {
     (void)state;
     struct packet plain = tcp4();
@@ -477,6 +487,7 @@ int main(void) {
         cmocka_unit_test(length_of_macsec_cuts_what_is_behind_it),
         cmocka_unit_test(trailers_of_redundancy_are_padding),
         cmocka_unit_test(ip_with_a_right_checksum_behind_labels_is_no_ethernet),
+        cmocka_unit_test(ip_header_behind_labels_may_be_cut_anywhere),
         cmocka_unit_test(labels_of_any_depth_are_passed),
         cmocka_unit_test(samples_mirror_and_may_be_cut_anywhere),
     };

@@ -362,6 +362,7 @@ static void first_fragments_of_capwap_are_looked_into(void **state) {
 /* RFC 6081: whatever is behind the packet is of type, length and value up to the end. */
 static void trailers_of_teredo_are_passed_over(void **state) {
     (void)state;
+    uint8_t *end = guarded_end();
     struct packet in = {0};
     add_inner(&in, true);
     ADD(&in, 1, 4, 1, 2, 3, 4, 5, 0); /* a nonce, a random port without its value */
@@ -369,6 +370,8 @@ static void trailers_of_teredo_are_passed_over(void **state) {
     struct decoded d = decoded(&f);
     assert_reason(&d, FB_DECODE_OK);
     assert_int_equal(d.flags, FB_F_TUNNEL);
+    assert_sample_holds(end, &f, LINK_ETHERNET);
+    free_guarded(end);
     f.bytes[f.n - 1] = 1; /* and one more byte than there is */
     d = decoded(&f);
     assert_plain_udp(&d, FB_DECODE_OK);
