@@ -152,7 +152,8 @@ void fleet_skip_time(struct fleet *fleet, uint64_t gap_ns);
  *
  *   add      wants a process for the first number that has none; *worker is it
  *   drain    takes the worker out of the balance; it leaves when its flows are
- *            over or at timing.drain_ns, and they move then
+ *            over or at timing.drain_ns, and they move then; a number without a
+ *            process is wanted no more
  *   restart  orders the process to leave after its burst; the number waits for
  *            the next one, as after a death but without a suspect
  */

@@ -522,7 +522,12 @@ const char *fleet_drain(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
     switch (lane->state) {
     case FB_STATE_ABSENT:
     case FB_STATE_LOST:
-        return "it has no worker";
+        if (!lane->wanted)
+            return "it has no worker";
+        if (fleet_wanted(fleet) == 1)
+            return "it is the only one that is wanted: add another first";
+        lane->wanted = false;
+        return NULL;
     case FB_STATE_STARTING:
         return "it is not ready yet: try again in a moment";
     case FB_STATE_READY:

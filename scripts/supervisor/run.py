@@ -10,7 +10,7 @@ import subprocess
 
 from .child import STANDARD_ERROR, Child, describe
 from .control import Control
-from .failure import EXIT_FAILED, EXIT_USAGE
+from .failure import EXIT_FAILED, EXIT_USAGE, explain
 from .loop import Loop, Signals, stop_self
 from .worker import CRASH_LIMIT, CRASH_WINDOW_S, EXIT_REFUSED, EXIT_REVOKED, Crashes, Worker
 
@@ -56,12 +56,14 @@ class Supervisor:
         self.has_terminal = has_terminal() if terminal is None else terminal
         self.dispatcher = None
         self.dispatcher_status = None  # as reap() returns it, once it has ended
+        self.ended_early = False  # it was told to end before it had its handlers, and died of that
         self.dispatcher_crashes = Crashes()
         self.was_listening = True  # or it is the first one: there is nothing of another one before it
         self.restarting = False  # it has died, and its next process is on a timer
         self.live = False  # it captures on interfaces, so that another one can go on
         self.stopping = False  # it has said so
         self.added = 0  # workers that it wants beyond those of the plan
+        self.drained = set()  # numbers of the plan that it does not want, and not because we gave them up
         self.workers = {number: Worker(number) for number in range(plan.workers)}
         self.resume = []  # what tells the next dispatcher to begin with the filter of the one before
         self.listening = False  # the dispatcher does, and has its handlers
@@ -95,9 +97,12 @@ class Supervisor:
         for child in self.children():
             child.kill(signal.SIGKILL)
             child.reap()
-        died = self.dispatcher_status is None or self.dispatcher_status < 0
+        died = self.dispatcher_status is None or self.dispatcher_status < 0 or self.ended_early
         if died or not self.was_listening:  # or one before it, and it did not come to replace what that left
-            self.call(self.plan.post_mortem_args("--clean"), check=False)
+            try:
+                self.call(self.plan.post_mortem_args("--clean"), check=False)
+            except OSError as error:
+                self.log.error(f"what the dispatcher left in shared memory stays there: {explain(error)}")
 
     # signals
 
@@ -167,12 +172,13 @@ class Supervisor:
 
     def dispatcher_ended(self, status):
         self.dispatcher = None
+        self.ended_early = status == -signal.SIGTERM and self.signals_seen > 0 and not self.listening
         self.listening = False
-        self.dispatcher_status = status
+        self.dispatcher_status = 0 if self.ended_early else status
         self.loop.cancel_timers()  # restarts and looks, which all are about a living dispatcher
         for worker in self.workers.values():
             worker.forget_dispatcher()
-        if status < 0:
+        if self.dispatcher_status < 0:
             self.dispatcher_died(describe(status))
         if not self.restarting:
             self.wait_for_workers()
@@ -197,10 +203,10 @@ class Supervisor:
     def restart_dispatcher(self):
         if not self.restarting:
             return  # a signal came first
-        # The next one takes over what is there, so that no name is free meanwhile.
-        self.call(self.plan.post_mortem_args("--last-report"), check=False)
         self.was_listening = False
         try:
+            # The next one takes over what is there, so that no name is free meanwhile.
+            self.call(self.plan.post_mortem_args("--last-report"), check=False)
             self.start_dispatcher()
         except OSError as error:  # the program may be replaced just now
             self.dispatcher_died(f"it cannot be started: {error.strerror}")
@@ -248,12 +254,20 @@ class Supervisor:
         self.loop.after(LOOK_S, self.look_after_workers)
 
     def tell_what_was(self):
-        """A dispatcher that follows another one is told which workers were added, and which given up."""
+        """A dispatcher that follows another one is told which workers were drained, given up, and added.
+
+        It has the numbers of the plan only, until others are added.
+        """
+        drained, added = self.drained, self.added
         try:
-            for worker in self.workers.values():
-                if worker.given_up:
+            for worker in list(self.workers.values())[: self.plan.workers]:
+                if worker.number in drained:
+                    self.ask("drain", worker=worker.number)
+                    if worker.child:  # the flows that kept it are gone with the dispatcher before
+                        worker.child.kill(signal.SIGTERM)
+                elif worker.given_up:
                     self.ask("give-up", worker=worker.number)
-            for _ in range(self.added):
+            for _ in range(added):
                 self.ask("add")
         except OSError as error:
             self.log.warning(f"the dispatcher does not have all workers of the one before: {error}")
@@ -271,6 +285,8 @@ class Supervisor:
             self.live, self.stopping = bool(answer["live"]), bool(answer["stopping"])
             self.hurrying = bool(answer["hurrying"])
             self.added = sum(seen["wanted"] for number, seen in found.items() if number >= self.plan.workers)
+            unwanted = {number for number, seen in found.items() if number < self.plan.workers and not seen["wanted"]}
+            self.drained = {number for number in unwanted if not self.workers[number].given_up}
             if "filter" in answer:
                 self.resume = ["--resume-filter", answer["filter"] or ""]
             return found, self.stopping

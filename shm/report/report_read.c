@@ -15,6 +15,8 @@ struct view {
 /* Takes what the up side of worker k says, or leaves totals at nothing if there is none. */
 static void read_up_side(const struct fb_ctl *ctl, unsigned k, struct fb_worker_totals *totals) {
     *totals = (struct fb_worker_totals){.cpu = -1, .numa_node = -1, .partial = true};
+    if (fb_ctl_epoch(ctl, k) == 0)
+        return; /* never offered, so what has the name is not the dispatcher's */
     char path[FB_PATH_MAX];
     struct fb_region region;
     const struct fb_join_config config = {

@@ -167,7 +167,7 @@ class FakeDispatcher:
         self.asked.append((request, fields))
         if self.refuses:
             raise OSError(f"'{request}' refused: no reason given")
-        if request == "give-up":
+        if request in ("give-up", "drain"):
             self.say(fields["worker"], wanted=False, state="lost")
         return {
             "ok": True,
@@ -187,7 +187,7 @@ class FakeRun:
         self.log = FakeLog()
         self.said = FakeDispatcher()
         self.started = []  # every child, in order
-        self.missing = False  # the program of the next one is
+        self.missing = False  # the program of the next one is, or of the next call
         self.stops = []  # for each Ctrl-Z, the last signal of each child by then
         self.called = []  # programs that ran to their end
         self.supervisor = Supervisor(
@@ -197,7 +197,7 @@ class FakeRun:
             loop=self.loop,
             spawn=self.spawn,
             connect=self.said.connect,
-            call=lambda argv, check: self.called.append(argv),
+            call=self.call,
             terminal=terminal,
             stop=self.stop,
         )
@@ -206,6 +206,11 @@ class FakeRun:
         """A minute of Ctrl-Z."""
         self.stops.append([child.signals[-1:] for child in self.supervisor.children()])
         self.loop.time += 60
+
+    def call(self, argv, check):
+        if self.missing:
+            raise FileNotFoundError(2, "No such file or directory")
+        self.called.append(argv)
 
     def spawn(self, argv, **streams):
         if self.missing:

@@ -207,7 +207,34 @@ class Workers(LiveTest):
         self.run_.said.asked.clear()
         self.die()
         self.come_again()
-        told = [(request, fields) for request, fields in self.run_.said.asked if request != "workers"]
-        self.assertEqual(told, [("give-up", {"worker": 0}), ("add", {})])
+        self.assertEqual(self.told(), [("give-up", {"worker": 0}), ("add", {})])
         self.assertIsNone(self.run_.worker(0))
 
+
+    def told(self):
+        return [(request, fields) for request, fields in self.run_.said.asked if request != "workers"]
+
+    def test_who_was_drained_stays_away_and_who_still_drains_is_told_to_leave(self):
+        self.run_.said.say(1, wanted=False, state="draining")
+        self.run_.loop.advance(0.3)
+        self.run_.said.asked.clear()
+        self.die()
+        self.come_again()
+        self.assertEqual(self.told(), [("drain", {"worker": 1})])
+        self.assertEqual([self.run_.worker(k).signals for k in range(2)], [[], [SIGTERM]])
+        self.run_.worker(1).exit(0)
+        self.run_.loop.advance(1)
+        self.assertIsNone(self.run_.worker(1))
+
+    def test_who_was_added_and_given_up_is_not_known_to_the_next_one(self):
+        self.run_.said.say(2, wanted=True)
+        self.run_.loop.advance(0.3)
+        for _ in range(8):
+            self.run_.worker(2).exit(-11)
+            self.run_.loop.advance(0.6)
+        self.run_.said.say(3, wanted=True)
+        self.run_.loop.advance(0.3)
+        self.run_.said.asked.clear()
+        self.die()
+        self.come_again()
+        self.assertEqual(self.told(), [("add", {})])

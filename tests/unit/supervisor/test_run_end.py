@@ -106,6 +106,14 @@ class ClearUp(unittest.TestCase):
             self.assertEqual(run.called, [])
             self.assertNotIn("died", run.log.text())
 
+    def test_a_program_that_is_gone_by_then_does_not_change_how_the_run_ended(self):
+        run = FakeRun().begin()
+        run.dispatcher.exit(-9)
+        run.missing = True
+        run.supervisor.clear_up()
+        self.assertIn("error: what the dispatcher left in shared memory stays there: No such file", run.log.text())
+        self.assertEqual(run.supervisor.status(), 1)
+
     def test_whatever_cuts_the_run_short_leaves_no_child(self):
         keep_signals(self)
         run = FakeRun()

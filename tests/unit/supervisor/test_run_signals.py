@@ -81,6 +81,23 @@ class Stop(unittest.TestCase):
         run.signal(SIGTERM)
         self.assertEqual(run.dispatcher.signals, [SIGTERM])
 
+    def test_a_dispatcher_that_dies_of_it_since_it_has_no_handlers_yet_was_told_to_end(self):
+        run = FakeRun().begin(listening=False)
+        run.signal(SIGTERM)
+        run.dispatcher.exit(-SIGTERM)
+        self.assertEqual(run.supervisor.status(), 0)
+        self.assertEqual(run.log.lines, [])
+        run.supervisor.clear_up()
+        self.assertEqual(len(run.called), 1)  # it may have left something
+
+    def test_one_that_had_them_or_was_not_told_by_us_has_died(self):
+        run = FakeRun().begin(listening=False)
+        run.dispatcher.exit(-SIGTERM)
+        self.assertEqual(run.supervisor.status(), 1)
+        self.run_.signal(SIGTERM)
+        self.run_.dispatcher.exit(-SIGTERM)
+        self.assertEqual(self.run_.supervisor.status(), 1)
+
     def test_once_the_dispatcher_has_ended_the_workers_are_told(self):
         self.run_.dispatcher.exit(0)
         self.run_.signal(SIGTERM)

@@ -179,7 +179,7 @@ static void each_state_answers(struct requests_fixture *f, const char *request,
 static void drain_is_answered_in_every_state(void **state) {
     struct requests_fixture *f = *state;
     static const struct expected table[FB_STATE_COUNT] = {
-        [FB_STATE_ABSENT] = {"it has no worker", FB_STATE_ABSENT, FB_STATE_ABSENT},
+        [FB_STATE_ABSENT] = {NULL, FB_STATE_ABSENT, FB_STATE_ABSENT},
         [FB_STATE_VACANT] = {NULL, FB_STATE_DEAD, FB_STATE_MOVING},
         [FB_STATE_STARTING] = {"it is not ready yet: try again in a moment", FB_STATE_STARTING,
                                FB_STATE_STARTING},
@@ -188,9 +188,26 @@ static void drain_is_answered_in_every_state(void **state) {
         [FB_STATE_STOPPING] = {NULL, FB_STATE_STOPPING, FB_STATE_MOVING},
         [FB_STATE_DEAD] = {NULL, FB_STATE_DEAD, FB_STATE_MOVING},
         [FB_STATE_MOVING] = {NULL, FB_STATE_MOVING, FB_STATE_MOVING},
-        [FB_STATE_LOST] = {"it has no worker", FB_STATE_LOST, FB_STATE_LOST},
+        [FB_STATE_LOST] = {NULL, FB_STATE_LOST, FB_STATE_LOST},
     };
     each_state_answers(f, "drain", table);
+}
+
+/* No process comes for it then, as for one that was drained while it had one. */
+static void number_without_process_is_drained_once(void **state) {
+    struct requests_fixture *f = *state;
+    static const enum fb_state none[] = {FB_STATE_ABSENT, FB_STATE_LOST};
+    for (unsigned i = 0; i < 2; i++) {
+        bring_to(f, none[i]);
+        is_done(ask_of(f, "drain", 0));
+        assert_false(lane_of(&f->base, 0)->wanted);
+        is_refused(ask_of(f, "drain", 0), "drain 0: it has no worker");
+    }
+    bring_to(f, FB_STATE_ABSENT);
+    lane_of(&f->base, 1)->wanted = false;
+    is_refused(ask_of(f, "drain", 0),
+               "drain 0: it is the only one that is wanted: add another first");
+    assert_true(lane_of(&f->base, 0)->wanted);
 }
 
 static void restart_is_answered_in_every_state(void **state) {
@@ -487,6 +504,7 @@ static void workers_lists_every_number_as_it_is(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         REQUESTS_TEST(drain_is_answered_in_every_state),
+        REQUESTS_TEST(number_without_process_is_drained_once),
         REQUESTS_TEST(restart_is_answered_in_every_state),
         REQUESTS_TEST(give_up_is_answered_in_every_state),
         REQUESTS_TEST(add_is_answered_in_every_state),
