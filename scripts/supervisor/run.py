@@ -59,6 +59,7 @@ class Supervisor:
         self.ended_early = False  # it was told to end before it had its handlers, and died of that
         self.dispatcher_crashes = Crashes()
         self.was_listening = True  # or it is the first one: there is nothing of another one before it
+        self.unreported = False  # one that listened has died, and what it counted is still to be printed
         self.restarting = False  # it has died, and its next process is on a timer
         self.live = False  # it captures on interfaces, so that another one can go on
         self.stopping = False  # it has said so
@@ -173,12 +174,15 @@ class Supervisor:
     def dispatcher_ended(self, status):
         self.dispatcher = None
         self.ended_early = status == -signal.SIGTERM and self.signals_seen > 0 and not self.listening
+        # The next one may lack what will be there in a moment: memory that workers still hold, an interface.
+        cannot_follow = not self.was_listening and not self.ended_early and status not in (0, EXIT_USAGE)
+        self.unreported = self.unreported or self.listening
         self.listening = False
         self.dispatcher_status = 0 if self.ended_early else status
         self.loop.cancel_timers()  # restarts and looks, which all are about a living dispatcher
         for worker in self.workers.values():
             worker.forget_dispatcher()
-        if self.dispatcher_status < 0:
+        if self.dispatcher_status < 0 or cannot_follow:
             self.dispatcher_died(describe(status))
         if not self.restarting:
             self.wait_for_workers()
@@ -205,8 +209,10 @@ class Supervisor:
             return  # a signal came first
         self.was_listening = False
         try:
-            # The next one takes over what is there, so that no name is free meanwhile.
-            self.call(self.plan.post_mortem_args("--last-report"), check=False)
+            if self.unreported:
+                # The next one takes over what is there, so that no name is free meanwhile.
+                self.call(self.plan.post_mortem_args("--last-report"), check=False)
+                self.unreported = False
             self.start_dispatcher()
         except OSError as error:  # the program may be replaced just now
             self.dispatcher_died(f"it cannot be started: {error.strerror}")

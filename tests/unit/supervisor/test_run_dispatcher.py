@@ -134,6 +134,23 @@ class Death(LiveTest):
         self.assertEqual(len(self.run_.dispatchers()), 2)
         self.assertFalse(self.run_.supervisor.restarting)
 
+    def test_so_does_one_that_cannot_start_in_the_place_of_another(self):
+        self.die()
+        self.run_.dispatcher.exit(1)  # workers still hold the memory of the one before, say
+        self.assertIn("the dispatcher died: exit status 1; starting another in 50 ms", self.run_.log.text())
+        self.run_.loop.advance(0.06)
+        self.assertEqual(len(self.run_.dispatchers()), 3)
+        self.assertEqual(len(self.run_.called), 1)  # the report of the first, which has one
+        self.come_again()
+        self.run_.dispatcher.exit(1)  # of its own accord: that is the end of the run
+        self.assertFalse(self.run_.supervisor.restarting)
+        self.assertEqual(len(self.run_.dispatchers()), 3)
+
+    def test_but_not_one_that_refuses_its_options(self):
+        self.die()
+        self.run_.dispatcher.exit(2)
+        self.assertFalse(self.run_.supervisor.restarting)
+
     def test_one_that_stays_away_ends_the_run(self):
         self.run_.missing = True
         self.die()
