@@ -42,6 +42,15 @@ static int remove_stale(const char *path) {
     return unlink(path) == 0 ? 0 : -errno;
 }
 
+/* Which socket is at the address, to know it again. */
+static void note_place(struct control *control) {
+    struct stat st;
+    if (lstat(control->address.sun_path, &st) != 0)
+        return;
+    control->dev = st.st_dev;
+    control->ino = st.st_ino;
+}
+
 static int listen_at(const struct sockaddr_un *address) {
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -76,7 +85,33 @@ int control_open(struct control *control, const char *name, control_handler hand
         return result;
     }
     control->listener = result;
+    note_place(control);
     return 0;
+}
+
+/* Makes the folder of path again if need be. Whether it is one that only we may write to. */
+static bool has_folder(const char *path) {
+    char folder[sizeof((struct sockaddr_un *)NULL)->sun_path];
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
+    struct stat st;
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+        return false;
+    return lstat(folder, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+           (st.st_mode & 022) == 0;
+}
+
+void control_restore(struct control *control) {
+    const char *path = control->address.sun_path;
+    struct stat st;
+    if (control->listener < 0 || lstat(path, &st) == 0 || errno != ENOENT || !has_folder(path))
+        return;
+    int listener = listen_at(&control->address);
+    if (listener < 0)
+        return; /* the next look tries again */
+    close(control->listener);
+    control->listener = listener;
+    note_place(control);
+    fb_warning("the control socket %s was removed: it is there again", path);
 }
 
 #define REFUSAL_BYTES_MOST 1024 /* it may quote the request */
@@ -273,7 +308,10 @@ void control_poll(struct control *control) {
 void control_close(struct control *control) {
     if (control->listener < 0)
         return;
-    unlink(control->address.sun_path);
+    struct stat st;
+    if (lstat(control->address.sun_path, &st) == 0 && st.st_dev == control->dev &&
+        st.st_ino == control->ino)
+        unlink(control->address.sun_path);
     close(control->listener);
     control->listener = -1;
     for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {

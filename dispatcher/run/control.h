@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <sys/un.h>
 
 /*
@@ -48,6 +49,8 @@ struct control {
     control_handler handler;
     void *arg;
     struct sockaddr_un address;
+    dev_t dev; /* of the socket at address */
+    ino_t ino;
 };
 
 /*
@@ -74,7 +77,14 @@ json_t *control_later(uint64_t ticket);
 void control_answer(struct control *control, uint64_t ticket, json_t *reply);
 
 /*
- * Drops all clients and unlinks the socket. The caller still holds the lock of
+ * Listens again where the socket was removed, with its folder or alone: a session's run-time
+ * directory goes when the user logs out. Clients stay. What has taken its name is left alone. Not
+ * for the data path; harmless if closed. Once a second is enough.
+ */
+void control_restore(struct control *control);
+
+/*
+ * Drops all clients and unlinks the socket, if it still is ours. The caller still holds the lock of
  * the instance, or it would unlink its successor's. Harmless if closed.
  */
 void control_close(struct control *control);

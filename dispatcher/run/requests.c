@@ -7,6 +7,8 @@
 #include "flow_balancer/common/json_text.h"
 #include "flow_balancer/common/log.h"
 
+#define RESTORE_EVERY_NS UINT64_C(1000000000) /* how soon a person may ask again */
+
 static json_t *done(void) {
     return json_pack("{s:b}", "ok", 1);
 }
@@ -114,6 +116,11 @@ int requests_open(struct requests *requests, const struct requests_config *confi
 
 void requests_poll(struct requests *requests, uint64_t now_ns) {
     requests->now_ns = now_ns;
+    if (now_ns - requests->restored_ns >= RESTORE_EVERY_NS) {
+        requests->restored_ns = now_ns;
+        if (fb_ctl_is_named(requests->fleet->ctl))
+            control_restore(&requests->control);
+    }
     control_poll(&requests->control);
 }
 

@@ -35,6 +35,7 @@ struct requests {
     struct control control;
     struct fleet *fleet;
     uint64_t now_ns;
+    uint64_t restored_ns; /* when the socket was last looked after */
 
     const char *const *filter;
     uint64_t (*reload)(void *arg);

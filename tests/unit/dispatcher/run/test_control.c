@@ -539,6 +539,70 @@ static void closing_drops_the_clients_and_unlinks_the_socket(void **state) {
     close(fd);
 }
 
+/* The control's socket is in folder from now on. */
+static void set_path(struct fixture *f, const char *folder) {
+    struct sockaddr_un *address = &f->control.address;
+    snprintf(f->dir, sizeof f->dir, "%s", folder);
+    int n = snprintf(address->sun_path, sizeof address->sun_path, "%s/%s.sock", folder, f->name);
+    assert_true(n > 0 && (size_t)n < sizeof address->sun_path);
+}
+
+static void a_socket_that_was_removed_is_there_again_and_its_clients_stay(void **state) {
+    struct fixture *f = fixture_of(state);
+    int before = connect_client(f);
+    expect_echo(f, before);
+    assert_int_equal(unlink(f->control.address.sun_path), 0);
+    control_restore(&f->control);
+    int after = connect_client(f);
+    expect_echo(f, after);
+    expect_echo(f, before);
+    close(before);
+    close(after);
+}
+
+static void so_is_its_folder(void **state) {
+    struct fixture *f = fixture_of(state);
+    char base[] = "/tmp/test-control.XXXXXX", folder[sizeof base + 8];
+    assert_non_null(mkdtemp(base));
+    snprintf(folder, sizeof folder, "%s/folder", base);
+    assert_int_equal(unlink(f->control.address.sun_path), 0);
+    set_path(f, folder);
+    control_restore(&f->control);
+    struct stat st;
+    assert_int_equal(stat(folder, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0700);
+    int fd = connect_client(f);
+    expect_echo(f, fd);
+    close(fd);
+    control_close(&f->control);
+    assert_int_equal(rmdir(folder), 0);
+    assert_int_equal(rmdir(base), 0);
+}
+
+static void in_a_folder_that_others_may_write_to_it_is_not(void **state) {
+    struct fixture *f = fixture_of(state);
+    char folder[] = "/tmp/test-control.XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(chmod(folder, 0777), 0);
+    assert_int_equal(unlink(f->control.address.sun_path), 0);
+    set_path(f, folder);
+    control_restore(&f->control);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void what_has_taken_its_name_is_left_alone(void **state) {
+    struct fixture *f = fixture_of(state);
+    const char *path = f->control.address.sun_path;
+    assert_int_equal(unlink(path), 0);
+    struct control other;
+    assert_int_equal(control_open(&other, f->name, handle, f), 0);
+    control_restore(&f->control);
+    control_close(&f->control);
+    assert_int_equal(access(path, F_OK), 0);
+    control_close(&other);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -571,6 +635,10 @@ int main(void) {
         TEST(one_poll_answers_at_most_one_request_of_a_client),
         TEST(a_client_that_leaves_before_its_reply_does_no_harm),
         TEST(closing_drops_the_clients_and_unlinks_the_socket),
+        TEST(a_socket_that_was_removed_is_there_again_and_its_clients_stay),
+        TEST(so_is_its_folder),
+        TEST(in_a_folder_that_others_may_write_to_it_is_not),
+        TEST(what_has_taken_its_name_is_left_alone),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     char inner[64];
