@@ -23,6 +23,19 @@ def remove(path):
         pass
 
 
+class Turn:
+    """Of two runs of one name that begin at the same time one makes its file before the other looks for it."""
+
+    def __init__(self, folder):
+        self.fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+    def __enter__(self):
+        fcntl.flock(self.fd, fcntl.LOCK_EX)
+
+    def __exit__(self, *_):
+        os.close(self.fd)
+
+
 class Outcome:
     """The file of our own run. keep: whether it stays when the run has ended."""
 
@@ -30,18 +43,22 @@ class Outcome:
         self.path = path
         self.keep = keep
         self.record = {"started": stamp(), "log": log}
-        if Watched.running(path):
-            raise Failure(f"'{name}' is already running: stop it, or choose another -n")
         new = f"{path}.{os.getpid()}"
-        remove(new)
         try:
-            self.fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.write()
-            os.rename(new, path)  # who still reads the old one has it open
+            with Turn(os.path.dirname(path)):
+                if Watched.running(path):
+                    raise Failure(f"'{name}' is already running: stop it, or choose another -n")
+                self.make(new)
         except OSError as error:
             remove(new)
             raise Failure(f"cannot make {path}: {error.strerror}: remove what is there") from None
+
+    def make(self, new):
+        remove(new)
+        self.fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.write()
+        os.rename(new, self.path)  # who still reads the old one has it open
 
     def write(self):
         os.pwrite(self.fd, (json.dumps(self.record) + "\n").encode(), 0)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """How a run ended, as it says itself and as others read it."""
 
+import fcntl
 import os
+import threading
 
 from fakes import FolderTest
 from supervisor.failure import Failure
-from supervisor.outcome import Outcome, Watched
+from supervisor.outcome import Outcome, Turn, Watched
 
 
 class OutcomeTest(FolderTest):
@@ -103,3 +105,22 @@ class OutcomeTest(FolderTest):
         with self.assertRaisesRegex(Failure, "cannot make .*x.status: Is a directory: remove what is there"):
             self.begin()
         self.assertEqual(os.listdir(self.folder), ["x.status"])
+
+    def test_of_two_that_begin_at_the_same_time_the_second_sees_the_first(self):
+        said = []
+
+        def begin():
+            try:
+                said.append(self.begin())
+            except Failure as failure:
+                said.append(str(failure))
+
+        second = threading.Thread(target=begin)
+        with Turn(self.folder):
+            second.start()
+            second.join(0.2)  # what does not wait for its turn is done by then
+            first = os.open(self.write("x.status", "{}"), os.O_RDWR)
+            self.addCleanup(os.close, first)
+            fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        second.join()
+        self.assertEqual(said, ["'x' is already running: stop it, or choose another -n"])
