@@ -160,6 +160,19 @@ static void an_up_side_of_another_run_or_none_is_passed_over(void **state) {
     json_decref(report);
 }
 
+/* Where the dispatcher has made none the name is anybody's. */
+static void what_has_the_name_of_a_number_that_was_never_offered_is_not_looked_at(void **state) {
+    struct instance *in = *state;
+    fb_ctl_set_epoch(in->handle.ctl, 1, 0);
+    assert_int_equal(unlink(in->up[1].path), 0);
+    assert_int_equal(symlink("/etc/passwd", in->up[1].path), 0);
+    int status = flow_stat_of(in, "--json");
+    assert_int_equal(unlink(in->up[1].path), 0);
+    assert_int_equal(status, 0);
+    assert_int_equal(in->output[0], '{'); /* no line of its log comes first */
+    assert_null(strstr(in->output, "cannot open"));
+}
+
 /* ---- what it shows */
 
 static void json_has_the_ledger_and_what_the_workers_say(void **state) {
@@ -201,6 +214,7 @@ int main(void) {
         TEST(an_instance_whose_dispatcher_is_dead_is_not_running),
         TEST(a_truncated_up_side_says_nothing_and_kills_no_process),
         TEST(an_up_side_of_another_run_or_none_is_passed_over),
+        TEST(what_has_the_name_of_a_number_that_was_never_offered_is_not_looked_at),
         TEST(json_has_the_ledger_and_what_the_workers_say),
         TEST(text_names_dispatcher_geometry_and_workers),
         TEST(help_and_version_need_no_instance),
