@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* dispatcher/run/control.c: the socket of a running dispatcher, and clients that misbehave. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/lib/control_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,122 +15,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dispatcher/run/control.h"
-#include "flow_balancer/common/log.h"
-#include "flow_balancer/names.h"
-
-#define REPLY_MAX (1u << 20)
 #define NOBODY 65534u
-
-/* Real sockets. For root they are in /run, for others in a folder of the test's own. */
-struct fixture {
-    struct control control;
-    char name[FB_NAME_MAX + 1];
-    char dir[FB_PATH_MAX];
-    unsigned handled;
-    size_t padding; /* bytes of text in each reply */
-};
-
-static struct fixture *fixture_of(void **state) {
-    return *state;
-}
-
-static json_t *handle(void *arg, const char *request_name, const json_t *request) {
-    struct fixture *f = arg;
-    if (strcmp(request_name, "fail") == 0)
-        return control_refusal("cannot %s '%s'", request_name,
-                               json_string_value(json_object_get(request, "what")));
-    if (strcmp(request_name, "wait") == 0)
-        return control_later((uint64_t)json_integer_value(json_object_get(request, "ticket")));
-    if (strcmp(request_name, "echo") != 0)
-        return NULL;
-    f->handled++;
-    char *padding = malloc(f->padding + 1);
-    assert_non_null(padding);
-    memset(padding, 'x', f->padding);
-    padding[f->padding] = '\0';
-    json_t *reply = json_pack("{s:b, s:O, s:s}", "ok", 1, "value",
-                              json_object_get(request, "value"), "padding", padding);
-    free(padding);
-    return reply;
-}
-
-static int set_up(void **state) {
-    struct fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    snprintf(f->name, sizeof f->name, "test-control-%ld", (long)getpid());
-    *state = f;
-    return fb_runtime_dir(f->dir, true) != 0 || control_open(&f->control, f->name, handle, f) != 0;
-}
-
-static int tear_down(void **state) {
-    struct fixture *f = fixture_of(state);
-    control_close(&f->control);
-    free(f);
-    return 0;
-}
-
-static int try_connect(const struct fixture *f) {
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int n = snprintf(address.sun_path, sizeof address.sun_path, "%s/%s.sock", f->dir, f->name);
-    assert_true(fd >= 0 && n > 0 && (size_t)n < sizeof address.sun_path);
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
-        return fd;
-    close(fd);
-    return -1;
-}
-
-static int connect_client(const struct fixture *f) {
-    int fd = try_connect(f);
-    assert_true(fd >= 0);
-    return fd;
-}
-
-/* Polls once and returns what the client finds then; NULL if it has been dropped. */
-static json_t *poll_reply(struct fixture *f, int fd) {
-    static char text[REPLY_MAX];
-    control_poll(&f->control);
-    ssize_t n = recv(fd, text, sizeof text, MSG_DONTWAIT);
-    if (n <= 0) {
-        assert_true(n == 0 || errno == ECONNRESET);
-        return NULL;
-    }
-    json_t *reply = json_loadb(text, (size_t)n, 0, NULL);
-    assert_non_null(reply);
-    return reply;
-}
-
-static json_t *ask_bytes(struct fixture *f, int fd, const void *bytes, size_t size) {
-    assert_int_equal(send(fd, bytes, size, MSG_NOSIGNAL), (ssize_t)size);
-    return poll_reply(f, fd);
-}
-
-/* Takes a reply that must be a refusal with this in its text. */
-static void expect_refusal(json_t *reply, const char *part) {
-    assert_non_null(reply);
-    assert_true(json_is_false(json_object_get(reply, "ok")));
-    const char *error = json_string_value(json_object_get(reply, "error"));
-    assert_non_null(error);
-    if (strstr(error, part) == NULL)
-        fail_msg("'%s' is not in '%s'", part, error);
-    json_decref(reply);
-}
-
-static void expect_echo(struct fixture *f, int fd) {
-    const char request[] = "{\"request\": \"echo\", \"value\": 42}";
-    json_t *reply = ask_bytes(f, fd, request, strlen(request));
-    assert_non_null(reply);
-    assert_true(json_is_true(json_object_get(reply, "ok")));
-    assert_int_equal(json_integer_value(json_object_get(reply, "value")), 42);
-    json_decref(reply);
-}
 
 /* ---- refusals */
 
 static void
 a_request_that_is_no_json_object_with_a_name_is_refused_and_the_client_stays(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     static const struct {
         const char *bytes, *error;
     } cases[] = {
@@ -157,7 +43,7 @@ a_request_that_is_no_json_object_with_a_name_is_refused_and_the_client_stays(voi
 }
 
 static void an_unknown_request_is_refused_by_name(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     int fd = connect_client(f);
     const char request[] = "{\"request\": \"fly\"}";
     expect_refusal(ask_bytes(f, fd, request, strlen(request)), "unknown request 'fly'");
@@ -165,7 +51,7 @@ static void an_unknown_request_is_refused_by_name(void **state) {
 }
 
 static void a_refusal_of_the_handler_reaches_the_client(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     int fd = connect_client(f);
     const char request[] = "{\"request\": \"fail\", \"what\": \"worker 9\"}";
     expect_refusal(ask_bytes(f, fd, request, strlen(request)), "cannot fail 'worker 9'");
@@ -173,7 +59,7 @@ static void a_refusal_of_the_handler_reaches_the_client(void **state) {
 }
 
 static void a_request_of_the_greatest_length_is_taken_and_one_byte_more_is_refused(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     int fd = connect_client(f);
     char request[CONTROL_REQUEST_BYTES + 1];
     memset(request, ' ', sizeof request);
@@ -186,15 +72,8 @@ static void a_request_of_the_greatest_length_is_taken_and_one_byte_more_is_refus
     close(fd);
 }
 
-static void connect_all(struct fixture *f, int clients[CONTROL_CLIENTS]) {
-    for (unsigned i = 0; i < CONTROL_CLIENTS; i++) {
-        clients[i] = connect_client(f);
-        control_poll(&f->control);
-    }
-}
-
 static void the_idlest_client_is_dropped_for_a_new_one_and_told_so(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     int clients[CONTROL_CLIENTS];
     connect_all(f, clients);
     expect_echo(f, clients[0]); /* so 1 is the idlest */
@@ -213,7 +92,7 @@ static void the_idlest_client_is_dropped_for_a_new_one_and_told_so(void **state)
 }
 
 static void a_client_whose_request_waits_is_not_the_idlest(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     int clients[CONTROL_CLIENTS], extra[CONTROL_CLIENTS - 1];
     const char request[] = "{\"request\": \"echo\", \"value\": 1}";
     connect_all(f, clients);
@@ -232,7 +111,7 @@ static void a_client_whose_request_waits_is_not_the_idlest(void **state) {
 
 /* More than are connected, all together; each has its request with it. */
 static void any_number_of_new_clients_is_answered(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     enum { NEW = 100 };
     int clients[NEW];
     const char request[] = "{\"request\": \"echo\", \"value\": 1}";
@@ -248,7 +127,7 @@ static void any_number_of_new_clients_is_answered(void **state) {
 }
 
 static void a_place_is_free_when_a_client_leaves(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     int clients[CONTROL_CLIENTS];
     connect_all(f, clients);
     close(clients[3]);
@@ -261,7 +140,7 @@ static void a_place_is_free_when_a_client_leaves(void **state) {
 }
 
 static void a_client_that_does_not_read_is_dropped_and_the_others_are_served(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     int slow = connect_client(f), other = connect_client(f);
     f->padding = 20000;
     const char request[] = "{\"request\": \"echo\", \"value\": 1}";
@@ -277,7 +156,7 @@ static void a_client_that_does_not_read_is_dropped_and_the_others_are_served(voi
 }
 
 static void a_reply_that_fits_no_packet_drops_the_client(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     int fd = connect_client(f), other = connect_client(f);
     f->padding = 64u << 20;
     const char request[] = "{\"request\": \"echo\", \"value\": 1}";
@@ -289,7 +168,7 @@ static void a_reply_that_fits_no_packet_drops_the_client(void **state) {
 }
 
 /* A process of another uid that may pass the folder and the socket's mode all the same. */
-static int connect_as_other_user(const struct fixture *f, int go_on) {
+static int connect_as_other_user(const struct control_fixture *f, int go_on) {
     if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) != 0 || setuid(NOBODY) != 0)
         return 77;
     int fd = try_connect(f);
@@ -306,7 +185,7 @@ static int connect_as_other_user(const struct fixture *f, int go_on) {
 }
 
 static void another_uid_is_refused(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     if (geteuid() != 0) {
         print_message("skip: only root can take another uid\n");
         skip();
@@ -334,21 +213,21 @@ static void another_uid_is_refused(void **state) {
 }
 
 static void something_else_than_a_socket_under_its_name_is_not_removed(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     char path[sizeof f->control.address.sun_path];
     snprintf(path, sizeof path, "%s", f->control.address.sun_path);
     control_close(&f->control);
     int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
     close(fd);
-    assert_int_equal(control_open(&f->control, f->name, handle, f), -EEXIST);
+    assert_int_equal(control_open(&f->control, f->name, handle_echo, f), -EEXIST);
     control_poll(&f->control);  /* a control that did not open does nothing */
     control_close(&f->control); /* and removes nothing */
     assert_int_equal(unlink(path), 0);
 }
 
 static void a_path_longer_than_a_socket_address_is_refused(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     if (geteuid() == 0) {
         print_message("skip: root's sockets are in /run, which is always short enough\n");
         skip();
@@ -360,7 +239,7 @@ static void a_path_longer_than_a_socket_address_is_refused(void **state) {
     assert_int_equal(mkdir(deep, 0700), 0);
     setenv("XDG_RUNTIME_DIR", deep, 1);
     struct control control;
-    assert_int_equal(control_open(&control, f->name, handle, f), -ENAMETOOLONG);
+    assert_int_equal(control_open(&control, f->name, handle_echo, f), -ENAMETOOLONG);
     setenv("XDG_RUNTIME_DIR", old, 1);
     strncat(deep, "/flow-balancer", sizeof deep - strlen(deep) - 1);
     rmdir(deep);
@@ -371,7 +250,7 @@ static void a_path_longer_than_a_socket_address_is_refused(void **state) {
 /* ---- what it does */
 
 static void the_socket_is_for_its_owner_only(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     struct stat st;
     assert_int_equal(stat(f->control.address.sun_path, &st), 0);
     assert_true(S_ISSOCK(st.st_mode));
@@ -382,17 +261,17 @@ static void the_socket_is_for_its_owner_only(void **state) {
 }
 
 static void a_socket_that_a_dead_run_left_is_replaced(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     close(f->control.listener); /* as kill -9 does: closed, not unlinked */
     assert_int_equal(try_connect(f), -1);
-    assert_int_equal(control_open(&f->control, f->name, handle, f), 0);
+    assert_int_equal(control_open(&f->control, f->name, handle_echo, f), 0);
     int fd = connect_client(f);
     expect_echo(f, fd);
     close(fd);
 }
 
 static void one_connection_serves_many_requests(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     int fd = connect_client(f);
     for (unsigned i = 0; i < 1000; i++)
         expect_echo(f, fd);
@@ -401,7 +280,7 @@ static void one_connection_serves_many_requests(void **state) {
 }
 
 static void one_poll_answers_at_most_one_request_of_a_client(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     int fd = connect_client(f);
     const char request[] = "{\"request\": \"echo\", \"value\": 1}";
     for (unsigned i = 0; i < 3; i++)
@@ -414,7 +293,7 @@ static void one_poll_answers_at_most_one_request_of_a_client(void **state) {
 }
 
 static void a_client_that_leaves_before_its_reply_does_no_harm(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     const char request[] = "{\"request\": \"echo\", \"value\": 1}";
     for (unsigned i = 0; i < 3 * CONTROL_CLIENTS; i++) {
         int fd = connect_client(f);
@@ -428,108 +307,8 @@ static void a_client_that_leaves_before_its_reply_does_no_harm(void **state) {
     close(fd);
 }
 
-/* ---- replies that come later */
-
-/* It asks, and has no reply. */
-static void ask_later(struct fixture *f, int fd, unsigned ticket) {
-    char text[64];
-    snprintf(text, sizeof text, "{\"request\": \"wait\", \"ticket\": %u}", ticket);
-    assert_true(send(fd, text, strlen(text), MSG_NOSIGNAL) > 0);
-    control_poll(&f->control);
-    assert_int_equal(recv(fd, text, sizeof text, MSG_DONTWAIT), -1);
-    assert_int_equal(errno, EAGAIN);
-}
-
-static void answer_ticket(struct fixture *f, unsigned ticket) {
-    control_answer(&f->control, ticket, json_pack("{s:b, s:i}", "ok", 1, "ticket", (int)ticket));
-}
-
-static void expect_ticket(struct fixture *f, int fd, unsigned ticket) {
-    json_t *reply = poll_reply(f, fd);
-    assert_int_equal(json_integer_value(json_object_get(reply, "ticket")), ticket);
-    json_decref(reply);
-}
-
-static void a_later_reply_is_for_all_who_wait_for_it_and_for_no_other(void **state) {
-    struct fixture *f = fixture_of(state);
-    int one = connect_client(f), other = connect_client(f), second = connect_client(f);
-    int between = connect_client(f);
-    ask_later(f, one, 1);
-    ask_later(f, other, 1);
-    ask_later(f, second, 2);
-    expect_echo(f, between); /* others are served meanwhile */
-    answer_ticket(f, 1);
-    expect_ticket(f, one, 1);
-    expect_ticket(f, other, 1);
-    answer_ticket(f, 1); /* no client waits any more */
-    answer_ticket(f, 2);
-    expect_ticket(f, second, 2);
-    expect_echo(f, one);
-    close(one);
-    close(other);
-    close(second);
-    close(between);
-}
-
-static void a_client_that_waits_is_asked_for_nothing_else_before(void **state) {
-    struct fixture *f = fixture_of(state);
-    const char request[] = "{\"request\": \"echo\", \"value\": 1}";
-    int fd = connect_client(f);
-    ask_later(f, fd, 7);
-    assert_true(send(fd, request, strlen(request), MSG_NOSIGNAL) > 0);
-    control_poll(&f->control);
-    assert_int_equal(f->handled, 0);
-    answer_ticket(f, 7);
-    expect_ticket(f, fd, 7); /* and the poll has answered the next one */
-    assert_int_equal(f->handled, 1);
-    close(fd);
-}
-
-static void who_leaves_while_it_waits_leaves_its_place(void **state) {
-    struct fixture *f = fixture_of(state);
-    for (unsigned i = 0; i < 3 * CONTROL_CLIENTS; i++) {
-        int fd = connect_client(f);
-        ask_later(f, fd, 1);
-        close(fd);
-    }
-    control_poll(&f->control);
-    for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
-        assert_int_equal(f->control.clients[i].fd, -1);
-    answer_ticket(f, 1);
-    int fd = connect_client(f);
-    ask_later(f, fd, 2);
-    close(fd);
-    answer_ticket(f, 2); /* before it is seen to have left */
-    control_poll(&f->control);
-    fd = connect_client(f);
-    expect_echo(f, fd);
-    close(fd);
-}
-
-static void who_waits_is_idle_only_if_all_do(void **state) {
-    struct fixture *f = fixture_of(state);
-    int clients[CONTROL_CLIENTS];
-    connect_all(f, clients);
-    for (unsigned i = 0; i < CONTROL_CLIENTS - 1; i++)
-        ask_later(f, clients[i], 1);
-    int extra = connect_client(f); /* takes the place of the one that does not wait */
-    expect_echo(f, extra);
-    expect_refusal(poll_reply(f, clients[CONTROL_CLIENTS - 1]), "dropped for another client");
-    ask_later(f, extra, 1);
-    close(clients[CONTROL_CLIENTS - 1]);
-    clients[CONTROL_CLIENTS - 1] = connect_client(f); /* all others wait */
-    expect_echo(f, clients[CONTROL_CLIENTS - 1]);
-    expect_refusal(poll_reply(f, clients[0]), "dropped for another client");
-    answer_ticket(f, 1);
-    expect_ticket(f, clients[1], 1);
-    expect_ticket(f, extra, 1);
-    close(extra);
-    for (unsigned i = 0; i < CONTROL_CLIENTS; i++)
-        close(clients[i]);
-}
-
 static void closing_drops_the_clients_and_unlinks_the_socket(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     int fd = connect_client(f);
     expect_echo(f, fd);
     control_close(&f->control);
@@ -540,7 +319,7 @@ static void closing_drops_the_clients_and_unlinks_the_socket(void **state) {
 }
 
 /* The control's socket is in folder from now on. */
-static void set_path(struct fixture *f, const char *folder) {
+static void set_path(struct control_fixture *f, const char *folder) {
     struct sockaddr_un *address = &f->control.address;
     snprintf(f->dir, sizeof f->dir, "%s", folder);
     int n = snprintf(address->sun_path, sizeof address->sun_path, "%s/%s.sock", folder, f->name);
@@ -548,7 +327,7 @@ static void set_path(struct fixture *f, const char *folder) {
 }
 
 static void a_socket_that_was_removed_is_there_again_and_its_clients_stay(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     int before = connect_client(f);
     expect_echo(f, before);
     assert_int_equal(unlink(f->control.address.sun_path), 0);
@@ -561,7 +340,7 @@ static void a_socket_that_was_removed_is_there_again_and_its_clients_stay(void *
 }
 
 static void so_is_its_folder(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     char base[] = "/tmp/test-control.XXXXXX", folder[sizeof base + 8];
     assert_non_null(mkdtemp(base));
     snprintf(folder, sizeof folder, "%s/folder", base);
@@ -580,7 +359,7 @@ static void so_is_its_folder(void **state) {
 }
 
 static void in_a_folder_that_others_may_write_to_it_is_not(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     char folder[] = "/tmp/test-control.XXXXXX";
     assert_non_null(mkdtemp(folder));
     assert_int_equal(chmod(folder, 0777), 0);
@@ -591,11 +370,11 @@ static void in_a_folder_that_others_may_write_to_it_is_not(void **state) {
 }
 
 static void what_has_taken_its_name_is_left_alone(void **state) {
-    struct fixture *f = fixture_of(state);
+    struct control_fixture *f = *state;
     const char *path = f->control.address.sun_path;
     assert_int_equal(unlink(path), 0);
     struct control other;
-    assert_int_equal(control_open(&other, f->name, handle, f), 0);
+    assert_int_equal(control_open(&other, f->name, handle_echo, f), 0);
     control_restore(&f->control);
     control_close(&f->control);
     assert_int_equal(access(path, F_OK), 0);
@@ -603,47 +382,31 @@ static void what_has_taken_its_name_is_left_alone(void **state) {
     assert_int_equal(access(path, F_OK), -1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void) {
-    fb_log_init("test_control", FB_LOG_ERROR);
-    umask(022);
-    char dir[] = "/tmp/test_control.XXXXXX";
-    if (mkdtemp(dir) == NULL || setenv("XDG_RUNTIME_DIR", dir, 1) != 0)
-        return 1;
     const struct CMUnitTest tests[] = {
-        TEST(a_request_that_is_no_json_object_with_a_name_is_refused_and_the_client_stays),
-        TEST(an_unknown_request_is_refused_by_name),
-        TEST(a_refusal_of_the_handler_reaches_the_client),
-        TEST(a_request_of_the_greatest_length_is_taken_and_one_byte_more_is_refused),
-        TEST(the_idlest_client_is_dropped_for_a_new_one_and_told_so),
-        TEST(a_client_whose_request_waits_is_not_the_idlest),
-        TEST(any_number_of_new_clients_is_answered),
-        TEST(a_place_is_free_when_a_client_leaves),
-        TEST(a_client_that_does_not_read_is_dropped_and_the_others_are_served),
-        TEST(a_later_reply_is_for_all_who_wait_for_it_and_for_no_other),
-        TEST(a_client_that_waits_is_asked_for_nothing_else_before),
-        TEST(who_leaves_while_it_waits_leaves_its_place),
-        TEST(who_waits_is_idle_only_if_all_do),
-        TEST(a_reply_that_fits_no_packet_drops_the_client),
-        TEST(another_uid_is_refused),
-        TEST(something_else_than_a_socket_under_its_name_is_not_removed),
-        TEST(a_path_longer_than_a_socket_address_is_refused),
-        TEST(the_socket_is_for_its_owner_only),
-        TEST(a_socket_that_a_dead_run_left_is_replaced),
-        TEST(one_connection_serves_many_requests),
-        TEST(one_poll_answers_at_most_one_request_of_a_client),
-        TEST(a_client_that_leaves_before_its_reply_does_no_harm),
-        TEST(closing_drops_the_clients_and_unlinks_the_socket),
-        TEST(a_socket_that_was_removed_is_there_again_and_its_clients_stay),
-        TEST(so_is_its_folder),
-        TEST(in_a_folder_that_others_may_write_to_it_is_not),
-        TEST(what_has_taken_its_name_is_left_alone),
+        CONTROL_TEST(a_request_that_is_no_json_object_with_a_name_is_refused_and_the_client_stays),
+        CONTROL_TEST(an_unknown_request_is_refused_by_name),
+        CONTROL_TEST(a_refusal_of_the_handler_reaches_the_client),
+        CONTROL_TEST(a_request_of_the_greatest_length_is_taken_and_one_byte_more_is_refused),
+        CONTROL_TEST(the_idlest_client_is_dropped_for_a_new_one_and_told_so),
+        CONTROL_TEST(a_client_whose_request_waits_is_not_the_idlest),
+        CONTROL_TEST(any_number_of_new_clients_is_answered),
+        CONTROL_TEST(a_place_is_free_when_a_client_leaves),
+        CONTROL_TEST(a_client_that_does_not_read_is_dropped_and_the_others_are_served),
+        CONTROL_TEST(a_reply_that_fits_no_packet_drops_the_client),
+        CONTROL_TEST(another_uid_is_refused),
+        CONTROL_TEST(something_else_than_a_socket_under_its_name_is_not_removed),
+        CONTROL_TEST(a_path_longer_than_a_socket_address_is_refused),
+        CONTROL_TEST(the_socket_is_for_its_owner_only),
+        CONTROL_TEST(a_socket_that_a_dead_run_left_is_replaced),
+        CONTROL_TEST(one_connection_serves_many_requests),
+        CONTROL_TEST(one_poll_answers_at_most_one_request_of_a_client),
+        CONTROL_TEST(a_client_that_leaves_before_its_reply_does_no_harm),
+        CONTROL_TEST(closing_drops_the_clients_and_unlinks_the_socket),
+        CONTROL_TEST(a_socket_that_was_removed_is_there_again_and_its_clients_stay),
+        CONTROL_TEST(so_is_its_folder),
+        CONTROL_TEST(in_a_folder_that_others_may_write_to_it_is_not),
+        CONTROL_TEST(what_has_taken_its_name_is_left_alone),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    char inner[64];
-    snprintf(inner, sizeof inner, "%s/flow-balancer", dir);
-    rmdir(inner);
-    rmdir(dir);
-    return failed;
+    return run_control_tests("test_control", tests, sizeof tests / sizeof *tests);
 }
