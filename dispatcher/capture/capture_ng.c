@@ -63,7 +63,8 @@ struct capture_ng {
 
     /* The rest of a block longer than WHOLE_MOST, which is passed over. */
     uint32_t rest, rest_length;
-    uint64_t block_at; /* the present block */
+    bool rest_is_first; /* of the file's first block */
+    uint64_t block_at;  /* the present block */
 
     uint32_t count, room; /* interfaces of the section */
     struct interface *interfaces;
@@ -428,9 +429,11 @@ static bool take_block(struct capture_ng *n, const struct block *b, struct captu
     }
 }
 
-static bool ends_with_length(struct capture_ng *n, const uint8_t *trailer, uint32_t length) {
+/* The first block is told by its first bytes alone: libpcap does not look at its end either. */
+static bool ends_with_length(struct capture_ng *n, const uint8_t *trailer, uint32_t length,
+                             bool is_first) {
     uint32_t again = load32(n, trailer);
-    return again == length ||
+    return is_first || again == length ||
            refuse(n, "%u bytes long at its begin and %u at its end", length, again);
 }
 
@@ -448,8 +451,8 @@ static enum capture_status pass_rest(struct capture_ng *n) {
         break;
     }
     if (step == n->rest &&
-        !ends_with_length(n, capture_window_bytes(n->window) + step - TRAILER_BYTES,
-                          n->rest_length))
+        !ends_with_length(n, capture_window_bytes(n->window) + step - TRAILER_BYTES, n->rest_length,
+                          n->rest_is_first))
         return CAPTURE_END;
     capture_window_pass(n->window, step);
     n->rest -= (uint32_t)step;
@@ -504,7 +507,9 @@ static enum capture_status read_block(struct capture_ng *n, struct capture_sink 
         return CAPTURE_END;
     }
     b.bytes = capture_window_bytes(w);
-    if (b.there == b.length && !ends_with_length(n, b.bytes + b.length - TRAILER_BYTES, b.length))
+    n->rest_is_first = n->sections == 0;
+    if (b.there == b.length &&
+        !ends_with_length(n, b.bytes + b.length - TRAILER_BYTES, b.length, n->rest_is_first))
         return CAPTURE_END;
     if (!take_block(n, &b, sink))
         return CAPTURE_END;

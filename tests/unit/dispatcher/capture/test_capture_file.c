@@ -263,6 +263,31 @@ static void file_that_vanishes_after_the_check_is_reported(void **state) {
     capture_close(c);
 }
 
+/* Nor by libpcap. The longer one is not looked at whole. */
+static void the_length_at_the_end_of_the_first_pcapng_block_is_not_looked_at(void **state) {
+    struct capture_fixture *f = *state;
+    static const unsigned words[] = {0, 150000};
+    for (unsigned i = 0; i < 2; i++) {
+        struct pcap_bytes b = {0};
+        size_t start = begin_block(&b, 0x0a0d0d0a);
+        put32(&b, 0x1a2b3c4d);
+        put32(&b, 1);
+        put32(&b, UINT32_MAX);
+        put32(&b, UINT32_MAX);
+        for (unsigned n = 0; n < words[i]; n++)
+            put32(&b, 0);
+        end_block(&b, start);
+        b.data[b.size - 4]++;
+        put_interface(&b, 1);
+        put_packet(&b, 0, 60, 1);
+        const char *files[] = {save(f, "first", &b), NULL};
+        struct capture_config config = config_of(files);
+        f->taken.count = 0;
+        assert_false(take_all(&config, &f->taken));
+        assert_int_equal(f->taken.count, 1);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         CAPTURE_TEST(files_follow_one_another_and_mark_their_first_frames),
@@ -277,6 +302,7 @@ int main(void) {
         CAPTURE_TEST(a_filter_that_a_later_file_refuses_changes_nothing),
         CAPTURE_TEST(file_that_breaks_off_gives_what_it_has_and_the_next_goes_on),
         CAPTURE_TEST(file_that_vanishes_after_the_check_is_reported),
+        CAPTURE_TEST(the_length_at_the_end_of_the_first_pcapng_block_is_not_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
