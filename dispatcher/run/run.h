@@ -9,11 +9,13 @@
  * may use all rooms below it; none of them knows this one.
  *
  *   options*.c                  the command line and --config, checked
- *   run.c                       the run: waits, reads, drains, reports
+ *   run.c, run_stage.c          the run: waits, reads, drains, reports
  *   run_setup.c, geometry.c     before it: sources, ctl, rings, flows
  *   run_place.c, placement.c    which NUMA node and processors it is on
  *   requests.c, control.c       what can be asked of it meanwhile, and the socket for it
+ *   reload.c                    a filter that takes the place of another
  *   ledger.c, progress.c        where every packet is; how far a file is read
+ *   drop_episodes.c             the log lines on drops, when they begin and are over
  *   post_mortem.c               what is left of a run whose dispatcher died
  *
  * This is where waiting happens: the data path returns when it cannot go on.

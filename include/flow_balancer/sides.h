@@ -9,7 +9,8 @@
  * program of a user's. It knows nothing of capture, decoding, flow tables,
  * policies or inspectors, and includes no header of dispatcher/ or worker/.
  *
- *   object.h   how an object is made and joined: region.h, guard.h, lock.h, names.h
+ *   object.h   how an object is made and joined: region.h, hidden.h, guard.h, lock.h,
+ *              names.h; layout.h: what lies where in it
  *   ctl.h      /NAME.ctl: geometry, directory of workers, the dispatcher's counts
  *   sides.h    /NAME.down.K and /NAME.up.K, here
  *   ring.h     the ring that the two sides are: tx publishes, rx takes and releases

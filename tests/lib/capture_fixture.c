@@ -93,3 +93,12 @@ int set_filter(struct capture *c, const char *filter) {
         usleep(100);
     return err;
 }
+
+void expect_open_refused(struct capture_fixture *f, struct capture_config config, int err,
+                         const char *reason) {
+    struct capture *c = NULL;
+    catch_begin(&f->log);
+    assert_int_equal(capture_open(&c, &config), err);
+    expect_one_line(catch_end(&f->log), reason);
+    assert_null(c);
+}

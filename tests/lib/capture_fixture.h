@@ -51,4 +51,8 @@ int set_filter(struct capture *c, const char *filter);
 /* Opens, takes everything, closes; asserts that it opened. Returns capture_failed(). */
 bool take_all(const struct capture_config *config, struct taken *t);
 
+/* It cannot be opened, with this error and one logged line that has the reason. */
+void expect_open_refused(struct capture_fixture *f, struct capture_config config, int err,
+                         const char *reason);
+
 #endif

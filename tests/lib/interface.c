@@ -7,6 +7,7 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -22,6 +23,21 @@ void set_interface_up(const char *name, bool up) {
     request.ifr_flags = (short)(up ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP);
     assert_int_equal(ioctl(probe, SIOCSIFFLAGS, &request), 0);
     close(probe);
+}
+
+static bool has_own_network;
+
+int enter_own_network(void **state) {
+    (void)state;
+    has_own_network = unshare(CLONE_NEWNET) == 0;
+    if (has_own_network)
+        set_interface_up("lo", true);
+    return 0;
+}
+
+void need_own_network(void) {
+    if (!has_own_network)
+        SKIP("no network namespace of our own: that needs root");
 }
 
 int open_tap(const char *name) {

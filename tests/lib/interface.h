@@ -9,6 +9,11 @@
 
 void set_interface_up(const char *name, bool up);
 
+/* For the set-up of a group: a network namespace of the program's own, with its loopback up, that
+ * goes with the program. Where that is not permitted, tests that need it are skipped. */
+int enter_own_network(void **state);
+void need_own_network(void);
+
 /*
  * A tap device that is up, and goes with its descriptor; what is written to it
  * comes in there. Skips the test where none is to be had.

@@ -16,18 +16,6 @@
 
 #define DIED "the last snapshot of a dispatcher that died (pid "
 
-static bool isolated;
-
-static int enter_namespace(void **state) {
-    (void)state;
-    isolated = unshare(CLONE_NEWNET) == 0;
-    if (isolated)
-        set_interface_up("lo", true);
-    else
-        print_message("skip: no network namespace of our own: %s\n", strerror(errno));
-    return 0;
-}
-
 static void kill_dispatcher(struct test *t) {
     pid_t pid = process_of_dispatcher(t->name);
     assert_true(pid > 1);
@@ -110,8 +98,7 @@ static const char *read_log(struct test *t) {
 
 static void on_an_interface_another_dispatcher_goes_on(void **state) {
     struct test *t = *state;
-    if (!isolated)
-        skip();
+    need_own_network();
     start_and_kill(t);
     struct process *stop = process_start(t, "flow-balancer stop -n @");
     process_expect(t, stop, EXIT_RUNTIME); /* what the dead one had in its hands is gone */
@@ -128,8 +115,7 @@ static void on_an_interface_another_dispatcher_goes_on(void **state) {
 
 static void a_run_that_follows_appends_to_the_log(void **state) {
     struct test *t = *state;
-    if (!isolated)
-        skip();
+    need_own_network();
     start_and_kill(t);
     process_expect(t, process_start(t, "flow-balancer stop -n @"), EXIT_RUNTIME);
     process_expect(t, process_start(t, "flow-balancer start -n @ -i lo -w 1"), EXIT_DONE);
@@ -168,5 +154,5 @@ int main(void) {
         PROCESS_TEST(on_an_interface_another_dispatcher_goes_on),
         PROCESS_TEST(a_run_that_follows_appends_to_the_log),
     };
-    return cmocka_run_group_tests(tests, enter_namespace, NULL);
+    return cmocka_run_group_tests(tests, enter_own_network, NULL);
 }

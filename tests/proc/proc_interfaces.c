@@ -21,24 +21,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool isolated;
-
-static int enter_namespace(void **state) {
-    (void)state;
-    isolated = unshare(CLONE_NEWNET) == 0;
-    if (isolated)
-        set_interface_up("lo", true);
-    else
-        print_message("no network namespace of our own (%s): all tests are skipped\n",
-                      strerror(errno));
-    return 0;
-}
-
-static void need_namespace(void) {
-    if (!isolated)
-        skip();
-}
-
 static json_int_t received(struct test *t) {
     return stat_number(t, t->name, "ledger.received");
 }
@@ -95,7 +77,7 @@ static void expect_ledger(const json_t *report) {
 
 static void an_interface_that_goes_down_goes_on_when_it_is_up(void **state) {
     struct test *t = *state;
-    need_namespace();
+    need_own_network();
     int tap = open_tap("tap0");
     struct process *run = process_start(t, RUN "-i lo -i tap0 --bpf udp");
     UNTIL(t, is_running(t) && interface_is(t, 1, "up"));
@@ -114,7 +96,7 @@ static void an_interface_that_goes_down_goes_on_when_it_is_up(void **state) {
 
 static void an_interface_without_link_that_is_shut_down_says_what_to_fix_each_time(void **state) {
     struct test *t = *state;
-    need_namespace();
+    need_own_network();
     int tap = open_tap("tap3");
     if (ioctl(tap, TUNSETCARRIER, &(int){1}) != 0) {
         print_message("no tap device whose link can be lost (%s): skipped\n", strerror(errno));
@@ -136,7 +118,7 @@ static void an_interface_without_link_that_is_shut_down_says_what_to_fix_each_ti
 
 static void an_interface_that_is_gone_is_status_1_once_the_run_ends(void **state) {
     struct test *t = *state;
-    need_namespace();
+    need_own_network();
     int tap = open_tap("tap1");
     struct process *run = process_start(t, RUN "-i tap1 -i lo --bpf udp --merge-window 1000");
     UNTIL(t, is_running(t));
@@ -154,7 +136,7 @@ static void an_interface_that_is_gone_is_status_1_once_the_run_ends(void **state
 
 static void the_last_interface_that_is_gone_ends_the_run_in_order(void **state) {
     struct test *t = *state;
-    need_namespace();
+    need_own_network();
     int tap = open_tap("tap2");
     struct process *run = process_start(t, RUN "-i tap2 --bpf udp");
     UNTIL(t, is_running(t));
@@ -188,7 +170,7 @@ static void leave_terminal(const struct test *t) {
 
 static void a_signal_to_the_supervisor_or_the_dispatcher_reads_the_filter_again(void **state) {
     struct test *t = *state;
-    need_namespace();
+    need_own_network();
     t->enter = leave_terminal;
     write_text(t, "filter", "udp dst port 4444\n");
     struct process *run = process_start(t, RUN "-i lo -F filter");
@@ -209,7 +191,7 @@ static void a_signal_to_the_supervisor_or_the_dispatcher_reads_the_filter_again(
 
 static void a_request_reads_it_again_and_tells_how_it_went(void **state) {
     struct test *t = *state;
-    need_namespace();
+    need_own_network();
     write_text(t, "run.conf", "interface = lo\nbpf = udp dst port 4444\n");
     struct process *run = process_start(t, RUN "--config run.conf");
     UNTIL(t, is_running(t) && passes(t, 4444));
@@ -275,7 +257,7 @@ static void a_signal_while_the_report_is_written_does_no_harm(void **state) {
 
 static void flows_time_out_while_a_full_ring_is_waited_for(void **state) {
     struct test *t = *state;
-    need_namespace();
+    need_own_network();
     struct process *run = process_start(
         t, RUN "-i lo -Q in --bpf udp --on-full block --ring-depth 4 --hang never --timeout all=1");
     UNTIL(t, is_running(t));
@@ -296,7 +278,7 @@ static void flows_time_out_while_a_full_ring_is_waited_for(void **state) {
 
 static void an_interface_under_two_names_is_refused(void **state) {
     struct test *t = *state;
-    need_namespace();
+    need_own_network();
     if (netns_run("ip link property add dev lo altname lo-again", true) != 0)
         SKIP("no other name can be given to lo: it takes iproute2");
     struct process *p = process_start(t, "flow-dispatcher -n @ -i lo -i lo-again");
@@ -319,5 +301,5 @@ int main(void) {
         PROCESS_TEST(an_interface_under_two_names_is_refused),
         PROCESS_TEST(flows_time_out_while_a_full_ring_is_waited_for),
     };
-    return cmocka_run_group_tests(tests, enter_namespace, NULL);
+    return cmocka_run_group_tests(tests, enter_own_network, NULL);
 }

@@ -16,15 +16,6 @@
 
 static struct taken again;
 
-static void assert_refused(struct capture_fixture *f, struct capture_config config, int err,
-                           const char *reason) {
-    struct capture *c = NULL;
-    catch_begin(&f->log);
-    assert_int_equal(capture_open(&c, &config), err);
-    expect_one_line(catch_end(&f->log), reason);
-    assert_null(c);
-}
-
 static void byte_orders_and_precisions_read_the_same(void **state) {
     struct capture_fixture *f = *state;
     for (unsigned i = 0; i < 8; i++) {
@@ -57,21 +48,21 @@ static void senseless_options_are_refused(void **state) {
 
     config.interfaces = interfaces;
     config.interface_count = 1;
-    assert_refused(f, config, -EINVAL, "1 files and 1 interfaces");
+    expect_open_refused(f, config, -EINVAL, "1 files and 1 interfaces");
     config.file_count = 0;
     config.preload = true;
-    assert_refused(f, config, -EINVAL, "an interface cannot be preloaded");
+    expect_open_refused(f, config, -EINVAL, "an interface cannot be preloaded");
     config.interface_count = 0;
-    assert_refused(f, config, -EINVAL, "0 files and 0 interfaces");
+    expect_open_refused(f, config, -EINVAL, "0 files and 0 interfaces");
     config = config_of(files);
     config.loops = 0;
-    assert_refused(f, config, -EINVAL, "0 loops");
+    expect_open_refused(f, config, -EINVAL, "0 loops");
     config.loops = 1;
     config.speed = -1;
-    assert_refused(f, config, -EINVAL, "speed -1");
+    expect_open_refused(f, config, -EINVAL, "speed -1");
     config.speed = 0;
     config.snaplen = 262145;
-    assert_refused(f, config, -EINVAL, "snapshot length 262145");
+    expect_open_refused(f, config, -EINVAL, "snapshot length 262145");
 }
 
 static void filter_lets_through_what_it_says(void **state) {
@@ -94,7 +85,7 @@ static void filter_lets_through_what_it_says(void **state) {
     assert_int_equal(stats.received, 0);
     capture_close(c);
     config.filter = "ether[";
-    assert_refused(f, config, -EINVAL, "filter \"ether[\" does not fit");
+    expect_open_refused(f, config, -EINVAL, "filter \"ether[\" does not fit");
 }
 
 static void filter_that_passes_nothing_gives_the_burst_back(void **state) {

@@ -17,7 +17,6 @@
 
 #define NO_LIMIT UINT32_MAX
 
-static bool isolated;
 static unsigned version;         /* of the ring that was made last */
 static struct tpacket_req3 ring; /* as it was made */
 static unsigned most_blocks;     /* that the kernel of this test has memory for */
@@ -45,17 +44,6 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t length)
     return (int)syscall(SYS_setsockopt, fd, level, name, value, length);
 }
 
-static int enter_namespace(void **state) {
-    (void)state;
-    isolated = unshare(CLONE_NEWNET) == 0;
-    if (isolated)
-        set_interface_up("lo", true);
-    else
-        print_message("no network namespace of our own (%s): live tests are skipped\n",
-                      strerror(errno));
-    return 0;
-}
-
 /* Opens lo and closes it again; what was logged is left in f->log. */
 static int open_lo(struct capture_fixture *f, int buffer_kib, bool immediate) {
     static const char *const names[] = {"lo"};
@@ -65,8 +53,7 @@ static int open_lo(struct capture_fixture *f, int buffer_kib, bool immediate) {
                                           .buffer_kib = buffer_kib,
                                           .immediate = immediate};
     int err;
-    if (!isolated)
-        skip();
+    need_own_network();
     catch_begin(&f->log);
     err = capture_open(&f->capture, &config);
     if (err == 0)
@@ -136,5 +123,5 @@ int main(void) {
         CAPTURE_TEST(less_memory_than_asked_for_is_said),
         CAPTURE_TEST(no_memory_at_all_names_the_option),
     };
-    return cmocka_run_group_tests(tests, enter_namespace, NULL);
+    return cmocka_run_group_tests(tests, enter_own_network, NULL);
 }

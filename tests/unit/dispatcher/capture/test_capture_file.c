@@ -13,15 +13,6 @@
 
 static struct taken again;
 
-static void assert_refused(struct capture_fixture *f, struct capture_config config, int err,
-                           const char *reason) {
-    struct capture *c = NULL;
-    catch_begin(&f->log);
-    assert_int_equal(capture_open(&c, &config), err);
-    expect_one_line(catch_end(&f->log), reason);
-    assert_null(c);
-}
-
 static void files_follow_one_another_and_mark_their_first_frames(void **state) {
     struct capture_fixture *f = *state;
     const char *files[] = {saved_plain(f, "a", 40, 0), saved_plain(f, "none", 0, 0),
@@ -68,15 +59,15 @@ static void wrong_files_are_refused_before_a_frame_is_taken(void **state) {
     const char *files[3] = {saved_plain(f, "good", 3, 0)};
 
     files[1] = path_in(&f->directory, "missing");
-    assert_refused(f, config_of(files), -ENOENT, "missing: No such file");
+    expect_open_refused(f, config_of(files), -ENOENT, "missing: No such file");
     files[1] = path_in(&f->directory, ".");
-    assert_refused(f, config_of(files), -EISDIR, "Is a directory");
+    expect_open_refused(f, config_of(files), -EISDIR, "Is a directory");
     put_bytes(&b, "\xd4\xc3\xb2\xa1\x02\x00", 6);
     files[1] = save(f, "short", &b);
-    assert_refused(f, config_of(files), -EINVAL, "short: truncated dump file");
+    expect_open_refused(f, config_of(files), -EINVAL, "short: truncated dump file");
     put_bytes(&b, "this is text, not a capture, and long enough to be one", 54);
     files[1] = save(f, "text", &b);
-    assert_refused(f, config_of(files), -EINVAL, "text: unknown file format");
+    expect_open_refused(f, config_of(files), -EINVAL, "text: unknown file format");
 }
 
 /* It is not what was asked for, and no reason to leave the others unread. */
@@ -108,7 +99,7 @@ static void files_that_are_all_empty_are_refused(void **state) {
     struct capture *c = NULL;
     struct capture_config config = config_of(files);
 
-    assert_refused(f, config, -EINVAL, "empty: truncated dump file: it is empty");
+    expect_open_refused(f, config, -EINVAL, "empty: truncated dump file: it is empty");
     files[1] = save(f, "void", &b);
     config = config_of(files);
     catch_begin(&f->log);
@@ -177,7 +168,7 @@ static void other_versions_are_refused_by_name(void **state) {
     put_plain_file(&b, 1, 0);
     b.data[4] = 3;
     const char *files[] = {save(f, "three", &b), NULL};
-    assert_refused(f, config_of(files), -EINVAL, "version 3.4: give a pcap or pcapng file");
+    expect_open_refused(f, config_of(files), -EINVAL, "version 3.4: give a pcap or pcapng file");
 }
 
 static const char *only_raw_ip(void *context, int dlt) {
@@ -190,7 +181,7 @@ static void unknown_link_type_is_refused_by_name(void **state) {
     const char *files[] = {saved_plain(f, "ethernet", 1, 0), NULL};
     struct capture_config config = config_of(files);
     config.link_problem = only_raw_ip;
-    assert_refused(f, config, -EPROTONOSUPPORT, "ethernet has link type 1 (EN10MB)");
+    expect_open_refused(f, config, -EPROTONOSUPPORT, "ethernet has link type 1 (EN10MB)");
 }
 
 /* When its turn came it would be skipped, and its frames lost. */
