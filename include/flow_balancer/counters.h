@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "flow_balancer/flow.h"
+
 /*
  * Every counter is declared once, here: X(ID, name in the report, sentence), or
  * X(ID, name, path, sentence). The lists yield the enums, the names in reports
@@ -47,17 +49,6 @@
     X(TUNNEL_INNER, "tunnel_inner",                                                                \
       "tunnel for IP without a valid header: keyed by the outer one")                              \
     X(TUNNEL_DEEP, "tunnel_deep", "more tunnels in each other than are opened")
-
-/* Why a flow ended. `orphaned` is the worker's own, when its dispatcher is gone. */
-#define FB_END_REASONS(X)                                                                          \
-    X(CLOSED, "closed", "TCP FIN both ways or RST, and the linger ran out")                        \
-    X(TIMED_OUT, "timed_out", "idle for the timeout of its class")                                 \
-    X(EVICTED, "evicted", "the flow table was full")                                               \
-    X(REUSED, "reused", "a new SYN on a closing connection")                                       \
-    X(VERDICT, "verdict", "an inspector had seen enough")                                          \
-    X(SHUTDOWN, "shutdown", "the run ended")                                                       \
-    X(WORKER_LOST, "worker_lost", "expired or evicted while it had no worker")                     \
-    X(ORPHANED, "orphaned", "the dispatcher was gone; counted by the worker only")
 
 /* Why a packet was dropped. */
 #define FB_DROP_REASONS(X)                                                                         \
@@ -172,12 +163,6 @@ enum fb_decode_reason {
     FB_DECODE_REASONS(X)
 #undef X
         FB_DECODE_COUNT
-};
-enum fb_end_reason {
-#define X(id, ...) FB_END_##id,
-    FB_END_REASONS(X)
-#undef X
-        FB_END_COUNT
 };
 enum fb_drop_reason {
 #define X(id, ...) FB_DROP_##id,

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "flow_balancer/counters.h"
+#include "flow_balancer/flow.h"
 
 #define FB_FRAME_MAX 262144u /* no frame is longer: libpcap's greatest snapshot length */
 
@@ -38,35 +39,7 @@ struct fb_desc {
 };
 _Static_assert(sizeof(struct fb_desc) == 64, "one descriptor is one cache line");
 
-#define FB_NO_OFFSET ((uint16_t)0xffff)
-
-/* A name per flag bit, in the order of the bits; inspectors print these names. */
-#define FB_DESC_FLAGS(X)                                                                           \
-    X(START, "start")             /* first packet of a flow */                                     \
-    X(GAP, "gap")                 /* packets of this flow were lost before */                      \
-    X(REDELIVERED, "redelivered") /* was under inspection when a worker died */                    \
-    X(MID_STREAM, "mid-stream")   /* made by the worker: it has no state yet */                    \
-    X(FRAGMENT, "fragment")       /* an IP fragment */                                             \
-    X(TRUNCATED, "truncated")     /* caplen is less than wirelen */                                \
-    X(TUNNEL, "tunnel")           /* the offsets point into a tunnel */                            \
-    X(MALFORMED, "malformed")     /* a header was cut short or is invalid */                       \
-    X(END, "end")                 /* no packet: the flow has ended */                              \
-    X(SKIP, "skip")               /* to be passed over uninspected */                              \
-    X(ICMP_ERROR, "icmp-error")   /* goes with the flow that it quotes, against its direction */
-
-enum fb_desc_flag_bit {
-#define X(id, name) FB_BIT_##id,
-    FB_DESC_FLAGS(X)
-#undef X
-        FB_DESC_FLAG_COUNT
-};
 _Static_assert(FB_DESC_FLAG_COUNT <= 12, "the upper four flag bits hold the link index");
-
-enum fb_desc_flag {
-#define X(id, name) FB_F_##id = 1u << FB_BIT_##id,
-    FB_DESC_FLAGS(X)
-#undef X
-};
 
 #define FB_LINK_SHIFT 12u
 #define FB_MAX_LINKS 16u /* distinct link types in one run: what four bits hold */

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FLOW_BALANCER_FLOW_H
+#define FLOW_BALANCER_FLOW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Flows and packets as an inspector sees them. Part of the interface that inspectors and
+ * consumers are compiled against, so it includes nothing else of ours, may be used from
+ * C++, and keeps its layout: a later minor version may add members at the end of a struct
+ * and values at the end of a list, and changes nothing else. Structs are only ever handed
+ * out by pointer, so what was built against an older minor version goes on working.
+ */
+
+/*
+ * Flags of a packet: value FB_F_ and its name, name in output, meaning. The last value of
+ * the list is 1 << 11. END and SKIP belong to the ring: no packet that is handed to an
+ * inspector has them.
+ */
+#define FB_DESC_FLAGS(X)                                                                           \
+    X(START, "start")             /* first packet of a flow */                                     \
+    X(GAP, "gap")                 /* packets of this flow were lost before */                      \
+    X(REDELIVERED, "redelivered") /* was under inspection when a worker died */                    \
+    X(MID_STREAM, "mid-stream")   /* this process has no state of the flow, and it is no start */  \
+    X(FRAGMENT, "fragment")       /* an IP fragment */                                             \
+    X(TRUNCATED, "truncated")     /* caplen is less than wirelen */                                \
+    X(TUNNEL, "tunnel")           /* the offsets point into a tunnel */                            \
+    X(MALFORMED, "malformed")     /* a header was cut short or is invalid */                       \
+    X(END, "end")                 /* no packet: the flow has ended */                              \
+    X(SKIP, "skip")               /* to be passed over uninspected */                              \
+    X(ICMP_ERROR, "icmp-error")   /* goes with the flow that it quotes, against its direction */
+
+enum fb_desc_flag_bit {
+#define X(id, name) FB_BIT_##id,
+    FB_DESC_FLAGS(X)
+#undef X
+        FB_DESC_FLAG_COUNT
+};
+
+enum fb_desc_flag {
+#define X(id, name) FB_F_##id = 1u << FB_BIT_##id,
+    FB_DESC_FLAGS(X)
+#undef X
+};
+
+/* Why a flow ended. `orphaned` is the worker's own, when its dispatcher is gone. */
+#define FB_END_REASONS(X)                                                                          \
+    X(CLOSED, "closed", "TCP FIN both ways or RST, and the linger ran out")                        \
+    X(TIMED_OUT, "timed_out", "idle for the timeout of its class")                                 \
+    X(EVICTED, "evicted", "the flow table was full")                                               \
+    X(REUSED, "reused", "a new SYN on a closing connection")                                       \
+    X(VERDICT, "verdict", "an inspector had seen enough")                                          \
+    X(SHUTDOWN, "shutdown", "the run ended")                                                       \
+    X(WORKER_LOST, "worker_lost", "expired or evicted while it had no worker")                     \
+    X(ORPHANED, "orphaned", "the dispatcher was gone; counted by the worker only")
+
+enum fb_end_reason {
+#define X(id, name, text) FB_END_##id,
+    FB_END_REASONS(X)
+#undef X
+        FB_END_COUNT
+};
+
+/* What a flow's key is made of: its layer. */
+enum fb_flow_layer {
+    FB_LAYER_NONE, /* no addresses: one flow per link type and protocol */
+    FB_LAYER_MAC,  /* MAC addresses and ethertype: no IP header, or it was cut short */
+    FB_LAYER_IP4,
+    FB_LAYER_IP6,
+};
+
+/* The innermost tunnel that the flow's packets are in. */
+#define FB_TUNNELS(X)                                                                              \
+    X(NONE, "none", "in no tunnel")                                                                \
+    X(IP, "ip", "IP in IP; no id")                                                                 \
+    X(GRE, "gre", "GRE: its key; NVGRE: subnet and flow; PPTP: the call")                          \
+    X(ERSPAN, "erspan", "ERSPAN: the session")                                                     \
+    X(L2TP, "l2tp", "L2TP: tunnel << 16 | session; version 3: the session")                        \
+    X(VXLAN, "vxlan", "VXLAN and its kin: the network identifier")                                 \
+    X(GENEVE, "geneve", "Geneve: the network identifier")                                          \
+    X(GTP, "gtp", "GTP-U: the tunnel endpoint identifier")                                         \
+    X(LISP, "lisp", "LISP: the instance")                                                          \
+    X(OTHER, "other", "another tunnel, whose id, if it has one, is not told")
+
+enum fb_tunnel {
+#define X(id, name, text) FB_TUNNEL_##id,
+    FB_TUNNELS(X)
+#undef X
+        FB_TUNNEL_COUNT
+};
+
+/*
+ * The record of a flow: what belongs to all of its packets. The dispatcher writes it once,
+ * when it binds the flow to a worker, and every process of that number reads it: it is
+ * there with the flow's first packet, with the first packet that a process gets after a
+ * restart, and until the end of the flow has been told. Read-only; 64 bytes.
+ *
+ * Source is the sender of the flow's first packet. Numbers are in host byte order,
+ * addresses in network byte order, from byte 0 on: IPv4 4 bytes, IPv6 16, MAC 6, the rest
+ * zero, so that inet_ntop() may be given src and dst.
+ *
+ * VLAN ids, tunnel and interface are those of the packet that the record was made from: the
+ * first of the flow. A flow that comes from a worker that is lost has the record that it
+ * had there, or, if that is gone, one made from its next packet, with first_ns 0.
+ */
+struct fb_flow {
+    uint64_t id;       /* unique in the run, below 2^53; 0 is an id like any other */
+    uint64_t first_ns; /* capture time of the first packet, ns since 1970; 0: not known */
+    uint8_t src[16];
+    uint8_t dst[16];
+    /* FB_LAYER_IP4 and IP6: ports of TCP, UDP, SCTP, DCCP, UDP-Lite, else 0. ICMP: the type of
+     * the first packet and the type that answers it, or its code if none does (as Community ID
+     * version 1). FB_LAYER_MAC: src_port is the ethertype, dst_port 0. */
+    uint16_t src_port;
+    uint16_t dst_port;
+    uint8_t proto;      /* IP protocol number; 0 where there is no IP */
+    uint8_t layer;      /* enum fb_flow_layer */
+    uint16_t vlan[2];   /* VLAN ids, the outer one first; 0: none. Further ones are not told. */
+    uint8_t tunnel;     /* enum fb_tunnel */
+    uint8_t interface;  /* index among the interfaces captured on; 0 for files */
+    uint32_t tunnel_id; /* see FB_TUNNELS; 0: none */
+};
+
+#define FB_NO_OFFSET ((uint16_t)0xffff)
+
+#endif
