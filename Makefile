@@ -57,7 +57,7 @@ WORK_LIB := $(BUILD)/libfb_worker.a
 TEST_LIB := $(BUILD)/libfb_test.a
 # What runs in every order (tests/weave), with the simulation in the place of atomics and futexes.
 WEAVE_LIB := $(BUILD)/libfb_weave.a
-WEAVE_SRC := shm/ring.c shm/sides.c shm/ctl.c dispatcher/fleet/lane.c dispatcher/datapath/egress.c worker/loop.c
+WEAVE_SRC := shm/ring.c shm/sides.c shm/ctl.c dispatcher/fleet/lane.c dispatcher/datapath/egress.c worker/consumer/consumer.c worker/loop.c
 PROGRAMS := $(BUILD)/flow-dispatcher $(BUILD)/flow-worker $(BUILD)/flow-stat
 TOOLS    := $(BUILD)/tracegen
 # Man pages and completion: where options are listed, a page or script is made from NAME.in.

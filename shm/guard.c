@@ -17,6 +17,7 @@ struct guarded {
 };
 
 static struct guarded table[FB_GUARD_REGIONS];
+static struct sigaction before; /* what SIGBUS did without us */
 
 static void on_sigbus(int signo, siginfo_t *info, void *context) {
     (void)context;
@@ -35,8 +36,8 @@ static void on_sigbus(int signo, siginfo_t *info, void *context) {
         errno = saved_errno;
         return;
     }
-    /* Not ours: let the same access fault again with the default action. */
-    signal(signo, SIG_DFL);
+    /* Not ours: let the same access fault again without us. */
+    sigaction(signo, &before, NULL);
     if (info->si_code <= 0)
         raise(signo); /* sent by a process: there is no access that would fault again */
 }
@@ -44,8 +45,12 @@ static void on_sigbus(int signo, siginfo_t *info, void *context) {
 int fb_guard_init(void) {
     struct sigaction action = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO};
     sigemptyset(&action.sa_mask);
-    if (sigaction(SIGBUS, &action, NULL) == 0)
+    struct sigaction old;
+    if (sigaction(SIGBUS, &action, &old) == 0) {
+        if ((old.sa_flags & SA_SIGINFO) == 0 || old.sa_sigaction != on_sigbus)
+            before = old;
         return 0;
+    }
     int error = errno;
     fb_error("cannot handle SIGBUS: %s", strerror(error));
     return -error;

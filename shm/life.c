@@ -33,6 +33,6 @@ static const unsigned char next[FB_STATE_COUNT][FB_EVENT_COUNT] = {
     [FB_STATE_LOST] = {[FB_EVENT_CLAIM] = TO(STARTING), [FB_EVENT_GONE] = TO(DEAD)},
 };
 
-enum fb_state fb_life_next(enum fb_state state, enum fb_event event) {
+enum fb_state fb_life_next(enum fb_state state, enum fb_life_event event) {
     return next[state][event] == 0 ? FB_STATE_NONE : (enum fb_state)(next[state][event] - 1);
 }

@@ -5,30 +5,48 @@
 #include <string.h>
 
 #include "flow_balancer/common/cpus.h"
+#include "flow_balancer/common/log.h"
 #include "flow_balancer/common/numa.h"
 #include "flow_balancer/common/option_rule.h"
 #include "flow_balancer/common/parse.h"
 #include "flow_balancer/names.h"
 
 #include "worker/inspectors/inspectors.h"
+#include "worker/plugin.h"
 
 #define INSPECTORS_NAMED 32 /* in a message, at most */
 
-/* NAME[:ARGS] */
+/* Whether an inspector is built in; a plugin is looked at when it is loaded. */
+static bool check_name(const char *option, const char *name) {
+    if (plugin_is_path(name) || inspector_find(name) != NULL)
+        return true;
+    size_t length = strlen(name);
+    if (length > 3 && strcmp(name + length - 3, ".so") == 0) {
+        fb_error("%s '%s': a plugin is given by its path: write ./%s", option, name, name);
+        return false;
+    }
+    const char *names[INSPECTORS_NAMED + 1] = {NULL};
+    for (unsigned i = 0; i < INSPECTORS_NAMED && inspector_at(i) != NULL; i++)
+        names[i] = inspector_at(i)->name;
+    unsigned ignored;
+    return fb_parse_word(option, name, names, &ignored);
+}
+
+/* NAME[:ARGS] or PATH[:ARGS] */
 static bool set_inspector(void *options, const struct fb_option_value *v) {
     struct worker_options *o = options;
     char *colon = strchr(v->text, ':');
     if (colon != NULL)
         *colon = '\0';
-    o->ops = inspector_find(v->text);
-    o->inspector_args = colon == NULL ? NULL : colon + 1;
-    if (o->ops != NULL)
-        return true;
-    const char *names[INSPECTORS_NAMED + 1] = {NULL};
-    for (unsigned i = 0; i < INSPECTORS_NAMED && inspector_at(i) != NULL; i++)
-        names[i] = inspector_at(i)->name;
-    unsigned ignored;
-    return fb_parse_word(v->name, v->text, names, &ignored);
+    if (!check_name(v->name, v->text))
+        return false;
+    if (o->inspector_count == INSPECTIONS_MAX) {
+        fb_error("%s '%s': at most %u inspectors", v->name, v->text, INSPECTIONS_MAX);
+        return false;
+    }
+    o->inspectors[o->inspector_count++] =
+        (struct inspector_request){.name = v->text, .args = colon == NULL ? NULL : colon + 1};
+    return true;
 }
 
 static bool set_wait(void *options, const struct fb_option_value *v) {
@@ -74,7 +92,11 @@ static const struct fb_option_rule rules[FB_OPTIONS] = {
 
 /* A fb_command_line_take. */
 static bool take(void *arg, enum fb_option option, char *text, bool on, enum fb_origin origin) {
-    (void)origin;
+    struct worker_options *o = arg;
+    if (option == FB_OPT_INSPECTOR && origin != o->inspectors_from) {
+        o->inspector_count = 0; /* those of the file take the place of the default, and so on */
+        o->inspectors_from = origin;
+    }
     return fb_option_take(rules, arg, option, text, on);
 }
 
@@ -102,7 +124,7 @@ static const struct fb_program program = {
 
 enum fb_command_line_end worker_options_parse(struct worker_options *options, int argc,
                                               const char **argv) {
-    *options = (struct worker_options){.worker = WORKER_ANY, .place.node = PLACE_PLAN};
+    *options = (struct worker_options){.worker = FB_WORKER_ANY, .place.node = PLACE_PLAN};
     return fb_command_line_read(&options->line, &program, argc, argv, take, options);
 }
 

@@ -7,18 +7,19 @@
 
 #include "flow_balancer/common/command_line.h"
 #include "flow_balancer/common/log.h"
-#include "flow_balancer/inspector.h"
-
+#include "worker/inspection.h"
 #include "worker/place.h"
-
-#define WORKER_ANY UINT32_MAX
 
 /* What the command line and the file of --config ask for, checked. */
 struct worker_options {
     const char *name;
-    uint32_t worker; /* or WORKER_ANY: the first that is free */
-    const struct fb_inspector_ops *ops;
-    char *inspector_args; /* or NULL */
+    uint32_t worker; /* or FB_WORKER_ANY: the first that is free */
+    struct inspector_request {
+        char *name;       /* of one that is built in, or the path of a plugin */
+        const char *args; /* or NULL */
+    } inspectors[INSPECTIONS_MAX];
+    unsigned inspector_count;
+    enum fb_origin inspectors_from; /* where they were named: the last place counts */
     bool spin;
     struct place_request place;
     uint64_t orphan_ns;

@@ -26,7 +26,7 @@ static bool is_serving(const struct lane *lane) {
     return fb_life_has_process(lane->state) && lane->state != FB_STATE_STARTING;
 }
 
-void fleet_step(struct fleet *fleet, unsigned worker, enum fb_event event, uint64_t now_ns) {
+void fleet_step(struct fleet *fleet, unsigned worker, enum fb_life_event event, uint64_t now_ns) {
     struct lane *lane = &fleet->lanes[worker];
     enum fb_state state = fb_life_next(lane->state, event);
     assert(state != FB_STATE_NONE);

@@ -10,7 +10,7 @@
  */
 
 /* Takes an arrow of the drawing (asserted), here and in ctl's directory. */
-void fleet_step(struct fleet *fleet, unsigned worker, enum fb_event event, uint64_t now_ns);
+void fleet_step(struct fleet *fleet, unsigned worker, enum fb_life_event event, uint64_t now_ns);
 
 /* Raises the epoch: its process may inspect nothing more. It is resolved after REVOKE_WAIT_NS. */
 void fleet_revoke(struct fleet *fleet, unsigned worker, uint64_t now_ns);

@@ -124,4 +124,56 @@ struct fb_flow {
 
 #define FB_NO_OFFSET ((uint16_t)0xffff)
 
+/*
+ * One packet. Valid, with all that it points to, until the function that was given it
+ * returns, or the next event is taken; nothing of it may be written to.
+ *
+ * Offsets count from data. One that is not FB_NO_OFFSET lies within the captured bytes:
+ *
+ *   l3_off       the innermost IP header, whose addresses are captured; FB_NO_OFFSET if there
+ *                is none. In a later fragment too.
+ *   l4_off       the transport header, whose ports (ICMP: type and code) are captured, where it
+ *                has such; FB_NO_OFFSET if there is none, as in later fragments.
+ *   payload_off  the first byte after a whole transport header (at most caplen); FB_NO_OFFSET
+ *                if that is not known, as in later fragments and where the header is cut short.
+ *   payload_len  captured bytes from payload_off to the end of the IP packet, without padding
+ *                behind it; 0 where payload_off is FB_NO_OFFSET.
+ *
+ * A fragment goes with the flow of its datagram's first one; flow->src_port is then known,
+ * though the packet has no port. An ICMP error (FB_F_ICMP_ERROR) goes with the flow that it
+ * quotes: its offsets are those of the ICMP message itself (proto is ICMP, payload_off is
+ * where the quoted packet begins), not of the quoted packet, and flow->proto differs from
+ * proto. With FB_F_MALFORMED the offsets are as far as the headers were valid.
+ */
+struct fb_packet {
+    uint64_t time_ns; /* capture time, nanoseconds since 1970 */
+    uint64_t frame;   /* frame number in the run, from 1 */
+    const uint8_t *data;
+    const struct fb_flow *flow;
+    uint32_t caplen;   /* bytes at data */
+    uint32_t wirelen;  /* bytes on the wire; at least caplen */
+    uint32_t flow_seq; /* captured packets of this flow before this one */
+    int32_t link_type; /* libpcap's DLT_ value of the frame */
+    uint32_t gap;      /* packets of this flow lost just before this one */
+    uint16_t deaths;   /* how many processes died while they inspected this packet, 0 to 3 */
+    uint16_t l3_off;
+    uint16_t l4_off;
+    uint16_t payload_off;
+    uint16_t flags;       /* FB_F_*; never FB_F_END or FB_F_SKIP */
+    uint8_t proto;        /* IP protocol number of the packet; 0 where there is no IP */
+    uint8_t dir;          /* 0: from flow->src; 1: from flow->dst */
+    uint32_t payload_len; /* see above */
+    uint32_t reserved;
+};
+
+/* The end of a flow; valid as a packet is. */
+struct fb_flow_end {
+    const struct fb_flow *flow;
+    uint64_t
+        time_ns;    /* capture time at which it ended, as the dispatcher's clock was; orphaned: 0 */
+    uint64_t frame; /* last frame taken before it ended; orphaned: 0 */
+    uint32_t reason; /* enum fb_end_reason */
+    uint32_t flags;  /* FB_F_REDELIVERED: a process died while it was told this end; or 0 */
+};
+
 #endif

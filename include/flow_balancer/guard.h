@@ -13,7 +13,7 @@
  * the reader goes on with zeros, and revokes the owner when it next looks at the
  * mark.
  *
- * A fault outside the guarded regions keeps its default action. So does one in
+ * A fault outside the guarded regions does what it did before the handler was there. So does one in
  * a worker's own up side, which is therefore never guarded there: mapping over
  * it would drop the lock while the worker still runs.
  *
@@ -22,7 +22,7 @@
  */
 #define FB_GUARD_REGIONS 320u /* 256 up sides, ctl, and room */
 
-/* Installs the handler. Returns 0, or -errno after one logged line. */
+/* Installs the handler; may be called again. Returns 0, or -errno after one logged line. */
 int fb_guard_init(void);
 
 /* Guards [base, base + size), both page-aligned. Returns a slot, or -ENOSPC after one logged line.

@@ -2,78 +2,184 @@
 #ifndef FLOW_BALANCER_INSPECTOR_H
 #define FLOW_BALANCER_INSPECTOR_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "flow_balancer/flow.h"
 
-#include "flow_balancer/descriptor.h"
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /*
- * What an inspector is: a name and up to five functions, called by one worker
- * process from one thread. To add one, write a file in
- * worker/inspectors/ and add its name to the list in inspectors.h there.
+ * What an inspector is: a name and some functions, called by one worker process from one
+ * thread, the main one. A plugin is a shared object that exports one with FB_PLUGIN:
  *
- * A flow's state is flow_bytes of memory that the worker owns, zeroed before
- * the flow's first packet, found by the handle without a hash, and handed to
- * every call for that flow until its end. The worker may be killed at any
- * instruction: what must survive that has left the process when packet()
- * returns.
+ *   FB_PLUGIN = {FB_INSPECTOR_HEAD, .name = "mine", .open = mine_open, .packet = mine_packet};
  *
- * A packet is suspected of killing a worker only while packet() has it. So an
- * inspector that cannot write its output (a full disk) says that apart from a
- * failure of its own: FB_OUTPUT_FAILED. The worker then gives it the same packet
- * again until it succeeds, with pauses up to 100 ms between, in which it is not
- * taken for hanging, and the packet is not suspected.
+ * and `--inspector ./mine.so:ARGS` loads it. See flow-balancer-inspectors(7).
  *
- * Standard input is /dev/null under the supervisor. What is printed to standard
- * output goes to standard error, among the log lines: the standard output of a
- * run may be its report. Results go into files, or wherever else they are wanted.
+ * Order of the calls. open() once, before the worker has a number; claimed() after each
+ * claim; then, in the order of the flow's packets, flow_start(), packet() for each, and
+ * flow_end(). tick() and stats() come between packets; close() last, if the worker leaves
+ * of its own accord. The worker may be killed at any instruction: what must survive that
+ * has left the process when the function returns. The next process of the number begins
+ * with open(), and goes on with the flows where they are: their next packets have
+ * FB_F_MID_STREAM or FB_F_REDELIVERED.
+ *
+ * What functions return: 0; or FB_OUTPUT_FAILED where that is said; or -errno, after one
+ * line logged, and then the worker leaves with status 1, and its supervisor starts another.
+ * What they are given is valid until they return, but for *self and the state of a flow.
+ *
+ * Suspicion. A packet is suspected of killing a worker only while flow_start() or packet()
+ * has it: it then comes once more, flagged, and if it kills again it is put into quarantine.
+ * So an inspector that cannot write its output (a full disk) says that apart from a failure
+ * of its own: FB_OUTPUT_FAILED. The worker then makes the same call again until it
+ * succeeds, with pauses up to 100 ms between, in which it is not taken for hanging, and the
+ * packet is not suspected. Of the output of a call that says so nothing may be left.
+ *
+ * Blocking. While a function blocks, the flows of this worker wait, and after --hang (5 s)
+ * the worker is taken for hanging and replaced. exit() in an inspector is taken for a crash.
+ * Threads may be started in claimed() or later, and children at any time; neither may
+ * call host functions or use what belongs to packets and flows; they should block signals.
+ *
+ * Standard input is /dev/null under the supervisor. What is printed to standard output
+ * goes to standard error, among the log lines: the standard output of a run may be its
+ * report. Results go into files, or wherever else they are wanted.
  */
-struct fb_packet {
-    const struct fb_desc *desc; /* a copy, valid during the call; flags below are complete */
-    const uint8_t *data;        /* caplen bytes, read-only, valid during the call */
-    uint16_t
-        flags; /* desc->flags, and FB_F_MID_STREAM where this process holds no state of the flow */
-    int link_type; /* libpcap's DLT_ value of the frame */
+
+/* A plugin of another major version is refused, as is one of a later minor version than the
+ * worker's. */
+#define FB_INSPECTOR_MAJOR 1u
+#define FB_INSPECTOR_MINOR 0u
+
+#define FB_OUTPUT_FAILED 1 /* "not now": the same call is made again */
+
+enum fb_state_kind {
+    FB_STATE_PRIVATE, /* may hold pointers: a flow's state ends with the process */
+    FB_STATE_FLAT,    /* bytes and nothing else: no pointer, no descriptor; may be kept or moved */
+};
+#define FB_STATE_PRIVATE_MAX 65536u /* bytes a flow */
+#define FB_STATE_FLAT_MAX 1024u
+
+/* What it needs beside memory once a number is claimed: what a sandbox must leave it. */
+enum fb_need {
+    FB_NEEDS_FILES = 1u,   /* to open files */
+    FB_NEEDS_NETWORK = 2u, /* to make sockets */
+    FB_NEEDS_EXEC = 4u,    /* to start programs */
 };
 
-#define FB_OUTPUT_FAILED 1 /* what packet() may return; of its output nothing may be left */
+#define FB_STATS_MAX 32u     /* counters of one inspector */
+#define FB_STAT_NAME_MAX 32u /* with the 0 that ends it */
+#define FB_INSPECTOR_NAME_MAX 32u
 
-struct fb_inspector_ops {
-    const char *name;
-    const char *help; /* one sentence for --help, with the syntax of the arguments */
+enum fb_host_level { FB_HOST_ERROR, FB_HOST_WARNING, FB_HOST_INFO, FB_HOST_DEBUG };
+
+/* What the worker does for an inspector; valid as long as the process. */
+struct fb_host {
+    uint32_t major, minor; /* of the worker's interface */
+    /* Writes one line to the worker's log, named after the inspector, without waiting. */
+    void (*log)(const struct fb_host *host, enum fb_host_level level, const char *format, ...)
+#ifdef __GNUC__
+        __attribute__((format(printf, 3, 4)))
+#endif
+        ;
+};
+
+/* What open() is given, and what it gives back. */
+struct fb_setup {
+    const char *args;           /* what was given after the colon, or NULL; valid until close() */
+    const struct fb_host *host; /* valid until close() */
+
+    /* For open() to set; all zero before. */
+    void *self;               /* the inspector's own state, handed to every call */
+    size_t state_bytes;       /* per flow, at most FB_STATE_PRIVATE_MAX or FB_STATE_FLAT_MAX */
+    uint32_t state_kind;      /* enum fb_state_kind */
+    uint32_t state_version;   /* of the layout of a flat state; any number */
+    uint32_t needs;           /* FB_NEEDS_* */
+    uint32_t tick_ms;         /* how often tick() is wanted; 0: each second */
+    const char *const *stats; /* names of its counters, [a-z0-9_], ends with NULL; or NULL. They
+                                 stay as they are until close(). */
+};
+
+/* What claimed() is told; valid until it returns. */
+struct fb_instance {
+    const char *name;     /* of the instance; --read: the file's */
+    uint32_t worker;      /* the number */
+    uint32_t interfaces;  /* that are captured on; 0: files */
+    uint64_t incarnation; /* grows with each process of the number in this run */
+    const char *const *interface_names;
+};
+
+struct fb_inspector {
+    uint32_t major, minor; /* FB_INSPECTOR_HEAD sets these and size */
+    uint32_t size;         /* of this struct */
+    uint32_t reserved;
+    const char *name;    /* [a-z0-9_-], less than FB_INSPECTOR_NAME_MAX */
+    const char *version; /* its own, for messages; or NULL */
+    const char *help;    /* one sentence, with the syntax of the arguments; or NULL */
+
+    /* Once. Wrong arguments: -EINVAL after one line logged; another -errno likewise. */
+    int (*open)(struct fb_setup *setup);
+
+    /* After each claim, before its first packet; again if a dispatcher went and another came: no
+     * flow is known then. May be NULL. */
+    int (*claimed)(void *self, const struct fb_instance *instance);
 
     /*
-     * Called once, before the worker claims its number. args is what was given
-     * after the colon, or NULL. On success stores the inspector's own state in
-     * *self (owned by the inspector until close) and the bytes that it needs
-     * per flow (0: none, at most FB_FLOW_BYTES_MAX). Returns 0, or -errno after
-     * one logged line; -EINVAL is wrong usage.
+     * Before the first packet of a flow that this process gets, which is handed to packet()
+     * next. state: state_bytes of memory that the worker owns, zero now, the same until
+     * flow_end(), aligned for any type; NULL if state_bytes is 0. May be NULL.
+     * FB_OUTPUT_FAILED is possible.
      */
-    int (*open)(const char *args, void **self, size_t *flow_bytes);
+    int (*flow_start)(void *self, void *state, const struct fb_packet *packet);
+
+    /* Each packet, in order. FB_OUTPUT_FAILED is possible. */
+    int (*packet)(void *self, void *state, const struct fb_packet *packet);
 
     /*
-     * Called after each claim, before its first packet: more than once if a
-     * dispatcher went and another came. Returns 0, or -errno after one logged
-     * line. May be NULL.
+     * The end of a flow that flow_start() was called for, or would have been. May be NULL.
+     * FB_OUTPUT_FAILED is possible, but for FB_END_ORPHANED, which is not told again.
      */
-    int (*claimed)(void *self, unsigned worker);
+    int (*flow_end)(void *self, void *state, const struct fb_flow_end *end);
 
     /*
-     * Called once per packet, in order. flow is the flow's state, or NULL if
-     * flow_bytes is 0. Returns 0; FB_OUTPUT_FAILED where the same call may
-     * succeed later, after one logged line for as long as that lasts, with the
-     * path; or -errno after one logged line: the worker then leaves with an
-     * error and the packet counts as not inspected.
+     * Every tick_ms, busy or not, as near as packets allow; now_ns is CLOCK_MONOTONIC. May
+     * be NULL. FB_OUTPUT_FAILED: it is called again at the next tick.
      */
-    int (*packet)(void *self, void *flow, const struct fb_packet *packet);
+    int (*tick)(void *self, uint64_t now_ns);
 
-    /* Called once at the end of a flow that the inspector has seen; may be NULL. */
-    void (*flow_end)(void *self, void *flow, const struct fb_desc *end, enum fb_end_reason reason);
+    /*
+     * Reads again what it was opened with (rules), on SIGHUP, between packets. Returns 0; or
+     * -errno after one line logged, and then goes on with what it had. May be NULL.
+     */
+    int (*reload)(void *self);
 
-    /* Called once when the worker leaves of its own accord. */
+    /* Stores the present values of its counters, in the order of setup->stats; they only grow
+     * while the process lives. Some times a second, and before close(). May be NULL if there
+     * are none. */
+    void (*stats)(void *self, uint64_t *values);
+
+    /* Once; frees self. Not called when the process is killed. May be NULL. */
     void (*close)(void *self);
 };
 
-#define FB_FLOW_BYTES_MAX 65536u
+/* The definition of a plugin: FB_PLUGIN = {...}; one a shared object. Before C++20 members have no
+ * names there: all are given, from name on, in the order above. */
+#if defined(__cplusplus) && __cplusplus < 202002L
+#define FB_INSPECTOR_HEAD FB_INSPECTOR_MAJOR, FB_INSPECTOR_MINOR, sizeof(struct fb_inspector), 0
+#else
+#define FB_INSPECTOR_HEAD                                                                          \
+    .major = FB_INSPECTOR_MAJOR, .minor = FB_INSPECTOR_MINOR, .size = sizeof(struct fb_inspector)
+#endif
+#ifdef __cplusplus
+#define FB_PLUGIN                                                                                  \
+    extern "C" __attribute__((visibility("default"))) const struct fb_inspector fb_plugin;         \
+    const struct fb_inspector fb_plugin
+#else
+#define FB_PLUGIN __attribute__((visibility("default"))) const struct fb_inspector fb_plugin
+#endif
+#define FB_PLUGIN_SYMBOL "fb_plugin"
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -55,7 +55,7 @@ enum fb_state {
 extern const char *const fb_state_names[FB_STATE_COUNT];
 
 /* What happens to a worker number. */
-enum fb_event {
+enum fb_life_event {
     FB_EVENT_CLAIM,
     FB_EVENT_READY,
     FB_EVENT_DRAIN,   /* asked to: no new flows */
@@ -71,7 +71,7 @@ enum fb_event {
 extern const char *const fb_event_names[FB_EVENT_COUNT];
 
 /* The state after an event, or FB_STATE_NONE where the drawing has no such arrow. */
-enum fb_state fb_life_next(enum fb_state state, enum fb_event event);
+enum fb_state fb_life_next(enum fb_state state, enum fb_life_event event);
 
 /* Whether a process holds the number in this state. */
 static inline bool fb_life_has_process(enum fb_state state) {

@@ -23,7 +23,8 @@ MAY_INCLUDE = {
     "dispatcher/flows": ["dispatcher/flows", *SOURCES, *CONTRACTS],
     "dispatcher/capture": ["dispatcher/capture", *CONTRACTS],
     "dispatcher/decode": ["dispatcher/decode", *CONTRACTS],
-    "worker": ["worker", "worker/inspectors", *CONTRACTS],
+    "worker": ["worker", "worker/consumer", "worker/inspectors", *CONTRACTS],
+    "worker/consumer": ["worker/consumer", *CONTRACTS],
     "worker/inspectors": ["worker/inspectors", *CONTRACTS],
 }  # fmt: skip
 # The headers of a folder that other folders may include; where it has no row, all of them.
@@ -36,6 +37,7 @@ DOORS = {
     "dispatcher/datapath": ["datapath.h", "move.h"],
     "dispatcher/run": ["run.h", "options.h"],
     "worker": ["loop.h"],
+    "worker/consumer": ["consumer_parts.h"],
     "worker/inspectors": ["inspectors.h"],
 }
 ROOM_COMMENT_LINES = 8

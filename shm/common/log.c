@@ -47,6 +47,8 @@ static const char *place_file;
 static unsigned place_line;
 static char *kept_text; /* NULL: it is not wanted */
 static size_t kept_room;
+static fb_log_sink *line_sink; /* NULL: standard error */
+static void *line_sink_arg;
 static char status_line[FB_LOG_STATUS_MAX]; /* what is below the log lines */
 static struct log_output output = {.own = -1};
 static bool broken_off; /* only a part of the last line was written */
@@ -91,6 +93,11 @@ void fb_log_set_place(const char *file, unsigned line) {
 void fb_log_keep(char *text, size_t room) {
     kept_text = text;
     kept_room = room;
+}
+
+void fb_log_set_sink(fb_log_sink *sink, void *arg) {
+    line_sink = sink;
+    line_sink_arg = arg;
 }
 
 int fb_log_parse_level(const char *text, enum fb_log_level *level) {
@@ -253,6 +260,11 @@ void fb_log(enum fb_log_level level, const char *format, ...) {
                  line.text + line.message);
     if (level > written_up_to)
         return;
+    if (line_sink != NULL) {
+        line.text[line.used] = '\0';
+        line_sink(line_sink_arg, (int)level, line.text + line.message);
+        return;
+    }
     line_end(&line);
     if (!report_lost() || !write_line(&line))
         count_lost(level);

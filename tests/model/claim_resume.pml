@@ -15,7 +15,7 @@
  *     mark                lane.c: lane_mark_suspect()
  *   Process             a worker process; started again when it is gone
  *     claim               claim.c: fb_claim_take(), lock_up(), may_claim()
- *     burst               worker/loop.c: worker_loop_run(), inspect_burst(), idle()
+ *     burst               worker/consumer/consumer.c: burst, step, wait_for_burst
  *     begin, release      ring.h: fb_rx_begin(), fb_rx_release()
  *   Memory              the processors' store buffers
  *   Fate                kill -9, at any step of a process

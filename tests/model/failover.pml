@@ -19,7 +19,7 @@
  *   state[k]            life.h: enum fb_state, as the dispatcher has it
  *   worker[f]           flows.h: the binding; a flow whose number's loss count has
  *                         changed since has none
- *   Worker(k)           worker/loop.c: work(), and the next process of the same number
+ *   Worker(k)           worker/consumer/consumer.c, and the next process of the same number
  *
  * Packets are numbered in the order of capture; spin chooses the flow of each,
  * and whether a flow that has no worker goes to one or another living number.

@@ -155,7 +155,7 @@ static int move_to_and_fro(const struct fb_packet *packet) {
 
 /* Bytes as the inspector sees them, for who knows what they were when they were sent. */
 static int copy(const struct fb_packet *packet, int directory) {
-    uint32_t length = packet->desc->caplen;
+    uint32_t length = packet->caplen;
     const struct iovec parts[] = {{&length, sizeof length},
                                   {(void *)(uintptr_t)packet->data, length}};
     int file = openat(directory, "packets", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -206,7 +206,7 @@ int fault_act(const struct fault_rule *rule, const struct fb_packet *packet, int
     case FAULT_EXIT:
         _exit((int)rule->number);
     case FAULT_FAIL:
-        fb_error("inspector fault: it failed at frame %" PRIu64, packet->desc->frame);
+        fb_error("inspector fault: it failed at frame %" PRIu64, packet->frame);
         return -EIO;
     case FAULT_STOP:
         raise(SIGSTOP);
@@ -225,7 +225,7 @@ int fault_act(const struct fault_rule *rule, const struct fb_packet *packet, int
                   NULL);
         return 0;
     case FAULT_PRINT:
-        printf("inspector fault: frame %" PRIu64 "\n", packet->desc->frame);
+        printf("inspector fault: frame %" PRIu64 "\n", packet->frame);
         return 0;
     case FAULT_COPY:
         return copy(packet, directory);

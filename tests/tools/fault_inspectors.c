@@ -57,12 +57,13 @@ static int parse_rules(struct fault *fault, char *text) {
 
 static int open_parts(struct fault *fault, char *directory) {
     char *rules = strchr(directory, ',');
-    size_t flow_bytes;
+    struct fb_setup setup = {.args = directory};
     if (rules != NULL)
         *rules++ = '\0';
     int rc = parse_rules(fault, rules);
     if (rc == 0)
-        rc = inspect_record_ops.open(directory, &fault->record, &flow_bytes);
+        rc = inspect_record_ops.open(&setup);
+    fault->record = rc == 0 ? setup.self : NULL;
     if (rc != 0)
         return rc;
     fault->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -73,9 +74,9 @@ static int open_parts(struct fault *fault, char *directory) {
     return rc;
 }
 
-static int fault_open(const char *args, void **self, size_t *flow_bytes) {
+static int fault_open(struct fb_setup *setup) {
     struct fault *fault = calloc(1, sizeof *fault);
-    char *text = strdup(args != NULL ? args : "");
+    char *text = strdup(setup->args != NULL ? setup->args : "");
     int rc = -ENOMEM;
     if (fault != NULL && text != NULL) {
         fault->directory = -1;
@@ -87,13 +88,12 @@ static int fault_open(const char *args, void **self, size_t *flow_bytes) {
         free(fault);
     }
     free(text);
-    *self = fault;
-    *flow_bytes = 0;
+    setup->self = fault;
     return rc;
 }
 
-static int fault_claimed(void *self, unsigned worker) {
-    return inspect_record_ops.claimed(((struct fault *)self)->record, worker);
+static int fault_claimed(void *self, const struct fb_instance *instance) {
+    return inspect_record_ops.claimed(((struct fault *)self)->record, instance);
 }
 
 /* Whether this process is the first of the directory that comes to rule i. */
@@ -106,22 +106,23 @@ static bool is_first(const struct fault *fault, unsigned i) {
     return file >= 0;
 }
 
-static int fault_packet(void *self, void *flow, const struct fb_packet *packet) {
+static int fault_packet(void *self, void *state, const struct fb_packet *packet) {
     struct fault *fault = self;
     fault->packets++;
     for (unsigned i = 0; i < fault->count; i++) {
         const struct fault_rule *rule = &fault->rules[i];
-        if (!fault_rule_due(rule, fault->packets, packet->data, packet->desc->caplen) ||
+        if (!fault_rule_due(rule, fault->packets, packet->data, packet->caplen) ||
             (rule->once && !is_first(fault, i)))
             continue;
         int rc = fault_act(rule, packet, fault->directory);
         if (rc != 0)
             return rc;
     }
-    return inspect_record_ops.packet(fault->record, flow, packet);
+    return inspect_record_ops.packet(fault->record, state, packet);
 }
 
-static const struct fb_inspector_ops inspect_fault_ops = {
+static const struct fb_inspector inspect_fault_ops = {
+    FB_INSPECTOR_HEAD,
     .name = "fault",
     .help = "fault:DIR,ACTION[=N]@WHEN[!],...: records, and fails as told. Actions:"
 #define X(id, name, takes, number, text) "\n             " name ": " text
@@ -134,18 +135,18 @@ static const struct fb_inspector_ops inspect_fault_ops = {
     .close = fault_close,
 };
 
-static const struct fb_inspector_ops *const inspectors[] = {
+static const struct fb_inspector *const inspectors[] = {
 #define X(name) &inspect_##name##_ops,
     INSPECTORS(X)
 #undef X
         & inspect_fault_ops,
 };
 
-const struct fb_inspector_ops *inspector_at(unsigned i) {
+const struct fb_inspector *inspector_at(unsigned i) {
     return i < sizeof inspectors / sizeof *inspectors ? inspectors[i] : NULL;
 }
 
-const struct fb_inspector_ops *inspector_find(const char *name) {
+const struct fb_inspector *inspector_find(const char *name) {
     for (unsigned i = 0; inspector_at(i) != NULL; i++)
         if (strcmp(inspectors[i]->name, name) == 0)
             return inspectors[i];

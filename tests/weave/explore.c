@@ -10,7 +10,7 @@
 #define NOW_NS UINT64_C(1000000000)
 
 static const struct ring_start from_zero = {.text = "0"};
-static const volatile sig_atomic_t never;
+static const volatile int never;
 static struct fb_ctl ctl; /* of a dispatcher that runs and has no link types */
 static const struct fb_ctl_handle ctl_handle = {.ctl = &ctl};
 
@@ -25,7 +25,7 @@ bool fb_ctl_is_named(const struct fb_ctl *named) {
     return true;
 }
 
-/* ---- the states of flows, in the place of worker/flow_states.c: there are none */
+/* ---- the states of flows, in the place of worker/consumer/flow_states.c: there are none */
 
 int flow_states_init(struct flow_states *states, size_t flow_bytes) {
     static char *no_chunks[FLOW_STATES_CHUNKS];
@@ -38,8 +38,8 @@ void flow_states_fini(struct flow_states *states) {
 }
 
 void *flow_states_begin(struct flow_states *states, uint32_t handle, uint16_t generation,
-                        bool *known) {
-    (void)handle, (void)generation;
+                        uint64_t flow_id, bool *known) {
+    (void)handle, (void)generation, (void)flow_id;
     *known = true;
     return states;
 }
@@ -49,8 +49,9 @@ void *flow_states_end(struct flow_states *states, uint32_t handle, uint16_t gene
     return NULL;
 }
 
-void flow_states_each(struct flow_states *states, void (*visit)(void *arg, void *flow), void *arg) {
-    (void)states, (void)visit, (void)arg;
+bool flow_states_take(struct flow_states *states, uint32_t *next, struct begun_flow *flow) {
+    (void)states, (void)next, (void)flow;
+    return false;
 }
 
 /* ---- the inspector */
@@ -58,7 +59,7 @@ void flow_states_each(struct flow_states *states, void (*visit)(void *arg, void 
 static int note_packet(void *self, void *flow, const struct fb_packet *packet) {
     struct serving *s = self;
     struct world *world = s->world;
-    uint64_t frame = packet->desc->frame;
+    uint64_t frame = packet->frame;
     (void)flow;
     weave_expect(frame < MOST_FRAMES, "a frame that was never sent is inspected");
     if (frame != 0 && frame == world->no_output_for && !s->had_no_output) {
@@ -68,15 +69,16 @@ static int note_packet(void *self, void *flow, const struct fb_packet *packet) {
     }
     weave_expect(world->inspection_count < 4 * MOST_FRAMES, "far too much is inspected");
     world->inspections[world->inspection_count++] =
-        (struct inspection){.frame = frame,
-                            .process = s->process,
-                            .redelivered = (packet->flags & FB_F_REDELIVERED) != 0};
+        (struct inspected){.frame = frame,
+                           .process = s->process,
+                           .redelivered = (packet->flags & FB_F_REDELIVERED) != 0};
     weave_pause();
     weave_plain_store(&world->finished[frame], world->finished[frame] + 1);
     return 0;
 }
 
-static const struct fb_inspector_ops noting = {.name = "note", .packet = note_packet};
+static const struct fb_inspector noting = {FB_INSPECTOR_HEAD, .name = "note",
+                                           .packet = note_packet};
 
 /* ---- the world */
 
@@ -121,14 +123,15 @@ void world_free(void *arg) {
 
 void serve(void *arg) {
     struct serving *s = arg;
-    const struct worker_loop_config config = {.ctl = &ctl_handle,
-                                              .down = s->world->ring.down,
-                                              .up = s->up,
-                                              .ops = &noting,
-                                              .inspector = s,
-                                              .spin = s->world->spin};
-    weave_expect(worker_loop_init(&s->loop, &config) == 0, "no memory");
-    s->end = worker_loop_run(&s->loop, &never);
+    const struct consumer_sides sides = {
+        .ctl = &ctl_handle, .down = s->world->ring.down, .up = s->up};
+    struct fb_consumer_config config = FB_CONSUMER_CONFIG;
+    config.spin = s->world->spin;
+    weave_expect(consumer_init(&s->consumer, &sides, &config) == 0, "no memory");
+    struct inspection inspection = {.count = 1, .items = {{.ops = &noting, .self = s}}};
+    struct worker_loop loop = {
+        .consumer = &s->consumer, .inspection = &inspection, .reload_asked = &never};
+    s->ended = worker_loop_run(&loop);
 }
 
 /* ---- the dispatcher */

@@ -10,12 +10,13 @@
 
 #include "tests/lib/ring_fixture.h"
 #include "tests/weave/weave.h"
+#include "worker/consumer/consumer_parts.h"
 #include "worker/loop.h"
 
 #define MOST_FRAMES 16u
 #define MOST_PROCESSES 3u
 
-struct inspection {
+struct inspected {
     uint64_t frame;
     unsigned process;
     bool redelivered;
@@ -26,15 +27,15 @@ struct serving {
     struct world *world;
     unsigned process;
     struct fb_up *up;
-    struct worker_loop loop;
-    enum loop_end end;
+    struct fb_consumer consumer;
+    int ended;
     bool had_no_output;
 };
 
 struct world {
     struct ring_fixture ring; /* its up side is that of the process that has the number */
     struct serving serving[MOST_PROCESSES];
-    struct inspection inspections[4 * MOST_FRAMES];
+    struct inspected inspections[4 * MOST_FRAMES];
     unsigned inspection_count;
     uint64_t finished[MOST_FRAMES]; /* by frame, what an inspection of it left, plain */
     bool spin;                      /* the loops do not park */

@@ -118,7 +118,7 @@ static void expect_inspected_once(const struct life *l, uint64_t frame) {
     unsigned by[2] = {0, 0}, redelivered = 0;
     uint64_t resume = l->resume_point.resume_seq;
     for (unsigned i = 0; i < l->world.inspection_count; i++) {
-        const struct inspection *inspection = &l->world.inspections[i];
+        const struct inspected *inspection = &l->world.inspections[i];
         if (inspection->frame != frame)
             continue;
         by[inspection->process]++;

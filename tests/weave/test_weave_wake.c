@@ -39,7 +39,7 @@ static void begin_packets(void *world) {
 static void all_is_inspected_once(void *world) {
     struct world *w = world;
     weave_expect(weave_ended(WORKER), "the worker sleeps and was told to stop: a wake is lost");
-    weave_expect(w->serving[0].end == LOOP_STOPPED, "the worker did not stop");
+    weave_expect(w->serving[0].ended == FB_ENDED_STOPPED, "the worker did not stop");
     weave_expect(w->inspection_count == w->ring.tx.seq, "not all packets were inspected");
     for (unsigned i = 0; i < w->inspection_count; i++)
         weave_expect(w->inspections[i].frame == i, "packets were not inspected in order");
@@ -96,7 +96,7 @@ static void begin_epoch(void *world) {
 static void it_left(void *world) {
     struct world *w = world;
     weave_expect(weave_ended(WORKER), "the worker sleeps and is revoked: a wake is lost");
-    weave_expect(w->serving[0].end == LOOP_REVOKED, "the worker does not know it is revoked");
+    weave_expect(w->serving[0].ended == FB_ENDED_REVOKED, "the worker does not know it is revoked");
 }
 
 static void no_revocation_is_slept_on(void **state) {

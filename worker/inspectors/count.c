@@ -13,9 +13,10 @@ struct count {
     uint64_t bytes;
 };
 
-static int count_open(const char *args, void **self, size_t *flow_bytes) {
-    if (args != NULL) {
-        fb_error("--inspector count:%s: count takes no arguments: leave out \":%s\"", args, args);
+static int count_open(struct fb_setup *setup) {
+    if (setup->args != NULL) {
+        fb_error("--inspector count:%s: count takes no arguments: leave out \":%s\"", setup->args,
+                 setup->args);
         return -EINVAL;
     }
     struct count *count = calloc(1, sizeof *count);
@@ -23,16 +24,15 @@ static int count_open(const char *args, void **self, size_t *flow_bytes) {
         fb_error("inspector count: no memory for %zu bytes", sizeof *count);
         return -ENOMEM;
     }
-    *self = count;
-    *flow_bytes = 0;
+    setup->self = count;
     return 0;
 }
 
-static int count_packet(void *self, void *flow, const struct fb_packet *packet) {
+static int count_packet(void *self, void *state, const struct fb_packet *packet) {
     struct count *count = self;
-    (void)flow;
+    (void)state;
     count->packets++;
-    count->bytes += packet->desc->caplen;
+    count->bytes += packet->caplen;
     return 0;
 }
 
@@ -43,10 +43,7 @@ static void count_close(void *self) {
     free(self);
 }
 
-const struct fb_inspector_ops inspect_count_ops = {
-    .name = "count",
-    .help = "count: counts packets and captured bytes",
-    .open = count_open,
-    .packet = count_packet,
-    .close = count_close,
+const struct fb_inspector inspect_count_ops = {
+    FB_INSPECTOR_HEAD,  .name = "count",        .help = "count: counts packets and captured bytes",
+    .open = count_open, .packet = count_packet, .close = count_close,
 };

@@ -39,9 +39,9 @@ static void digest_close(void *self) {
     free(digest);
 }
 
-static int digest_open(const char *args, void **self, size_t *flow_bytes) {
+static int digest_open(struct fb_setup *setup) {
     uint64_t rounds;
-    int rc = parse_rounds(args, &rounds);
+    int rc = parse_rounds(setup->args, &rounds);
     if (rc != 0)
         return rc;
     struct digest *digest = calloc(1, sizeof *digest);
@@ -57,27 +57,26 @@ static int digest_open(const char *args, void **self, size_t *flow_bytes) {
         digest_close(digest);
         return -ENOTSUP;
     }
-    *self = digest;
-    *flow_bytes = 0;
+    setup->self = digest;
     return 0;
 }
 
-static int digest_packet(void *self, void *flow, const struct fb_packet *packet) {
+static int digest_packet(void *self, void *state, const struct fb_packet *packet) {
     struct digest *digest = self;
-    (void)flow;
+    (void)state;
     for (uint64_t i = 0; i < digest->rounds; i++) {
         if (EVP_DigestInit_ex2(digest->context, digest->sha256, NULL) != 1 ||
-            EVP_DigestUpdate(digest->context, packet->data, packet->desc->caplen) != 1 ||
+            EVP_DigestUpdate(digest->context, packet->data, packet->caplen) != 1 ||
             EVP_DigestFinal_ex(digest->context, digest->last, NULL) != 1) {
-            fb_error("inspector digest: libcrypto failed on a packet of %u bytes",
-                     packet->desc->caplen);
+            fb_error("inspector digest: libcrypto failed on a packet of %u bytes", packet->caplen);
             return -EIO;
         }
     }
     return 0;
 }
 
-const struct fb_inspector_ops inspect_digest_ops = {
+const struct fb_inspector inspect_digest_ops = {
+    FB_INSPECTOR_HEAD,
     .name = "digest",
     .help = "digest[:ROUNDS]: SHA-256 over each packet, ROUNDS times (100): simulated work",
     .open = digest_open,

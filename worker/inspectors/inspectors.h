@@ -23,7 +23,7 @@
     X(digest)                                                                                      \
     X(record)
 
-#define X(name) extern const struct fb_inspector_ops inspect_##name##_ops;
+#define X(name) extern const struct fb_inspector inspect_##name##_ops;
 INSPECTORS(X)
 #undef X
 
@@ -32,12 +32,12 @@ INSPECTORS(X)
  * --inspector. Returns its operations, constant and valid for ever, or NULL if
  * there is none of that name. Worker; any thread.
  */
-const struct fb_inspector_ops *inspector_find(const char *name);
+const struct fb_inspector *inspector_find(const char *name);
 
 /*
  * The inspector at place `i`, from 0, in the order of --help; NULL past the
  * last one. Constant and valid for ever. Worker; any thread.
  */
-const struct fb_inspector_ops *inspector_at(unsigned i);
+const struct fb_inspector *inspector_at(unsigned i);
 
 #endif

@@ -65,22 +65,21 @@ static size_t append_flags(char *line, size_t used, unsigned flags) {
 
 static size_t format_line(struct record *record, const struct fb_packet *packet,
                           char line[LINE_MAX_BYTES]) {
-    const struct fb_desc *d = packet->desc;
     const struct community_id_packet headers = {
         .bytes = packet->data,
-        .caplen = d->caplen,
-        .l3_off = d->l3_off,
-        .l4_off = d->l4_off,
-        .proto = d->proto,
+        .caplen = packet->caplen,
+        .l3_off = packet->l3_off,
+        .l4_off = packet->l4_off,
+        .proto = packet->proto,
     };
     char id[COMMUNITY_ID_SIZE];
     char proto[4] = "-";
     community_id_of(&record->id, &headers, id);
-    if (d->l3_off != FB_NO_OFFSET)
-        snprintf(proto, sizeof proto, "%u", d->proto);
-    int n =
-        snprintf(line, LINE_MAX_BYTES, "%" PRIu64 "\t%u\t%s\t%" PRIu64 "\t%" PRIu32 "\t%u\t%s\t",
-                 d->frame, record->worker, id, d->flow_id, d->flow_seq, fb_desc_dir(d), proto);
+    if (packet->l3_off != FB_NO_OFFSET)
+        snprintf(proto, sizeof proto, "%u", packet->proto);
+    int n = snprintf(line, LINE_MAX_BYTES,
+                     "%" PRIu64 "\t%u\t%s\t%" PRIu64 "\t%" PRIu32 "\t%u\t%s\t", packet->frame,
+                     record->worker, id, packet->flow->id, packet->flow_seq, packet->dir, proto);
     size_t used = append_flags(line, (size_t)n, packet->flags);
     return append_text(line, used, "\n");
 }
@@ -170,7 +169,7 @@ static void record_close(void *self) {
     free(record);
 }
 
-static int record_open(const char *args, void **self, size_t *flow_bytes) {
+static int record_open(struct fb_setup *setup) {
     struct record *record = calloc(1, sizeof *record);
     if (record == NULL) {
         fb_error("inspector record: no memory for %zu bytes", sizeof *record);
@@ -178,15 +177,15 @@ static int record_open(const char *args, void **self, size_t *flow_bytes) {
     }
     record->directory = -1;
     record->file = -1;
-    int rc = open_directory(record, args);
+    int rc = open_directory(record, setup->args);
     if (rc == 0)
         rc = community_id_init(&record->id);
     if (rc != 0) {
         record_close(record);
         return rc;
     }
-    *self = record;
-    *flow_bytes = 0;
+    setup->self = record;
+    setup->needs = FB_NEEDS_FILES;
     return 0;
 }
 
@@ -205,11 +204,11 @@ static int open_lines(int directory, const char *name) {
     return file < 0 ? -errno : file;
 }
 
-static int record_claimed(void *self, unsigned worker) {
+static int record_claimed(void *self, const struct fb_instance *instance) {
     struct record *record = self;
     char name[32];
-    snprintf(name, sizeof name, "worker-%u.tsv", worker);
-    record->worker = worker;
+    snprintf(name, sizeof name, "worker-%u.tsv", instance->worker);
+    record->worker = instance->worker;
     if (record->file >= 0)
         close(record->file); /* of the dispatcher before */
     record->file = open_lines(record->directory, name);
@@ -233,10 +232,10 @@ static void set_waits(struct record *record, int rc) {
     record->waits = rc != 0;
 }
 
-static int record_packet(void *self, void *flow, const struct fb_packet *packet) {
+static int record_packet(void *self, void *state, const struct fb_packet *packet) {
     struct record *record = self;
     char line[LINE_MAX_BYTES];
-    (void)flow;
+    (void)state;
     size_t n = format_line(record, packet, line);
     int rc = write_all(record->file, line, n);
     if (__builtin_expect(rc != 0 || record->waits, 0))
@@ -248,7 +247,8 @@ static int record_packet(void *self, void *flow, const struct fb_packet *packet)
     return rc == 0 ? FB_OUTPUT_FAILED : rc;
 }
 
-const struct fb_inspector_ops inspect_record_ops = {
+const struct fb_inspector inspect_record_ops = {
+    FB_INSPECTOR_HEAD,
     .name = "record",
     .help = "record:DIR: one line a packet in DIR/worker-K.tsv (made if missing)",
     .open = record_open,

@@ -46,6 +46,13 @@ void fb_log_set_place(const char *file, unsigned line);
  */
 void fb_log_keep(char *text, size_t room);
 
+/*
+ * From now on lines go, without program, level and time, to sink instead of standard error;
+ * NULL: no more. Its line is valid during the call. For programs that we are a library in.
+ */
+typedef void fb_log_sink(void *arg, int level, const char *line);
+void fb_log_set_sink(fb_log_sink *sink, void *arg);
+
 /* Parses "error", "warning", "info" or "debug". Returns 0, or -EINVAL. */
 int fb_log_parse_level(const char *text, enum fb_log_level *level);
 

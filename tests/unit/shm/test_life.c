@@ -53,7 +53,7 @@ static void each_event_leads_where_the_drawing_says_and_nowhere_else(void **stat
     unsigned arrows = 0;
     for (unsigned s = 0; s < FB_STATE_COUNT; s++) {
         for (unsigned e = 0; e < FB_EVENT_COUNT; e++) {
-            enum fb_state next = fb_life_next((enum fb_state)s, (enum fb_event)e);
+            enum fb_state next = fb_life_next((enum fb_state)s, (enum fb_life_event)e);
             const char *name = next == FB_STATE_NONE ? "no arrow" : fb_state_names[next];
             if (strcmp(name, drawn(states[s], events[e])) != 0)
                 fail_msg("%s, %s: %s, not %s", states[s], events[e], name,

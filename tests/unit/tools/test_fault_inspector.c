@@ -23,22 +23,25 @@ static const uint8_t bytes[] = {0xca, 0xfe, 0xba, 0xbe, 0x00, 0xff};
 
 /* The inspector with these rules, claimed as worker 2. */
 static void *opened(const char *directory, const char *rules) {
-    const struct fb_inspector_ops *ops = inspector_find("fault");
+    const struct fb_inspector *ops = inspector_find("fault");
     char args[512];
-    void *self = NULL;
-    size_t flow_bytes = 1;
+    struct fb_setup setup = {.args = args};
+    const struct fb_instance instance = {.worker = 2};
     snprintf(args, sizeof args, "%s,%s", directory, rules);
-    if (ops == NULL || ops->open(args, &self, &flow_bytes) != 0 || flow_bytes != 0 ||
-        ops->claimed(self, 2) != 0)
+    if (ops == NULL || ops->open(&setup) != 0 || setup.state_bytes != 0 ||
+        ops->claimed(setup.self, &instance) != 0)
         abort();
-    return self;
+    return setup.self;
 }
 
 /* Hands packet `frame` to it. where: its descriptor, in a down side as its bytes are; or NULL. */
 static int inspect(void *self, uint64_t frame, const struct fb_desc *where) {
-    const struct fb_desc desc = {
-        .frame = frame, .caplen = sizeof bytes, .l3_off = FB_NO_OFFSET, .l4_off = FB_NO_OFFSET};
-    const struct fb_packet packet = {.desc = where != NULL ? where : &desc,
+    static const struct fb_flow flow;
+    const struct fb_packet packet = {.frame = where != NULL ? where->frame : frame,
+                                     .caplen = where != NULL ? where->caplen : sizeof bytes,
+                                     .l3_off = FB_NO_OFFSET,
+                                     .l4_off = FB_NO_OFFSET,
+                                     .flow = &flow,
                                      .data = where != NULL ? (const uint8_t *)where : bytes};
     return inspector_find("fault")->packet(self, NULL, &packet);
 }
@@ -138,12 +141,11 @@ static void what_is_no_rule_is_refused_in_one_line_that_shows_it(void **state) {
     const char *directory = *state;
     for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
         char args[512];
-        void *self;
-        size_t flow_bytes;
+        struct fb_setup setup = {.args = args};
         struct caught caught;
         snprintf(args, sizeof args, "%s/made%s", directory, bad[i].rules);
         catch_begin(&caught);
-        int rc = inspector_find("fault")->open(args, &self, &flow_bytes);
+        int rc = inspector_find("fault")->open(&setup);
         expect_one_line(catch_end(&caught), bad[i].said);
         assert_int_equal(rc, -EINVAL);
     }

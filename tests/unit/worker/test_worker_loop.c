@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* worker/loop.c: over a ring in one process, with an inspector that only notes what it gets. */
+/*
+ * worker/loop.c and worker/consumer/consumer.c: over a ring in one process, with an inspector that
+ * only notes what it gets.
+ */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -16,6 +19,7 @@
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/ring.h"
 #include "tests/lib/memory.h"
+#include "worker/consumer/consumer_parts.h"
 #include "worker/loop.h"
 
 #define DEPTH 64u
@@ -40,8 +44,9 @@ static struct fb_ctl_handle ctl, seen;
 static struct fb_down *down;
 static struct fb_up *up;
 static struct fb_tx tx;
-static struct worker_loop loop;
-static volatile int leave_signals;
+static struct fb_consumer consumer;
+static struct inspection inspection;
+static volatile int leave_signals, reload_signals;
 static struct call calls[MOST_CALLS];
 static unsigned call_count;
 
@@ -53,7 +58,7 @@ static int note_packet(void *self, void *flow, const struct fb_packet *packet) {
     assert_ptr_equal(self, &calls);
     assert_true(call_count < MOST_CALLS);
     uint32_t *packets = flow;
-    calls[call_count++] = (struct call){.frame = packet->desc->frame,
+    calls[call_count++] = (struct call){.frame = packet->frame,
                                         .flags = packet->flags,
                                         .first_byte = packet->data[0],
                                         .link_type = packet->link_type,
@@ -61,22 +66,28 @@ static int note_packet(void *self, void *flow, const struct fb_packet *packet) {
     uint64_t cursor = atomic_load(&up->cursor);
     assert_int_equal(cursor & 1, 1); /* it is known to be under inspection */
     assert_int_equal(down->epoch, up->epoch);
-    return packet->desc->frame == special_frame ? special() : 0;
+    return packet->frame == special_frame ? special() : 0;
 }
 
-static void note_end(void *self, void *flow, const struct fb_desc *end, enum fb_end_reason reason) {
+static int note_end(void *self, void *flow, const struct fb_flow_end *end) {
     assert_ptr_equal(self, &calls);
-    assert_true(call_count < MOST_CALLS && (end->flags & FB_F_END) != 0);
-    assert_int_equal(fb_desc_reason(end), reason);
-    calls[call_count++] =
-        (struct call){.reason = reason, .packets_of_flow = flow != NULL ? *(uint32_t *)flow : 0};
+    assert_true(call_count < MOST_CALLS);
+    calls[call_count++] = (struct call){.reason = (enum fb_end_reason)end->reason,
+                                        .packets_of_flow = flow != NULL ? *(uint32_t *)flow : 0};
+    return 0;
 }
 
-static const struct fb_inspector_ops noting = {
-    .name = "note", .packet = note_packet, .flow_end = note_end};
+static int note_open(struct fb_setup *setup) {
+    setup->self = &calls;
+    setup->state_bytes = FLOW_BYTES;
+    return 0;
+}
+
+static const struct fb_inspector noting = {FB_INSPECTOR_HEAD, .name = "note", .open = note_open,
+                                           .packet = note_packet, .flow_end = note_end};
 
 static void no_loop(void) {
-    worker_loop_fini(&loop);
+    consumer_fini(&consumer);
     free(down);
     free(up);
     down = NULL;
@@ -92,20 +103,25 @@ static int free_loop(void **state) {
     return 0;
 }
 
+/* A consumer with one inspector, at the resume point. */
+static void set_up(const struct fb_inspector *ops) {
+    memset(&inspection, 0, sizeof inspection);
+    assert_int_equal(inspection_add(&inspection, ops, NULL), 0);
+    const struct consumer_sides sides = {.ctl = &seen, .down = down, .up = up};
+    struct fb_consumer_config config = FB_CONSUMER_CONFIG;
+    config.state_bytes = inspection.state_bytes;
+    config.leave = &leave_signals;
+    assert_int_equal(consumer_init(&consumer, &sides, &config), 0);
+}
+
 /* A process that has claimed the number and is at the resume point. */
 static void begin_life(uint64_t resume_seq) {
     memset(up, 0, sizeof *up);
-    worker_loop_fini(&loop);
+    consumer_fini(&consumer);
     fb_up_format(up, ctl.ctl->header.instance, 0, down->epoch + 1, resume_seq);
     fb_tx_attach(&tx, up);
     fb_tx_set_epoch(&tx, up->epoch);
-    const struct worker_loop_config config = {.ctl = &seen,
-                                              .down = down,
-                                              .up = up,
-                                              .ops = &noting,
-                                              .inspector = &calls,
-                                              .flow_bytes = FLOW_BYTES};
-    assert_int_equal(worker_loop_init(&loop, &config), 0);
+    set_up(&noting);
     call_count = 0;
     leave_signals = 0;
     special_frame = 0;
@@ -127,7 +143,7 @@ static void make_loop(uint64_t first_seq) {
     up = zeroed_pages(fb_up_footprint());
     fb_down_format(down, &geometry, ctl.ctl->header.instance, 0, first_seq);
     fb_tx_init(&tx, down, up);
-    memset(&loop, 0, sizeof loop);
+    memset(&consumer, 0, sizeof consumer);
     begin_life(first_seq);
 }
 
@@ -154,14 +170,24 @@ static void give_end(uint32_t handle, uint16_t generation, unsigned flags) {
     fb_tx_publish(&tx, 1);
 }
 
-static enum loop_end run_to_the_stop_command(void) {
+/* Returns why it ended; an inspector that failed abandons its packet. */
+static int run(void) {
+    struct worker_loop loop = {
+        .consumer = &consumer, .inspection = &inspection, .reload_asked = &reload_signals};
+    int ended = worker_loop_run(&loop);
+    if (ended == LOOP_FAILED)
+        consumer_finish(&consumer, true);
+    return ended;
+}
+
+static int run_to_the_stop_command(void) {
     fb_tx_set_command(&tx, FB_COMMAND_STOP);
-    return worker_loop_run(&loop, &leave_signals);
+    return run();
 }
 
 static uint64_t counted(enum fb_worker_counter counter) {
-    assert_int_equal(fb_up_counter(up, counter), loop.counters[counter]);
-    return loop.counters[counter];
+    assert_int_equal(fb_up_counter(up, counter), consumer.counters[counter]);
+    return consumer.counters[counter];
 }
 
 static void is_idle_at(uint64_t seq) {
@@ -179,7 +205,7 @@ static void packets_and_ends_reach_the_inspector_in_order(void **state) {
         give_packet(3, 7, FB_F_GAP);
         give_end(7, 0, FB_F_END);
         give_packet(4, 8, 0);
-        assert_int_equal(run_to_the_stop_command(), LOOP_STOPPED);
+        assert_int_equal(run_to_the_stop_command(), FB_ENDED_STOPPED);
         static const struct call expected[] = {
             {.frame = 1,
              .flags = FB_F_START,
@@ -187,7 +213,7 @@ static void packets_and_ends_reach_the_inspector_in_order(void **state) {
              .link_type = 1,
              .packets_of_flow = 1},
             {.frame = 2,
-             .flags = FB_F_START | 1u << FB_LINK_SHIFT,
+             .flags = FB_F_START,
              .first_byte = 2,
              .link_type = DLT_RAW,
              .packets_of_flow = 1},
@@ -222,7 +248,7 @@ static void the_end_of_a_flow_that_is_not_known_is_counted_and_passed_over(void 
     give_packet(1, 7, FB_F_START);
     give_end(7, 5, FB_F_END); /* of another generation */
     give_packet(2, 7, 0);
-    assert_int_equal(run_to_the_stop_command(), LOOP_STOPPED);
+    assert_int_equal(run_to_the_stop_command(), FB_ENDED_STOPPED);
     assert_int_equal(call_count, 2);
     assert_int_equal(calls[1].packets_of_flow, 2);
     assert_int_equal(counted(FB_WORKER_UNKNOWN_ENDS), 2);
@@ -238,7 +264,7 @@ static void what_is_to_be_skipped_is_passed_over_unseen(void **state) {
     give_end(7, 0, FB_F_SKIP);
     give_end(7, 0, FB_F_SKIP | FB_F_END);
     give_packet(3, 7, 0);
-    assert_int_equal(run_to_the_stop_command(), LOOP_STOPPED);
+    assert_int_equal(run_to_the_stop_command(), FB_ENDED_STOPPED);
     assert_int_equal(call_count, 2);
     assert_int_equal(calls[1].frame, 3);
     assert_int_equal(calls[1].packets_of_flow, 2);
@@ -254,7 +280,7 @@ static void after_a_restart_flows_are_in_mid_stream_once(void **state) {
         give_packet(frame, (uint32_t)(frame % 2), frame == 1 ? FB_F_START : 0);
     begin_life(1); /* the process that saw frame 1 is gone */
     give_packet(7, 3, FB_F_START | FB_F_REDELIVERED);
-    assert_int_equal(run_to_the_stop_command(), LOOP_STOPPED);
+    assert_int_equal(run_to_the_stop_command(), FB_ENDED_STOPPED);
     assert_int_equal(call_count, 6);
     for (unsigned i = 0; i < 5; i++) {
         assert_int_equal(calls[i].frame, i + 2);
@@ -302,19 +328,21 @@ static int note_nothing(void *self, void *flow, const struct fb_packet *packet) 
     (void)self;
     (void)flow;
     call_count++;
-    return packet->desc->frame == special_frame ? special() : 0;
+    return packet->frame == special_frame ? special() : 0;
 }
 
 static void a_revoked_worker_finishes_its_packet_and_touches_no_other(void **state) {
     (void)state;
-    static const struct fb_inspector_ops plain = {.name = "plain", .packet = note_nothing};
+    static const struct fb_inspector plain = {FB_INSPECTOR_HEAD, .name = "plain", .open = note_open,
+                                              .packet = note_nothing};
     make_loop(0);
-    loop.config.ops = &plain;
+    consumer_fini(&consumer);
+    set_up(&plain);
     for (uint64_t frame = 1; frame <= 20; frame++)
         give_packet(frame, 1, 0);
     special_frame = 12;
     special = be_revoked;
-    assert_int_equal(run_to_the_stop_command(), LOOP_REVOKED);
+    assert_int_equal(run_to_the_stop_command(), FB_ENDED_REVOKED);
     assert_int_equal(call_count, 12);
     assert_int_equal(atomic_load(&up->consumed), BURST);
     /* It had begun the next when it saw it: that is the suspect, and none before. */
@@ -325,7 +353,7 @@ static void a_worker_revoked_on_an_empty_ring_leaves(void **state) {
     (void)state;
     make_loop(0);
     be_revoked();
-    assert_int_equal(worker_loop_run(&loop, &leave_signals), LOOP_REVOKED);
+    assert_int_equal(run(), FB_ENDED_REVOKED);
     assert_int_equal(call_count, 0);
     is_idle_at(0);
 }
@@ -362,7 +390,7 @@ static void what_cannot_be_written_comes_again_and_is_not_suspected_meanwhile(vo
     /* The four pauses have 1, 2, 4 and 8 ms. */
     setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_usec = 5000}, NULL);
     cursor_in_pause = 0;
-    assert_int_equal(run_to_the_stop_command(), LOOP_STOPPED);
+    assert_int_equal(run_to_the_stop_command(), FB_ENDED_STOPPED);
     assert_int_equal(call_count, 10);
     for (unsigned i = 2; i < 7; i++) {
         assert_int_equal(calls[i].frame, 3);
@@ -401,18 +429,18 @@ static void a_worker_that_waits_for_its_output_leaves_for_every_reason(void **st
     (void)state;
     static const struct {
         int (*special)(void);
-        enum loop_end end;
-    } rows[] = {{fail_to_write_and_be_asked, LOOP_ASKED},
-                {fail_to_write_and_be_commanded, LOOP_STOPPED},
-                {fail_to_write_and_be_revoked, LOOP_REVOKED},
-                {fail_to_write_and_be_orphaned, LOOP_FAILED}};
+        int end;
+    } rows[] = {{fail_to_write_and_be_asked, FB_ENDED_LEFT},
+                {fail_to_write_and_be_commanded, FB_ENDED_STOPPED},
+                {fail_to_write_and_be_revoked, FB_ENDED_REVOKED},
+                {fail_to_write_and_be_orphaned, FB_ENDED_FAILED}};
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         make_loop(0);
         for (uint64_t frame = 1; frame <= 6; frame++)
             give_packet(frame, 1, 0);
         special_frame = 3;
         special = rows[i].special;
-        assert_int_equal(worker_loop_run(&loop, &leave_signals), rows[i].end);
+        assert_int_equal(run(), rows[i].end);
         assert_int_equal(call_count, 3);
         assert_int_equal(atomic_load(&up->cursor), 2 * 2); /* two are finished */
         assert_int_equal(atomic_load(&up->consumed), 0);
@@ -425,7 +453,7 @@ static void the_order_to_stop_is_followed_when_the_ring_is_finished(void **state
     for (uint64_t frame = 1; frame <= DEPTH; frame++)
         give_packet(frame, 1, 0);
     leave_signals = 1; /* and so is a signal */
-    assert_int_equal(run_to_the_stop_command(), LOOP_STOPPED);
+    assert_int_equal(run_to_the_stop_command(), FB_ENDED_STOPPED);
     assert_int_equal(call_count, DEPTH);
     is_idle_at(DEPTH);
 }
@@ -443,7 +471,7 @@ static void a_second_signal_is_followed_at_the_end_of_the_burst(void **state) {
     leave_signals = 1;
     special_frame = 3;
     special = signal_once_more;
-    assert_int_equal(worker_loop_run(&loop, &leave_signals), LOOP_ASKED);
+    assert_int_equal(run(), FB_ENDED_LEFT);
     assert_int_equal(call_count, BURST);
     is_idle_at(BURST);
     assert_int_equal(counted(FB_WORKER_PACKETS), BURST);
@@ -456,7 +484,7 @@ static void the_order_to_leave_is_followed_at_the_end_of_the_burst(void **state)
         give_packet(frame, 1, 0);
     special_frame = 3;
     special = command_to_leave;
-    assert_int_equal(worker_loop_run(&loop, &leave_signals), LOOP_STOPPED);
+    assert_int_equal(run(), FB_ENDED_STOPPED);
     assert_int_equal(call_count, BURST);
     is_idle_at(BURST);
     assert_int_equal(counted(FB_WORKER_PACKETS), BURST);
@@ -468,8 +496,8 @@ static void one_signal_is_followed_when_the_dispatcher_had_its_time(void **state
     for (uint64_t frame = 1; frame <= 20; frame++)
         give_packet(frame, 1, 0);
     leave_signals = 1;
-    loop.asked_ns = 1; /* noticed at the start of the machine */
-    assert_int_equal(worker_loop_run(&loop, &leave_signals), LOOP_ASKED);
+    consumer.asked_ns = 1; /* noticed at the start of the machine */
+    assert_int_equal(run(), FB_ENDED_LEFT);
     assert_int_equal(call_count, 20);
     is_idle_at(20);
 }
@@ -482,8 +510,8 @@ static void the_dispatcher_gone_the_ring_is_finished_and_flows_end_orphaned(void
     give_end(0, 0, FB_F_END);
     fb_ctl_destroy(&ctl); /* its lock is free; what was published is there */
     assert_false(fb_ctl_alive(&seen));
-    loop.config.spin = true;
-    assert_int_equal(worker_loop_run(&loop, &leave_signals), LOOP_ORPHANED);
+    consumer.spin = true;
+    assert_int_equal(run(), FB_ENDED_ORPHANED);
     assert_int_equal(call_count, 20 + 1 + 2);
     assert_int_equal(calls[20].reason, FB_END_EVICTED);
     assert_int_equal(calls[21].reason, FB_END_ORPHANED);
@@ -500,10 +528,10 @@ static void a_signal_waits_for_the_order_of_a_dispatcher_that_is_stopping(void *
     fb_ctl_set_run_state(ctl.ctl, FB_RUN_STOPPING);
     fb_ctl_destroy(&ctl);
     leave_signals = 1;
-    loop.asked_ns = 1;
-    loop.config.spin = true;
+    consumer.asked_ns = 1;
+    consumer.spin = true;
     /* The order never comes; only that no dispatcher is left to give it ends the wait. */
-    assert_int_equal(worker_loop_run(&loop, &leave_signals), LOOP_ORPHANED);
+    assert_int_equal(run(), FB_ENDED_ORPHANED);
 }
 
 static void a_parked_worker_notices_too_that_the_dispatcher_is_gone(void **state) {
@@ -511,7 +539,7 @@ static void a_parked_worker_notices_too_that_the_dispatcher_is_gone(void **state
     make_loop(0);
     give_packet(1, 1, FB_F_START);
     fb_ctl_destroy(&ctl);
-    assert_int_equal(worker_loop_run(&loop, &leave_signals), LOOP_ORPHANED);
+    assert_int_equal(run(), FB_ENDED_ORPHANED);
     assert_int_equal(call_count, 2);
     assert_int_equal(calls[1].reason, FB_END_ORPHANED);
     assert_int_equal(counted(FB_WORKER_PARKS), 1);
@@ -533,7 +561,7 @@ static void the_last_words_of_a_dispatcher_are_heard(void **state) {
     const struct itimerval soon = {.it_value = {.tv_usec = 10000}};
     sigaction(SIGALRM, &action, NULL);
     setitimer(ITIMER_REAL, &soon, NULL);
-    assert_int_equal(worker_loop_run(&loop, &leave_signals), LOOP_ORPHANED);
+    assert_int_equal(run(), FB_ENDED_ORPHANED);
     signal(SIGALRM, SIG_DFL);
     assert_int_equal(call_count, 3);
     assert_int_equal(calls[1].frame, 2);
@@ -541,19 +569,22 @@ static void the_last_words_of_a_dispatcher_are_heard(void **state) {
     is_idle_at(2);
 }
 
+static int open_without_state(struct fb_setup *setup) {
+    setup->self = &calls;
+    return 0;
+}
+
 static void an_inspector_without_state_or_flow_end_is_called_with_none(void **state) {
     (void)state;
-    static const struct fb_inspector_ops bare = {.name = "bare", .packet = note_packet};
+    static const struct fb_inspector bare = {FB_INSPECTOR_HEAD, .name = "bare",
+                                             .open = open_without_state, .packet = note_packet};
     make_loop(0);
-    struct worker_loop_config config = loop.config;
-    config.ops = &bare;
-    config.flow_bytes = 0;
-    worker_loop_fini(&loop);
-    assert_int_equal(worker_loop_init(&loop, &config), 0);
+    consumer_fini(&consumer);
+    set_up(&bare);
     give_packet(1, 1, FB_F_START);
     give_end(1, 0, FB_F_END);
     give_packet(2, 1, 0);
-    assert_int_equal(run_to_the_stop_command(), LOOP_STOPPED);
+    assert_int_equal(run_to_the_stop_command(), FB_ENDED_STOPPED);
     assert_int_equal(call_count, 2);
     assert_int_equal(calls[0].packets_of_flow, 0);
     assert_int_equal(calls[1].flags, FB_F_MID_STREAM); /* its flow has ended */
@@ -565,7 +596,7 @@ static void a_handle_out_of_range_fails_and_kills_no_process(void **state) {
     make_loop(0);
     give_packet(1, 1, FB_F_START);
     give_packet(2, UINT32_MAX, FB_F_START);
-    assert_int_equal(run_to_the_stop_command(), LOOP_FAILED);
+    assert_int_equal(run_to_the_stop_command(), FB_ENDED_FAILED);
     assert_int_equal(call_count, 1);
     assert_int_equal(atomic_load(&up->cursor), 1 * 2 + 1);
 }

@@ -49,9 +49,10 @@ static void the_defaults_are_those_of_the_manual(void **state) {
     (void)state;
     assert_int_equal(PARSE(&options, "-n", "flow-balancer"), FB_COMMAND_LINE_TAKEN);
     assert_string_equal(options.name, "flow-balancer");
-    assert_int_equal(options.worker, WORKER_ANY);
-    assert_string_equal(options.ops->name, "count");
-    assert_null(options.inspector_args);
+    assert_int_equal(options.worker, FB_WORKER_ANY);
+    assert_int_equal(options.inspector_count, 1);
+    assert_string_equal(options.inspectors[0].name, "count");
+    assert_null(options.inspectors[0].args);
     assert_false(options.spin || options.check || options.place.cpus_given);
     assert_int_equal(options.place.node, PLACE_PLAN);
     assert_int_equal(options.orphan_ns, UINT64_C(30000000000));
@@ -66,8 +67,9 @@ static void what_is_given_is_what_is_meant(void **state) {
                            "77", "--log-level", "debug", "--check"),
                      FB_COMMAND_LINE_TAKEN);
     assert_int_equal(options.worker, 3);
-    assert_string_equal(options.ops->name, "digest");
-    assert_string_equal(options.inspector_args, "7:8");
+    assert_int_equal(options.inspector_count, 1);
+    assert_string_equal(options.inspectors[0].name, "digest");
+    assert_string_equal(options.inspectors[0].args, "7:8");
     assert_true(options.spin && options.check && options.place.cpus_given);
     assert_int_equal(fb_cpus_single(&options.place.cpus), 1);
     assert_int_equal(options.place.node, 5);
@@ -111,6 +113,31 @@ static void wrong_options_are_refused(void **state) {
     }
 }
 
+static void inspectors_are_kept_in_their_order(void **state) {
+    (void)state;
+    assert_int_equal(PARSE(&options, "--inspector", "digest:1", "--inspector", "./a.so:x:y",
+                           "--inspector", "digest:2"),
+                     FB_COMMAND_LINE_TAKEN);
+    assert_int_equal(options.inspector_count, 3);
+    assert_string_equal(options.inspectors[0].args, "1");
+    assert_string_equal(options.inspectors[1].name, "./a.so");
+    assert_string_equal(options.inspectors[1].args, "x:y");
+    assert_string_equal(options.inspectors[2].args, "2");
+    const char *nine[2 + 2 * (INSPECTIONS_MAX + 1)] = {"flow-worker"};
+    int words = 1;
+    for (unsigned i = 0; i <= INSPECTIONS_MAX; i++) {
+        nine[words++] = "--inspector";
+        nine[words++] = "count";
+    }
+    worker_options_free(&options);
+    catch_begin(&caught);
+    assert_int_equal(worker_options_parse(&options, words, nine), FB_COMMAND_LINE_WRONG);
+    expect_one_line(catch_end(&caught), "at most 8 inspectors");
+    catch_begin(&caught);
+    assert_int_equal(PARSE(&options, "--inspector", "mine.so"), FB_COMMAND_LINE_WRONG);
+    expect_one_line(catch_end(&caught), "write ./mine.so");
+}
+
 static void the_command_line_wins_over_the_file(void **state) {
     (void)state;
     struct worker_options *o = &options;
@@ -119,14 +146,15 @@ static void the_command_line_wins_over_the_file(void **state) {
     assert_null(strstr(catch_end(&caught), path));
     assert_int_equal(PARSE(o, "--config", path), FB_COMMAND_LINE_TAKEN);
     assert_string_equal(o->name, "sensor");
-    assert_string_equal(o->inspector_args, "7");
+    assert_string_equal(o->inspectors[0].args, "7");
     assert_true(o->spin && o->place.cpus_given);
     assert_int_equal(fb_cpus_single(&o->place.cpus), 2);
     assert_int_equal(
         PARSE(o, "-n", "other", "--wait", "park", "--config", path, "--inspector", "count"),
         FB_COMMAND_LINE_TAKEN);
     assert_string_equal(o->name, "other");
-    assert_null(o->inspector_args);
+    assert_int_equal(o->inspector_count, 1);
+    assert_null(o->inspectors[0].args);
     assert_true(!o->spin && o->place.cpus_given);
     assert_int_equal(fb_cpus_single(&o->place.cpus), 2);
 }
@@ -138,6 +166,7 @@ int main(void) {
         cmocka_unit_test_teardown(what_is_given_is_what_is_meant, free_options),
         cmocka_unit_test_teardown(help_lists_the_options_and_the_inspectors, free_options),
         cmocka_unit_test_teardown(wrong_options_are_refused, free_options),
+        cmocka_unit_test_teardown(inspectors_are_kept_in_their_order, free_options),
         cmocka_unit_test_teardown(the_command_line_wins_over_the_file, free_options),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);

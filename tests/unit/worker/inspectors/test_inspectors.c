@@ -5,6 +5,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,21 +29,27 @@ static const uint8_t dns_query[] = {
     0x45, 0,   0, 28, 0, 0, 0, 0, 64,   17,   0, 0,        /* IPv4 */
     192,  168, 1, 52, 8, 8, 8, 8, 0xd5, 0x39, 0, 53, 0, 8, 0, 0};
 
-static struct fb_desc dns_desc(void) {
-    return (struct fb_desc){.frame = 7,
-                            .flow_id = 42,
-                            .flow_seq = 3,
-                            .caplen = sizeof dns_query,
-                            .wirelen = sizeof dns_query,
-                            .l3_off = 14,
-                            .l4_off = 34,
-                            .payload_off = 42,
-                            .proto = 17};
+static struct fb_flow dns_flow = {.id = 42};
+
+static struct fb_packet dns_packet(void) {
+    return (struct fb_packet){.frame = 7,
+                              .data = dns_query,
+                              .flow = &dns_flow,
+                              .flow_seq = 3,
+                              .caplen = sizeof dns_query,
+                              .wirelen = sizeof dns_query,
+                              .link_type = 1,
+                              .l3_off = 14,
+                              .l4_off = 34,
+                              .payload_off = 42,
+                              .proto = 17};
 }
 
-static struct fb_packet packet_of(const struct fb_desc *desc) {
-    return (struct fb_packet){
-        .desc = desc, .data = dns_query, .flags = desc->flags, .link_type = 1};
+static const struct fb_instance worker_5 = {.name = "test", .worker = 5};
+
+static int open_with(const struct fb_inspector *ops, const char *args) {
+    struct fb_setup setup = {.args = args};
+    return ops->open(&setup);
 }
 
 /* A directory of its own for each test; removed with what the tests put there. */
@@ -80,13 +87,12 @@ static void write_file(const char *path, const char *text) {
     close(fd);
 }
 
-static void *opened(const struct fb_inspector_ops *ops, const char *args) {
-    void *self = NULL;
-    size_t flow_bytes = 1;
-    assert_int_equal(ops->open(args, &self, &flow_bytes), 0);
-    assert_non_null(self);
-    assert_int_equal(flow_bytes, 0);
-    return self;
+static void *opened(const struct fb_inspector *ops, const char *args) {
+    struct fb_setup setup = {.args = args};
+    assert_int_equal(ops->open(&setup), 0);
+    assert_non_null(setup.self);
+    assert_int_equal(setup.state_bytes, 0);
+    return setup.self;
 }
 
 #define ONE(name) +1
@@ -97,7 +103,7 @@ static void inspectors_are_found_by_name_and_listed(void **state) {
     const unsigned count = 0 INSPECTORS(ONE);
     (void)state;
     for (unsigned i = 0; i < count; i++) {
-        const struct fb_inspector_ops *ops = inspector_at(i);
+        const struct fb_inspector *ops = inspector_at(i);
         assert_non_null(ops);
         assert_string_equal(ops->name, names[i]);
         assert_ptr_equal(inspector_find(names[i]), ops);
@@ -121,13 +127,11 @@ static void the_inspectors_that_are_promised_are_there(void **state) {
 }
 
 static void count_counts_and_refuses_arguments(void **state) {
-    const struct fb_inspector_ops *ops = inspector_find("count");
-    struct fb_desc desc = dns_desc();
-    struct fb_packet packet = packet_of(&desc);
+    const struct fb_inspector *ops = inspector_find("count");
+    struct fb_packet packet = dns_packet();
     void *self;
-    size_t flow_bytes;
     (void)state;
-    assert_int_equal(ops->open("x", &self, &flow_bytes), -EINVAL);
+    assert_int_equal(open_with(ops, "x"), -EINVAL);
     self = opened(ops, NULL);
     assert_int_equal(ops->packet(self, NULL, &packet), 0);
     ops->close(self);
@@ -137,43 +141,40 @@ static void digest_takes_rounds_and_refuses_what_is_no_count(void **state) {
     static const char *const bad[] = {"0",  "-1", "x",          "",    " 5",
                                       "+5", "5x", "1000000001", "1e3", "99999999999999999999999"};
     static const char *const good[] = {NULL, "1", "100", "1000000000"};
-    const struct fb_inspector_ops *ops = inspector_find("digest");
+    const struct fb_inspector *ops = inspector_find("digest");
     (void)state;
     for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
-        void *self;
-        size_t flow_bytes;
-        assert_int_equal(ops->open(bad[i], &self, &flow_bytes), -EINVAL);
+        assert_int_equal(open_with(ops, bad[i]), -EINVAL);
     }
     for (unsigned i = 0; i < sizeof good / sizeof *good; i++)
         ops->close(opened(ops, good[i]));
 }
 
 static void digest_works_on_whole_and_empty_packets(void **state) {
-    const struct fb_inspector_ops *ops = inspector_find("digest");
-    struct fb_desc desc = dns_desc();
-    struct fb_packet packet = packet_of(&desc);
+    const struct fb_inspector *ops = inspector_find("digest");
+    struct fb_packet packet = dns_packet();
     void *self = opened(ops, "3");
     (void)state;
     assert_int_equal(ops->packet(self, NULL, &packet), 0);
-    desc.caplen = 0;
+    packet.caplen = 0;
     assert_int_equal(ops->packet(self, NULL, &packet), 0);
     ops->close(self);
 }
 
 static void record_writes_one_line_a_packet(void **state) {
-    const struct fb_inspector_ops *ops = inspector_find("record");
-    struct fb_desc desc = dns_desc();
+    const struct fb_inspector *ops = inspector_find("record");
     char path[128];
     char text[1024];
     void *self = opened(ops, *state);
-    assert_int_equal(ops->claimed(self, 5), 0);
-    struct fb_packet packet = packet_of(&desc);
+    assert_int_equal(ops->claimed(self, &worker_5), 0);
+    struct fb_packet packet = dns_packet();
     assert_int_equal(ops->packet(self, NULL, &packet), 0);
-    desc.dir_deaths_reason = fb_pack_dir_deaths_reason(1, 1, 0);
+    packet.dir = 1;
+    packet.deaths = 1;
     packet.flags = FB_F_START | FB_F_MID_STREAM | FB_F_END | FB_F_SKIP | 0xf000;
     assert_int_equal(ops->packet(self, NULL, &packet), 0);
-    desc.l3_off = desc.l4_off = FB_NO_OFFSET;
-    desc.proto = 0;
+    packet.l3_off = packet.l4_off = FB_NO_OFFSET;
+    packet.proto = 0;
     packet.flags = 0xffff;
     assert_int_equal(ops->packet(self, NULL, &packet), 0);
     snprintf(path, sizeof path, "%s/worker-5.tsv", (const char *)*state);
@@ -188,17 +189,16 @@ static void record_writes_one_line_a_packet(void **state) {
 }
 
 static void record_holds_the_greatest_numbers(void **state) {
-    const struct fb_inspector_ops *ops = inspector_find("record");
-    struct fb_desc desc = dns_desc();
-    struct fb_packet packet = packet_of(&desc);
+    const struct fb_inspector *ops = inspector_find("record");
+    struct fb_packet packet = dns_packet();
     char path[128];
     char text[1024];
-    desc.frame = desc.flow_id = UINT64_MAX;
-    desc.flow_seq = UINT32_MAX;
-    desc.proto = 255;
+    packet.frame = dns_flow.id = UINT64_MAX;
+    packet.flow_seq = UINT32_MAX;
+    packet.proto = 255;
     packet.flags = 0xffff;
     void *self = opened(ops, *state);
-    assert_int_equal(ops->claimed(self, 5), 0);
+    assert_int_equal(ops->claimed(self, &worker_5), 0);
     assert_int_equal(ops->packet(self, NULL, &packet), 0);
     ops->close(self);
     snprintf(path, sizeof path, "%s/worker-5.tsv", (const char *)*state);
@@ -209,7 +209,7 @@ static void record_holds_the_greatest_numbers(void **state) {
 
 static void record_goes_on_after_the_last_whole_line(void **state) {
     static char long_half[10000];
-    const struct fb_inspector_ops *ops = inspector_find("record");
+    const struct fb_inspector *ops = inspector_find("record");
     const char *before[] = {"", "half", "whole\n", "whole\nhalf", long_half};
     const char *kept[] = {"", "", "whole\n", "whole\n", "whole\n"};
     char path[128];
@@ -220,62 +220,59 @@ static void record_goes_on_after_the_last_whole_line(void **state) {
     for (unsigned i = 0; i < sizeof before / sizeof *before; i++) {
         write_file(path, before[i]);
         void *self = opened(ops, *state);
-        assert_int_equal(ops->claimed(self, 5), 0);
+        assert_int_equal(ops->claimed(self, &worker_5), 0);
         assert_string_equal(read_file(path, text, sizeof text), kept[i]);
         ops->close(self);
     }
 }
 
 static void record_makes_its_directory(void **state) {
-    const struct fb_inspector_ops *ops = inspector_find("record");
+    const struct fb_inspector *ops = inspector_find("record");
     char path[128];
     struct stat st;
     snprintf(path, sizeof path, "%s/a/b", (const char *)*state);
     void *self = opened(ops, path);
-    assert_int_equal(ops->claimed(self, 0), 0);
+    assert_int_equal(ops->claimed(self, &(struct fb_instance){.worker = 0}), 0);
     ops->close(self);
     assert_int_equal(stat(path, &st), 0);
     assert_true(S_ISDIR(st.st_mode));
 }
 
 static void record_refuses_what_is_no_directory(void **state) {
-    const struct fb_inspector_ops *ops = inspector_find("record");
+    const struct fb_inspector *ops = inspector_find("record");
     char path[128];
-    void *self;
-    size_t flow_bytes;
-    assert_int_equal(ops->open(NULL, &self, &flow_bytes), -EINVAL);
-    assert_int_equal(ops->open("", &self, &flow_bytes), -EINVAL);
+    assert_int_equal(open_with(ops, NULL), -EINVAL);
+    assert_int_equal(open_with(ops, ""), -EINVAL);
     snprintf(path, sizeof path, "%s/worker-5.tsv", (const char *)*state);
     write_file(path, "");
-    assert_int_equal(ops->open(path, &self, &flow_bytes), -ENOTDIR);
+    assert_int_equal(open_with(ops, path), -ENOTDIR);
 }
 
 static void record_follows_a_link_to_a_device_and_to_no_file(void **state) {
-    const struct fb_inspector_ops *ops = inspector_find("record");
+    const struct fb_inspector *ops = inspector_find("record");
     char path[128], target[128], text[32];
     snprintf(path, sizeof path, "%s/worker-5.tsv", (const char *)*state);
     snprintf(target, sizeof target, "%s/a", (const char *)*state);
     void *self = opened(ops, *state);
     write_file(target, "a file of somebody");
     assert_int_equal(symlink("a", path), 0);
-    assert_int_equal(ops->claimed(self, 5), -ELOOP);
+    assert_int_equal(ops->claimed(self, &worker_5), -ELOOP);
     assert_string_equal(read_file(target, text, sizeof text), "a file of somebody");
     unlink(target);
-    assert_int_equal(ops->claimed(self, 5), -ENOENT);
+    assert_int_equal(ops->claimed(self, &worker_5), -ENOENT);
     assert_int_not_equal(access(target, F_OK), 0);
     unlink(path);
     assert_int_equal(symlink("/dev/null", path), 0);
-    assert_int_equal(ops->claimed(self, 5), 0);
+    assert_int_equal(ops->claimed(self, &worker_5), 0);
     ops->close(self);
 }
 
 static void record_that_cannot_write_asks_for_the_packet_again(void **state) {
-    const struct fb_inspector_ops *ops = inspector_find("record");
-    struct fb_desc desc = dns_desc();
-    struct fb_packet packet = packet_of(&desc);
+    const struct fb_inspector *ops = inspector_find("record");
+    struct fb_packet packet = dns_packet();
     struct rlimit before;
     void *self = opened(ops, *state);
-    assert_int_equal(ops->claimed(self, 5), 0);
+    assert_int_equal(ops->claimed(self, &worker_5), 0);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     struct rlimit none = {0, before.rlim_max};
     signal(SIGXFSZ, SIG_IGN);
@@ -288,13 +285,13 @@ static void record_that_cannot_write_asks_for_the_packet_again(void **state) {
 }
 
 static void record_leaves_no_descriptor_to_children(void **state) {
-    const struct fb_inspector_ops *ops = inspector_find("record");
+    const struct fb_inspector *ops = inspector_find("record");
     bool before[64];
     unsigned opened_here = 0;
     for (int fd = 0; fd < 64; fd++)
         before[fd] = fcntl(fd, F_GETFD) >= 0;
     void *self = opened(ops, *state);
-    assert_int_equal(ops->claimed(self, 5), 0);
+    assert_int_equal(ops->claimed(self, &worker_5), 0);
     for (int fd = 0; fd < 64; fd++) {
         int flags = fcntl(fd, F_GETFD);
         if (before[fd] || flags < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef WORKER_FLOW_STATES_H
-#define WORKER_FLOW_STATES_H
+#ifndef WORKER_CONSUMER_FLOW_STATES_H
+#define WORKER_CONSUMER_FLOW_STATES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,7 +31,7 @@ void flow_states_fini(struct flow_states *states);
  * pointer is not NULL, but nothing may be stored there.
  */
 void *flow_states_begin(struct flow_states *states, uint32_t handle, uint16_t generation,
-                        bool *known);
+                        uint64_t flow_id, bool *known);
 
 /* Fetches a flow's state ahead of flow_states_begin(); harmless for any handle. */
 static inline void flow_states_prefetch(const struct flow_states *states, uint32_t handle) {
@@ -43,7 +43,17 @@ static inline void flow_states_prefetch(const struct flow_states *states, uint32
 /* Forgets a flow. Returns its state, valid until the next call, or NULL if it was not begun. */
 void *flow_states_end(struct flow_states *states, uint32_t handle, uint16_t generation);
 
-/* Calls visit for every flow that is begun. */
-void flow_states_each(struct flow_states *states, void (*visit)(void *arg, void *flow), void *arg);
+/* A flow that was begun. */
+struct begun_flow {
+    void *state;
+    uint64_t flow_id;
+    uint32_t handle;
+};
+
+/*
+ * Forgets the next flow that is begun, from handle *next on, which it moves on; a caller
+ * starts with 0. False if there is none any more. flow->state is valid until the next call.
+ */
+bool flow_states_take(struct flow_states *states, uint32_t *next, struct begun_flow *flow);
 
 #endif

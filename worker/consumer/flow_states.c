@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "worker/flow_states.h"
+#include "worker/consumer/flow_states.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@ struct tag {
     uint32_t begun;
     uint16_t generation;
     uint16_t reserved;
-    uint64_t reserved2;
+    uint64_t flow_id;
 };
 _Static_assert(sizeof(struct tag) == 16, "alignment of the state behind it");
 
@@ -43,7 +43,7 @@ static struct tag *find(const struct flow_states *states, uint32_t handle) {
 }
 
 void *flow_states_begin(struct flow_states *states, uint32_t handle, uint16_t generation,
-                        bool *known) {
+                        uint64_t flow_id, bool *known) {
     struct tag *tag = find(states, handle);
     if (tag == NULL) {
         uint32_t chunk = handle / FLOW_STATES_PER_CHUNK;
@@ -61,6 +61,7 @@ void *flow_states_begin(struct flow_states *states, uint32_t handle, uint16_t ge
         memset(tag, 0, states->stride);
         tag->begun = 1;
         tag->generation = generation;
+        tag->flow_id = flow_id;
     }
     return tag + 1;
 }
@@ -73,16 +74,20 @@ void *flow_states_end(struct flow_states *states, uint32_t handle, uint16_t gene
     return tag + 1;
 }
 
-void flow_states_each(struct flow_states *states, void (*visit)(void *arg, void *flow), void *arg) {
-    for (uint32_t chunk = 0; chunk < FLOW_STATES_CHUNKS; chunk++) {
-        if (states->chunks[chunk] == NULL)
+bool flow_states_take(struct flow_states *states, uint32_t *next, struct begun_flow *flow) {
+    while (*next / FLOW_STATES_PER_CHUNK < FLOW_STATES_CHUNKS) {
+        uint32_t handle = *next;
+        struct tag *tag = find(states, handle);
+        if (tag == NULL) {
+            *next = (handle / FLOW_STATES_PER_CHUNK + 1) * FLOW_STATES_PER_CHUNK;
             continue;
-        for (uint32_t i = 0; i < FLOW_STATES_PER_CHUNK; i++) {
-            struct tag *tag = find(states, chunk * FLOW_STATES_PER_CHUNK + i);
-            if (tag->begun != 0) {
-                tag->begun = 0;
-                visit(arg, tag + 1);
-            }
         }
+        *next = handle + 1;
+        if (tag->begun == 0)
+            continue;
+        tag->begun = 0;
+        *flow = (struct begun_flow){.state = tag + 1, .flow_id = tag->flow_id, .handle = handle};
+        return true;
     }
+    return false;
 }

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "worker/consumer/consumer_parts.h"
+
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+
+#include "flow_balancer/common/clock.h"
+#include "flow_balancer/common/log.h"
+
+#include "worker/consumer/event.h"
+
+#define PARK_MS 100u /* bounds every lost wake: a reader of the ring could move a sleeper away */
+#define LOOK_NS UINT64_C(100000000) /* between two looks at the dispatcher's lock */
+/* Looks at an empty ring before parking: 12 us (measured: 29 ns a look), what a wake costs. */
+#define SPINS_BEFORE_PARK 400u
+/* Looks between two yields, where it only spins: others may need the core, the dispatcher first. */
+#define SPINS_PER_YIELD 400u
+#define RETRY_MOST_MS 1000u
+/* Packets whose flow state and first bytes are fetched ahead of the inspection. */
+#define STATES_AHEAD 4u
+
+static inline void cpu_relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+int consumer_init(struct fb_consumer *consumer, const struct consumer_sides *sides,
+                  const struct fb_consumer_config *config) {
+    memset(consumer, 0, sizeof *consumer);
+    consumer->ctl = sides->ctl;
+    consumer->down = sides->down;
+    consumer->up = sides->up;
+    consumer->spin = config->spin != 0;
+    consumer->leave = config->leave;
+    fb_rx_init(&consumer->rx, sides->down, sides->up);
+    return flow_states_init(&consumer->states, config->state_bytes);
+}
+
+void consumer_fini(struct fb_consumer *consumer) {
+    flow_states_fini(&consumer->states);
+}
+
+/* ---- the end of it --------------------------------------------------------------------------- */
+
+/* How often it was asked to leave. */
+static int asked(const struct fb_consumer *c) {
+    return c->leave != NULL ? *c->leave : 0;
+}
+
+/* Notes when it was first asked to leave. */
+static void note_leave(struct fb_consumer *c) {
+    if (asked(c) != 0 && c->asked_ns == 0)
+        c->asked_ns = fb_now_ns();
+}
+
+static bool may_leave(const struct fb_consumer *c) {
+    int times = asked(c);
+    if (times == 0)
+        return false;
+    return times >= 2 || (fb_ctl_run_state(c->ctl->ctl) != FB_RUN_STOPPING &&
+                          fb_now_ns() - c->asked_ns >= LEAVE_GRACE_NS);
+}
+
+static void publish_counters(struct fb_consumer *c) {
+    for (unsigned i = 0; i < FB_WORKER_COUNT; i++)
+        fb_up_set_counter(c->up, (enum fb_worker_counter)i, c->counters[i]);
+}
+
+static int end_with(struct fb_consumer *c, enum fb_ended ended) {
+    c->ended = ended;
+    publish_counters(c);
+    return ended;
+}
+
+/* ---- the steps of a burst -------------------------------------------------------------------- */
+
+static const struct fb_flow *flow_of(struct fb_consumer *c, const struct fb_packet *packet) {
+    event_partial_flow(&c->partial, c->desc.flow_id, packet);
+    return &c->partial;
+}
+
+static void *state_of(const struct fb_consumer *c, void *state) {
+    return c->states.flow_bytes != 0 ? state : NULL;
+}
+
+/* A packet is handed out; false if there is no memory for the state of its flow. */
+static bool hand_out_packet(struct fb_consumer *c) {
+    const struct fb_desc *desc = &c->desc;
+    struct fb_event *event = &c->event;
+    bool known;
+    void *state =
+        flow_states_begin(&c->states, desc->handle, desc->generation, desc->flow_id, &known);
+    if (state == NULL)
+        return false;
+    unsigned start = desc->flags & FB_F_START;
+    unsigned mid_stream = !known && start == 0 ? FB_F_MID_STREAM : 0;
+    event->kind = FB_EVENT_PACKET;
+    event->state = state_of(c, state);
+    event_fill_packet(&event->packet, desc, fb_rx_bytes(&c->rx, desc),
+                      fb_ctl_link_type(c->ctl->ctl, fb_desc_link(desc)), mid_stream);
+    event->packet.flow = flow_of(c, &event->packet);
+    c->counters[FB_WORKER_STARTS] += start != 0;
+    c->counters[FB_WORKER_MID_STREAM] += mid_stream != 0;
+    c->counters[FB_WORKER_GAP_PACKETS] += desc->gap;
+    return true;
+}
+
+/* A flow end is handed out; false if nothing is known of the flow. */
+static bool hand_out_end(struct fb_consumer *c) {
+    const struct fb_desc *desc = &c->desc;
+    void *state = flow_states_end(&c->states, desc->handle, desc->generation);
+    if (state == NULL) {
+        c->counters[FB_WORKER_UNKNOWN_ENDS]++;
+        return false;
+    }
+    c->counters[FB_WORKER_ENDS]++;
+    c->event.kind = FB_EVENT_FLOW_END;
+    c->event.state = state_of(c, state);
+    c->event.end = (struct fb_flow_end){.flow = flow_of(c, NULL),
+                                        .time_ns = desc->time_ns,
+                                        .frame = desc->frame,
+                                        .reason = fb_desc_reason(desc),
+                                        .flags = desc->flags & FB_F_REDELIVERED};
+    return true;
+}
+
+/* The event that is handed out is finished: nothing of it moves below the next cursor. */
+static inline void finish_event(struct fb_consumer *c) {
+    if (!c->busy)
+        return;
+    fb_rx_end();
+    c->busy = false;
+    if (c->event.kind == FB_EVENT_PACKET) {
+        c->counters[FB_WORKER_PACKETS]++;
+        c->counters[FB_WORKER_BYTES] += c->event.packet.caplen;
+    }
+}
+
+void consumer_finish(struct fb_consumer *c, bool abandon) {
+    uint32_t done = c->step;
+    if (abandon && c->busy) {
+        c->busy = false;
+        c->steps = c->step = 0;
+        publish_counters(c);
+        return; /* the cursor stays at it: the dispatcher sees a process that died there */
+    }
+    finish_event(c);
+    if (c->steps == 0)
+        return;
+    c->steps = c->step = 0;
+    publish_counters(c);
+    fb_rx_release(&c->rx, done);
+}
+
+/* All flows that are known end, one a call. */
+static const struct fb_event *end_orphan(struct fb_consumer *c) {
+    struct begun_flow flow;
+    if (!flow_states_take(&c->states, &c->orphan_next, &flow)) {
+        c->orphaned = false;
+        end_with(c, FB_ENDED_ORPHANED);
+        return NULL;
+    }
+    c->counters[FB_WORKER_ENDS]++;
+    c->desc = (struct fb_desc){.handle = flow.handle, .flow_id = flow.flow_id};
+    c->event.kind = FB_EVENT_FLOW_END;
+    c->event.state = state_of(c, flow.state);
+    c->event.end = (struct fb_flow_end){.flow = flow_of(c, NULL), .reason = FB_END_ORPHANED};
+    return &c->event;
+}
+
+static inline void prefetch_step(const struct fb_consumer *c, uint32_t i) {
+    if (i >= c->steps)
+        return;
+    const struct fb_desc *later = fb_rx_desc(&c->rx, i);
+    flow_states_prefetch(&c->states, later->handle);
+    __builtin_prefetch(fb_rx_bytes(&c->rx, later));
+}
+
+const struct fb_event *fb_consumer_step(struct fb_consumer *c) {
+    finish_event(c);
+    while (c->step < c->steps) {
+        prefetch_step(c, c->step + STATES_AHEAD);
+        if (!fb_rx_begin(&c->rx, c->step, &c->desc)) {
+            c->steps = c->step = 0; /* nothing more is touched */
+            end_with(c, FB_ENDED_REVOKED);
+            return NULL;
+        }
+        c->step++;
+        if ((c->desc.flags & (FB_F_END | FB_F_SKIP)) == 0) {
+            if (!hand_out_packet(c)) {
+                c->steps = c->step = 0;
+                end_with(c, FB_ENDED_FAILED);
+                return NULL;
+            }
+        } else if ((c->desc.flags & FB_F_SKIP) != 0 || !hand_out_end(c)) {
+            fb_rx_end();
+            continue;
+        }
+        c->busy = true;
+        return &c->event;
+    }
+    if (__builtin_expect(c->orphaned, 0))
+        return end_orphan(c);
+    consumer_finish(c, false);
+    return NULL;
+}
+
+/*
+ * A descriptor that may be tried again: nothing is under inspection while it waits, a counter
+ * moves, so that the wait is not taken for hanging, and then the same descriptor is begun again.
+ */
+int fb_consumer_retry(struct fb_consumer *c, unsigned pause_ms) {
+    struct fb_desc again;
+    if (c->ended != 0)
+        return c->ended;
+    if (!c->busy)
+        return 0;
+    uint32_t i = c->step - 1;
+    pause_ms = pause_ms < RETRY_MOST_MS ? pause_ms : RETRY_MOST_MS;
+    fb_rx_pause(&c->rx, i);
+    c->counters[FB_WORKER_OUTPUT_WAITS]++;
+    publish_counters(c);
+    const struct timespec pause = {.tv_sec = pause_ms / 1000,
+                                   .tv_nsec = pause_ms % 1000 * 1000000L};
+    nanosleep(&pause, NULL);
+    note_leave(c);
+    int ended = 0;
+    if (fb_rx_revoked(&c->rx))
+        ended = FB_ENDED_REVOKED;
+    else if (fb_rx_command(&c->rx) == FB_COMMAND_LEAVE)
+        ended = FB_ENDED_STOPPED;
+    else if (may_leave(c))
+        ended = FB_ENDED_LEFT;
+    else if (!fb_ctl_alive(c->ctl))
+        ended = FB_ENDED_FAILED; /* the rest of the ring waits for what may never come */
+    else if (!fb_rx_begin(&c->rx, i, &again)) /* the same descriptor: it is not consumed */
+        ended = FB_ENDED_REVOKED;
+    if (ended == 0)
+        return 0;
+    c->busy = false;
+    c->steps = c->step = 0;
+    return end_with(c, (enum fb_ended)ended);
+}
+
+/* ---- bursts ---------------------------------------------------------------------------------- */
+
+/* Takes a burst of n descriptors. */
+static int begin_burst(struct fb_consumer *c, uint32_t n) {
+    struct fb_rx *rx = &c->rx;
+    uint64_t stamp_ns = fb_rx_stamp(rx);
+    c->now_ns = fb_now_ns();
+    if (stamp_ns != 0)
+        fb_up_add_latency(c->up, c->now_ns > stamp_ns ? c->now_ns - stamp_ns : 0);
+    for (uint32_t i = 0; i < n; i++)
+        __builtin_prefetch(fb_rx_desc(rx, i));
+    c->steps = n;
+    c->step = 0;
+    for (uint32_t i = 0; i < STATES_AHEAD; i++)
+        prefetch_step(c, i);
+    return (int)n;
+}
+
+/* One look at an empty ring. True: there is something, or *ended is set. */
+static bool look(struct fb_consumer *c, int *ended) {
+    /* The command first: what was published before it is then seen. */
+    enum fb_command command = fb_rx_command(&c->rx);
+    if (fb_rx_peek(&c->rx) != 0)
+        return true;
+    note_leave(c);
+    if (fb_rx_revoked(&c->rx))
+        *ended = FB_ENDED_REVOKED;
+    else if (command == FB_COMMAND_STOP || command == FB_COMMAND_LEAVE)
+        *ended = FB_ENDED_STOPPED;
+    else if (may_leave(c))
+        *ended = FB_ENDED_LEFT;
+    return *ended != 0;
+}
+
+/* Looks for a while, or, where it spins, until until_ns. True as look(). */
+static bool look_for_a_while(struct fb_consumer *c, uint64_t until_ns, int *ended) {
+    for (unsigned spin = 1;; spin++) {
+        if (look(c, ended))
+            return true;
+        if (!c->spin && spin >= SPINS_BEFORE_PARK)
+            return false;
+        cpu_relax();
+        if (c->spin && spin % SPINS_PER_YIELD == 0) {
+            sched_yield();
+            c->now_ns = fb_now_ns();
+            if (c->now_ns >= until_ns)
+                return false;
+        }
+    }
+}
+
+/* Sleeps until there may be something, at most until until_ns. False: a signal handler ran. */
+static bool park(struct fb_consumer *c, uint64_t until_ns) {
+    uint64_t most_ms = until_ns > c->now_ns ? (until_ns - c->now_ns + 999999) / 1000000 : 1;
+    c->counters[FB_WORKER_PARKS]++;
+    fb_up_set_counter(c->up, FB_WORKER_PARKS, c->counters[FB_WORKER_PARKS]);
+    fb_log_report_lost();
+    enum fb_wake wake = fb_rx_park(&c->rx, most_ms < PARK_MS ? (unsigned)most_ms : PARK_MS);
+    return wake != FB_WAKE_SIGNAL;
+}
+
+/* True: the dispatcher is gone, and all that it published is finished. Looked at now and then. */
+static bool look_for_dispatcher(struct fb_consumer *c, bool now) {
+    if (!now && c->now_ns - c->looked_ns < LOOK_NS)
+        return false;
+    c->looked_ns = c->now_ns;
+    /* It published all that it ever will before its lock was free. */
+    return !fb_ctl_alive(c->ctl) && fb_rx_peek(&c->rx) == 0;
+}
+
+/*
+ * An empty ring: looks, sleeps, and looks why there may be no more. Returns 1 if the ring has
+ * something, 0 if not and it is time to return, or an enum fb_ended.
+ */
+static int wait_for_burst(struct fb_consumer *c, int timeout_ms) {
+    c->now_ns = fb_now_ns();
+    uint64_t until_ns =
+        timeout_ms < 0 ? UINT64_MAX : c->now_ns + (uint64_t)timeout_ms * UINT64_C(1000000);
+    for (;;) {
+        int ended = 0;
+        uint64_t look_ns = c->now_ns + LOOK_NS < until_ns ? c->now_ns + LOOK_NS : until_ns;
+        if (timeout_ms == 0 ? look(c, &ended) : look_for_a_while(c, look_ns, &ended))
+            return ended != 0 ? ended : 1;
+        bool parks = timeout_ms != 0 && !c->spin;
+        bool undisturbed = !parks || park(c, until_ns);
+        if (fb_rx_peek(&c->rx) != 0)
+            return 1;
+        c->now_ns = fb_now_ns();
+        if (look_for_dispatcher(c, parks)) {
+            c->orphaned = true;
+            return 1;
+        }
+        if (!undisturbed || c->now_ns >= until_ns)
+            return 0;
+    }
+}
+
+int fb_consumer_burst(struct fb_consumer *c, int timeout_ms) {
+    consumer_finish(c, false);
+    if (__builtin_expect(!c->ready, 0)) {
+        c->ready = true;
+        fb_up_set_worker_status(c->up, FB_STATUS_READY);
+    }
+    for (;;) {
+        if (c->ended != 0)
+            return c->ended;
+        if (c->orphaned)
+            return 1;
+        uint32_t n = fb_rx_peek(&c->rx);
+        if (n != 0 && asked(c) >= 2)
+            return end_with(c, FB_ENDED_LEFT);
+        if (n != 0 && fb_rx_command(&c->rx) == FB_COMMAND_LEAVE)
+            return end_with(c, FB_ENDED_STOPPED);
+        if (n != 0)
+            return begin_burst(c, n);
+        int waited = wait_for_burst(c, timeout_ms);
+        if (waited < 0)
+            return end_with(c, (enum fb_ended)waited);
+        if (waited == 0)
+            return 0;
+    }
+}
+
+int fb_consumer_next(struct fb_consumer *c, int timeout_ms, const struct fb_event **event) {
+    for (;;) {
+        *event = fb_consumer_step(c);
+        if (*event != NULL)
+            return 1;
+        int taken = fb_consumer_burst(c, timeout_ms);
+        if (taken <= 0)
+            return taken;
+    }
+}

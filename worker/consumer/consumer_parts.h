@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef WORKER_CONSUMER_CONSUMER_PARTS_H
+#define WORKER_CONSUMER_CONSUMER_PARTS_H
+
+/*
+ * The consumer side of a ring: libflowbalancer, of which flow-worker is the first user. Its
+ * interface is include/flow_balancer/consumer.h; this is what is behind it.
+ *
+ *   consumer_open.c   from a name to a claimed number, and away from it
+ *   consumer.c        bursts and steps: the protocol of the ring
+ *   consumer_fd.c     a descriptor that can be polled
+ *   event.c           from a descriptor to a packet
+ *   flow_states.c     the state of each flow, found by its handle
+ *
+ * It reads a down side and ctl, and writes to its up side, nothing else. The process may be
+ * killed at any instruction: what the next one of its number needs is in the two sides. It
+ * knows nothing of inspectors, capture, the flow table or other workers.
+ *
+ * This header is for the files above, for flow-worker, which says where it runs, and for
+ * tests.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow_balancer/claim.h"
+#include "flow_balancer/consumer.h"
+#include "flow_balancer/ring.h"
+
+#include "worker/consumer/flow_states.h"
+
+struct fb_consumer {
+    const struct fb_ctl_handle *ctl;
+    const struct fb_down *down; /* the claimed sides */
+    struct fb_up *up;
+    struct fb_rx rx;
+    struct flow_states states;
+    uint32_t steps;     /* descriptors of the burst */
+    uint32_t step;      /* those that were begun */
+    bool busy;          /* the last one begun is handed out */
+    bool spin;          /* on an empty ring, instead of parking */
+    bool ready;         /* it has asked for packets */
+    bool orphaned;      /* the flows are being ended */
+    int ended;          /* enum fb_ended, or 0 */
+    uint64_t now_ns;    /* CLOCK_MONOTONIC, as last looked at */
+    uint64_t looked_ns; /* when the dispatcher's lock was last looked at */
+    uint64_t asked_ns;  /* when the first request to leave was noticed, or 0 */
+    uint32_t orphan_next;
+    const volatile int *leave; /* how often it was asked to leave; or NULL */
+    struct fb_desc desc;       /* the copy of the one that is handed out */
+    struct fb_event event;
+    struct fb_flow partial;             /* the record, where the dispatcher has none */
+    uint64_t counters[FB_WORKER_COUNT]; /* of this incarnation */
+};
+
+/* What a consumer works on, which it does not own. */
+struct consumer_sides {
+    const struct fb_ctl_handle *ctl;
+    const struct fb_down *down; /* the claimed sides */
+    struct fb_up *up;
+};
+
+/*
+ * Sets up a consumer of claimed sides at their resume point, with no flow known. Of config it
+ * takes state_bytes, spin and leave. Returns 0, or -ENOMEM after one logged line.
+ */
+int consumer_init(struct fb_consumer *consumer, const struct consumer_sides *sides,
+                  const struct fb_consumer_config *config);
+
+/* Frees the states of the flows. */
+void consumer_fini(struct fb_consumer *consumer);
+
+/* What was finished of a burst is given back; the event that is handed out counts as finished
+ * unless `abandon`. No step may follow before the next burst. */
+void consumer_finish(struct fb_consumer *consumer, bool abandon);
+
+/*
+ * How leaving is followed: once, when the ring is empty, but not while the dispatcher is
+ * stopping, since then it says so itself, nor before it had LEAVE_GRACE_NS to do so: a
+ * service manager signals both at the same time, and the rings are to be drained. Twice, at
+ * the end of the burst.
+ */
+#define LEAVE_GRACE_NS UINT64_C(500000000)
+
+#define CONSUMER_STATE_MAX (1u << 20) /* bytes a flow, of all inspectors together */
+
+#endif

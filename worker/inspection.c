@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "worker/inspection.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "flow_balancer/align.h"
+#include "flow_balancer/common/clock.h"
+#include "flow_balancer/common/log.h"
+
+#define STATE_ALIGN 16u /* enough for any type */
+#define TICK_MS_USUAL 1000u
+#define HOST_LINE_MAX 1024u
+#define STAT_NAME_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789_"
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+/* What an inspector logs, with its name before it. */
+static void host_log(const struct fb_host *host, enum fb_host_level level, const char *format,
+                     ...) {
+    const struct inspection_item *item =
+        (const struct inspection_item *)(const void *)((const char *)host -
+                                                       offsetof(struct inspection_item, host));
+    char text[HOST_LINE_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    fb_log(level <= FB_HOST_DEBUG ? (enum fb_log_level)level : FB_LOG_DEBUG, "inspector %s: %s",
+           item->ops->name, text);
+}
+
+static int check_state(const struct fb_inspector *ops, const struct fb_setup *setup) {
+    bool is_flat = setup->state_kind == FB_STATE_FLAT;
+    size_t most = is_flat ? FB_STATE_FLAT_MAX : FB_STATE_PRIVATE_MAX;
+    if (setup->state_bytes <= most)
+        return 0;
+    fb_error("inspector %s: it asks for %zu bytes of %s state a flow: at most %zu", ops->name,
+             setup->state_bytes, is_flat ? "flat" : "private", most);
+    return -EINVAL;
+}
+
+/* Names that would not be shown are refused now. */
+static int check_stats(const struct fb_inspector *ops, const char *const *names, unsigned *count) {
+    for (*count = 0; names != NULL && names[*count] != NULL; ++*count) {
+        const char *name = names[*count];
+        size_t length = strlen(name);
+        if (*count == FB_STATS_MAX) {
+            fb_error("inspector %s: it has more than %u counters", ops->name, FB_STATS_MAX);
+            return -EINVAL;
+        }
+        if (length == 0 || length >= FB_STAT_NAME_MAX ||
+            strspn(name, STAT_NAME_LETTERS) != length) {
+            fb_error("inspector %s: its counter '%s' must have a name of 1 to %u of a-z, 0-9 and _",
+                     ops->name, name, FB_STAT_NAME_MAX - 1);
+            return -EINVAL;
+        }
+    }
+    if (*count == 0 || ops->stats != NULL)
+        return 0;
+    fb_error("inspector %s: it names counters, but has no function stats", ops->name);
+    return -EINVAL;
+}
+
+int inspection_add(struct inspection *inspection, const struct fb_inspector *ops,
+                   const char *args) {
+    if (inspection->count == INSPECTIONS_MAX) {
+        fb_error("--inspector %s: at most %u inspectors", ops->name, INSPECTIONS_MAX);
+        return -EINVAL;
+    }
+    struct inspection_item *item = &inspection->items[inspection->count];
+    *item = (struct inspection_item){
+        .ops = ops,
+        .host = {.major = FB_INSPECTOR_MAJOR, .minor = FB_INSPECTOR_MINOR, .log = host_log}};
+    struct fb_setup setup = {.args = args, .host = &item->host};
+    int error = ops->open(&setup);
+    if (error != 0)
+        return error;
+    item->self = setup.self;
+    inspection->count++; /* it is closed with the others */
+    error = check_state(ops, &setup);
+    if (error == 0)
+        error = check_stats(ops, setup.stats, &item->stat_count);
+    if (error != 0)
+        return error;
+    item->stat_names = setup.stats;
+    item->state_offset = inspection->state_bytes;
+    item->state_bytes = setup.state_bytes;
+    item->tick_ns = (setup.tick_ms != 0 ? setup.tick_ms : TICK_MS_USUAL) * UINT64_C(1000000);
+    item->next_tick_ns = fb_now_ns() + item->tick_ns;
+    inspection->state_bytes += fb_align_up(setup.state_bytes, STATE_ALIGN);
+    return 0;
+}
+
+int inspection_claimed(struct inspection *inspection, const struct fb_instance *instance) {
+    inspection->next = 0;
+    inspection->is_started = false;
+    for (unsigned i = 0; i < inspection->count; i++) {
+        const struct inspection_item *item = &inspection->items[i];
+        int error = item->ops->claimed != NULL ? item->ops->claimed(item->self, instance) : 0;
+        if (error != 0)
+            return error;
+    }
+    return 0;
+}
+
+void inspection_close(struct inspection *inspection) {
+    for (unsigned i = 0; i < inspection->count; i++) {
+        if (inspection->items[i].ops->close != NULL)
+            inspection->items[i].ops->close(inspection->items[i].self);
+    }
+    inspection->count = 0;
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+/* A packet; the first of a flow that this process gets is announced. */
+static int inspect_packet(struct inspection *inspection, const struct inspection_item *item,
+                          void *state, const struct fb_packet *packet) {
+    if ((packet->flags & (FB_F_START | FB_F_MID_STREAM)) != 0 && !inspection->is_started &&
+        item->ops->flow_start != NULL) {
+        int rc = item->ops->flow_start(item->self, state, packet);
+        if (rc != 0)
+            return rc;
+        inspection->is_started = true;
+    }
+    return item->ops->packet(item->self, state, packet);
+}
+
+int inspection_event(struct inspection *inspection, const struct fb_event *event) {
+    for (; inspection->next < inspection->count; inspection->next++) {
+        const struct inspection_item *item = &inspection->items[inspection->next];
+        void *state = item->state_bytes != 0 ? (char *)event->state + item->state_offset : NULL;
+        int rc = 0;
+        if (event->kind == FB_EVENT_PACKET)
+            rc = inspect_packet(inspection, item, state, &event->packet);
+        else if (item->ops->flow_end != NULL)
+            rc = item->ops->flow_end(item->self, state, &event->end);
+        /* The end of an orphaned flow is told once: none who could wait is there any more. */
+        if (rc != 0 && !(rc == FB_OUTPUT_FAILED && event->kind == FB_EVENT_FLOW_END &&
+                         event->end.reason == FB_END_ORPHANED))
+            return rc;
+        inspection->is_started = false;
+    }
+    inspection->next = 0;
+    return 0;
+}
+
+/* ---- between events -------------------------------------------------------------------------- */
+
+uint64_t inspection_next_tick(const struct inspection *inspection) {
+    uint64_t next_ns = UINT64_MAX;
+    for (unsigned i = 0; i < inspection->count; i++) {
+        const struct inspection_item *item = &inspection->items[i];
+        if (item->ops->tick != NULL && item->next_tick_ns < next_ns)
+            next_ns = item->next_tick_ns;
+    }
+    return next_ns;
+}
+
+int inspection_tick(struct inspection *inspection, uint64_t now_ns) {
+    for (unsigned i = 0; i < inspection->count; i++) {
+        struct inspection_item *item = &inspection->items[i];
+        if (item->ops->tick == NULL || now_ns < item->next_tick_ns)
+            continue;
+        /* A tick that was missed is not made up for. */
+        item->next_tick_ns += ((now_ns - item->next_tick_ns) / item->tick_ns + 1) * item->tick_ns;
+        int rc = item->ops->tick(item->self, now_ns);
+        if (rc != 0 && rc != FB_OUTPUT_FAILED)
+            return rc;
+    }
+    return 0;
+}
+
+unsigned inspection_reload(struct inspection *inspection) {
+    unsigned failed = 0;
+    for (unsigned i = 0; i < inspection->count; i++) {
+        const struct inspection_item *item = &inspection->items[i];
+        if (item->ops->reload != NULL && item->ops->reload(item->self) != 0)
+            failed++;
+    }
+    return failed;
+}
+
+void inspection_stats(const struct inspection *inspection, unsigned i, uint64_t *values) {
+    const struct inspection_item *item = &inspection->items[i];
+    if (item->stat_count != 0)
+        item->ops->stats(item->self, values);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef WORKER_INSPECTION_H
+#define WORKER_INSPECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flow_balancer/consumer.h"
+#include "flow_balancer/inspector.h"
+
+/*
+ * The inspectors of a worker, in the order in which they were asked for: each event goes
+ * through all of them in one pass, each with a state of its own for the flow, and one behind
+ * the other in the memory that the consumer keeps of a flow.
+ *
+ * An inspector that cannot write its output holds the pass: it goes on there when the event is
+ * tried again, and those before it do not see the event twice.
+ */
+#define INSPECTIONS_MAX 8u
+
+struct inspection_item {
+    const struct fb_inspector *ops;
+    void *self;
+    size_t state_offset; /* within the memory of a flow */
+    size_t state_bytes;
+    uint64_t tick_ns; /* between two ticks */
+    uint64_t next_tick_ns;
+    unsigned stat_count;
+    const char *const *stat_names;
+    struct fb_host host; /* last: what the inspector holds a pointer to */
+};
+
+struct inspection {
+    unsigned count;
+    unsigned next;      /* who is to see the present event next */
+    bool is_started;    /* and has had flow_start() for it */
+    size_t state_bytes; /* that all need for a flow */
+    struct inspection_item items[INSPECTIONS_MAX];
+};
+
+/*
+ * Adds an inspector and opens it; args outlive it. Returns 0, or -errno after one logged line,
+ * -EINVAL for wrong usage.
+ */
+int inspection_add(struct inspection *inspection, const struct fb_inspector *ops, const char *args);
+
+/* The worker has claimed a number. Returns 0, or -errno after one logged line. */
+int inspection_claimed(struct inspection *inspection, const struct fb_instance *instance);
+
+/*
+ * Hands an event to those that have not had it. Returns 0; FB_OUTPUT_FAILED: call it again with
+ * the same event; or -errno after one logged line.
+ */
+int inspection_event(struct inspection *inspection, const struct fb_event *event);
+
+/* Calls tick() of those whose time has come. Returns 0, or -errno after one logged line. */
+int inspection_tick(struct inspection *inspection, uint64_t now_ns);
+
+/* When the next tick is due, CLOCK_MONOTONIC; UINT64_MAX: never. */
+uint64_t inspection_next_tick(const struct inspection *inspection);
+
+/* Calls reload() of all; returns how many of them failed, each after one logged line. */
+unsigned inspection_reload(struct inspection *inspection);
+
+/* The values of the counters of item i, stat_count of them, into values[FB_STATS_MAX]. */
+void inspection_stats(const struct inspection *inspection, unsigned i, uint64_t *values);
+
+void inspection_close(struct inspection *inspection);
+
+#endif

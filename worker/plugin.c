@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "worker/plugin.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "flow_balancer/common/log.h"
+
+#define NAME_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789_-"
+
+bool plugin_is_path(const char *name) {
+    return strchr(name, '/') != NULL;
+}
+
+/* ---- a crash while it is opened -------------------------------------------------------------- */
+
+static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+#define CRASH_SIGNALS (sizeof crash_signals / sizeof crash_signals[0])
+
+static struct sigaction before[CRASH_SIGNALS]; /* what the signals did without us */
+static char crash_line[1024];
+static size_t crash_length;
+
+static void on_crash(int signo) {
+    if (write(STDERR_FILENO, crash_line, crash_length) < 0)
+        crash_length = 0; /* there is no one to tell */
+    for (unsigned i = 0; i < CRASH_SIGNALS; i++)
+        sigaction(crash_signals[i], &before[i], NULL);
+    raise(signo); /* when the handler returns: as if it had not been there */
+}
+
+void plugin_watch_opening(const char *name, const struct fb_inspector *ops) {
+    static bool watching;
+    if (watching) {
+        for (unsigned i = 0; i < CRASH_SIGNALS; i++)
+            sigaction(crash_signals[i], &before[i], NULL);
+    }
+    watching = name != NULL;
+    if (!watching)
+        return;
+    char built[64] = "";
+    if (ops != NULL)
+        snprintf(built, sizeof built, "it is built for interface %u.%u, ", ops->major, ops->minor);
+    int n = snprintf(
+        crash_line, sizeof crash_line,
+        "flow-worker: error: --inspector %s: it crashed while it was %s: %sthis worker "
+        "has interface %u.%u\n",
+        name, ops != NULL ? "opened" : "loaded", built, FB_INSPECTOR_MAJOR, FB_INSPECTOR_MINOR);
+    crash_length = (size_t)n < sizeof crash_line ? (size_t)n : sizeof crash_line - 1;
+    struct sigaction action = {.sa_handler = on_crash};
+    sigemptyset(&action.sa_mask);
+    for (unsigned i = 0; i < CRASH_SIGNALS; i++)
+        sigaction(crash_signals[i], &action, &before[i]);
+}
+
+/* ---- loading --------------------------------------------------------------------------------- */
+
+/* Whether the worker can work with what it was built for; its first members are the same in all
+ * versions. */
+static bool check_version(const char *path, const struct fb_inspector *ops) {
+    if (ops->major == FB_INSPECTOR_MAJOR && ops->minor <= FB_INSPECTOR_MINOR)
+        return true;
+    fb_error("--inspector %s: it is built for inspector interface %u.%u, this worker has %u.%u: "
+             "build it with the headers of this version",
+             path, ops->major, ops->minor, FB_INSPECTOR_MAJOR, FB_INSPECTOR_MINOR);
+    return false;
+}
+
+static bool check_members(const char *path, const struct fb_inspector *ops) {
+    const char *missing = ops->name == NULL     ? "name"
+                          : ops->open == NULL   ? "open"
+                          : ops->packet == NULL ? "packet"
+                                                : NULL;
+    if (missing != NULL) {
+        fb_error("--inspector %s: its " FB_PLUGIN_SYMBOL " has no %s (interface %u.%u, this worker "
+                 "has %u.%u)",
+                 path, missing, ops->major, ops->minor, FB_INSPECTOR_MAJOR, FB_INSPECTOR_MINOR);
+        return false;
+    }
+    size_t length = strlen(ops->name);
+    if (length > 0 && length < FB_INSPECTOR_NAME_MAX && strspn(ops->name, NAME_LETTERS) == length)
+        return true;
+    fb_error("--inspector %s: its name '%s' must be 1 to %u of a-z, 0-9, _ and -", path, ops->name,
+             FB_INSPECTOR_NAME_MAX - 1);
+    return false;
+}
+
+/* A copy that is as long as this version's, with NULL for what the plugin does not know of. */
+static const struct fb_inspector *complete(const char *path, const struct fb_inspector *ops) {
+    struct fb_inspector *whole = calloc(1, sizeof *whole);
+    if (whole == NULL) {
+        fb_error("--inspector %s: no memory for %zu bytes", path, sizeof *whole);
+        return NULL;
+    }
+    memcpy(whole, ops, ops->size < sizeof *whole ? ops->size : sizeof *whole);
+    if (check_members(path, whole))
+        return whole;
+    free(whole);
+    return NULL;
+}
+
+const struct fb_inspector *plugin_load(const char *path) {
+    plugin_watch_opening(path, NULL); /* its constructors run */
+    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    plugin_watch_opening(NULL, NULL);
+    if (object == NULL) {
+        fb_error("--inspector %s: cannot load it: %s", path, dlerror());
+        return NULL;
+    }
+    const struct fb_inspector *ops = dlsym(object, FB_PLUGIN_SYMBOL);
+    if (ops == NULL)
+        fb_error("--inspector %s: it exports no " FB_PLUGIN_SYMBOL ": define it with FB_PLUGIN of "
+                 "flow_balancer/inspector.h (this worker has interface %u.%u)",
+                 path, FB_INSPECTOR_MAJOR, FB_INSPECTOR_MINOR);
+    else if (check_version(path, ops))
+        ops = complete(path, ops);
+    else
+        ops = NULL;
+    if (ops == NULL)
+        dlclose(object);
+    return ops;
+}
