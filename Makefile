@@ -58,6 +58,16 @@ TEST_LIB := $(BUILD)/libfb_test.a
 # What runs in every order (tests/weave), with the simulation in the place of atomics and futexes.
 WEAVE_LIB := $(BUILD)/libfb_weave.a
 WEAVE_SRC := shm/ring.c shm/sides.c shm/ctl.c dispatcher/fleet/lane.c dispatcher/datapath/egress.c worker/consumer/consumer.c worker/loop.c
+# libflowbalancer: the consumer, and what it needs of shm/, of which it exports its interface only.
+# Without libnuma: it places nothing.
+LIB_MAJOR  := 1
+LIB_MINOR  := 0
+LIB_MAP    := worker/consumer/libflowbalancer.map
+LIB_STATIC := $(BUILD)/libflowbalancer.a
+LIB_SHARED := $(BUILD)/libflowbalancer.so.$(LIB_MAJOR).$(LIB_MINOR)
+LIBRARY    := $(LIB_STATIC) $(LIB_SHARED)
+# What users compile against; these include no other header of ours.
+PUBLIC_HEADERS := $(addprefix include/flow_balancer/,consumer.h flow.h inspector.h)
 PROGRAMS := $(BUILD)/flow-dispatcher $(BUILD)/flow-worker $(BUILD)/flow-stat
 TOOLS    := $(BUILD)/tracegen
 # Man pages and completion: where options are listed, a page or script is made from NAME.in.
@@ -76,7 +86,7 @@ FAULT_OBJ    := $(call obj,$(wildcard tests/tools/fault_*.c))
 help:
 	@echo 'flow-balancer $(VERSION): make TARGET'
 	@echo
-	@echo '  build       flow-dispatcher, flow-worker, flow-stat, the trace generator, man pages and completion, in $(BUILD)/'
+	@echo '  build       flow-dispatcher, flow-worker, flow-stat, libflowbalancer, the trace generator, man pages and completion, in $(BUILD)/'
 	@echo '  check       unit tests (seconds)'
 	@echo '  check-proc  tests with real processes, signals and kill -9; the captures where they are'
 	@echo '  check-proc-quick  those of them that scripts/test runs: without the longest'
@@ -93,12 +103,12 @@ help:
 	@echo '  lint        rooms and doors, calls, names, sizes, ordering labels, words, white space, shell and Python'
 	@echo '  format      let clang-format decide the white space'
 	@echo '  coverage    line coverage of the unit tests'
-	@echo '  install     programs, scripts, manual pages and completion under $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
+	@echo '  install     programs, scripts, library, headers, manual pages and completion under $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
 	@echo '  clean       remove $(BUILD)/'
 	@echo
 	@echo 'Variables: CC, CFLAGS, BUILD, PREFIX, DESTDIR. What a bare machine lacks: scripts/install-deps'
 
-build: $(PROGRAMS) $(TOOLS) $(MADE_PAGES) $(COMPLETION)
+build: $(PROGRAMS) $(TOOLS) $(LIBRARY) $(MADE_PAGES) $(COMPLETION)
 
 tests: $(TESTS) $(PROC_TESTS) $(FAULT_WORKER) $(BENCHES)
 
@@ -127,12 +137,28 @@ $(BUILD)/obj/weave/%.o: %.c $(BUILD)/command
 
 $(BUILD)/obj/shm/common/numa.o: CPPFLAGS += $(if $(NUMA),-DFB_HAVE_NUMA='"$(NUMA)"')
 
+$(BUILD)/pic/%.o: %.c $(BUILD)/command
+	@mkdir -p $(@D)
+	$(CC) -fPIC $(CPPFLAGS) $(PKG_CFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+# One object with what it needs of the others, in which names that are not exported are local.
+$(BUILD)/pic/libflowbalancer.o: $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard worker/consumer/*.c)) $(BUILD)/pic/libfb_shm.a
+	$(LD) -r -o $@.all $(filter %.o %.a,$^)
+	objcopy $$(sed -n 's/^    \(fb_[a-z_]*\);$$/-G \1/p' $(LIB_MAP)) $@.all $@
+	@rm $@.all
+$(BUILD)/pic/libflowbalancer.o: $(LIB_MAP)
+$(BUILD)/pic/libfb_shm.a: $(patsubst %.c,$(BUILD)/pic/%.o,$(SHM_SRC))
+$(LIB_STATIC): $(BUILD)/pic/libflowbalancer.o
+$(LIB_SHARED): $(BUILD)/pic/libflowbalancer.o $(LIB_MAP)
+	$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-soname,libflowbalancer.so.$(LIB_MAJOR) -Wl,--version-script=$(LIB_MAP) \
+	    -Wl,-z,defs -o $@ $< -lpthread
+
 $(SHM_LIB): $(call obj,$(SHM_SRC))
 $(DISP_LIB): $(call obj,$(DISP_SRC))
 $(WORK_LIB): $(call obj,$(WORK_SRC))
 $(TEST_LIB): $(call obj,$(wildcard tests/lib/*.c))
 $(WEAVE_LIB): $(call obj,$(filter-out tests/weave/test_%,$(wildcard tests/weave/*.c))) $(WEAVE_SRC:%.c=$(BUILD)/obj/weave/%.o)
-$(SHM_LIB) $(DISP_LIB) $(WORK_LIB) $(TEST_LIB) $(WEAVE_LIB):
+$(SHM_LIB) $(DISP_LIB) $(WORK_LIB) $(TEST_LIB) $(WEAVE_LIB) $(LIB_STATIC) $(BUILD)/pic/libfb_shm.a:
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -285,6 +311,14 @@ install: build
 	install -m 0755 scripts/preflight $(DESTDIR)$(PREFIX)/bin/flow-preflight
 	for page in $(MAN_PAGES); do \
 	    install -D -m 0644 -t $(SHARE_DIR)/man/man$${page##*.} $$page || exit 1; done
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/include/flow_balancer $(PUBLIC_HEADERS)
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib $(LIB_STATIC)
+	install -m 0755 $(LIB_SHARED) $(DESTDIR)$(PREFIX)/lib
+	ln -sf $(notdir $(LIB_SHARED)) $(DESTDIR)$(PREFIX)/lib/libflowbalancer.so.$(LIB_MAJOR)
+	ln -sf libflowbalancer.so.$(LIB_MAJOR) $(DESTDIR)$(PREFIX)/lib/libflowbalancer.so
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' worker/consumer/flowbalancer.pc.in \
+	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/flowbalancer.pc
 	install -d $(BASH_DIR) $(ZSH_DIR)
 	install -m 0644 $(BUILD)/completion/flow-balancer.bash $(BASH_DIR)/flow-balancer
 	for program in $(notdir $(PROGRAMS)); do ln -sf flow-balancer $(BASH_DIR)/$$program || exit 1; done
@@ -293,4 +327,4 @@ install: build
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/pic -name '*.d' 2>/dev/null)

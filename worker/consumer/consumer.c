@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "worker/consumer/consumer_parts.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <string.h>
 #include <time.h>
@@ -8,6 +9,7 @@
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
 
+#include "worker/consumer/consumer_fd.h"
 #include "worker/consumer/event.h"
 
 #define PARK_MS 100u /* bounds every lost wake: a reader of the ring could move a sleeper away */
@@ -41,6 +43,7 @@ int consumer_init(struct fb_consumer *consumer, const struct consumer_sides *sid
 }
 
 void consumer_fini(struct fb_consumer *consumer) {
+    consumer_fd_stop(consumer->fd);
     flow_states_fini(&consumer->states);
 }
 
@@ -297,13 +300,27 @@ static bool look_for_a_while(struct fb_consumer *c, uint64_t until_ns, int *ende
     }
 }
 
+int fb_consumer_fd(struct fb_consumer *c) {
+    if (c->fd == NULL)
+        c->fd = consumer_fd_start(c->ctl);
+    if (c->fd == NULL)
+        return -ENOMEM;
+    consumer_fd_arm(c->fd, &c->rx);
+    return consumer_fd_number(c->fd);
+}
+
 /* Sleeps until there may be something, at most until until_ns. False: a signal handler ran. */
 static bool park(struct fb_consumer *c, uint64_t until_ns) {
     uint64_t most_ms = until_ns > c->now_ns ? (until_ns - c->now_ns + 999999) / 1000000 : 1;
     c->counters[FB_WORKER_PARKS]++;
     fb_up_set_counter(c->up, FB_WORKER_PARKS, c->counters[FB_WORKER_PARKS]);
     fb_log_report_lost();
-    enum fb_wake wake = fb_rx_park(&c->rx, most_ms < PARK_MS ? (unsigned)most_ms : PARK_MS);
+    unsigned ms = most_ms < PARK_MS ? (unsigned)most_ms : PARK_MS;
+    if (c->fd != NULL) { /* its thread is the one that parks */
+        consumer_fd_arm(c->fd, &c->rx);
+        return consumer_fd_wait(c->fd, ms);
+    }
+    enum fb_wake wake = fb_rx_park(&c->rx, ms);
     return wake != FB_WAKE_SIGNAL;
 }
 
@@ -338,8 +355,11 @@ static int wait_for_burst(struct fb_consumer *c, int timeout_ms) {
             c->orphaned = true;
             return 1;
         }
-        if (!undisturbed || c->now_ns >= until_ns)
-            return 0;
+        if (undisturbed && c->now_ns < until_ns)
+            continue;
+        if (c->fd != NULL)
+            consumer_fd_arm(c->fd, &c->rx);
+        return 0;
     }
 }
 

@@ -133,7 +133,6 @@ static int join(const struct fb_consumer_config *config, struct joined *j) {
 }
 
 static void free_joined(struct joined *j) {
-    consumer_fini(&j->consumer);
     free(j);
     only = NULL;
 }
@@ -201,6 +200,7 @@ static void close_joined(struct joined *j, bool abandon) {
         consumer_finish(c, abandon);
     if (leaves && !abandon)
         fb_up_set_worker_status(c->up, FB_STATUS_LEFT);
+    consumer_fini(c); /* its thread, if there is one, looks at the sides */
     leave_instance(j);
     free_joined(j);
 }

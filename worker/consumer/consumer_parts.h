@@ -45,6 +45,7 @@ struct fb_consumer {
     uint64_t looked_ns; /* when the dispatcher's lock was last looked at */
     uint64_t asked_ns;  /* when the first request to leave was noticed, or 0 */
     uint32_t orphan_next;
+    struct consumer_fd *fd;    /* or NULL: nothing polls */
     const volatile int *leave; /* how often it was asked to leave; or NULL */
     struct fb_desc desc;       /* the copy of the one that is handed out */
     struct fb_event event;

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "worker/consumer/consumer_fd.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "flow_balancer/common/log.h"
+
+#define PARK_MS 100u /* bounds every lost wake, and the wait of consumer_fd_stop() */
+
+struct consumer_fd {
+    const struct fb_ctl_handle *ctl;
+    int event; /* the eventfd */
+    pthread_t thread;
+    pthread_mutex_t mutex; /* over what follows */
+    pthread_cond_t changed;
+    struct fb_rx rx; /* what the consumer has seen of the ring */
+    uint64_t armings;
+    bool armed;
+    bool quit;
+};
+
+/* Whether there is something beyond what the consumer has seen, of which *rx is a copy. */
+static bool look(const struct consumer_fd *fd, struct fb_rx *rx, uint32_t seen_command) {
+    /* The command first: what was published before it is then seen. */
+    uint32_t command = fb_rx_command(rx);
+    return fb_rx_peek(rx) != 0 || command != seen_command || fb_rx_revoked(rx) ||
+           !fb_ctl_alive(fd->ctl);
+}
+
+static void fire(struct consumer_fd *fd) {
+    uint64_t one = 1;
+    fd->armed = false;
+    if (write(fd->event, &one, sizeof one) < 0)
+        return; /* EAGAIN: its count is at the top, so it is readable */
+}
+
+/* Waits until it is armed, and takes the copy; false: it is to end. */
+static bool await_arming(struct consumer_fd *fd, struct fb_rx *rx, uint64_t *arming) {
+    pthread_mutex_lock(&fd->mutex);
+    while (!fd->armed && !fd->quit)
+        pthread_cond_wait(&fd->changed, &fd->mutex);
+    *rx = fd->rx;
+    *arming = fd->armings;
+    bool go_on = !fd->quit;
+    pthread_mutex_unlock(&fd->mutex);
+    return go_on;
+}
+
+/* Fires if `found`; true while the arming is the last one, and what it is for was not found. */
+static bool settle(struct consumer_fd *fd, uint64_t arming, bool found) {
+    pthread_mutex_lock(&fd->mutex);
+    bool last = fd->armed && fd->armings == arming && !fd->quit;
+    if (last && found)
+        fire(fd);
+    pthread_mutex_unlock(&fd->mutex);
+    return last && !found;
+}
+
+static void *watch(void *arg) {
+    struct consumer_fd *fd = arg;
+    struct fb_rx rx;
+    uint64_t arming;
+    while (await_arming(fd, &rx, &arming)) {
+        uint32_t command = rx.command;
+        while (settle(fd, arming, look(fd, &rx, command)))
+            fb_rx_park(&rx, PARK_MS);
+    }
+    return NULL;
+}
+
+/* With all signals blocked: they are the program's. Returns 0, or an errno value. */
+static int start_thread(struct consumer_fd *fd) {
+    sigset_t all, before;
+    sigfillset(&all);
+    int error = pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (error != 0)
+        return error;
+    error = pthread_create(&fd->thread, NULL, watch, fd);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+struct consumer_fd *consumer_fd_start(const struct fb_ctl_handle *ctl) {
+    struct consumer_fd *fd = calloc(1, sizeof *fd);
+    int error = ENOMEM;
+    if (fd != NULL) {
+        fd->ctl = ctl;
+        pthread_mutex_init(&fd->mutex, NULL);
+        pthread_cond_init(&fd->changed, NULL);
+        fd->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        error = fd->event < 0 ? errno : start_thread(fd);
+    }
+    if (error == 0)
+        return fd;
+    fb_error("cannot make a descriptor to poll for packets: %s", strerror(error));
+    if (fd != NULL && fd->event >= 0)
+        close(fd->event);
+    free(fd);
+    return NULL;
+}
+
+void consumer_fd_stop(struct consumer_fd *fd) {
+    if (fd == NULL)
+        return;
+    pthread_mutex_lock(&fd->mutex);
+    fd->quit = true;
+    pthread_cond_signal(&fd->changed);
+    pthread_mutex_unlock(&fd->mutex);
+    pthread_join(fd->thread, NULL);
+    close(fd->event);
+    free(fd);
+}
+
+int consumer_fd_number(const struct consumer_fd *fd) {
+    return fd->event;
+}
+
+void consumer_fd_arm(struct consumer_fd *fd, const struct fb_rx *rx) {
+    uint64_t count;
+    pthread_mutex_lock(&fd->mutex);
+    if (!fd->armed && read(fd->event, &count, sizeof count) < 0)
+        count = 0; /* EAGAIN: it did not fire */
+    fd->rx = *rx;
+    fd->armings++;
+    fd->armed = true;
+    pthread_cond_signal(&fd->changed);
+    pthread_mutex_unlock(&fd->mutex);
+}
+
+bool consumer_fd_wait(struct consumer_fd *fd, unsigned timeout_ms) {
+    struct pollfd event = {.fd = fd->event, .events = POLLIN};
+    return poll(&event, 1, (int)timeout_ms) >= 0;
+}
