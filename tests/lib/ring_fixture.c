@@ -88,7 +88,12 @@ void ring_write(struct ring_fixture *r, uint64_t position, uint32_t caplen) {
     for (uint32_t i = 0; i < caplen; i++)
         bytes[i] = ring_byte(seq, i);
     struct fb_desc *desc = fb_tx_stage(&r->tx, position, caplen);
-    *desc = (struct fb_desc){.frame = seq, .arena_pos = position, .caplen = caplen};
+    *desc = (struct fb_desc){.frame = seq,
+                             .arena_pos = position,
+                             .caplen = caplen,
+                             .l3_off = FB_NO_OFFSET,
+                             .l4_off = FB_NO_OFFSET,
+                             .payload_off = FB_NO_OFFSET};
 }
 
 bool ring_put(struct ring_fixture *r, uint32_t caplen) {

@@ -28,7 +28,7 @@ struct consumer_fd {
 };
 
 /* Whether there is something beyond what the consumer has seen, of which *rx is a copy. */
-static bool look(const struct consumer_fd *fd, struct fb_rx *rx, uint32_t seen_command) {
+static bool find_more(const struct consumer_fd *fd, struct fb_rx *rx, uint32_t seen_command) {
     /* The command first: what was published before it is then seen. */
     uint32_t command = fb_rx_command(rx);
     return fb_rx_peek(rx) != 0 || command != seen_command || fb_rx_revoked(rx) ||
@@ -70,7 +70,7 @@ static void *watch(void *arg) {
     uint64_t arming;
     while (await_arming(fd, &rx, &arming)) {
         uint32_t command = rx.command;
-        while (settle(fd, arming, look(fd, &rx, command)))
+        while (settle(fd, arming, find_more(fd, &rx, command)))
             fb_rx_park(&rx, PARK_MS);
     }
     return NULL;
