@@ -116,32 +116,47 @@ void inspection_close(struct inspection *inspection) {
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
-/* A packet; the first of a flow that this process gets is announced. */
-static int inspect_packet(struct inspection *inspection, const struct inspection_item *item,
-                          void *state, const struct fb_packet *packet) {
-    if ((packet->flags & (FB_F_START | FB_F_MID_STREAM)) != 0 && !inspection->is_started &&
-        item->ops->flow_start != NULL) {
-        int rc = item->ops->flow_start(item->self, state, packet);
+/* Before the first packet of a flow that this process gets; once, however often it is tried. */
+static int start_flow(struct inspection *inspection, const struct inspection_item *item,
+                      void *state, const struct fb_packet *packet) {
+    if (inspection->is_started || item->ops->flow_start == NULL)
+        return 0;
+    int rc = item->ops->flow_start(item->self, state, packet);
+    inspection->is_started = rc == 0;
+    return rc;
+}
+
+static inline int inspect_packet(struct inspection *inspection, const struct inspection_item *item,
+                                 void *state, const struct fb_packet *packet) {
+    if (__builtin_expect((packet->flags & (FB_F_START | FB_F_MID_STREAM)) != 0, 0)) {
+        int rc = start_flow(inspection, item, state, packet);
         if (rc != 0)
             return rc;
-        inspection->is_started = true;
     }
     return item->ops->packet(item->self, state, packet);
 }
 
-int inspection_event(struct inspection *inspection, const struct fb_event *event) {
-    for (; inspection->next < inspection->count; inspection->next++) {
-        const struct inspection_item *item = &inspection->items[inspection->next];
+/* The end of an orphaned flow is told once: none who could wait is there any more. */
+static int inspect_end(const struct inspection_item *item, void *state,
+                       const struct fb_flow_end *end) {
+    if (item->ops->flow_end == NULL)
+        return 0;
+    int rc = item->ops->flow_end(item->self, state, end);
+    return rc == FB_OUTPUT_FAILED && end->reason == FB_END_ORPHANED ? 0 : rc;
+}
+
+int inspection_event_of_many(struct inspection *inspection, const struct fb_event *event) {
+    const struct inspection_item *item = &inspection->items[inspection->next];
+    const struct inspection_item *last = &inspection->items[inspection->count];
+    for (; item < last; item++) {
         void *state = item->state_bytes != 0 ? (char *)event->state + item->state_offset : NULL;
-        int rc = 0;
-        if (event->kind == FB_EVENT_PACKET)
-            rc = inspect_packet(inspection, item, state, &event->packet);
-        else if (item->ops->flow_end != NULL)
-            rc = item->ops->flow_end(item->self, state, &event->end);
-        /* The end of an orphaned flow is told once: none who could wait is there any more. */
-        if (rc != 0 && !(rc == FB_OUTPUT_FAILED && event->kind == FB_EVENT_FLOW_END &&
-                         event->end.reason == FB_END_ORPHANED))
+        int rc = event->kind == FB_EVENT_PACKET
+                     ? inspect_packet(inspection, item, state, &event->packet)
+                     : inspect_end(item, state, &event->end);
+        if (__builtin_expect(rc != 0, 0)) {
+            inspection->next = (unsigned)(item - inspection->items);
             return rc;
+        }
         inspection->is_started = false;
     }
     inspection->next = 0;

@@ -52,7 +52,16 @@ int inspection_claimed(struct inspection *inspection, const struct fb_instance *
  * Hands an event to those that have not had it. Returns 0; FB_OUTPUT_FAILED: call it again with
  * the same event; or -errno after one logged line.
  */
-int inspection_event(struct inspection *inspection, const struct fb_event *event);
+int inspection_event_of_many(struct inspection *inspection, const struct fb_event *event);
+
+static inline int inspection_event(struct inspection *inspection, const struct fb_event *event) {
+    const struct inspection_item *item = &inspection->items[0];
+    if (__builtin_expect(inspection->count == 1 && event->kind == FB_EVENT_PACKET &&
+                             (event->packet.flags & (FB_F_START | FB_F_MID_STREAM)) == 0,
+                         1))
+        return item->ops->packet(item->self, event->state, &event->packet);
+    return inspection_event_of_many(inspection, event);
+}
 
 /* Calls tick() of those whose time has come. Returns 0, or -errno after one logged line. */
 int inspection_tick(struct inspection *inspection, uint64_t now_ns);

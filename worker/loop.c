@@ -6,11 +6,11 @@
 #define OUTPUT_PAUSE_FIRST_MS 1u
 #define OUTPUT_PAUSE_MOST_MS 100u
 
-/* Returns 0, or why the loop must end. */
-static int inspect(struct worker_loop *loop, const struct fb_event *event) {
+/* An event that an inspector did not take, with the result rc. Returns 0 once all of them did, or
+ * why the loop must end. */
+static int try_again(struct worker_loop *loop, const struct fb_event *event, int rc) {
     unsigned pause_ms = OUTPUT_PAUSE_FIRST_MS;
-    int rc;
-    while ((rc = inspection_event(loop->inspection, event)) == FB_OUTPUT_FAILED) {
+    for (; rc == FB_OUTPUT_FAILED; rc = inspection_event(loop->inspection, event)) {
         int ended = fb_consumer_retry(loop->consumer, pause_ms);
         if (ended != 0)
             return ended;
@@ -47,7 +47,8 @@ int worker_loop_run(struct worker_loop *loop) {
             return taken;
         const struct fb_event *event;
         while (taken > 0 && (event = fb_consumer_step(loop->consumer)) != NULL) {
-            int ended = inspect(loop, event);
+            int rc = inspection_event(loop->inspection, event);
+            int ended = __builtin_expect(rc != 0, 0) ? try_again(loop, event, rc) : 0;
             if (ended != 0)
                 return ended;
         }

@@ -81,77 +81,92 @@ static int end_with(struct fb_consumer *c, enum fb_ended ended) {
 
 /* ---- the steps of a burst -------------------------------------------------------------------- */
 
-static const struct fb_flow *flow_of(struct fb_consumer *c, const struct fb_packet *packet) {
-    event_partial_flow(&c->partial, c->desc.flow_id, packet);
-    return &c->partial;
-}
-
 static void *state_of(const struct fb_consumer *c, void *state) {
     return c->states.flow_bytes != 0 ? state : NULL;
 }
 
-/* A packet is handed out; false if there is no memory for the state of its flow. */
-static bool hand_out_packet(struct fb_consumer *c) {
-    const struct fb_desc *desc = &c->desc;
-    struct fb_event *event = &c->event;
+/* The record of a flow; packet NULL: there is none at hand. */
+static inline const struct fb_flow *flow_of(struct fb_consumer *c, uint64_t flow_id,
+                                            const struct fb_packet *packet) {
+    event_partial_flow(&c->partial, flow_id, packet);
+    return &c->partial;
+}
+
+/* The state of a flow that this process has not seen; NULL if there is no memory. */
+static __attribute__((noinline)) void *begin_flow(struct fb_consumer *c, unsigned *mid_stream) {
+    const struct fb_desc *desc = &c->out.raw.desc;
     bool known;
     void *state =
         flow_states_begin(&c->states, desc->handle, desc->generation, desc->flow_id, &known);
-    if (state == NULL)
-        return false;
-    unsigned start = desc->flags & FB_F_START;
-    unsigned mid_stream = !known && start == 0 ? FB_F_MID_STREAM : 0;
-    event->kind = FB_EVENT_PACKET;
-    event->state = state_of(c, state);
-    event_fill_packet(&event->packet, desc, fb_rx_bytes(&c->rx, desc),
-                      fb_ctl_link_type(c->ctl->ctl, fb_desc_link(desc)), mid_stream);
-    event->packet.flow = flow_of(c, &event->packet);
-    c->counters[FB_WORKER_STARTS] += start != 0;
-    c->counters[FB_WORKER_MID_STREAM] += mid_stream != 0;
-    c->counters[FB_WORKER_GAP_PACKETS] += desc->gap;
+    *mid_stream = (desc->flags & FB_F_START) == 0 ? FB_F_MID_STREAM : 0;
+    c->counters[FB_WORKER_MID_STREAM] += state != NULL && *mid_stream != 0;
+    return state;
+}
+
+/* The packet whose descriptor was copied is handed out; false if there is no memory for the state
+ * of its flow. */
+static inline bool hand_out_packet(struct fb_consumer *c) {
+    const struct fb_desc *desc = &c->out.raw.desc;
+    unsigned mid_stream = 0;
+    void *state = flow_states_known(&c->states, desc->handle, desc->generation);
+    if (__builtin_expect(state == NULL, 0)) {
+        state = begin_flow(c, &mid_stream);
+        if (state == NULL)
+            return false;
+    }
+    if (__builtin_expect((desc->flags & (FB_F_START | FB_F_GAP)) != 0, 0)) {
+        c->counters[FB_WORKER_STARTS] += (desc->flags & FB_F_START) != 0;
+        c->counters[FB_WORKER_GAP_PACKETS] += desc->gap;
+    }
+    c->counters[FB_WORKER_PACKETS]++;
+    c->counters[FB_WORKER_BYTES] += desc->caplen;
+    uint64_t flow_id = desc->flow_id;
+    int link_type = fb_ctl_link_type(c->ctl->ctl, fb_desc_link(desc));
+    event_make_packet(&c->out, fb_rx_bytes(&c->rx, desc), link_type, mid_stream);
+    c->out.event.kind = FB_EVENT_PACKET;
+    c->out.event.state = state_of(c, state);
+    c->out.event.packet.flow = flow_of(c, flow_id, &c->out.event.packet);
     return true;
 }
 
 /* A flow end is handed out; false if nothing is known of the flow. */
 static bool hand_out_end(struct fb_consumer *c) {
-    const struct fb_desc *desc = &c->desc;
+    const struct fb_desc *desc = &c->out.raw.desc;
     void *state = flow_states_end(&c->states, desc->handle, desc->generation);
     if (state == NULL) {
         c->counters[FB_WORKER_UNKNOWN_ENDS]++;
         return false;
     }
     c->counters[FB_WORKER_ENDS]++;
-    c->event.kind = FB_EVENT_FLOW_END;
-    c->event.state = state_of(c, state);
-    c->event.end = (struct fb_flow_end){.flow = flow_of(c, NULL),
-                                        .time_ns = desc->time_ns,
-                                        .frame = desc->frame,
-                                        .reason = fb_desc_reason(desc),
-                                        .flags = desc->flags & FB_F_REDELIVERED};
+    c->out.event.kind = FB_EVENT_FLOW_END;
+    c->out.event.state = state_of(c, state);
+    c->out.event.end = (struct fb_flow_end){.flow = flow_of(c, desc->flow_id, NULL),
+                                            .time_ns = desc->time_ns,
+                                            .frame = desc->frame,
+                                            .reason = fb_desc_reason(desc),
+                                            .flags = desc->flags & FB_F_REDELIVERED};
     return true;
 }
 
-/* The event that is handed out is finished: nothing of it moves below the next cursor. */
-static inline void finish_event(struct fb_consumer *c) {
-    if (!c->busy)
-        return;
-    fb_rx_end();
-    c->busy = false;
-    if (c->event.kind == FB_EVENT_PACKET) {
-        c->counters[FB_WORKER_PACKETS]++;
-        c->counters[FB_WORKER_BYTES] += c->event.packet.caplen;
+/* The event that is handed out was not inspected: it does not count. */
+static void take_back(struct fb_consumer *c) {
+    if (c->busy && c->out.event.kind == FB_EVENT_PACKET) {
+        c->counters[FB_WORKER_PACKETS]--;
+        c->counters[FB_WORKER_BYTES] -= c->out.event.packet.caplen;
     }
+    c->busy = false;
+    c->steps = c->step = 0; /* nothing more of the burst is given back */
 }
 
 void consumer_finish(struct fb_consumer *c, bool abandon) {
-    uint32_t done = c->step;
     if (abandon && c->busy) {
-        c->busy = false;
-        c->steps = c->step = 0;
+        take_back(c);
         publish_counters(c);
         return; /* the cursor stays at it: the dispatcher sees a process that died there */
     }
-    finish_event(c);
+    uint32_t done = c->step;
+    fb_rx_end();
+    c->busy = false;
     if (c->steps == 0)
         return;
     c->steps = c->step = 0;
@@ -168,11 +183,11 @@ static const struct fb_event *end_orphan(struct fb_consumer *c) {
         return NULL;
     }
     c->counters[FB_WORKER_ENDS]++;
-    c->desc = (struct fb_desc){.handle = flow.handle, .flow_id = flow.flow_id};
-    c->event.kind = FB_EVENT_FLOW_END;
-    c->event.state = state_of(c, flow.state);
-    c->event.end = (struct fb_flow_end){.flow = flow_of(c, NULL), .reason = FB_END_ORPHANED};
-    return &c->event;
+    c->out.event.kind = FB_EVENT_FLOW_END;
+    c->out.event.state = state_of(c, flow.state);
+    c->out.event.end =
+        (struct fb_flow_end){.flow = flow_of(c, flow.flow_id, NULL), .reason = FB_END_ORPHANED};
+    return &c->out.event;
 }
 
 static inline void prefetch_step(const struct fb_consumer *c, uint32_t i) {
@@ -183,28 +198,32 @@ static inline void prefetch_step(const struct fb_consumer *c, uint32_t i) {
     __builtin_prefetch(fb_rx_bytes(&c->rx, later));
 }
 
+/* Nothing is handed out, and nothing more is touched. */
+static const struct fb_event *no_event(struct fb_consumer *c, enum fb_ended ended) {
+    c->busy = false;
+    c->steps = c->step = 0;
+    end_with(c, ended);
+    return NULL;
+}
+
 const struct fb_event *fb_consumer_step(struct fb_consumer *c) {
-    finish_event(c);
+    fb_rx_end(); /* of the one before: nothing of it moves below the next cursor */
     while (c->step < c->steps) {
+        const struct fb_desc *desc = &c->out.raw.desc; /* the copy: all that follows uses it */
         prefetch_step(c, c->step + STATES_AHEAD);
-        if (!fb_rx_begin(&c->rx, c->step, &c->desc)) {
-            c->steps = c->step = 0; /* nothing more is touched */
-            end_with(c, FB_ENDED_REVOKED);
-            return NULL;
-        }
+        if (__builtin_expect(!fb_rx_begin(&c->rx, c->step, &c->out.raw.desc), 0))
+            return no_event(c, FB_ENDED_REVOKED);
         c->step++;
-        if ((c->desc.flags & (FB_F_END | FB_F_SKIP)) == 0) {
-            if (!hand_out_packet(c)) {
-                c->steps = c->step = 0;
-                end_with(c, FB_ENDED_FAILED);
-                return NULL;
-            }
-        } else if ((c->desc.flags & FB_F_SKIP) != 0 || !hand_out_end(c)) {
-            fb_rx_end();
-            continue;
-        }
         c->busy = true;
-        return &c->event;
+        if (__builtin_expect((desc->flags & (FB_F_END | FB_F_SKIP)) == 0, 1)) {
+            if (__builtin_expect(!hand_out_packet(c), 0))
+                return no_event(c, FB_ENDED_FAILED);
+            return &c->out.event;
+        }
+        if ((desc->flags & FB_F_SKIP) == 0 && hand_out_end(c))
+            return &c->out.event;
+        fb_rx_end();
+        c->busy = false;
     }
     if (__builtin_expect(c->orphaned, 0))
         return end_orphan(c);
@@ -244,8 +263,7 @@ int fb_consumer_retry(struct fb_consumer *c, unsigned pause_ms) {
         ended = FB_ENDED_REVOKED;
     if (ended == 0)
         return 0;
-    c->busy = false;
-    c->steps = c->step = 0;
+    take_back(c);
     return end_with(c, (enum fb_ended)ended);
 }
 

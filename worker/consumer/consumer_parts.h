@@ -26,6 +26,7 @@
 #include "flow_balancer/consumer.h"
 #include "flow_balancer/ring.h"
 
+#include "worker/consumer/event.h"
 #include "worker/consumer/flow_states.h"
 
 struct fb_consumer {
@@ -45,10 +46,9 @@ struct fb_consumer {
     uint64_t looked_ns; /* when the dispatcher's lock was last looked at */
     uint64_t asked_ns;  /* when the first request to leave was noticed, or 0 */
     uint32_t orphan_next;
-    struct consumer_fd *fd;    /* or NULL: nothing polls */
-    const volatile int *leave; /* how often it was asked to leave; or NULL */
-    struct fb_desc desc;       /* the copy of the one that is handed out */
-    struct fb_event event;
+    struct consumer_fd *fd;             /* or NULL: nothing polls */
+    const volatile int *leave;          /* how often it was asked to leave; or NULL */
+    union event_buffer out;             /* what is handed out */
     struct fb_flow partial;             /* the record, where the dispatcher has none */
     uint64_t counters[FB_WORKER_COUNT]; /* of this incarnation */
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "worker/consumer/event.h"
 
+#include <string.h>
+
 enum { IP4_SOURCE = 12, IP4_ADDRESS = 4, IP6_SOURCE = 8, IP6_ADDRESS = 16 };
 
 static uint16_t load16(const uint8_t *bytes) {

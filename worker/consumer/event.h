@@ -3,14 +3,14 @@
 #define WORKER_CONSUMER_EVENT_H
 
 #include <stddef.h>
-#include <string.h>
+#include <stdint.h>
 
+#include "flow_balancer/consumer.h"
 #include "flow_balancer/descriptor.h"
-#include "flow_balancer/flow.h"
 
 /*
  * From descriptors to what is handed to inspectors. A packet has its descriptor's layout, but
- * for what only the ring knows: eight moves, and a few members written over.
+ * for what only the ring knows: it is the copy of it, with a few members written over.
  */
 #define EVENT_SAME(packet_member, desc_member)                                                     \
     _Static_assert(offsetof(struct fb_packet, packet_member) ==                                    \
@@ -52,16 +52,32 @@ static inline uint32_t event_payload_len(const struct fb_desc *desc, const uint8
     return end > desc->payload_off ? end - desc->payload_off : 0;
 }
 
-/* Fills in a packet, but for its flow; mid_stream: FB_F_MID_STREAM where it is to be flagged. */
-static inline void event_fill_packet(struct fb_packet *packet, const struct fb_desc *desc,
-                                     const uint8_t *data, int link_type, unsigned mid_stream) {
-    memcpy(packet, desc, sizeof *desc);
+/* What is handed out: a packet is made where its descriptor was copied to. */
+union event_buffer {
+    struct fb_event event;
+    struct {
+        int32_t kind;
+        uint32_t reserved;
+        void *state;
+        struct fb_desc desc;
+    } raw;
+};
+_Static_assert(offsetof(union event_buffer, event.packet) == offsetof(union event_buffer, raw.desc),
+               "a packet begins as its descriptor");
+
+/* Makes the packet, but for its flow; mid_stream: FB_F_MID_STREAM where it is to be flagged. */
+static inline void event_make_packet(union event_buffer *buffer, const uint8_t *data, int link_type,
+                                     unsigned mid_stream) {
+    struct fb_packet *packet = &buffer->event.packet;
+    const struct fb_desc *desc = &buffer->raw.desc;
+    unsigned flags = (desc->flags & ((1u << FB_LINK_SHIFT) - 1)) | mid_stream;
+    unsigned dir = fb_desc_dir(desc), deaths = fb_desc_deaths(desc);
+    packet->payload_len = event_payload_len(desc, data);
     packet->data = data;
     packet->link_type = link_type;
-    packet->deaths = (uint16_t)fb_desc_deaths(desc);
-    packet->flags = (uint16_t)((desc->flags & ((1u << FB_LINK_SHIFT) - 1)) | mid_stream);
-    packet->dir = (uint8_t)fb_desc_dir(desc);
-    packet->payload_len = event_payload_len(desc, data);
+    packet->deaths = (uint16_t)deaths;
+    packet->flags = (uint16_t)flags;
+    packet->dir = (uint8_t)dir;
 }
 
 /*

@@ -8,18 +8,9 @@
 #include "flow_balancer/align.h"
 #include "flow_balancer/common/log.h"
 
-/* Before each flow's state: whose it is. 16 bytes, so that what follows is aligned for anything. */
-struct tag {
-    uint32_t begun;
-    uint16_t generation;
-    uint16_t reserved;
-    uint64_t flow_id;
-};
-_Static_assert(sizeof(struct tag) == 16, "alignment of the state behind it");
-
 int flow_states_init(struct flow_states *states, size_t flow_bytes) {
-    states->flow_bytes = fb_align_up(flow_bytes, sizeof(struct tag));
-    states->stride = sizeof(struct tag) + states->flow_bytes;
+    states->flow_bytes = fb_align_up(flow_bytes, sizeof(struct flow_state_tag));
+    states->stride = sizeof(struct flow_state_tag) + states->flow_bytes;
     states->chunks = calloc(FLOW_STATES_CHUNKS, sizeof *states->chunks);
     if (states->chunks != NULL)
         return 0;
@@ -34,17 +25,17 @@ void flow_states_fini(struct flow_states *states) {
     states->chunks = NULL;
 }
 
-static struct tag *find(const struct flow_states *states, uint32_t handle) {
+static struct flow_state_tag *find(const struct flow_states *states, uint32_t handle) {
     uint32_t chunk = handle / FLOW_STATES_PER_CHUNK;
     if (chunk >= FLOW_STATES_CHUNKS || states->chunks[chunk] == NULL)
         return NULL;
-    return (struct tag *)(void *)(states->chunks[chunk] +
-                                  handle % FLOW_STATES_PER_CHUNK * states->stride);
+    return (struct flow_state_tag *)(void *)(states->chunks[chunk] +
+                                             handle % FLOW_STATES_PER_CHUNK * states->stride);
 }
 
 void *flow_states_begin(struct flow_states *states, uint32_t handle, uint16_t generation,
                         uint64_t flow_id, bool *known) {
-    struct tag *tag = find(states, handle);
+    struct flow_state_tag *tag = find(states, handle);
     if (tag == NULL) {
         uint32_t chunk = handle / FLOW_STATES_PER_CHUNK;
         if (chunk < FLOW_STATES_CHUNKS)
@@ -56,19 +47,18 @@ void *flow_states_begin(struct flow_states *states, uint32_t handle, uint16_t ge
             return NULL;
         }
     }
-    *known = tag->begun != 0 && tag->generation == generation;
+    *known = tag->begun == FLOW_STATE_BEGUN(generation);
     if (!*known) {
         memset(tag, 0, states->stride);
-        tag->begun = 1;
-        tag->generation = generation;
+        tag->begun = FLOW_STATE_BEGUN(generation);
         tag->flow_id = flow_id;
     }
     return tag + 1;
 }
 
 void *flow_states_end(struct flow_states *states, uint32_t handle, uint16_t generation) {
-    struct tag *tag = find(states, handle);
-    if (tag == NULL || tag->begun == 0 || tag->generation != generation)
+    struct flow_state_tag *tag = find(states, handle);
+    if (tag == NULL || tag->begun != FLOW_STATE_BEGUN(generation))
         return NULL;
     tag->begun = 0;
     return tag + 1;
@@ -77,7 +67,7 @@ void *flow_states_end(struct flow_states *states, uint32_t handle, uint16_t gene
 bool flow_states_take(struct flow_states *states, uint32_t *next, struct begun_flow *flow) {
     while (*next / FLOW_STATES_PER_CHUNK < FLOW_STATES_CHUNKS) {
         uint32_t handle = *next;
-        struct tag *tag = find(states, handle);
+        struct flow_state_tag *tag = find(states, handle);
         if (tag == NULL) {
             *next = (handle / FLOW_STATES_PER_CHUNK + 1) * FLOW_STATES_PER_CHUNK;
             continue;
