@@ -45,7 +45,7 @@ MUTANT     := $(BUILD)/mutant
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 # What they share, a test of theirs too; and what is compared with where it is installed.
-BENCH_SRC  := $(filter-out tests/bench/bench_%.c tests/bench/test_%.c,$(wildcard tests/bench/*.c)) \
+BENCH_SRC  := $(filter-out tests/bench/bench_%.c tests/bench/plugin_%.c tests/bench/test_%.c,$(wildcard tests/bench/*.c)) \
               tests/tools/tracegen_pcap.c tests/tools/tracegen_random.c
 CK_CFLAGS  := $(shell pkg-config --exists ck 2>/dev/null && echo -DBENCH_HAVE_CK && pkg-config --cflags ck)
 
@@ -212,6 +212,12 @@ $(BUILD)/obj/tests/bench/bench_dispatch.o: CPPFLAGS += -DBENCH_CFLAGS='"$(CFLAGS
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(TEST_LIB) $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lm -lpthread
+
+# The same inspector built in and as a plugin.
+$(BUILD)/bench/plugin_count.so: tests/bench/plugin_count.c $(BUILD)/command
+	@mkdir -p $(@D)
+	$(CC) -shared -fPIC $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $<
+$(BUILD)/bench/bench_worker: | $(BUILD)/bench/plugin_count.so
 
 check: $(TESTS)
 	@scripts/run-tests -j 2 tests/unit/scripts/test_scripts tests/unit/supervisor/test_supervisor $(TESTS)
