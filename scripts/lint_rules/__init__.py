@@ -4,9 +4,9 @@
 To add one: a module here, and its name in RULES.
 """
 
-from . import calls, heads, labels, layout, names, options, rooms, tools, words
+from . import calls, heads, interface, labels, layout, names, options, rooms, tools, words
 
-RULES = [layout, names, rooms, calls, heads, labels, words, options, tools]
+RULES = [layout, names, rooms, calls, heads, interface, labels, words, options, tools]
 
 
 def run(tree):
