@@ -62,6 +62,22 @@ static enum fb_claim_result join_down(struct fb_claim *claim, const struct fb_ct
     return fb_down_plausible(claim->down, claim->down_region.size) ? FB_CLAIMED : FB_CLAIM_WRONG;
 }
 
+static enum fb_claim_result join_flows(struct fb_claim *claim, const struct fb_ctl *ctl) {
+    char path[FB_PATH_MAX];
+    fb_object_path(path, FB_SHM_DIR, ctl->name, FB_KIND_FLOWS, claim->worker);
+    const struct fb_join_config config = {.path = path,
+                                          .kind = FB_KIND_FLOWS,
+                                          .worker = claim->worker,
+                                          .instance = ctl->header.instance};
+    enum fb_claim_result result = result_of(fb_object_join(&claim->flows_region, &config));
+    if (result != FB_CLAIMED)
+        return result;
+    struct fb_flow_records *records = claim->flows_region.base;
+    claim->flows = fb_flow_records_first(records);
+    return fb_flow_records_plausible(records, claim->flows_region.size) ? FB_CLAIMED
+                                                                        : FB_CLAIM_WRONG;
+}
+
 static enum fb_claim_result lock_up(struct fb_claim *claim) {
     struct fb_region *up = &claim->up_region;
     if (madvise(up->base, up->size, MADV_DONTFORK) != 0) {
@@ -96,10 +112,13 @@ static void close_descriptor(struct fb_region *region) {
 enum fb_claim_result fb_claim_take(struct fb_claim *claim, const struct fb_ctl_handle *ctl_handle,
                                    unsigned worker) {
     const struct fb_ctl *ctl = ctl_handle->ctl;
-    *claim = (struct fb_claim){.up_region.fd = -1, .down_region.fd = -1, .worker = worker};
+    *claim = (struct fb_claim){
+        .up_region.fd = -1, .down_region.fd = -1, .flows_region.fd = -1, .worker = worker};
     enum fb_claim_result result = join_up(claim, ctl_handle);
     if (result == FB_CLAIMED)
         result = join_down(claim, ctl);
+    if (result == FB_CLAIMED)
+        result = join_flows(claim, ctl);
     if (result == FB_CLAIMED)
         result = lock_up(claim);
     if (result == FB_CLAIMED && !may_claim(claim, ctl))
@@ -113,12 +132,16 @@ enum fb_claim_result fb_claim_take(struct fb_claim *claim, const struct fb_ctl_h
     madvise(claim->down_region.base, claim->down_region.size, MADV_DONTDUMP);
     close_descriptor(&claim->up_region);
     close_descriptor(&claim->down_region);
+    madvise(claim->flows_region.base, claim->flows_region.size, MADV_DONTDUMP);
+    close_descriptor(&claim->flows_region);
     return FB_CLAIMED;
 }
 
 void fb_claim_release(struct fb_claim *claim) {
+    fb_region_close(&claim->flows_region);
     fb_region_close(&claim->down_region);
     fb_region_close(&claim->up_region);
     claim->up = NULL;
     claim->down = NULL;
+    claim->flows = NULL;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "flow_balancer/ctl.h"
+#include "flow_balancer/flow_records.h"
 #include "flow_balancer/sides.h"
 
 /* A member is in the list of its struct, in order; tests/unit/shm/test_layout.c looks for holes. */
@@ -82,13 +83,14 @@ static const struct fb_layout_field stamp_fields[] = {
     FIELD(struct fb_stamp, time_ns),
 };
 static const struct fb_layout_field down_fields[] = {
-    FIELD(struct fb_down, header),      FIELD(struct fb_down, depth),
-    FIELD(struct fb_down, slots),       FIELD(struct fb_down, worker_burst),
-    FIELD(struct fb_down, reserved),    FIELD(struct fb_down, arena_bytes),
-    FIELD(struct fb_down, desc_offset), FIELD(struct fb_down, arena_offset),
-    FIELD(struct fb_down, published),   FIELD(struct fb_down, publishes),
-    FIELD(struct fb_down, epoch),       FIELD(struct fb_down, command),
-    FIELD(struct fb_down, doorbell),    FIELD(struct fb_down, stamps),
+    FIELD(struct fb_down, header),       FIELD(struct fb_down, depth),
+    FIELD(struct fb_down, slots),        FIELD(struct fb_down, worker_burst),
+    FIELD(struct fb_down, reserved),     FIELD(struct fb_down, arena_bytes),
+    FIELD(struct fb_down, desc_offset),  FIELD(struct fb_down, arena_offset),
+    FIELD(struct fb_down, published),    FIELD(struct fb_down, publishes),
+    FIELD(struct fb_down, flow_records), FIELD(struct fb_down, epoch),
+    FIELD(struct fb_down, command),      FIELD(struct fb_down, doorbell),
+    FIELD(struct fb_down, stamps),
 };
 static const struct fb_layout_field up_fields[] = {
     FIELD(struct fb_up, header), FIELD(struct fb_up, epoch),     FIELD(struct fb_up, consumed),
@@ -97,9 +99,24 @@ static const struct fb_layout_field up_fields[] = {
     FIELD(struct fb_up, pid),    FIELD(struct fb_up, counters),  FIELD(struct fb_up, latency),
 };
 
+static const struct fb_layout_field flow_fields[] = {
+    FIELD(struct fb_flow, id),        FIELD(struct fb_flow, first_ns),
+    FIELD(struct fb_flow, src),       FIELD(struct fb_flow, dst),
+    FIELD(struct fb_flow, src_port),  FIELD(struct fb_flow, dst_port),
+    FIELD(struct fb_flow, proto),     FIELD(struct fb_flow, layer),
+    FIELD(struct fb_flow, vlan),      FIELD(struct fb_flow, tunnel),
+    FIELD(struct fb_flow, interface), FIELD(struct fb_flow, tunnel_id),
+};
+static const struct fb_layout_field flow_records_fields[] = {
+    FIELD(struct fb_flow_records, header),
+    FIELD(struct fb_flow_records, capacity),
+    FIELD(struct fb_flow_records, offset),
+};
+
 static const struct fb_layout layouts[] = {
-    LAYOUT(header), LAYOUT(desc),  LAYOUT(geometry), LAYOUT(worker_entry), LAYOUT(snapshot),
-    LAYOUT(ctl),    LAYOUT(stamp), LAYOUT(down),     LAYOUT(up),
+    LAYOUT(header),   LAYOUT(desc), LAYOUT(geometry),     LAYOUT(worker_entry),
+    LAYOUT(snapshot), LAYOUT(ctl),  LAYOUT(stamp),        LAYOUT(down),
+    LAYOUT(up),       LAYOUT(flow), LAYOUT(flow_records),
 };
 
 const struct fb_layout *fb_layouts(size_t *count) {
@@ -133,7 +150,7 @@ static uint64_t hash_layout(uint64_t hash, const struct fb_layout *layout) {
 uint64_t fb_layout_fingerprint(void) {
     /* What the bits and values of some members mean. */
     const uint64_t meanings[] = {FB_DESC_FLAG_COUNT, FB_STATE_COUNT, FB_STATUS_COUNT,
-                                 FB_LATENCY_BUCKETS};
+                                 FB_LATENCY_BUCKETS, FB_TUNNEL_COUNT};
     uint64_t hash = fnv1a(UINT64_C(0xcbf29ce484222325), meanings, sizeof meanings);
     for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++)
         hash = hash_layout(hash, &layouts[i]);

@@ -20,14 +20,15 @@ bool fb_name_valid(const char *name) {
     return n >= 1 && n <= FB_NAME_MAX && name[n] == '\0';
 }
 
+/* Objects of which each worker number has one; as they come in file names. */
+static const char *const kind_names[] = {
+    [FB_KIND_DOWN] = "down", [FB_KIND_UP] = "up", [FB_KIND_FLOWS] = "flows"};
+
 bool fb_object_path(char path[FB_PATH_MAX], const char *dir, const char *name, enum fb_kind kind,
                     unsigned worker) {
-    int n;
-    if (kind == FB_KIND_CTL)
-        n = snprintf(path, FB_PATH_MAX, "%s/%s.ctl", dir, name);
-    else
-        n = snprintf(path, FB_PATH_MAX, "%s/%s.%s.%u", dir, name,
-                     kind == FB_KIND_DOWN ? "down" : "up", worker);
+    int n = kind == FB_KIND_CTL
+                ? snprintf(path, FB_PATH_MAX, "%s/%s.ctl", dir, name)
+                : snprintf(path, FB_PATH_MAX, "%s/%s.%s.%u", dir, name, kind_names[kind], worker);
     return n > 0 && (unsigned)n < FB_PATH_MAX;
 }
 
@@ -52,19 +53,24 @@ bool fb_hugetlbfs_mount(unsigned nth, char path[FB_PATH_MAX]) {
     return found;
 }
 
+static bool is_worker_suffix(const char *suffix, const char *kind) {
+    size_t length = strlen(kind);
+    if (suffix[0] != '.' || strncmp(suffix + 1, kind, length) != 0 || suffix[1 + length] != '.')
+        return false;
+    const char *number = suffix + length + 2;
+    size_t digits = strspn(number, "0123456789");
+    return digits >= 1 && digits <= 3 && number[digits] == '\0';
+}
+
 /* What follows the instance name in an object's file name: ".ctl", ".up.7", ".down.12". */
 static bool is_object_suffix(const char *suffix, bool with_ctl) {
     if (strcmp(suffix, ".ctl") == 0)
         return with_ctl;
-    const char *number;
-    if (strncmp(suffix, ".up.", 4) == 0)
-        number = suffix + 4;
-    else if (strncmp(suffix, ".down.", 6) == 0)
-        number = suffix + 6;
-    else
-        return false;
-    size_t digits = strspn(number, "0123456789");
-    return digits >= 1 && digits <= 3 && number[digits] == '\0';
+    for (unsigned kind = FB_KIND_DOWN; kind <= FB_KIND_FLOWS; kind++) {
+        if (is_worker_suffix(suffix, kind_names[kind]))
+            return true;
+    }
+    return false;
 }
 
 static unsigned clear_directory(const char *dir, const char *name, bool with_ctl) {

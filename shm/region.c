@@ -52,9 +52,14 @@ static int populate(void *base, size_t size) {
 /* Where the pages come from is decided when they are made. A node is a preference: read back, not
  * needed.
  */
-static int populate_on(void *base, size_t size, int node) {
-    (void)fb_numa_prefer_for(base, size, node);
-    return populate(base, size);
+static int populate_on(const struct fb_region *region, size_t head) {
+    (void)fb_numa_prefer_for(region->base, region->size, region->node);
+    return populate(region->base, head != 0 ? head : region->size);
+}
+
+int fb_region_populate(const struct fb_region *region, size_t offset, size_t bytes) {
+    int error = populate((char *)region->base + offset, bytes);
+    return error == -EFAULT ? -ENOSPC : error;
 }
 
 size_t fb_region_huge_bytes(const struct fb_region *region) {
@@ -131,7 +136,7 @@ static int try_hugetlbfs(struct fb_region *region, const struct fb_region_config
         }
         region->base = base;
         region->size = rounded;
-        error = populate_on(base, rounded, region->node);
+        error = populate_on(region, config->head);
         if (error == 0) {
             region->page_kind = FB_PAGES_HUGETLBFS;
             return 0;
@@ -158,7 +163,7 @@ static int try_shm(struct fb_region *region, const struct fb_region_config *conf
     region->size = rounded;
     if (huge)
         madvise(base, rounded, MADV_HUGEPAGE);
-    error = populate_on(base, rounded, region->node);
+    error = populate_on(region, config->head);
     if (error != 0) {
         fb_region_discard(region);
         return error == -EFAULT ? -ENOSPC : error;
@@ -177,7 +182,8 @@ static void log_require(const char *what, size_t size, const char *times) {
 static void log_no_room(const struct fb_region_config *config, int error) {
     char path[FB_PATH_MAX];
     fb_object_path(path, FB_SHM_DIR, config->instance, config->kind, config->worker);
-    fb_error("cannot make %s with %zu KB: %s%s", path, config->size >> 10, fb_errno_text(-error),
+    fb_error("cannot make %s with %zu KB: %s%s", path,
+             (config->head != 0 ? config->head : config->size) >> 10, fb_errno_text(-error),
              error == -ENOSPC || error == -ENOMEM
                  ? ": give " FB_SHM_DIR " more room (mount -o remount,size=...), or use a "
                    "smaller --ring-bytes, --ring-depth or -w"

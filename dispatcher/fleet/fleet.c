@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "flow_balancer/common/log.h"
+
 #include "dispatcher/fleet/fleet_life.h"
 
 /* Makes the ring of the next number and offers it. Returns 0, or -errno after one logged line;
@@ -40,6 +42,7 @@ int fleet_init(struct fleet *fleet, const struct fleet_config *config) {
         struct lane *lane = &fleet->lanes[k];
         lane->down_region.fd = lane->up_region.fd = -1;
         lane->handle_region.fd = lane->mark_region.fd = lane->forwards.region.fd = -1;
+        lane->slots.region.fd = -1;
         lane->guard = -1;
         fleet->handles[k] = &lane->handles;
         fleet->totals[k].cpu = fleet->totals[k].numa_node = -1;
@@ -84,6 +87,19 @@ unsigned fleet_pick(struct fleet *fleet, uint64_t hash, uint64_t now_ns) {
         top = worker_heap_top(&balance->heap);
     }
     return balance_pick(balance, hash);
+}
+
+struct fb_flow *fleet_grow_flow_slots(struct fleet *fleet, unsigned worker, uint32_t handle) {
+    struct lane *lane = &fleet->lanes[worker];
+    if (flow_slots_grow(&lane->slots, handle)) {
+        fb_down_set_flow_records(lane->tx.down, lane->slots.populated);
+        return &lane->slots.records[handle];
+    }
+    if (fleet->flow_records_missing++ == 0)
+        fb_warning(FB_SHM_DIR " is full: inspectors get flows without their record from now on "
+                              "(flow_records_missing counts them): give it more room (mount -o "
+                              "remount,size=... " FB_SHM_DIR "), or use a smaller --max-flows");
+    return NULL;
 }
 
 void fleet_stop(struct fleet *fleet, bool now, uint64_t now_ns) {

@@ -18,6 +18,7 @@
  *
  *   fleet.c, fleet_life.c   all numbers; what happens to one that comes, dies, hangs
  *   lane.c                  one number: its ring, its handles, its part of the ledger
+ *   flow_slots.c            the records of its flows, by handle
  *   balance.c, worker_heap.c, policy.c
  *                           the load of each, and the least loaded
  *   quarantine.c            packets that kill
@@ -68,7 +69,8 @@ struct fleet {
     uint64_t violations[FB_VIOLATION_COUNT];
     uint64_t redelivered;
     uint64_t failovers;
-    uint64_t bypassed; /* taken out of rings, their flow being bypassed */
+    uint64_t bypassed;             /* taken out of rings, their flow being bypassed */
+    uint64_t flow_records_missing; /* flows bound without a record, for want of memory */
     uint64_t
         round; /* counted by the data path, once per burst; 0: each look reads consumed again */
     uint8_t lost[FB_MAX_WORKERS]; /* numbers whose rings are to be emptied, the last one first */
@@ -124,6 +126,29 @@ static inline bool fleet_is_fresh(const struct fleet *fleet, unsigned worker) {
  * WORKER_HEAP_NONE if none is alive.
  */
 unsigned fleet_pick(struct fleet *fleet, uint64_t hash, uint64_t now_ns);
+
+/* The slow path of fleet_flow_slot(). */
+struct fb_flow *fleet_grow_flow_slots(struct fleet *fleet, unsigned worker, uint32_t handle);
+
+/*
+ * The place for the record of the flow that has just been given this handle of the worker, to
+ * be written before its packet is staged. NULL, counted and the first time logged, if there
+ * is no memory for it.
+ */
+static inline struct fb_flow *fleet_flow_slot(struct fleet *fleet, unsigned worker,
+                                              uint32_t handle) {
+    struct lane *lane = &fleet->lanes[worker];
+    if (__builtin_expect(handle < lane->slots.populated, 1))
+        return &lane->slots.records[handle];
+    return fleet_grow_flow_slots(fleet, worker, handle);
+}
+
+/* Fetches the place for the record of the worker's next flow. */
+static inline void fleet_prefetch_flow_slot(const struct fleet *fleet, unsigned worker) {
+    const struct lane *lane = &fleet->lanes[worker];
+    /* Beyond what is populated nothing is fetched, and nothing faults. */
+    __builtin_prefetch(&lane->slots.records[handles_next(&lane->handles)], 1);
+}
 
 /* Nobody will start this number again: it is lost as soon as it has no process. */
 void fleet_give_up(struct fleet *fleet, unsigned worker, uint64_t now_ns);

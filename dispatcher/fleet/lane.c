@@ -76,6 +76,8 @@ int lane_init(struct lane *lane, struct fb_ctl *ctl, unsigned worker, enum fb_hu
     if (error == 0)
         error = forwards_init(&lane->forwards, (uint32_t)handles);
     if (error == 0)
+        error = flow_slots_init(&lane->slots, ctl, worker, (uint32_t)handles);
+    if (error == 0)
         error = fb_region_private(&lane->mark_region, geometry->slots * sizeof(struct mark),
                                   FB_HUGEPAGES_NEVER, false);
     if (error != 0)
@@ -93,13 +95,18 @@ void lane_fini(struct lane *lane) {
     fb_region_close(&lane->down_region);
     fb_region_close(&lane->handle_region);
     forwards_fini(&lane->forwards);
+    flow_slots_fini(&lane->slots);
     fb_region_close(&lane->mark_region);
 }
 
+static void unlink_ours(const struct fb_region *region) {
+    if (region->base != NULL && fb_region_named(region->path, region->fd) == 1)
+        unlink(region->path);
+}
+
 void lane_discard(struct lane *lane) {
-    const struct fb_region *down = &lane->down_region;
-    if (down->base != NULL && fb_region_named(down->path, down->fd) == 1)
-        unlink(down->path);
+    unlink_ours(&lane->down_region);
+    unlink_ours(&lane->slots.region);
     lane_fini(lane);
     lane->offer_failed = false; /* the next try has its own reason */
 }

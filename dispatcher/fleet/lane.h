@@ -13,6 +13,7 @@
 #include "flow_balancer/ring.h"
 
 #include "dispatcher/fleet/disposition.h"
+#include "dispatcher/fleet/flow_slots.h"
 #include "dispatcher/flows/forwards.h"
 #include "dispatcher/flows/handles.h"
 
@@ -45,6 +46,7 @@ struct lane {
     struct fb_tx tx;
     struct handles handles;
     struct forwards forwards; /* of these handles, while the worker is lost */
+    struct flow_slots slots;  /* likewise by handle: the records that its processes read */
     struct mark *marks;       /* FIFO of as many as the ring has slots */
     uint64_t marks_head, marks_tail;
     uint64_t counters[FB_LANE_COUNT];

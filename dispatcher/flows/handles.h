@@ -60,6 +60,11 @@ void handles_init(struct handles *handles, struct handle *table, uint32_t capaci
  */
 uint32_t handles_take(struct handles *handles, uint64_t flow_id, uint16_t *generation);
 
+/* The handle that is taken next, unless one is given back before; it may be beyond the capacity. */
+static inline uint32_t handles_next(const struct handles *handles) {
+    return handles->free_head != NO_HANDLE ? handles->free_head : handles->fresh;
+}
+
 /* The flow of a bound handle has ended. */
 void handles_end(struct handles *handles, uint32_t handle, enum fb_end_reason reason);
 

@@ -36,6 +36,7 @@ void ledger_gather(struct fb_snapshot *snapshot, const struct datapath *d,
     snapshot->run[FB_RUN_FLOWS_CREATED] = flows->created;
     snapshot->run[FB_RUN_FLOWS_ACTIVE] = flow_table_live(&flows->table);
     snapshot->run[FB_RUN_FLOWS_PEAK] = flows->peak;
+    snapshot->run[FB_RUN_FLOW_RECORDS_MISSING] = fleet->flow_records_missing;
     snapshot->run[FB_RUN_SYN_ON_LIVE_FLOW] = flows->stray_syns;
     snapshot->run[FB_RUN_STAMPS_HELD] = in->clock.packets.held;
     snapshot->run[FB_RUN_CLOCK_STEPS_BACK] = in->clock.packets.steps_back;

@@ -88,6 +88,8 @@
     X(FLOWS_CREATED, "flows_created", "flows.created", "flows begun")                              \
     X(FLOWS_ACTIVE, "flows_active", "flows.active", "flows alive now")                             \
     X(FLOWS_PEAK, "flows_peak", "flows.peak", "most flows alive at the same time")                 \
+    X(FLOW_RECORDS_MISSING, "flow_records_missing", NULL,                                          \
+      "flows given to a worker without their record")                                              \
     X(SYN_ON_LIVE_FLOW, "syn_on_live_flow", NULL,                                                  \
       "SYN on an established flow: counted, the flow stays")                                       \
     X(STAMPS_HELD, "stamps_held", NULL, "time stamps too far ahead to be believed immediately")    \

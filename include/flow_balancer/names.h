@@ -12,6 +12,7 @@
  *   /dev/shm/NAME.down.K       written by the dispatcher, read by worker K; or
  *   HUGETLBFS_MOUNT/NAME.down.K   the same on a hugetlbfs mount
  *   /dev/shm/NAME.up.K         written by worker K, read by all
+ *   /dev/shm/NAME.flows.K      written by the dispatcher, read by worker K
  *   DIR/.NAME.RANDOM           any of them, while it is made
  *   RUNTIME_DIR/flow-balancer/NAME.sock   control socket of the dispatcher
  */
@@ -22,7 +23,7 @@
 #define FB_INTERFACE_NAME_MAX 64u /* bytes of its name there, with the final zero */
 #define FB_SHM_DIR "/dev/shm"
 
-enum fb_kind { FB_KIND_CTL = 1, FB_KIND_DOWN, FB_KIND_UP };
+enum fb_kind { FB_KIND_CTL = 1, FB_KIND_DOWN, FB_KIND_UP, FB_KIND_FLOWS };
 
 /* True for [A-Za-z0-9_-]{1,64}. */
 bool fb_name_valid(const char *name);
@@ -42,7 +43,7 @@ bool fb_object_path(char path[FB_PATH_MAX], const char *dir, const char *name, e
 bool fb_hugetlbfs_mount(unsigned nth, char path[FB_PATH_MAX]);
 
 /*
- * Unlinks every up and down side of an instance that belongs to our uid, and what has
+ * Unlinks every object of a worker of an instance that belongs to our uid, and what has
  * a hidden name of it (hidden.h), in /dev/shm and on every hugetlbfs mount, by
  * name pattern; the ctl object only where with_ctl. Never truncates, never touches a symbolic
  * link's target. Only the holder of the lock on the named ctl inode may call it. Returns the number

@@ -19,7 +19,8 @@
  *   4k         ordinary pages
  *
  * Every region is populated when it is made, so that lack of memory is an
- * error here and never a SIGBUS later. No fallocate: on a /dev/shm mounted
+ * error here and never a SIGBUS later; of a sparse one the head is, and the rest
+ * before it is touched (fb_region_populate()). No fallocate: on a /dev/shm mounted
  * with huge=advise it yields no huge page.
  */
 enum fb_page_kind { FB_PAGES_HUGETLBFS, FB_PAGES_THP, FB_PAGES_4K, FB_PAGES_COUNT };
@@ -46,6 +47,7 @@ struct fb_region_config {
     unsigned worker;             /* number, 0 for ctl */
     size_t size;                 /* bytes, at least */
     enum fb_hugepages hugepages; /* NEVER: 4 KB pages; REQUIRE: an error without huge pages */
+    size_t head;                 /* bytes that are populated now, the rest later; 0: all */
     bool secret;                 /* it holds packets: left out of core dumps */
     int node;   /* NUMA node whose memory is taken while it has some; -1: by the caller's policy */
     bool over;  /* its name is ours, from an object before */
@@ -67,6 +69,13 @@ int fb_region_create(struct fb_region *region, const struct fb_region_config *co
  * which says what is in the way; nothing is left of the region then.
  */
 int fb_region_place(struct fb_region *region, const struct fb_region_config *config);
+
+/*
+ * Populates bytes of a region that was made with a head, whole pages. Dispatcher only; 256 KB
+ * take some 50 us. Returns 0, or -ENOSPC or another -errno with nothing logged: a part of
+ * them may have memory then, and none of them may be touched.
+ */
+int fb_region_populate(const struct fb_region *region, size_t offset, size_t bytes);
 
 /* Closes a region that is not placed yet, and unlinks its file. Dispatcher only. */
 void fb_region_discard(struct fb_region *region);

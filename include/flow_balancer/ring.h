@@ -68,10 +68,12 @@ struct fb_rx {
     const uint8_t *arena;
     uint64_t slot_mask;
     uint64_t arena_mask;
-    uint64_t next;      /* first descriptor that is not finished */
-    uint64_t published; /* as last seen */
-    uint64_t epoch;     /* of this incarnation */
-    uint64_t publishes; /* stamps looked at */
+    uint64_t next;               /* first descriptor that is not finished */
+    uint64_t published;          /* as last seen */
+    uint64_t epoch;              /* of this incarnation */
+    uint64_t publishes;          /* stamps looked at */
+    const struct fb_flow *flows; /* of the claim, by handle: flow_records.h */
+    uint32_t flow_records;       /* of these are populated, as of `published` */
     uint32_t burst;
     uint32_t command; /* as last looked at: fb_rx_park() returns if it differs */
 };
@@ -89,7 +91,6 @@ struct fb_rx {
 
 /* Sets up a producer at what the down side has published; up may be NULL until fb_tx_attach(). */
 void fb_tx_init(struct fb_tx *tx, struct fb_down *down, const struct fb_up *up);
-
 /* Puts a new up side in place after a death; consumed stays what fb_tx_recover() found. */
 void fb_tx_attach(struct fb_tx *tx, const struct fb_up *up);
 
@@ -141,11 +142,10 @@ static inline struct fb_desc *fb_tx_stage_end(struct fb_tx *tx) {
 }
 
 /*
- * Moves the head to the start of the next lap where that keeps the bytes in
- * cache: when the ring is empty, and, where lossless, when the room that the
- * reader has left at the start of this lap is twice its lag. What is jumped over
- * is no room until the reader has passed it: a lossless dispatcher waits for
- * that, another would lose packets. Once per burst.
+ * Moves the head to the start of the next lap where that keeps the bytes in cache: when the
+ * ring is empty, and, where lossless, when the room that the reader has left at the start of
+ * this lap is twice its lag. What is jumped over is no room until the reader has passed it: a
+ * lossless dispatcher waits for that, another would lose packets. Once per burst.
  */
 static inline void fb_tx_rewind(struct fb_tx *tx, bool lossless) {
     uint64_t offset = tx->head & tx->arena_mask;
@@ -212,8 +212,7 @@ struct fb_resume_point {
 
 /*
  * Reads the cursor of a worker whose lock is free, and takes the resume point that it gives as
- * consumed. An impossible cursor is a violation: it is then the last valid consumed. Dispatcher
- * only.
+ * consumed. An impossible cursor is a violation: it is then the last valid consumed.
  */
 struct fb_resume_point fb_tx_recover(struct fb_tx *tx);
 
@@ -230,6 +229,7 @@ static inline uint32_t fb_rx_peek(struct fb_rx *rx) {
     if (waiting == 0) {
         /* A1: pairs with R1 in fb_tx_publish */
         rx->published = atomic_load_explicit(&rx->down->published, memory_order_acquire);
+        rx->flow_records = fb_down_flow_records(rx->down);
         waiting = rx->published - rx->next;
     }
     return waiting < rx->burst ? (uint32_t)waiting : rx->burst;
@@ -280,8 +280,8 @@ enum fb_wake {
     FB_WAKE_SIGNAL,   /* a signal handler ran */
 };
 
-/* Sleeps until something is published, the epoch changes, or the command is not the last one of
- * fb_rx_command(); at most timeout_ms. Worker only. */
+/* Sleeps until something is published, the epoch changes, or the command is not the last one
+ * of fb_rx_command(); at most timeout_ms. Worker only. */
 enum fb_wake fb_rx_park(struct fb_rx *rx, unsigned timeout_ms);
 
 /* The command, and whether this incarnation may go on. */

@@ -13,6 +13,7 @@
  *              names.h; layout.h: what lies where in it
  *   ctl.h      /NAME.ctl: geometry, directory of workers, the dispatcher's counts
  *   sides.h    /NAME.down.K and /NAME.up.K, here
+ *   flow_records.h   /NAME.flows.K: what is said of each flow of worker K
  *   ring.h     the ring that the two sides are: tx publishes, rx takes and releases
  *   claim.h    how a process becomes worker K; life.h: the states of its number
  *   counters.h, report.h   every count, and the report made of them
@@ -61,6 +62,7 @@ struct fb_down {
     /* Writer: dispatcher, once per burst. */
     _Alignas(FB_APART) _Atomic uint64_t published; /* descriptors before this one are complete */
     _Atomic uint64_t publishes;                    /* how many stamps were written */
+    _Atomic uint32_t flow_records;                 /* that are populated: flow_records.h */
 
     /* Writer: dispatcher, seldom. The command group (the order line of the protocol). */
     _Alignas(FB_APART) _Atomic uint64_t epoch; /* the incarnation that may read on */
@@ -132,6 +134,18 @@ static inline struct fb_desc *fb_down_descs(struct fb_down *down) {
 }
 static inline uint8_t *fb_down_arena(struct fb_down *down) {
     return (uint8_t *)down + down->arena_offset;
+}
+
+/*
+ * How many records of flows are populated, from the first on (flow_records.h): stored before
+ * any of them is written, loaded with `published`, on whose line it is. Relaxed: R1 and A1
+ * (ring.h) come between.
+ */
+static inline void fb_down_set_flow_records(struct fb_down *down, uint32_t count) {
+    atomic_store_explicit(&down->flow_records, count, memory_order_relaxed);
+}
+static inline uint32_t fb_down_flow_records(const struct fb_down *down) {
+    return atomic_load_explicit(&down->flow_records, memory_order_relaxed);
 }
 
 /* The bucket of a duration, and the upper bound of a bucket in nanoseconds. */

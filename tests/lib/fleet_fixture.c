@@ -111,6 +111,7 @@ void worker_claims(struct fleet_fixture *f, unsigned k) {
     assert_int_equal(fb_claim_take(&f->hands[k].claim, &f->seen, k), FB_CLAIMED);
     f->hands[k].holds = true;
     fb_rx_init(&f->hands[k].rx, f->hands[k].claim.down, f->hands[k].claim.up);
+    fb_rx_set_flows(&f->hands[k].rx, f->hands[k].claim.flows);
 }
 
 void worker_starts(struct fleet_fixture *f, unsigned k) {

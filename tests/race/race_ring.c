@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include "flow_balancer/flow_records.h"
 #include "tests/lib/ring_fixture.h"
 
 #include <pthread.h>
@@ -32,6 +33,7 @@ struct race {
     struct fb_ctl *ctl;
     struct fb_up *ups[INCARNATIONS + 2]; /* by epoch, from 1 */
     uint8_t inspected[DESCRIPTORS];      /* how often, by descriptor; the last worker's word */
+    struct fb_flow flows[SLOTS]; /* each of one descriptor, under a handle that comes again */
     const char *error;
     struct random random; /* the main thread's */
 };
@@ -67,6 +69,11 @@ static bool inspect(struct worker *w, const struct fb_rx *rx, uint32_t i) {
             note(&w->error, "a byte is not the one that was put there");
             return false;
         }
+    }
+    const struct fb_flow *flow = fb_rx_flow(rx, desc);
+    if (flow == NULL || flow->first_ns != desc->frame || flow->src_port != (uint16_t)desc->frame) {
+        note(&w->error, "the record of a flow is not the one that was written");
+        return false;
     }
     w->race->inspected[index]++;
     return true;
@@ -121,6 +128,7 @@ static void *worker_main(void *arg) {
     struct fb_up *up = race->ups[w->epoch];
     struct fb_rx rx;
     fb_rx_init(&rx, race->ring.down, up);
+    fb_rx_set_flows(&rx, race->flows);
     if (up->epoch != w->epoch || fb_up_worker_status(up) != FB_STATUS_VACANT)
         note(&w->error, "the up side is not the one on offer");
     fb_up_set_worker_status(up, FB_STATUS_READY);
@@ -185,12 +193,33 @@ static void publish(struct race *race, bool force) {
     fb_tx_wake(&race->ring.tx, now_ns, force, &woken);
 }
 
-static bool put_something(struct race *race) {
+/* A flow for descriptor seq alone, whose handle is free when the slot is. */
+static void bind_flow(struct race *race, uint64_t seq) {
+    struct fb_tx *tx = &race->ring.tx;
+    uint32_t handle = (uint32_t)(seq % SLOTS);
+    struct fb_desc *desc = &tx->descs[seq & tx->slot_mask];
+    if (fb_down_flow_records(tx->down) <= handle)
+        fb_down_set_flow_records(tx->down, handle + 1);
+    race->flows[handle] =
+        (struct fb_flow){.id = seq, .first_ns = desc->frame, .src_port = (uint16_t)desc->frame};
+    desc->handle = handle;
+    desc->flow_id = seq;
+}
+
+static bool put_anything(struct race *race) {
     if (random_below(&race->random, 16) == 0)
         return ring_put_end(&race->ring);
     return ring_put(&race->ring, random_below(&race->random, 4) == 0
                                      ? random_below(&race->random, ARENA / 4)
                                      : random_below(&race->random, 64));
+}
+
+static bool put_something(struct race *race) {
+    uint64_t seq = race->ring.tx.seq;
+    if (!put_anything(race))
+        return false;
+    bind_flow(race, seq);
+    return true;
 }
 
 /* Puts descriptors in until the number is reached or the worker is gone. */

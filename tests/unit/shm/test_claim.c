@@ -19,6 +19,7 @@
 #include "flow_balancer/ring.h"
 
 #define WORKER 3u
+#define HANDLES 100u
 
 static const struct fb_geometry geometry = {
     .workers = 1,
@@ -33,7 +34,7 @@ static const struct fb_geometry geometry = {
 struct fixture {
     char name[FB_NAME_MAX + 1];
     struct fb_ctl_handle ours, joined;
-    struct fb_region down, up;
+    struct fb_region down, up, flows;
     struct fb_tx tx;
     struct fb_claim claim;
     struct step told, go;
@@ -84,6 +85,22 @@ static void offer(struct fixture *f) {
     fb_ctl_set_epoch(f->ours.ctl, WORKER, f->epoch);
 }
 
+/* Records for so many handles, none of them populated yet. */
+static void make_flows(struct fixture *f) {
+    const struct fb_region_config config = {.instance = f->name,
+                                            .kind = FB_KIND_FLOWS,
+                                            .worker = WORKER,
+                                            .size = fb_flow_records_footprint(HANDLES),
+                                            .head = fb_flow_records_head(),
+                                            .hugepages = FB_HUGEPAGES_NEVER,
+                                            .node = -1};
+    if (fb_region_create(&f->flows, &config) != 0)
+        abort();
+    fb_flow_records_format(f->flows.base, f->ours.ctl->header.instance, WORKER, HANDLES);
+    if (fb_region_place(&f->flows, &config) != 0)
+        abort();
+}
+
 static int set_up(void **state) {
     struct fixture *f = calloc(1, sizeof *f);
     if (f == NULL)
@@ -91,7 +108,8 @@ static int set_up(void **state) {
     *state = f;
     snprintf(f->name, sizeof f->name, "test-claim-%ld", (long)getpid());
     f->up.fd = f->down.fd = f->joined.region.fd = f->ours.region.fd = -1;
-    f->claim.up_region.fd = f->claim.down_region.fd = -1;
+    f->claim.up_region.fd = f->claim.down_region.fd = f->claim.flows_region.fd = -1;
+    f->flows.fd = -1;
     step_open(&f->told);
     step_open(&f->go);
     if (fb_ctl_create(&f->ours, f->name) != 0)
@@ -110,6 +128,7 @@ static int set_up(void **state) {
     fb_down_format(f->down.base, &geometry, f->ours.ctl->header.instance, WORKER, 40);
     if (fb_region_place(&f->down, &config) != 0)
         return 1;
+    make_flows(f);
     memcpy(f->ours.ctl->directory[WORKER].down_path, f->down.path, sizeof f->down.path);
     fb_tx_init(&f->tx, f->down.base, NULL);
     offer(f);
@@ -123,6 +142,7 @@ static int tear_down(void **state) {
     fb_ctl_leave(&f->joined);
     fb_region_close(&f->up);
     fb_region_close(&f->down);
+    fb_region_close(&f->flows);
     fb_ctl_destroy(&f->ours);
     step_close(&f->told);
     step_close(&f->go);
@@ -132,6 +152,10 @@ static int tear_down(void **state) {
 
 static struct fb_up *up_of(const struct fixture *f) {
     return f->up.base;
+}
+
+static struct fb_flow_records *flows_of(const struct fixture *f) {
+    return f->flows.base;
 }
 
 static struct fb_down *down_of(const struct fixture *f) {
@@ -155,6 +179,8 @@ static void expect_result(struct fixture *f, enum fb_claim_result expected, cons
     assert_null(claim.down);
     assert_true(claim.up_region.base == NULL && claim.up_region.fd == -1);
     assert_true(claim.down_region.base == NULL && claim.down_region.fd == -1);
+    assert_null(claim.flows);
+    assert_true(claim.flows_region.base == NULL && claim.flows_region.fd == -1);
     if (up_of(f) != NULL) {
         assert_int_equal(fb_up_worker_status(up_of(f)), status);
         assert_int_equal(fb_lock_held(f->up.fd), held);
@@ -194,6 +220,11 @@ static void a_number_that_is_not_on_offer_is_not_there_yet(void **state) {
     withdraw(f);
     expect_result(f, FB_CLAIM_NOT_YET, NULL);
     offer(f);
+    char path[FB_PATH_MAX + 1];
+    snprintf(path, sizeof path, "%s-", f->flows.path);
+    assert_int_equal(rename(f->flows.path, path), 0);
+    expect_result(f, FB_CLAIM_NOT_YET, NULL);
+    assert_int_equal(rename(path, f->flows.path), 0);
     assert_int_equal(unlink(f->down.path), 0);
     expect_result(f, FB_CLAIM_NOT_YET, NULL);
 }
@@ -298,6 +329,9 @@ static void sides_of_another_instance_are_not_claimed(void **state) {
     down_of(f)->header.instance[15] ^= 1;
     expect_result(f, FB_CLAIM_NOT_YET, NULL);
     down_of(f)->header.instance[15] ^= 1;
+    flows_of(f)->header.instance[0] ^= 1;
+    expect_result(f, FB_CLAIM_NOT_YET, NULL);
+    flows_of(f)->header.instance[0] ^= 1;
     expect_claimed(f);
 }
 
@@ -317,6 +351,15 @@ static void sides_of_another_build_or_number_are_wrong_and_said_to_be(void **sta
     down_of(f)->slots = 12;
     expect_result(f, FB_CLAIM_WRONG, "12 slots");
     down_of(f)->slots = geometry.slots;
+    flows_of(f)->header.worker = 2;
+    expect_result(f, FB_CLAIM_WRONG, "worker 2");
+    flows_of(f)->header.worker = WORKER;
+    flows_of(f)->header.kind = FB_KIND_DOWN;
+    expect_result(f, FB_CLAIM_WRONG, "kind 2");
+    flows_of(f)->header.kind = FB_KIND_FLOWS;
+    flows_of(f)->capacity = FB_FLOW_CHUNK + 1;
+    expect_result(f, FB_CLAIM_WRONG, "flow records of worker");
+    flows_of(f)->capacity = HANDLES;
     expect_claimed(f);
 }
 
@@ -335,6 +378,7 @@ static void a_claimer_has_both_sides_the_lock_and_no_descriptor(void **state) {
     assert_int_equal(f->claim.worker, WORKER);
     assert_int_equal(f->claim.up_region.fd, -1);
     assert_int_equal(f->claim.down_region.fd, -1);
+    assert_int_equal(f->claim.flows_region.fd, -1);
     assert_int_equal(atomic_load(&up_of(f)->pid), getpid());
     struct fb_rx rx;
     fb_rx_init(&rx, f->claim.down, f->claim.up);
@@ -359,7 +403,37 @@ static void packets_stay_out_of_core_dumps_and_the_up_side_out_of_children(void 
     struct fixture *f = *state;
     expect_claimed(f);
     assert_true(has_vm_flag(f->claim.down, "dd"));
+    assert_true(has_vm_flag(f->claim.flows_region.base, "dd"));
     assert_true(has_vm_flag(f->claim.up, "dc"));
+}
+
+/* What the dispatcher populates and writes is what the claimer reads, as far as it is told. */
+static void a_claimer_finds_the_records_of_flows(void **state) {
+    struct fixture *f = *state;
+    expect_claimed(f);
+    struct fb_rx rx;
+    fb_rx_init(&rx, f->claim.down, f->claim.up);
+    struct fb_desc desc = {.flow_id = 9, .handle = 5};
+    size_t chunk = FB_FLOW_CHUNK * sizeof(struct fb_flow);
+    assert_int_equal(fb_region_populate(&f->flows, fb_flow_records_head(), chunk), 0);
+    fb_flow_records_first(flows_of(f))[5] = (struct fb_flow){.id = 9, .src_port = 80};
+    fb_down_set_flow_records(f->down.base, FB_FLOW_CHUNK);
+    fb_tx_stage_end(&f->tx);
+    fb_tx_publish(&f->tx, 1);
+    assert_null(fb_rx_flow(&rx, &desc)); /* they are not set, and nothing was peeked at */
+    fb_rx_set_flows(&rx, f->claim.flows);
+    assert_null(fb_rx_flow(&rx, &desc));
+    assert_int_equal(fb_rx_peek(&rx), 1);
+    const struct fb_flow *flow = fb_rx_flow(&rx, &desc);
+    assert_non_null(flow);
+    assert_int_equal(flow->src_port, 80);
+    desc.flow_id = 8; /* its record was not written: another's is there still */
+    assert_null(fb_rx_flow(&rx, &desc));
+    desc.handle = FB_FLOW_CHUNK - 1;
+    desc.flow_id = 0;
+    assert_non_null(fb_rx_flow(&rx, &desc));
+    desc.handle = FB_FLOW_CHUNK; /* a hole */
+    assert_null(fb_rx_flow(&rx, &desc));
 }
 
 static void the_next_incarnation_claims_the_next_up_side(void **state) {
@@ -486,6 +560,7 @@ int main(void) {
         CLAIM_TEST(an_up_side_that_is_too_short_is_wrong),
         CLAIM_TEST(a_claimer_has_both_sides_the_lock_and_no_descriptor),
         CLAIM_TEST(packets_stay_out_of_core_dumps_and_the_up_side_out_of_children),
+        CLAIM_TEST(a_claimer_finds_the_records_of_flows),
         CLAIM_TEST(the_next_incarnation_claims_the_next_up_side),
         CLAIM_TEST(the_down_side_is_read_only_for_its_worker),
         CLAIM_TEST(the_number_of_a_killed_worker_is_free_immediately),

@@ -21,9 +21,9 @@ struct fixture {
     struct caught caught;
 };
 
-static const char *const leftovers[] = {".ctl",     ".up.0",    ".up.7",  ".up.255", ".down.0",
-                                        ".down.12", ".up.1000", ".up.",   ".up.1x",  ".up.-1",
-                                        ".down",    ".ctl.0",   "x.up.1", ".socket"};
+static const char *const leftovers[] = {
+    ".ctl",     ".up.0", ".up.7",  ".up.255", ".down.0", ".down.12", ".flows.3", ".flows.3x",
+    ".up.1000", ".up.",  ".up.1x", ".up.-1",  ".down",   ".ctl.0",   "x.up.1",   ".socket"};
 
 static void path_of(char path[FB_PATH_MAX], const struct fixture *f, const char *dir,
                     const char *suffix) {
@@ -117,6 +117,8 @@ static void each_object_has_a_path_of_its_own(void **state) {
     assert_string_equal(path, "/dev/shm/n.up.255");
     assert_true(fb_object_path(path, "/mnt/huge", "n", FB_KIND_DOWN, 0));
     assert_string_equal(path, "/mnt/huge/n.down.0");
+    assert_true(fb_object_path(path, FB_SHM_DIR, "n", FB_KIND_FLOWS, 12));
+    assert_string_equal(path, "/dev/shm/n.flows.12");
 }
 
 /* ---- debris */
@@ -125,9 +127,9 @@ static void only_the_objects_of_the_instance_are_cleared(void **state) {
     struct fixture *f = *state;
     for (size_t i = 0; i < sizeof leftovers / sizeof *leftovers; i++)
         make_file(f, FB_SHM_DIR, leftovers[i]);
-    assert_int_equal(fb_clear_objects(f->name, false), 5);
+    assert_int_equal(fb_clear_objects(f->name, false), 6);
     for (size_t i = 0; i < sizeof leftovers / sizeof *leftovers; i++)
-        assert_int_equal(exists(f, FB_SHM_DIR, leftovers[i]), i == 0 || i > 5);
+        assert_int_equal(exists(f, FB_SHM_DIR, leftovers[i]), i == 0 || i > 6);
     assert_int_equal(fb_clear_objects(f->name, true), 1);
     assert_false(exists(f, FB_SHM_DIR, ".ctl"));
     assert_int_equal(fb_clear_objects(f->name, true), 0);

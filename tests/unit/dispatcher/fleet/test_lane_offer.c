@@ -211,6 +211,7 @@ static void what_a_successor_of_the_name_made_is_left_alone(void **state) {
 static void there_are_handles_for_the_ends_of_every_ring(void **state) {
     (void)state;
     unlink(lane.down_region.path);
+    unlink(lane.slots.region.path);
     lane_fini(&lane);
     ctl.ctl->geometry.max_workers = 4;
     assert_int_equal(lane_init(&lane, ctl.ctl, 0, FB_HUGEPAGES_NEVER), 0);
