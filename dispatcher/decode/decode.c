@@ -127,31 +127,31 @@ static enum layer (*const layer_decoders[LAYER_COUNT])(struct cursor *) = {
 #undef OTHER
 #undef SAME
 
+/* From the first header to the last. The caller has set what it goes by: options, cold, quoting. */
+static inline __attribute__((always_inline)) void walk(struct cursor *c, const uint8_t *bytes,
+                                                       uint32_t caplen, enum link_layer link) {
+    c->bytes = bytes;
+    c->caplen = caplen;
+    c->end = caplen < FB_NO_OFFSET ? caplen : FB_NO_OFFSET - 1u;
+    c->l3_off = c->l4_off = c->payload_off = FB_NO_OFFSET;
+    c->reason = FB_DECODE_OK;
+    enum layer layer = layer_of_link(link);
+    if (__builtin_expect(c->end < link_skips[link], 0))
+        layer = stop(c, FB_DECODE_LINK_SHORT);
+    else
+        c->off = link_skips[link];
+    while (layer != LAYER_DONE)
+        layer = layer_decoders[layer](c);
+    decode_unwind_tunnel(c);
+}
+
 /* Returns whether there is an IP header, when quoting one in the quote. */
 static inline __attribute__((always_inline)) bool
 decode_layers(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
               const struct decode_options *options, bool quoting, struct decoded *out) {
     struct cold cold;
-    struct cursor c = {
-        .bytes = bytes,
-        .options = options,
-        .cold = &cold,
-        .end = caplen < FB_NO_OFFSET ? caplen : FB_NO_OFFSET - 1u,
-        .caplen = caplen,
-        .quoting = quoting,
-        .l3_off = FB_NO_OFFSET,
-        .l4_off = FB_NO_OFFSET,
-        .payload_off = FB_NO_OFFSET,
-        .reason = FB_DECODE_OK,
-    };
-    enum layer layer = layer_of_link(link);
-    if (__builtin_expect(c.end < link_skips[link], 0))
-        layer = stop(&c, FB_DECODE_LINK_SHORT);
-    else
-        c.off = link_skips[link];
-    while (layer != LAYER_DONE)
-        layer = layer_decoders[layer](&c);
-    decode_unwind_tunnel(&c);
+    struct cursor c = {.options = options, .cold = &cold, .quoting = quoting};
+    walk(&c, bytes, caplen, link);
     bool found = c.ip_found && !c.quoting;
     find_key(&c, link, out);
     fill_decoded(&c, out);
@@ -169,6 +169,20 @@ static __attribute__((noinline)) void decode_by_layers(const uint8_t *bytes, uin
 bool decode_quoted(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
                    const struct decode_options *options, struct decoded *out) {
     return decode_layers(bytes, caplen, link, options, true, out);
+}
+
+/* As the caller's options have it, but with every id noted that is not in a tunnel left shut. */
+void decode_ids(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
+                const struct decode_options *options, struct decoded_ids *out) {
+    struct collector collector = {.asked = options};
+    struct decode_options noting = *options;
+    noting.collector = &collector;
+    noting.key_vlan = true;
+    noting.key_tunnel = options->key_tunnel || !options->outer;
+    struct cold cold;
+    struct cursor c = {.options = &noting, .cold = &cold};
+    walk(&c, bytes, caplen, link);
+    decode_collected(&c, out);
 }
 
 /* ---- fast path: plain TCP and UDP ---- */

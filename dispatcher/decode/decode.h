@@ -123,6 +123,7 @@ struct decode_options {
     bool key_tunnel;    /* so are VNI, TEID, GRE key, call and session; where each side chooses its
                            own (TEID, PPTP, L2TP), the two directions are then two flows */
     uint64_t secret[2]; /* random: makes the digest of the ids in the key unpredictable */
+    struct collector *collector; /* decode_ids()'s own: NULL */
 };
 
 struct decoded {
@@ -180,5 +181,28 @@ void decode(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
  */
 bool decode_quoted(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
                    const struct decode_options *options, struct decoded *out);
+
+/* Whether a frame may be in a VLAN or a tunnel: false for nearly all, of which decode_ids() would
+ * tell nothing. */
+static inline bool decoded_may_have_ids(const struct decoded *decoded, enum link_layer link) {
+    enum { BEHIND_ETHERNET = 14 };
+    return link != LINK_ETHERNET || decoded->l3_off != BEHIND_ETHERNET ||
+           (decoded->flags & FB_F_TUNNEL) != 0;
+}
+
+/* What is said of a flow and is not in its key. */
+struct decoded_ids {
+    uint16_t vlan[2];      /* of all tags, those in tunnels too, the first two ids that are not 0 */
+    enum fb_tunnel tunnel; /* the innermost that the flow is in; of the outer flow none */
+    uint32_t tunnel_id;    /* its id as of FB_TUNNELS, or 0 */
+    uint64_t digest[2];    /* what was put over word[0] and word[2] of the key; zeros: no ids */
+};
+
+/*
+ * Walks over the headers of a frame again, as decode() did with the same arguments, for the ids
+ * of its VLANs and its tunnel. Fills all of *out. For a flow's record: off the fast path.
+ */
+void decode_ids(const uint8_t *bytes, uint32_t caplen, enum link_layer link,
+                const struct decode_options *options, struct decoded_ids *out);
 
 #endif

@@ -46,7 +46,7 @@ static bool skip_source_routes(struct cursor *c) {
  */
 static enum layer decode_erspan(struct cursor *c, bool sequence) {
     if (!sequence)
-        return decode_enter(c, LAYER_ETHERNET);
+        return decode_enter(c, FB_TUNNEL_ERSPAN, LAYER_ETHERNET);
     unsigned version = has_bytes(c, 1) ? cur(c)[0] >> 4 : 0;
     uint32_t header = version == 1 ? ERSPAN_2_BYTES : ERSPAN_3_BYTES;
     if ((version != 1 && version != 2) || !has_bytes(c, header))
@@ -61,23 +61,24 @@ static enum layer decode_erspan(struct cursor *c, bool sequence) {
         return stop(c, FB_DECODE_TUNNEL_HEADER);
     note_tunnel(c, ID_ERSPAN, load_be16(cur(c) + 2) & 0x3ffu);
     c->off += header;
-    return inner == LAYER_DONE ? decode_unopened_tunnel(c) : decode_enter(c, inner);
+    return inner == LAYER_DONE ? decode_unopened_tunnel(c)
+                               : decode_enter(c, FB_TUNNEL_ERSPAN, inner);
 }
 
 /* Version 2 has a redirect header of 4 bytes before the packet; only its bytes show it. */
 static enum layer decode_wccp(struct cursor *c) {
     if (!is_plausible_ip(c, 0) && has_bytes(c, WCCP_BYTES))
         c->off += WCCP_BYTES;
-    return decode_enter(c, LAYER_IP);
+    return decode_enter(c, FB_TUNNEL_GRE, LAYER_IP);
 }
 
 static enum layer enter_gre_payload(struct cursor *c, uint16_t type, bool sequence) {
     enum layer inner = layer_of_known_type(type);
     switch (type) {
     case ETHERTYPE_BRIDGED:
-        return decode_enter(c, LAYER_ETHERNET);
+        return decode_enter(c, FB_TUNNEL_GRE, LAYER_ETHERNET);
     case GRE_PPP:
-        return decode_enter(c, LAYER_PPP);
+        return decode_enter(c, FB_TUNNEL_GRE, LAYER_PPP);
     case GRE_ERSPAN:
     case GRE_ERSPAN_3:
         return decode_erspan(c, sequence || type == GRE_ERSPAN_3);
@@ -85,8 +86,9 @@ static enum layer enter_gre_payload(struct cursor *c, uint16_t type, bool sequen
         return decode_wccp(c);
     default:
         if (type >= GRE_ARUBA && type < GRE_ARUBA_END)
-            return decode_enter(c, LAYER_LINK_WIFI);
-        return inner == LAYER_DONE ? decode_unopened_tunnel(c) : decode_enter(c, inner);
+            return decode_enter(c, FB_TUNNEL_GRE, LAYER_LINK_WIFI);
+        return inner == LAYER_DONE ? decode_unopened_tunnel(c)
+                                   : decode_enter(c, FB_TUNNEL_GRE, inner);
     }
 }
 
@@ -101,7 +103,7 @@ static enum layer decode_pptp(struct cursor *c, uint32_t flags) {
     c->off += options;
     limit(c, length);
     return length == 0 || !(flags & GRE_SEQUENCE) ? decode_unopened_tunnel(c)
-                                                  : decode_enter(c, LAYER_PPP);
+                                                  : decode_enter(c, FB_TUNNEL_GRE, LAYER_PPP);
 }
 
 /* MikroTik: the key is the length of a frame and a tunnel's number. Length 0 keeps it alive. */
@@ -112,7 +114,7 @@ static enum layer decode_eoip(struct cursor *c) {
     note_tunnel(c, ID_EOIP, load_be16(cur(c) + 2));
     c->off += 4;
     limit(c, length);
-    return length == 0 ? decode_unopened_tunnel(c) : decode_enter(c, LAYER_ETHERNET);
+    return length == 0 ? decode_unopened_tunnel(c) : decode_enter(c, FB_TUNNEL_GRE, LAYER_ETHERNET);
 }
 
 /* Whether version 1 without PPP has an acknowledgement number `at` bytes from here: its bit is set

@@ -40,7 +40,7 @@ enum layer decode_l2tp_session(struct cursor *c) {
             continue;
         note_tunnel(c, ID_L2TP, session);
         c->off += at;
-        return decode_enter(c, ethernet ? LAYER_ETHERNET : LAYER_PPP);
+        return decode_enter(c, FB_TUNNEL_L2TP, ethernet ? LAYER_ETHERNET : LAYER_PPP);
     }
     return LAYER_DONE;
 }
@@ -69,7 +69,7 @@ static enum layer decode_l2tp2(struct cursor *c, uint32_t flags) {
     note_tunnel(c, ID_L2TP, load_be32(cur(c) + 2 + length));
     limit(c, whole);
     c->off += header + padding;
-    return decode_enter(c, LAYER_PPP);
+    return decode_enter(c, FB_TUNNEL_L2TP, LAYER_PPP);
 }
 
 enum layer decode_l2tp_over_udp(struct cursor *c) {

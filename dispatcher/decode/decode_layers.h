@@ -70,6 +70,8 @@ struct cursor {
     uint16_t fragment_off;
     uint16_t fragment_extension_off;
     uint8_t ip_found; /* 1: a sound IP header was found since the innermost tunnel was entered */
+    uint8_t tunnel;   /* enum fb_tunnel: the innermost */
+    uint8_t vlans;    /* collected */
 };
 
 /*
@@ -129,6 +131,10 @@ static inline enum layer stop(struct cursor *c, enum fb_decode_reason reason) {
     return LAYER_DONE;
 }
 
+/* Real traffic nests three or four tunnels (RFC 2473 proposes to allow four). Each level costs up
+ * to ten nanoseconds, and a frame has bytes for thousands. */
+#define TUNNELS_MAX 8u
+
 /* ---- ids of VLANs and tunnels, in decode_ids.c */
 
 /* What an id is of: equal numbers of two kinds are two ids. */
@@ -145,8 +151,28 @@ enum id_kind {
     ID_LISP
 };
 
-/* Adds an id to the digest (SipHash-1-3, 128 bits). */
+/* Adds an id to the digest (SipHash-1-3, 128 bits), and collects it where decode_ids() walks. */
 void decode_add_id(struct cursor *c, enum id_kind kind, uint32_t id);
+
+/*
+ * What decode_ids() collects. It stays outside the cursor, which is set up for each frame; what
+ * the cursor counts tells which of it still holds after a tunnel was left.
+ */
+struct collector {
+    const struct decode_options *asked; /* the caller's: whose ids are part of the key */
+    uint16_t vlan[2];
+    /* The last id before the nth tunnel was entered, or was not. */
+    struct {
+        enum id_kind kind;
+        uint32_t id;
+    } last[TUNNELS_MAX + 1];
+};
+
+/* What was collected, after the last header. */
+void decode_collected(const struct cursor *c, struct decoded_ids *out);
+
+/* The digest, as decode_put_ids() makes it part of a key. */
+void decode_digest(const struct cursor *c, uint64_t digest[2]);
 
 /* Makes the digest part of a key. */
 void decode_put_ids(const struct cursor *c, struct fb_flow_key *key);
@@ -225,10 +251,10 @@ static inline enum decode_tunnel tunnel_of_port(const struct decode_ports *ports
 }
 
 /*
- * Enters a tunnel whose header has been passed; `inner` is what it carries. Returns
+ * Enters a tunnel of a kind whose header has been passed; `inner` is what it carries. Returns
  * that, or LAYER_DONE if the tunnel is not to be opened. In decode_tunnel.c.
  */
-enum layer decode_enter(struct cursor *c, enum layer inner);
+enum layer decode_enter(struct cursor *c, enum fb_tunnel tunnel, enum layer inner);
 
 /* To be called after the last header: leaves a tunnel in which there is no sound IP header. */
 void decode_unwind_tunnel(struct cursor *c);

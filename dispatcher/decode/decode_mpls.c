@@ -60,10 +60,10 @@ enum layer decode_mpls(struct cursor *c) {
 
 /* RFC 4023. */
 enum layer decode_mpls_in_ip(struct cursor *c) {
-    return decode_begin_tunnel(c) ? decode_enter(c, LAYER_MPLS) : LAYER_DONE;
+    return decode_begin_tunnel(c) ? decode_enter(c, FB_TUNNEL_OTHER, LAYER_MPLS) : LAYER_DONE;
 }
 
 /* RFC 7510. */
 enum layer decode_mpls_over_udp(struct cursor *c) {
-    return is_plausible_mpls(c, 0) ? decode_enter(c, LAYER_MPLS) : LAYER_DONE;
+    return is_plausible_mpls(c, 0) ? decode_enter(c, FB_TUNNEL_OTHER, LAYER_MPLS) : LAYER_DONE;
 }

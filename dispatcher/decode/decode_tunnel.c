@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/decode/decode_layers.h"
 
-/* Real traffic nests three or four (RFC 2473 proposes to allow four). Each level costs up to ten
- * nanoseconds, and a frame has bytes for thousands. */
-#define TUNNELS_MAX 8u
-
 /* ---- in and out */
 
-enum layer decode_enter(struct cursor *c, enum layer inner) {
+enum layer decode_enter(struct cursor *c, enum fb_tunnel tunnel, enum layer inner) {
     if (c->options->outer)
         return LAYER_DONE;
     if (c->tunnels == TUNNELS_MAX)
@@ -15,6 +11,7 @@ enum layer decode_enter(struct cursor *c, enum layer inner) {
     c->cold->outer = *c;
     memcpy(c->cold->outer_sip, c->cold->sip, c->ids != 0 ? sizeof c->cold->sip : 0);
     c->tunnels++;
+    c->tunnel = (uint8_t)tunnel;
     c->ip_found = 0;
     c->l4_off = FB_NO_OFFSET;
     c->payload_off = FB_NO_OFFSET;
@@ -52,7 +49,7 @@ static enum layer decode_ip_in_ip(struct cursor *c, unsigned version) {
         return LAYER_DONE;
     if (!has_bytes(c, 1) || cur(c)[0] >> 4 != version)
         return stop(c, FB_DECODE_TUNNEL_INNER);
-    return decode_enter(c, LAYER_IP);
+    return decode_enter(c, FB_TUNNEL_IP, LAYER_IP);
 }
 
 enum layer decode_ip4_in_ip(struct cursor *c) {
@@ -67,7 +64,7 @@ enum layer decode_ip6_in_ip(struct cursor *c) {
 
 /* RFC 8986: by a segment that ends in a bridge. */
 enum layer decode_ethernet_in_ip(struct cursor *c) {
-    return decode_begin_tunnel(c) ? decode_enter(c, LAYER_ETHERNET) : LAYER_DONE;
+    return decode_begin_tunnel(c) ? decode_enter(c, FB_TUNNEL_OTHER, LAYER_ETHERNET) : LAYER_DONE;
 }
 
 /* RFC 3378: version 3, 12 reserved bits. Some senders have the version in the other half of its
@@ -80,5 +77,5 @@ enum layer decode_etherip(struct cursor *c) {
         (cur(c)[0] >> 4 != VERSION && !is_plausible_ethernet(c, HEADER_BYTES)))
         return stop(c, FB_DECODE_TUNNEL_HEADER);
     c->off += HEADER_BYTES;
-    return decode_enter(c, LAYER_ETHERNET);
+    return decode_enter(c, FB_TUNNEL_OTHER, LAYER_ETHERNET);
 }

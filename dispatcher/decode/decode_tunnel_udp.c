@@ -54,7 +54,7 @@ enum layer decode_vxlan(struct cursor *c) {
     }
     note_tunnel(c, ID_VNI, load_be32(h + 4) >> 8);
     c->off += VXLAN_BYTES;
-    return decode_enter(c, inner);
+    return decode_enter(c, FB_TUNNEL_VXLAN, inner);
 }
 
 /* RFC 8926: version 0 and words of options, O and C, 6 reserved bits, protocol, VNI, 8 reserved
@@ -72,7 +72,7 @@ enum layer decode_geneve(struct cursor *c) {
         return LAYER_DONE;
     note_tunnel(c, ID_VNI, load_be32(h + 4) >> 8);
     c->off += header;
-    return decode_enter(c, inner);
+    return decode_enter(c, FB_TUNNEL_GENEVE, inner);
 }
 
 /* 3GPP TS 29.281: version 1, PT, a spare bit, message 255 (a user's packet), length beyond the
@@ -102,7 +102,7 @@ enum layer decode_gtp(struct cursor *c) {
     note_tunnel(c, ID_TEID, load_be32(h + 4));
     limit(c, whole);
     c->off += header;
-    return decode_enter(c, ethernet ? LAYER_ETHERNET : LAYER_IP);
+    return decode_enter(c, FB_TUNNEL_GTP, ethernet ? LAYER_ETHERNET : LAYER_IP);
 }
 
 /* RFC 6081 section 4: behind the IPv6 packet there may be trailers of type, length and value. */
@@ -124,7 +124,7 @@ enum layer decode_teredo(struct cursor *c) {
         !is_trailed_to_end(c, at + IP6_BYTES + load_be16(cur(c) + at + 4)))
         return LAYER_DONE;
     c->off += at;
-    return decode_enter(c, LAYER_IP);
+    return decode_enter(c, FB_TUNNEL_OTHER, LAYER_IP);
 }
 
 /*
@@ -151,7 +151,7 @@ enum layer decode_capwap(struct cursor *c) {
     if (inner == LAYER_DONE)
         return LAYER_DONE;
     c->off += header;
-    return decode_enter(c, inner);
+    return decode_enter(c, FB_TUNNEL_OTHER, inner);
 }
 
 /* RFC 9300: flags, of which I says that there is an instance id; nonce, or with P a protocol (RFC
@@ -172,7 +172,7 @@ enum layer decode_lisp(struct cursor *c) {
     if (h[0] & INSTANCE)
         note_tunnel(c, ID_LISP, load_be32(h + 4) >> 8);
     c->off += LISP_BYTES;
-    return decode_enter(c, inner);
+    return decode_enter(c, FB_TUNNEL_LISP, inner);
 }
 
 /* TZSP: version 1, received or sent, link type; then tags of type, length and value, of which type
@@ -193,7 +193,7 @@ enum layer decode_tzsp(struct cursor *c) {
     if (!has_bytes(c, at + 2) || !is_plausible_inner(c, at + 1, (enum layer)next[type]))
         return LAYER_DONE;
     c->off += at + 1;
-    return decode_enter(c, (enum layer)next[type]);
+    return decode_enter(c, FB_TUNNEL_OTHER, (enum layer)next[type]);
 }
 
 /*
@@ -208,7 +208,7 @@ enum layer decode_gue(struct cursor *c) {
         return LAYER_DONE;
     const uint8_t *h = cur(c);
     if (h[0] >> 6 == 1)
-        return is_whole_ip(c, 0) ? decode_enter(c, LAYER_IP) : LAYER_DONE;
+        return is_whole_ip(c, 0) ? decode_enter(c, FB_TUNNEL_OTHER, LAYER_IP) : LAYER_DONE;
     uint32_t header = HEADER_BYTES + (h[0] & 31u) * 4;
     unsigned protocol = h[1];
     enum layer inner = protocol < sizeof next ? (enum layer)next[protocol] : LAYER_DONE;
@@ -218,7 +218,7 @@ enum layer decode_gue(struct cursor *c) {
         return LAYER_DONE;
     c->off += header;
     if (protocol != GRE)
-        return decode_enter(c, inner);
+        return decode_enter(c, FB_TUNNEL_OTHER, inner);
     inner = decode_gre_over_udp(c);
     if (inner == LAYER_DONE && cur(c) == h + header) /* it was none */
         c->off -= header;
@@ -231,7 +231,7 @@ enum layer decode_hp_erm(struct cursor *c) {
     if (!is_plausible_ethernet(c, HEADER_BYTES))
         return LAYER_DONE;
     c->off += HEADER_BYTES;
-    return decode_enter(c, LAYER_ETHERNET);
+    return decode_enter(c, FB_TUNNEL_OTHER, LAYER_ETHERNET);
 }
 
 static enum layer decode_by_port(struct cursor *c, uint16_t port) {

@@ -74,7 +74,7 @@ enum fb_flow_layer {
 #define FB_TUNNELS(X)                                                                              \
     X(NONE, "none", "in no tunnel")                                                                \
     X(IP, "ip", "IP in IP; no id")                                                                 \
-    X(GRE, "gre", "GRE: its key; NVGRE: subnet and flow; PPTP: the call")                          \
+    X(GRE, "gre", "GRE: its key; NVGRE: subnet and flow; PPTP: the call; EoIP: the tunnel")        \
     X(ERSPAN, "erspan", "ERSPAN: the session")                                                     \
     X(L2TP, "l2tp", "L2TP: tunnel << 16 | session; version 3: the session")                        \
     X(VXLAN, "vxlan", "VXLAN and its kin: the network identifier")                                 \
