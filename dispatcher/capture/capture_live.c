@@ -379,6 +379,7 @@ static void read_interface(struct capture_live *l, unsigned at, struct capture_s
 
     sink->pcap = i->pcap;
     sink->dlt = i->dlt;
+    sink->interface = (uint8_t)at;
     sink->stamp_unit_ns = i->stamp_unit_ns;
     n = pcap_dispatch(i->pcap, (int)max, capture_keep, (u_char *)sink);
     if (n < 0 && n != PCAP_ERROR_BREAK)

@@ -27,6 +27,7 @@ struct capture_sink {
     uint32_t snaplen;     /* frames are cut to it */
     int32_t dlt;          /* of what is read now */
     bool new_source;      /* for the next frame that is put, which clears it */
+    uint8_t interface;    /* that is read now; 0: a file */
 
     /* Of the libpcap handle that is read, for capture_keep(). */
     pcap_t *pcap;
@@ -58,6 +59,7 @@ static inline void capture_sink_put(struct capture_sink *sink, const uint8_t *da
     frame->wirelen = wirelen;
     frame->dlt = sink->dlt;
     frame->new_source = sink->new_source;
+    frame->interface = sink->interface;
     memcpy(sink->next, data, caplen);
 
     sink->new_source = false;

@@ -25,6 +25,7 @@ struct frame {
     uint32_t wirelen;    /* at least caplen */
     int32_t dlt;         /* link type, a DLT_ value */
     bool new_source;     /* first of a file, section or loop: the time may start over */
+    uint8_t interface;   /* that it was captured on, by its place among them; 0: a file */
 };
 
 #endif

@@ -261,6 +261,33 @@ static void expect_numbers(struct capture_fixture *f, unsigned count) {
         assert_int_equal(f->taken.frames[i].data[14], i);
 }
 
+/* The first interface has the even numbers. */
+static void expect_interfaces(const struct capture_fixture *f) {
+    for (unsigned i = 0; i < f->taken.count; i++)
+        assert_int_equal(f->taken.frames[i].interface, f->taken.frames[i].data[14] % 2);
+}
+
+static void every_frame_says_which_interface_it_came_in_by(void **state) {
+    struct capture_fixture *f = *state;
+    static const char *const names[] = {"one5", "two5"};
+    struct capture_config config = {
+        .interfaces = names, .interface_count = 2, .loops = 1, .filter = "ether proto 0x88b5"};
+    int taps[2];
+
+    need_namespace(f);
+    taps[0] = open_tap("one5");
+    taps[1] = open_tap("two5");
+    assert_int_equal(capture_open(&f->capture, &config), 0);
+    for (uint8_t i = 0; i < 10; i++)
+        write_frame(taps[i % 2], i);
+    take_at_least(f, 10);
+    assert_int_equal(f->taken.count, 10);
+    expect_interfaces(f);
+    capture_close(f->capture);
+    close(taps[0]);
+    close(taps[1]);
+}
+
 /* As of a tap with one fibre per direction: request on one, reply on the other. */
 static void frames_of_two_interfaces_come_in_order_of_their_stamps(void **state) {
     struct capture_fixture *f = *state;
@@ -282,6 +309,7 @@ static void frames_of_two_interfaces_come_in_order_of_their_stamps(void **state)
     take_at_least(f, 41);
     assert_int_equal(f->taken.count, 41);
     expect_numbers(f, 41);
+    expect_interfaces(f);
     for (unsigned i = 1; i < 41; i++)
         assert_true(f->taken.frames[i].time_ns >= f->taken.frames[i - 1].time_ns);
     assert_int_equal(f->taken.new_sources, 1);
@@ -465,6 +493,7 @@ int main(void) {
         CAPTURE_TEST(interface_that_goes_down_is_waited_for),
         CAPTURE_TEST(interface_that_is_gone_ends_and_the_others_go_on),
         CAPTURE_TEST(last_interface_that_is_gone_ends_the_capture),
+        CAPTURE_TEST(every_frame_says_which_interface_it_came_in_by),
         CAPTURE_TEST(frames_of_two_interfaces_come_in_order_of_their_stamps),
         CAPTURE_TEST(what_is_held_leaves_when_the_capture_does),
         CAPTURE_TEST(without_a_window_nothing_waits_for_another_interface),

@@ -28,6 +28,7 @@ static int begin(void **state) {
                                  .align_mask = ALIGN - 1,
                                  .snaplen = 100,
                                  .dlt = 113,
+                                 .interface = 31,
                                  .new_source = true,
                                  .pcap = pcap_open_dead(1, 64),
                                  .stamp_unit_ns = 1};
@@ -63,6 +64,8 @@ static void frames_are_copied_one_behind_the_other(void **state) {
     assert_int_equal(frames[0].caplen, 60);
     assert_int_equal(frames[0].wirelen, 1514);
     assert_int_equal(frames[0].dlt, 113);
+    assert_int_equal(frames[0].interface, 31);
+    assert_int_equal(frames[2].interface, 31);
     assert_int_equal(frames[0].data[59], 7);
     assert_int_equal(frames[1].data[0], 8);
     assert_int_equal(frames[1].time_ns, 2000000005);
