@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "dispatcher/datapath/flow_record.h"
 #include "dispatcher/datapath/quoted.h"
 
 /* An idle source has time: a million flows of one moment are ended within five seconds. */
@@ -98,9 +99,30 @@ static uint32_t touch_or_create(struct datapath *d, unsigned i, uint32_t flow) {
     return flow;
 }
 
+/*
+ * The digest of ids that is in the key of a flow that packet i has just begun. A fragment may go
+ * under a key with ids that only the first of its datagram has.
+ */
+static void note_digest(struct datapath *d, unsigned i, uint32_t flow) {
+    const struct burst *burst = &d->ingress.burst;
+    struct decoded_ids ids;
+    if (fb_flow_key_kind(&burst->decoded[i].key) != FB_KEY_IP6)
+        return;
+    if ((burst->decoded[i].flags & FB_F_FRAGMENT) != 0) {
+        flows_set_digest(d->flows, flow, burst->digests[i]);
+        return;
+    }
+    ingress_find_ids(&d->ingress, i, &ids);
+    flows_set_digest(d->flows, flow, ids.digest);
+}
+
 /* Packet i goes nowhere; its flow, made if need be, remembers the loss for its next packet. */
 static void note_loss(struct datapath *d, unsigned i, uint32_t flow) {
-    struct flow_entry *entry = &d->flows->table.entries[touch_or_create(d, i, flow)];
+    bool created = flow == NO_FLOW;
+    flow = touch_or_create(d, i, flow);
+    if (created && d->flows->digests != NULL)
+        note_digest(d, i, flow);
+    struct flow_entry *entry = &d->flows->table.entries[flow];
     entry->seq++;
     entry->gap++;
 }
@@ -109,6 +131,60 @@ static void bypass(struct datapath *d, unsigned i, uint32_t flow) {
     touch_flow(d, i, flow);
     d->flows->table.entries[flow].seq++;
     d->bypassed++;
+}
+
+/* ---- a flow and its worker ------------------------------------------------------------------- */
+
+/* Of a flow that no worker had before, or whose record is gone. */
+static void make_record(const struct datapath *d, unsigned i, uint32_t flow,
+                        struct fb_flow *record) {
+    static const struct decoded_ids none = {.tunnel = FB_TUNNEL_NONE};
+    const struct ingress *in = &d->ingress;
+    const struct frame *frame = &in->burst.frames[i];
+    const struct flow_entry *entry = &d->flows->table.entries[flow];
+    const struct fb_flow_key *key = &entry->key;
+    struct fb_flow_key clear;
+    struct decoded_ids found;
+    const struct decoded_ids *ids = &none;
+    if (decoded_may_have_ids(&in->burst.decoded[i], in->links[in->burst.links[i]])) {
+        ingress_find_ids(in, i, &found);
+        ids = &found;
+    }
+    if (__builtin_expect(d->flows->digests != NULL, 0)) {
+        clear = flows_clear_key(d->flows, flow);
+        key = &clear;
+    }
+    record->id = flow_table_id(&d->flows->table, flow);
+    record->first_ns = entry->seq == entry->gap ? frame->time_ns : 0;
+    record->interface = frame->interface;
+    flow_record_make(record, key, flow_first_swapped(entry), ids);
+}
+
+/* What a flow that has lost its worker was known by there; NULL if its handle is another's now. */
+static const struct fb_flow *find_record(const struct datapath *d, uint32_t flow) {
+    const struct flow_entry *entry = &d->flows->table.entries[flow];
+    return flow_slots_find(&d->egress.fleet->lanes[entry->worker].slots, entry->handle,
+                           flow_table_id(&d->flows->table, flow));
+}
+
+/* Binds the flow of packet i to a worker, whose processes find its record from now on. Not inlined:
+ * the way of a packet whose flow is bound is shorter so. */
+static __attribute__((noinline)) void bind_flow(struct datapath *d, unsigned i, uint32_t flow,
+                                                unsigned worker, bool created) {
+    const struct fb_flow *known = created ? NULL : find_record(d, flow);
+    if (created && d->flows->digests != NULL)
+        note_digest(d, i, flow);
+    flows_bind(d->flows, flow, (uint8_t)worker);
+    egress_count_flow(&d->egress, worker);
+    struct fb_flow *record =
+        fleet_flow_slot(d->egress.fleet, worker, d->flows->table.entries[flow].handle);
+    fleet_prefetch_flow_slot(d->egress.fleet, worker);
+    if (__builtin_expect(record == NULL, 0))
+        return;
+    if (known != NULL)
+        *record = *known;
+    else
+        make_record(d, i, flow, record);
 }
 
 /* ---- copy ------------------------------------------------------------------------------------ */
@@ -173,10 +249,8 @@ static enum egress_result deliver_packet(struct datapath *d, unsigned i) {
         return result;
     }
     flow = touch_or_create(d, i, flow);
-    if (!bound) {
-        flows_bind(flows, flow, (uint8_t)to.worker);
-        egress_count_flow(&d->egress, to.worker);
-    }
+    if (!bound)
+        bind_flow(d, i, flow, to.worker, entry == NULL);
     copy_packet(d, i, flow, &to, bound);
     return EGRESS_DONE;
 }

@@ -17,6 +17,7 @@
  *   quoted.c    off the fast path: the flow that an ICMP error quotes
  *   egress.c    the way out: worker, room, publish, wake; block or drop
  *   copy.h      bytes into the arena
+ *   flow_record.h   what a worker's processes are told of a flow
  *   move.c      the ring of a lost worker as the input
  *
  * It may use the rooms below it (fleet, flows, decode, and the frames of capture)

@@ -60,10 +60,23 @@ static void decode_released(struct ingress *in) {
         in->out_frames[i] = in->out[i].frame;
         ingress_decode_again(in, i);
         burst->decoded[i].key = in->out[i].key;
+        memcpy(burst->digests[i], in->out[i].digest, sizeof burst->digests[i]);
         burst->decoded[i].swapped = in->out[i].swapped;
         burst->ticks[i] = flow_clock_now(&in->clock);
         burst->numbers[i] = in->out[i].number;
     }
+}
+
+void ingress_find_ids(const struct ingress *in, unsigned i, struct decoded_ids *ids) {
+    const struct frame *frame = &in->burst.frames[i];
+    decode_ids(frame->data, frame->caplen, in->links[in->burst.links[i]], &in->decoding, ids);
+}
+
+static void find_digest(struct ingress *in, unsigned i) {
+    struct decoded_ids ids = {.digest = {0}};
+    if (in->decoding.key_vlan || in->decoding.key_tunnel)
+        ingress_find_ids(in, i, &ids);
+    memcpy(in->burst.digests[i], ids.digest, sizeof ids.digest);
 }
 
 /* Asks the tracker where a fragment goes. Returns false if it is not to be taken yet. */
@@ -72,10 +85,12 @@ static bool offer_fragment(struct ingress *in, unsigned i) {
     const struct frame *frame = &burst->frames[i];
     struct decoded *decoded = &burst->decoded[i];
     struct fragment fragment;
+    find_digest(in, i);
     if (in->fragments == NULL ||
         !fragment_read(frame->data, frame->caplen, decoded->fragment_off,
                        decoded->fragment_extension_off, decoded->fragment_scope, &fragment))
         return true;
+    memcpy(fragment.digest, burst->digests[i], sizeof fragment.digest);
     switch (fragments_offer(in->fragments, &fragment, frame, burst->numbers[i], burst->ticks[i],
                             decoded)) {
     case FRAGMENT_REFUSED:
@@ -84,7 +99,8 @@ static bool offer_fragment(struct ingress *in, unsigned i) {
     case FRAGMENT_HELD:
         burst->held |= 1u << i;
         break;
-    default:
+    case FRAGMENT_PASSES:
+        memcpy(burst->digests[i], fragment.digest, sizeof burst->digests[i]);
         break;
     }
     return true;

@@ -39,6 +39,7 @@ struct burst {
     uint32_t ticks[BURST_MAX];      /* packet time */
     uint64_t numbers[BURST_MAX];    /* of the frames in the run */
     uint8_t links[BURST_MAX];       /* link type, by index */
+    uint64_t digests[BURST_MAX][2]; /* of fragments: of the ids in the key (flow_key.h) */
 };
 _Static_assert(BURST_MAX <= 32, "a bit per packet in burst.held");
 
@@ -89,6 +90,9 @@ void ingress_hash(struct ingress *in, const struct key_hash *hash);
 
 /* Decodes packet i of the burst once more, whatever was learned of it since. */
 void ingress_decode_again(struct ingress *in, unsigned i);
+
+/* The ids of the VLANs and the tunnel that packet i of the burst is in. */
+void ingress_find_ids(const struct ingress *in, unsigned i, struct decoded_ids *ids);
 
 /* All of the burst is delivered, or held. */
 void ingress_finish(struct ingress *in);

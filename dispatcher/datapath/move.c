@@ -74,11 +74,31 @@ static uint64_t hash_of(const struct mover *m) {
     return key_hash_one(&m->d->flows->hash, &key);
 }
 
+/*
+ * The record that the flow has under its handle of the lost worker goes with it. It is there:
+ * no handle of that worker is taken again before its ring is empty. Without one for want of
+ * memory it stays without, since nothing says what to write of a flow that has ended.
+ */
+static void pass_record_on(struct mover *m, unsigned worker, uint32_t handle) {
+    struct fleet *fleet = m->d->egress.fleet;
+    const struct fb_flow *known = flow_slots_find(&m->from->slots, m->desc.handle, m->desc.flow_id);
+    struct fb_flow *record = fleet_flow_slot(fleet, worker, handle);
+    if (record == NULL)
+        return;
+    if (known != NULL) {
+        *record = *known;
+    } else {
+        record->id = FB_FLOW_ID_NONE;
+        fleet->flow_records_missing++;
+    }
+}
+
 static void bind_again(struct mover *m, unsigned worker) {
     struct lane *to = lane_at(m->d, worker);
     if (m->flow != NO_FLOW) {
         entry_of(m)->last = m->d->flows->now; /* after every loss: the binding counts */
         flows_bind(m->d->flows, m->flow, (uint8_t)worker);
+        pass_record_on(m, worker, entry_of(m)->handle);
     } else {
         struct forward *forward = m->forward;
         forward->state = FORWARD_BOUND;
@@ -86,6 +106,7 @@ static void bind_again(struct mover *m, unsigned worker) {
         forward->handle = handles_take(&to->handles, m->desc.flow_id, &forward->generation);
         to->handles.table[forward->handle].quarantined =
             m->from->handles.table[m->desc.handle].quarantined;
+        pass_record_on(m, worker, forward->handle);
     }
     egress_count_flow(&m->d->egress, worker);
 }

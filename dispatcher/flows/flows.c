@@ -16,6 +16,10 @@ static size_t links_offset(uint32_t max_flows) {
     return fb_align_up(flow_table_footprint(max_flows), 64);
 }
 
+static size_t digests_offset(uint32_t max_flows) {
+    return fb_align_up(links_offset(max_flows) + (size_t)max_flows * sizeof(struct timer_link), 64);
+}
+
 int flows_init(struct flows *flows, const struct flows_config *config) {
     uint32_t max_flows = config->max_flows;
     memset(flows, 0, sizeof *flows);
@@ -24,13 +28,18 @@ int flows_init(struct flows *flows, const struct flows_config *config) {
     int error = key_hash_init(&flows->hash);
     if (error != 0)
         return error;
-    size_t size = links_offset(max_flows) + (size_t)max_flows * sizeof(struct timer_link);
+    size_t size = digests_offset(max_flows);
+    if (config->digests)
+        size += (size_t)max_flows * sizeof(struct key_digest);
     error = fb_region_private(&flows->region, size, config->hugepages, true);
     if (error != 0)
         return error;
     flow_table_init(&flows->table, flows->region.base, max_flows);
     flows->links =
         (struct timer_link *)(void *)((char *)flows->region.base + links_offset(max_flows));
+    if (config->digests)
+        flows->digests =
+            (struct key_digest *)(void *)((char *)flows->region.base + digests_offset(max_flows));
     flow_rules_init(&flows->rules, config->timeouts, config->ticks_per_second);
     for (unsigned class = 0; class < FLOW_CLASS_COUNT; class ++) {
         uint32_t timeout = flows->rules.timeout_ticks[class];

@@ -61,6 +61,9 @@ struct flows {
     struct timer_wheel wheels[FLOW_CLASS_COUNT];
     uint32_t pace_ticks[FLOW_CLASS_COUNT]; /* after its last packet, when a flow's timer is due */
     struct timer_link *links;
+    struct key_digest {
+        uint64_t word[2];
+    } * digests; /* by flow: what is over word[0] and word[2] of its key; NULL: keys have none */
     struct handles *const *handles;      /* by worker number */
     uint32_t lost_ticks[FB_MAX_WORKERS]; /* see flows_lose() */
     uint32_t now;                        /* tick */
@@ -80,6 +83,7 @@ struct flows_config {
     const struct flow_timeouts *timeouts; /* read by flows_init() only */
     uint32_t ticks_per_second;
     enum fb_hugepages hugepages;
+    bool digests;                   /* keys of IPv6 may have a digest, which is kept beside them */
     struct handles *const *handles; /* by worker number; the caller's, outlive the flows */
 };
 
@@ -96,6 +100,21 @@ void flows_end(struct flows *flows, uint32_t flow, enum fb_end_reason reason);
 /* Creates the flow of a first packet. The caller made sure that there is none. */
 uint32_t flows_create(struct flows *flows, uint64_t hash, const struct fb_flow_key *key,
                       bool swapped, uint8_t proto, unsigned tcp_flags, uint32_t payload_len);
+
+/* Notes the digest that is in the key of an IPv6 flow; where digests are kept. */
+static inline void flows_set_digest(struct flows *flows, uint32_t flow, const uint64_t digest[2]) {
+    flows->digests[flow] = (struct key_digest){{digest[0], digest[1]}};
+}
+
+/* The key of a flow with its addresses as they are on the wire; where digests are kept. */
+static inline struct fb_flow_key flows_clear_key(const struct flows *flows, uint32_t flow) {
+    struct fb_flow_key key = flow_plain_key(&flows->table.entries[flow]);
+    if (fb_flow_key_kind(&key) == FB_KEY_IP6) {
+        key.word[0] ^= flows->digests[flow].word[0];
+        key.word[2] ^= flows->digests[flow].word[1];
+    }
+    return key;
+}
 
 /* Gives the flow a handle of a worker. It was touched after that worker's last loss. */
 void flows_bind(struct flows *flows, uint32_t flow, uint8_t worker);

@@ -22,6 +22,12 @@ struct span {
     uint16_t from, to;
 };
 
+/* What is over word[0] and word[2] of a key, see struct fragment. Beside the datagrams: two lines
+ * each are enough, and few keys have one. */
+struct digest {
+    uint64_t word[2];
+};
+
 struct datagram {
     struct fb_flow_key identity; /* word[4]: id, protocol, version */
     uint64_t scope;
@@ -46,11 +52,13 @@ struct held {
     int32_t dlt;
     uint32_t block; /* first of a chain */
     uint32_t next;  /* of the datagram; of the free ones */
+    uint32_t interface;
 
     uint32_t frames, blocks; /* of the datagram */
     uint32_t next_released;  /* once it is released, as what follows */
     uint32_t swapped;
     struct fb_flow_key key;
+    struct digest digest;
 };
 
 /* ---- lists and chains ---- */
@@ -177,6 +185,7 @@ static void hold(struct fragments *t, struct datagram *g, const struct frame *fr
                           .caplen = frame->caplen,
                           .wirelen = frame->wirelen,
                           .dlt = frame->dlt,
+                          .interface = frame->interface,
                           .block = store(t, frame->data, frame->caplen),
                           .next = NONE};
     if (g->first_held == NONE)
@@ -193,12 +202,14 @@ static void hold(struct fragments *t, struct datagram *g, const struct frame *fr
 }
 
 /* Releases what a datagram holds, under its key: the whole list in one step, however long. */
-static void release(struct fragments *t, struct datagram *g, enum fb_fragment_counter cause) {
+static void release(struct fragments *t, uint32_t d, enum fb_fragment_counter cause) {
+    struct datagram *g = &t->datagrams[d];
     uint32_t h = g->first_held;
     if (h == NONE)
         return;
     struct held *held = &t->held[h];
     held->key = g->key;
+    held->digest = t->digests[d];
     held->swapped = g->swapped;
     held->next_released = NONE;
     if (t->released_first == NONE)
@@ -213,7 +224,7 @@ static void release(struct fragments *t, struct datagram *g, enum fb_fragment_co
 }
 
 static void give_up(struct fragments *t, uint32_t d, enum fb_fragment_counter cause) {
-    release(t, &t->datagrams[d], cause);
+    release(t, d, cause);
     set_state(t, d, FRAGMENTS_GIVEN_UP);
 }
 
@@ -226,14 +237,17 @@ static void take_released(struct fragments *t, struct fragments_out *out, uint8_
                                 .time_ns = held->time_ns,
                                 .caplen = held->caplen,
                                 .wirelen = held->wirelen,
-                                .dlt = held->dlt};
+                                .dlt = held->dlt,
+                                .interface = (uint8_t)held->interface};
     out->number = held->number;
     out->key = held->key;
+    memcpy(out->digest, held->digest.word, sizeof out->digest);
     out->swapped = (uint8_t)held->swapped;
     fetch(t, held->block, to, held->caplen);
     uint32_t next = held->next;
     if (next != NONE) {
         t->held[next].key = held->key;
+        t->held[next].digest = held->digest;
         t->held[next].swapped = held->swapped;
         t->held[next].next_released = held->next_released;
         if (t->released_last == h)
@@ -322,7 +336,7 @@ static void evict(struct fragments *t) {
     while (t->lists[state].first == NONE)
         state++;
     uint32_t d = t->lists[state].first;
-    release(t, &t->datagrams[d], FB_FRAGMENT_BY_EVICTION);
+    release(t, d, FB_FRAGMENT_BY_EVICTION);
     t->counters[state == FRAGMENTS_DONE ? FB_FRAGMENT_EVICTED_DONE : FB_FRAGMENT_EVICTED]++;
     forget(t, d);
 }
@@ -341,6 +355,7 @@ static uint32_t begin(struct fragments *t, const struct fragment *f, uint32_t *b
                            .chain = *bucket,
                            .first_held = NONE,
                            .last_held = NONE};
+    t->digests[d] = (struct digest){{f->digest[0], f->digest[1]}};
     *bucket = d;
     append_datagram(t, d, f->offset == 0 ? FRAGMENTS_KNOWN : FRAGMENTS_WAITING);
     t->counters[FB_FRAGMENT_DATAGRAMS]++;
@@ -385,17 +400,18 @@ static uint32_t datagram_of(struct fragments *t, const struct fragment *f,
     return begin(t, f, bucket, &identity, decoded);
 }
 
-static void learn(struct fragments *t, uint32_t d, const struct decoded *decoded) {
+static void learn(struct fragments *t, uint32_t d, const struct fragment *f,
+                  const struct decoded *decoded) {
     struct datagram *g = &t->datagrams[d];
     g->key = decoded->key;
     g->swapped = decoded->swapped;
-    release(t, g, FB_FRAGMENT_BY_FIRST);
+    t->digests[d] = (struct digest){{f->digest[0], f->digest[1]}};
+    release(t, d, FB_FRAGMENT_BY_FIRST);
     set_state(t, d, FRAGMENTS_KNOWN);
 }
 
 /* A fragment that goes on, under the key of its datagram. */
-static void pass(struct fragments *t, uint32_t d, const struct fragment *f,
-                 struct decoded *decoded) {
+static void pass(struct fragments *t, uint32_t d, struct fragment *f, struct decoded *decoded) {
     struct datagram *g = &t->datagrams[d];
     bool known = g->state == FRAGMENTS_KNOWN, was_complete = is_complete(g);
     note(g, f);
@@ -406,9 +422,10 @@ static void pass(struct fragments *t, uint32_t d, const struct fragment *f,
     set_state(t, d, known && complete ? FRAGMENTS_DONE : (enum fragments_state)g->state);
     decoded->key = g->key;
     decoded->swapped = g->swapped;
+    memcpy(f->digest, t->digests[d].word, sizeof f->digest);
 }
 
-enum fragments_result fragments_offer(struct fragments *t, const struct fragment *fragment,
+enum fragments_result fragments_offer(struct fragments *t, struct fragment *fragment,
                                       const struct frame *frame, uint64_t number, uint32_t now,
                                       struct decoded *decoded) {
     if (fragment->offset == 0 && !fragment->more)
@@ -419,7 +436,7 @@ enum fragments_result fragments_offer(struct fragments *t, const struct fragment
     uint32_t d = datagram_of(t, fragment, decoded);
     struct datagram *g = &t->datagrams[d];
     if (g->state == FRAGMENTS_WAITING && fragment->offset == 0)
-        learn(t, d, decoded);
+        learn(t, d, fragment, decoded);
     else if (g->state == FRAGMENTS_WAITING && !has_room(t, blocks_for(frame->caplen)))
         make_room(t, blocks_for(frame->caplen));
     if (t->released_frames != 0)
@@ -510,7 +527,7 @@ static bool is_sound(const struct fragments_config *config) {
 
 /* Offsets in the region. */
 struct layout {
-    size_t datagrams, held, buckets, block_next, blocks, scratch, size;
+    size_t datagrams, digests, held, buckets, block_next, blocks, scratch, size;
 };
 
 static size_t place(size_t *at, size_t bytes) {
@@ -523,6 +540,7 @@ static struct layout lay_out(const struct fragments *t) {
     size_t at = 0;
     struct layout layout;
     layout.datagrams = place(&at, t->config.max_datagrams * sizeof(struct datagram));
+    layout.digests = place(&at, t->config.max_datagrams * sizeof(struct digest));
     layout.held = place(&at, t->config.max_frames * sizeof(struct held));
     layout.buckets = place(&at, ((size_t)t->bucket_mask + 1) * sizeof(uint32_t));
     layout.block_next = place(&at, t->block_count * sizeof(uint32_t));
@@ -564,6 +582,7 @@ int fragments_init(struct fragments *t, const struct fragments_config *config,
         return error;
     uint8_t *base = t->region.base;
     t->datagrams = (struct datagram *)(void *)(base + layout.datagrams);
+    t->digests = (struct digest *)(void *)(base + layout.digests);
     t->held = (struct held *)(void *)(base + layout.held);
     t->buckets = (uint32_t *)(void *)(base + layout.buckets);
     t->block_next = (uint32_t *)(void *)(base + layout.block_next);

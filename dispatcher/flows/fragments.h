@@ -112,7 +112,7 @@
  *     hash, look up, deliver
  * Released fragments: until fragments_burst() returns 0,
  *     decode each frame again (not counted again) with its stored link type, set
- *     key and direction to those given, hash, look up, deliver at the present
+ *     key, digest and direction to those given, hash, look up, deliver at the present
  *     tick; its own stamp must not go to the packet clock again. A flow that it
  *     begins is of the protocol in the key: decoded->proto is what the frame says
  * After a burst, and when idle: fragments_expire(), which releases some.
@@ -129,13 +129,14 @@
 struct fragment {
     uint64_t source[2]; /* IPv4: the low 32 bits of [1] */
     uint64_t destination[2];
-    uint64_t scope;  /* VLAN and tunnel ids, where flow keys have them; else 0 */
-    uint32_t id;     /* identification: 16 bits in IPv4, 32 in IPv6 */
-    uint32_t length; /* bytes of payload by the IP length; 0: none or unknown */
-    uint16_t offset; /* bytes, a multiple of 8 */
-    uint8_t version; /* 4 or 6 */
-    uint8_t proto;   /* IPv4: the protocol; IPv6: 0 */
-    bool more;       /* fragments follow */
+    uint64_t scope;     /* VLAN and tunnel ids, where flow keys have them; else 0 */
+    uint32_t id;        /* identification: 16 bits in IPv4, 32 in IPv6 */
+    uint32_t length;    /* bytes of payload by the IP length; 0: none or unknown */
+    uint16_t offset;    /* bytes, a multiple of 8 */
+    uint8_t version;    /* 4 or 6 */
+    uint8_t proto;      /* IPv4: the protocol; IPv6: 0 */
+    bool more;          /* fragments follow */
+    uint64_t digest[2]; /* of the ids in the key (flow_key.h): the caller's to say, else 0 */
 };
 
 /*
@@ -190,12 +191,13 @@ struct fragments {
     struct key_hash hash;
     struct fb_region region;
     struct datagram *datagrams;
-    struct held *held;    /* what is known of each frame held */
-    uint32_t *buckets;    /* by hash: first datagram of a chain */
-    uint32_t *block_next; /* of a frame, or of the free ones */
-    uint8_t *blocks;      /* max_bytes */
-    uint8_t *scratch;     /* frames that are released */
-    uint32_t now;         /* greatest tick given */
+    struct digest *digests; /* of the keys of the datagrams */
+    struct held *held;      /* what is known of each frame held */
+    uint32_t *buckets;      /* by hash: first datagram of a chain */
+    uint32_t *block_next;   /* of a frame, or of the free ones */
+    uint8_t *blocks;        /* max_bytes */
+    uint8_t *scratch;       /* frames that are released */
+    uint32_t now;           /* greatest tick given */
     uint32_t bucket_mask;
     uint32_t free_datagram, free_held, free_block;
     uint32_t frames_used, blocks_used, block_count;
@@ -221,10 +223,10 @@ enum fragments_result {
 /*
  * Takes a fragment: frame is number `number` of the run, at tick now (never
  * less than before), decoded what the decoder says of it. Where it passes
- * decoded->key and ->swapped become its datagram's. It is refused as long as
+ * decoded->key and ->swapped and fragment->digest become its datagram's. It is refused as long as
  * frames are released, and then only once.
  */
-enum fragments_result fragments_offer(struct fragments *t, const struct fragment *fragment,
+enum fragments_result fragments_offer(struct fragments *t, struct fragment *fragment,
                                       const struct frame *frame, uint64_t number, uint32_t now,
                                       struct decoded *decoded);
 
@@ -241,6 +243,7 @@ struct fragments_out {
     struct frame frame; /* new_source is false; 64-byte aligned, CAPTURE_SLACK bytes behind it */
     uint64_t number;
     struct fb_flow_key key;
+    uint64_t digest[2]; /* in the key */
     uint8_t swapped;
 };
 

@@ -120,6 +120,7 @@ static int make_flows(struct run *run) {
         .timeouts = &o->timeouts,
         .ticks_per_second = PACKET_CLOCK_TICKS_PER_SECOND,
         .hugepages = o->hugepages,
+        .digests = o->decode.key_vlan || o->decode.key_tunnel,
         .handles = run->fleet.handles,
     };
     return flows_init(&run->flows, &config);

@@ -40,6 +40,20 @@ static inline uint8_t fb_flow_key_proto(const struct fb_flow_key *key) {
     return (uint8_t)(key->word[4] >> 8);
 }
 
+/* Its kind, which two bits hold: who keeps a key may use the others of their byte. */
+static inline enum fb_key_kind fb_flow_key_kind(const struct fb_flow_key *key) {
+    return (enum fb_key_kind)(key->word[4] & 3);
+}
+
+/* The port of the lower endpoint (0) or of the higher one (1). */
+static inline uint16_t fb_flow_key_port(const struct fb_flow_key *key, unsigned endpoint) {
+    return (uint16_t)(key->word[4] >> (48 - 16 * endpoint));
+}
+
+static inline uint16_t fb_flow_key_ethertype(const struct fb_flow_key *key) {
+    return (uint16_t)(key->word[4] >> 16);
+}
+
 static inline bool fb_flow_key_equal(const struct fb_flow_key *a, const struct fb_flow_key *b) {
     return (((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2]) |
              (a->word[3] ^ b->word[3]) | (a->word[4] ^ b->word[4]))) == 0;

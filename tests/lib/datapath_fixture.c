@@ -60,19 +60,21 @@ void make_datapath(struct datapath_fixture *f, unsigned workers, uint32_t depth,
                                           .timeouts = &parsed,
                                           .ticks_per_second = PACKET_CLOCK_TICKS_PER_SECOND,
                                           .hugepages = FB_HUGEPAGES_AUTO,
+                                          .digests = f->ids_in_keys,
                                           .handles = f->base.fleet.handles}),
         0);
     f->made = true;
-    datapath_init(
-        &f->datapath,
-        &(struct datapath_config){
-            .fleet = &f->base.fleet,
-            .flows = &f->flows,
-            .decoding = &(struct decode_options){.ports = &decode_usual_ports, .outer = false},
-            .block = block,
-            .now_ns = f->base.now_ns,
-            .longest_timeout_ns = (uint64_t)flow_timeouts_longest_s(&parsed) * SECOND,
-        });
+    datapath_init(&f->datapath,
+                  &(struct datapath_config){
+                      .fleet = &f->base.fleet,
+                      .flows = &f->flows,
+                      .decoding = &(struct decode_options){.ports = &decode_usual_ports,
+                                                           .key_vlan = f->ids_in_keys,
+                                                           .key_tunnel = f->ids_in_keys},
+                      .block = block,
+                      .now_ns = f->base.now_ns,
+                      .longest_timeout_ns = (uint64_t)flow_timeouts_longest_s(&parsed) * SECOND,
+                  });
     forget(f);
 }
 
@@ -175,12 +177,36 @@ void send_burst(struct datapath_fixture *f) {
 
 /* ---- the workers' side */
 
+const struct fb_flow *record_of(struct datapath_fixture *f, unsigned k,
+                                const struct fb_desc *desc) {
+    const struct fb_flow *record = fb_rx_flow(&f->base.hands[k].rx, desc);
+    assert_non_null(record);
+    assert_int_equal(record->id, desc->flow_id);
+    return record;
+}
+
+void expect_record_of(const struct fb_flow *record, unsigned tuple, bool first_reverse) {
+    const uint8_t hosts[2][16] = {{10, 0, 0, 1}, {10, 0, 0, 2}};
+    unsigned port = 10000u + tuple;
+    assert_memory_equal(record->src, hosts[first_reverse], 16);
+    assert_memory_equal(record->dst, hosts[!first_reverse], 16);
+    assert_int_equal(record->src_port, first_reverse ? 53 : port);
+    assert_int_equal(record->dst_port, first_reverse ? port : 53);
+    assert_int_equal(record->proto, tuple_is_tcp(tuple) ? 6 : 17);
+    assert_int_equal(record->layer, FB_LAYER_IP4);
+    assert_int_equal(record->vlan[0] | record->vlan[1] | record->tunnel | record->tunnel_id, 0);
+    assert_int_equal(record->interface, 0);
+}
+
 static void hear_end(struct datapath_fixture *f, unsigned k, const struct fb_desc *desc) {
     struct known *flow = &f->known[k][desc->handle];
     assert_true(flow->begun);
     assert_int_equal(desc->generation, flow->generation);
     assert_int_equal(desc->flow_id, flow->flow_id);
     assert_int_equal(desc->flags, FB_F_END);
+    const struct fb_flow *record = record_of(f, k, desc);
+    expect_record_of(record, flow->tuple, flow->first_reverse != 0);
+    assert_int_equal(record->first_ns, flow->first_ns);
     flow->begun = false;
     f->heard.ends[fb_desc_reason(desc)]++;
 }
@@ -217,7 +243,8 @@ static void hear_packet(struct datapath_fixture *f, unsigned k, const struct fb_
                                .generation = desc->generation,
                                .tuple = s->tuple,
                                .first_reverse = s->reverse ^ (uint8_t)fb_desc_dir(desc),
-                               .flow_id = desc->flow_id};
+                               .flow_id = desc->flow_id,
+                               .first_ns = s->time_ns};
         f->heard.starts++;
     }
     assert_true(flow->begun);
@@ -226,6 +253,9 @@ static void hear_packet(struct datapath_fixture *f, unsigned k, const struct fb_
     assert_int_equal(s->tuple, flow->tuple);
     assert_int_equal(fb_desc_dir(desc), s->reverse ^ flow->first_reverse);
     assert_int_equal(desc->flow_seq, flow->next_seq + desc->gap);
+    const struct fb_flow *record = record_of(f, k, desc);
+    expect_record_of(record, flow->tuple, flow->first_reverse != 0);
+    assert_int_equal(record->first_ns, flow->first_ns);
     flow->next_seq = desc->flow_seq + 1;
     f->heard.packets++;
     f->heard.gap_packets += desc->gap;

@@ -38,7 +38,7 @@ struct known {
     bool begun;
     uint16_t generation, tuple;
     uint8_t first_reverse;
-    uint64_t flow_id;
+    uint64_t flow_id, first_ns;
     uint32_t next_seq;
 };
 
@@ -54,6 +54,7 @@ struct datapath_fixture {
     struct datapath datapath;
     struct flows flows;
     bool made;
+    bool ids_in_keys;     /* of VLANs and tunnels, in the next data path that is made */
     struct random random; /* for what a test does at random */
     /* The input. */
     struct sent sent[MOST_FRAMES + 1]; /* by frame number */
@@ -108,6 +109,12 @@ uint64_t dropped_in_all(const struct datapath_fixture *f);
 /* The bytes of a descriptor are those that were sent under its frame number. */
 void expect_bytes_sent(const struct datapath_fixture *f, const struct fb_desc *desc,
                        const uint8_t *bytes);
+
+/* What worker k is told of a descriptor's flow: there always is something. */
+const struct fb_flow *record_of(struct datapath_fixture *f, unsigned k, const struct fb_desc *desc);
+/* The addresses and ports are those of a flow of this tuple, whose first packet was in reverse or
+ * not; and nothing is told of VLANs and tunnels. */
+void expect_record_of(const struct fb_flow *record, unsigned tuple, bool first_reverse);
 
 /* Worker k takes up to n descriptors and checks each. Returns how many it took. */
 uint32_t consume(struct datapath_fixture *f, unsigned k, uint32_t n);

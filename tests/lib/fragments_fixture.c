@@ -77,8 +77,9 @@ bool offer(struct fragments_fixture *fx, const struct fragment *fragment, struct
     struct frame frame = frame_number(fx, ++fx->sent, caplen);
     struct decoded decoded = {.key = key, .swapped = (uint8_t)swapped};
     unsigned refusals = fragments_any_released(&fx->tracker) ? 2 : 1;
+    struct fragment offered = *fragment;
     enum fragments_result result;
-    while ((result = fragments_offer(&fx->tracker, fragment, &frame, fx->sent, fx->now,
+    while ((result = fragments_offer(&fx->tracker, &offered, &frame, fx->sent, fx->now,
                                      &decoded)) == FRAGMENT_REFUSED) {
         assert_int_not_equal(refusals--, 0);
         assert_memory_equal(&decoded.key, &key, sizeof key);

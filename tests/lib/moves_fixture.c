@@ -105,11 +105,29 @@ void workers_come(struct moves_fixture *m) {
         worker_comes(m, k);
 }
 
+/* Its record is the same at every worker; but when it began is forgotten if its worker was lost,
+ * and others have its handle there, before it is bound again. */
+static void has_its_record(struct moves_fixture *m, unsigned k, const struct fb_desc *desc,
+                           struct journey *flow) {
+    const struct fb_flow *record = record_of(&m->path, k, desc);
+    if (flow->known)
+        expect_record_of(record, flow->tuple, flow->first_reverse != 0);
+    if (!flow->started && m->path.datapath.egress.block)
+        assert_int_equal(record->first_ns, desc->time_ns);
+    else if (!flow->started)
+        assert_in_range(record->first_ns, 1, desc->time_ns);
+    else if (flow->first_ns != 0 &&
+             (record->first_ns != 0 || m->numbers[flow->worker].losses == flow->losses))
+        assert_int_equal(record->first_ns, flow->first_ns);
+    flow->first_ns = record->first_ns;
+}
+
 static void have_end(struct moves_fixture *m, unsigned k, const struct fb_desc *desc) {
     struct held *held = &m->numbers[k].held[desc->handle];
     struct journey *flow = journey_of(m, desc->flow_id);
     assert_false(flow->ended);
     flow->ended = true;
+    has_its_record(m, k, desc, flow);
     m->told.ends++;
     m->told.unknown_ends += !held->begun;
     if (!held->begun)
@@ -154,6 +172,7 @@ static void have_packet(struct moves_fixture *m, unsigned k, const struct fb_des
         assert_true(m->numbers[flow->worker].losses > flow->losses);
         m->told.moves++;
     }
+    has_its_record(m, k, desc, flow);
     if (held->begun) {
         assert_int_equal(desc->flow_id, held->flow_id);
         assert_int_equal(desc->generation, held->generation);

@@ -17,6 +17,7 @@
 /* A flow, over all workers. */
 struct journey {
     uint64_t id_plus_1; /* 0: free */
+    uint64_t first_ns;  /* as its record had it last */
     uint32_t next_seq;  /* after the last packet that a worker had, or that was quarantined */
     uint32_t losses;    /* of its worker, at that packet */
     uint16_t tuple;

@@ -79,6 +79,9 @@ static void hear(struct packets_fixture *f, unsigned k, const struct fb_desc *de
         last = f->got[i].flow == desc->flow_id ? &f->got[i] : NULL;
     assert_int_equal(desc->flow_seq, (last == NULL ? 0 : last->seq + 1) + desc->gap);
     assert_int_equal((desc->flags & FB_F_START) != 0, last == NULL);
+    const struct fb_flow *record = record_of(&f->path, k, desc);
+    if (last != NULL && last->record.first_ns != 0 && record->first_ns != 0)
+        assert_memory_equal(record, &last->record, sizeof *record);
     if (last != NULL && last->worker == k && last->losses == f->path.base.fleet.failovers)
         assert_true(desc->handle == last->handle && desc->generation == last->generation);
     f->got[f->got_count++] = (struct got){.frame = desc->frame,
@@ -90,7 +93,8 @@ static void hear(struct packets_fixture *f, unsigned k, const struct fb_desc *de
                                           .dir = fb_desc_dir(desc),
                                           .flags = desc->flags,
                                           .generation = desc->generation,
-                                          .losses = f->path.base.fleet.failovers};
+                                          .losses = f->path.base.fleet.failovers,
+                                          .record = *record};
 }
 
 void read_ring(struct packets_fixture *f, unsigned k, uint32_t n) {

@@ -18,6 +18,7 @@ struct got {
     uint32_t seq, gap, handle;
     unsigned worker, dir, flags, generation;
     uint64_t losses; /* of workers, until then */
+    struct fb_flow record;
 };
 
 struct packets_fixture {
