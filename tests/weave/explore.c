@@ -39,9 +39,10 @@ void flow_states_fini(struct flow_states *states) {
 
 void *flow_states_begin(struct flow_states *states, uint32_t handle, uint16_t generation,
                         uint64_t flow_id, bool *known) {
-    (void)handle, (void)generation, (void)flow_id;
+    static struct flow_state_tag tag[2]; /* the state would be behind the first */
+    (void)states, (void)handle, (void)generation, (void)flow_id;
     *known = true;
-    return states;
+    return &tag[1];
 }
 
 void *flow_states_end(struct flow_states *states, uint32_t handle, uint16_t generation) {

@@ -8,6 +8,7 @@
 
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
+#include "flow_balancer/flow_records.h"
 
 #include "worker/consumer/consumer_fd.h"
 #include "worker/consumer/event.h"
@@ -39,6 +40,7 @@ int consumer_init(struct fb_consumer *consumer, const struct consumer_sides *sid
     consumer->spin = config->spin != 0;
     consumer->leave = config->leave;
     fb_rx_init(&consumer->rx, sides->down, sides->up);
+    fb_rx_set_flows(&consumer->rx, sides->flows);
     return flow_states_init(&consumer->states, config->state_bytes);
 }
 
@@ -85,11 +87,25 @@ static void *state_of(const struct fb_consumer *c, void *state) {
     return c->states.flow_bytes != 0 ? state : NULL;
 }
 
-/* The record of a flow; packet NULL: there is none at hand. */
-static inline const struct fb_flow *flow_of(struct fb_consumer *c, uint64_t flow_id,
-                                            const struct fb_packet *packet) {
+/* The record of a flow that the dispatcher had no memory for; packet NULL: there is none at hand.
+ */
+static __attribute__((noinline)) const struct fb_flow *
+partial_flow(struct fb_consumer *c, uint64_t flow_id, const struct fb_packet *packet) {
     event_partial_flow(&c->partial, flow_id, packet);
     return &c->partial;
+}
+
+/* Whether a flow has a record is found out with its first packet here: its line is left alone
+ * then, unless an inspector reads it. */
+static inline const struct fb_flow *flow_of(const struct fb_consumer *c, void *state,
+                                            uint32_t handle) {
+    return (flow_state_tag(state)->flow_id & FLOW_STATE_BARE) == 0 ? &c->rx.flows[handle] : NULL;
+}
+
+static const struct fb_flow *flow_of_end(struct fb_consumer *c, void *state, uint32_t handle) {
+    const struct fb_flow *flow = flow_of(c, state, handle);
+    return flow != NULL ? flow
+                        : partial_flow(c, flow_state_tag(state)->flow_id & ~FLOW_STATE_BARE, NULL);
 }
 
 /* The state of a flow that this process has not seen; NULL if there is no memory. */
@@ -98,8 +114,12 @@ static __attribute__((noinline)) void *begin_flow(struct fb_consumer *c, unsigne
     bool known;
     void *state =
         flow_states_begin(&c->states, desc->handle, desc->generation, desc->flow_id, &known);
+    if (state == NULL)
+        return NULL;
+    if (fb_rx_flow(&c->rx, desc) == NULL)
+        flow_state_tag(state)->flow_id |= FLOW_STATE_BARE;
     *mid_stream = (desc->flags & FB_F_START) == 0 ? FB_F_MID_STREAM : 0;
-    c->counters[FB_WORKER_MID_STREAM] += state != NULL && *mid_stream != 0;
+    c->counters[FB_WORKER_MID_STREAM] += *mid_stream != 0;
     return state;
 }
 
@@ -121,11 +141,14 @@ static inline bool hand_out_packet(struct fb_consumer *c) {
     c->counters[FB_WORKER_PACKETS]++;
     c->counters[FB_WORKER_BYTES] += desc->caplen;
     uint64_t flow_id = desc->flow_id;
+    const struct fb_flow *flow = flow_of(c, state, desc->handle);
     int link_type = fb_ctl_link_type(c->ctl->ctl, fb_desc_link(desc));
     event_make_packet(&c->out, fb_rx_bytes(&c->rx, desc), link_type, mid_stream);
     c->out.event.kind = FB_EVENT_PACKET;
     c->out.event.state = state_of(c, state);
-    c->out.event.packet.flow = flow_of(c, flow_id, &c->out.event.packet);
+    c->out.event.packet.flow = flow;
+    if (__builtin_expect(flow == NULL, 0))
+        c->out.event.packet.flow = partial_flow(c, flow_id, &c->out.event.packet);
     return true;
 }
 
@@ -140,7 +163,7 @@ static bool hand_out_end(struct fb_consumer *c) {
     c->counters[FB_WORKER_ENDS]++;
     c->out.event.kind = FB_EVENT_FLOW_END;
     c->out.event.state = state_of(c, state);
-    c->out.event.end = (struct fb_flow_end){.flow = flow_of(c, desc->flow_id, NULL),
+    c->out.event.end = (struct fb_flow_end){.flow = flow_of_end(c, state, desc->handle),
                                             .time_ns = desc->time_ns,
                                             .frame = desc->frame,
                                             .reason = fb_desc_reason(desc),
@@ -185,8 +208,8 @@ static const struct fb_event *end_orphan(struct fb_consumer *c) {
     c->counters[FB_WORKER_ENDS]++;
     c->out.event.kind = FB_EVENT_FLOW_END;
     c->out.event.state = state_of(c, flow.state);
-    c->out.event.end =
-        (struct fb_flow_end){.flow = flow_of(c, flow.flow_id, NULL), .reason = FB_END_ORPHANED};
+    c->out.event.end = (struct fb_flow_end){.flow = flow_of_end(c, flow.state, flow.handle),
+                                            .reason = FB_END_ORPHANED};
     return &c->out.event;
 }
 

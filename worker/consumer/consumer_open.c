@@ -148,8 +148,10 @@ static int open_with(const struct fb_consumer_config *config) {
         error = join(config, only);
     if (error != 0)
         return error;
-    const struct consumer_sides sides = {
-        .ctl = &only->ctl, .down = only->claim.down, .up = only->claim.up};
+    const struct consumer_sides sides = {.ctl = &only->ctl,
+                                         .down = only->claim.down,
+                                         .up = only->claim.up,
+                                         .flows = only->claim.flows};
     error = consumer_init(&only->consumer, &sides, config);
     if (error != 0)
         leave_instance(only);

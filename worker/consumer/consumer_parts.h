@@ -58,6 +58,7 @@ struct consumer_sides {
     const struct fb_ctl_handle *ctl;
     const struct fb_down *down; /* the claimed sides */
     struct fb_up *up;
+    const struct fb_flow *flows; /* the records of flows, or NULL: there are none */
 };
 
 /*

@@ -76,7 +76,8 @@ bool flow_states_take(struct flow_states *states, uint32_t *next, struct begun_f
         if (tag->begun == 0)
             continue;
         tag->begun = 0;
-        *flow = (struct begun_flow){.state = tag + 1, .flow_id = tag->flow_id, .handle = handle};
+        *flow = (struct begun_flow){
+            .state = tag + 1, .flow_id = tag->flow_id & ~FLOW_STATE_BARE, .handle = handle};
         return true;
     }
     return false;

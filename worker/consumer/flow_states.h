@@ -35,10 +35,16 @@ void *flow_states_begin(struct flow_states *states, uint32_t handle, uint16_t ge
 
 /* Before each flow's state: whose it is. 16 bytes, so that what follows is aligned for anything. */
 struct flow_state_tag {
-    uint64_t begun; /* FLOW_STATE_BEGUN() of a flow's generation, or 0 */
-    uint64_t flow_id;
+    uint64_t begun;   /* FLOW_STATE_BEGUN() of a flow's generation, or 0 */
+    uint64_t flow_id; /* and FLOW_STATE_BARE where the flow has no record */
 };
 #define FLOW_STATE_BEGUN(generation) ((uint64_t)(generation) << 1 | 1)
+#define FLOW_STATE_BARE (UINT64_C(1) << 63) /* ids are below 2^53 */
+
+/* The tag of a state that was returned here: of what is not known of it by the handle. */
+static inline struct flow_state_tag *flow_state_tag(void *state) {
+    return (struct flow_state_tag *)state - 1;
+}
 
 /* The state of a flow that was begun, or NULL. */
 static inline void *flow_states_known(const struct flow_states *states, uint32_t handle,
