@@ -92,11 +92,18 @@ static const struct fb_layout_field down_fields[] = {
     FIELD(struct fb_down, command),      FIELD(struct fb_down, doorbell),
     FIELD(struct fb_down, stamps),
 };
+static const struct fb_layout_field stat_name_fields[] = {
+    FIELD(struct fb_stat_name, words),
+};
 static const struct fb_layout_field up_fields[] = {
-    FIELD(struct fb_up, header), FIELD(struct fb_up, epoch),     FIELD(struct fb_up, consumed),
-    FIELD(struct fb_up, parked), FIELD(struct fb_up, cursor),    FIELD(struct fb_up, worker_status),
-    FIELD(struct fb_up, cpu),    FIELD(struct fb_up, numa_node), FIELD(struct fb_up, reserved),
-    FIELD(struct fb_up, pid),    FIELD(struct fb_up, counters),  FIELD(struct fb_up, latency),
+    FIELD(struct fb_up, header),      FIELD(struct fb_up, epoch),
+    FIELD(struct fb_up, consumed),    FIELD(struct fb_up, parked),
+    FIELD(struct fb_up, cursor),      FIELD(struct fb_up, worker_status),
+    FIELD(struct fb_up, cpu),         FIELD(struct fb_up, numa_node),
+    FIELD(struct fb_up, reserved),    FIELD(struct fb_up, pid),
+    FIELD(struct fb_up, counters),    FIELD(struct fb_up, latency),
+    FIELD(struct fb_up, stats),       FIELD(struct fb_up, stat_names),
+    FIELD(struct fb_up, stat_values),
 };
 
 static const struct fb_layout_field flow_fields[] = {
@@ -114,9 +121,9 @@ static const struct fb_layout_field flow_records_fields[] = {
 };
 
 static const struct fb_layout layouts[] = {
-    LAYOUT(header),   LAYOUT(desc), LAYOUT(geometry),     LAYOUT(worker_entry),
-    LAYOUT(snapshot), LAYOUT(ctl),  LAYOUT(stamp),        LAYOUT(down),
-    LAYOUT(up),       LAYOUT(flow), LAYOUT(flow_records),
+    LAYOUT(header),    LAYOUT(desc), LAYOUT(geometry), LAYOUT(worker_entry),
+    LAYOUT(snapshot),  LAYOUT(ctl),  LAYOUT(stamp),    LAYOUT(down),
+    LAYOUT(stat_name), LAYOUT(up),   LAYOUT(flow),     LAYOUT(flow_records),
 };
 
 const struct fb_layout *fb_layouts(size_t *count) {

@@ -9,6 +9,7 @@
 
 #include "flow_balancer/ctl.h"
 #include "flow_balancer/sides.h"
+#include "flow_balancer/stats.h"
 
 /*
  * The report of a run, schema flow-balancer.report/1: one builder for the
@@ -20,10 +21,11 @@
 struct fb_worker_totals {
     uint64_t counters[FB_WORKER_COUNT];
     uint64_t latency[FB_LATENCY_BUCKETS];
-    int cpu;       /* the only one it may run on, or -1 */
-    int numa_node; /* the same */
-    bool left;     /* its latest process has said that it leaves cleanly */
-    bool partial;  /* of a running or the latest incarnation only: may differ from the ledger */
+    struct fb_stats stats; /* that its inspectors named */
+    int cpu;               /* the only one it may run on, or -1 */
+    int numa_node;         /* the same */
+    bool left;             /* its latest process has said that it leaves cleanly */
+    bool partial; /* of a running or the latest incarnation only: may differ from the ledger */
 };
 
 /*

@@ -17,6 +17,7 @@
  *   ring.h     the ring that the two sides are: tx publishes, rx takes and releases
  *   claim.h    how a process becomes worker K; life.h: the states of its number
  *   counters.h, report.h   every count, and the report made of them
+ *   stats.h    counters that inspectors name themselves
  */
 
 #include <stdatomic.h>
@@ -80,6 +81,14 @@ struct fb_down {
  */
 #define FB_LATENCY_BUCKETS 160u
 
+/* Counters that inspectors name: "inspector.counter" and zeros. The verbs are in stats.h. */
+#define FB_UP_STATS 64u
+#define FB_STAT_NAME_BYTES 64u
+
+struct fb_stat_name {
+    _Atomic uint64_t words[FB_STAT_NAME_BYTES / sizeof(uint64_t)];
+};
+
 struct fb_up {
     struct fb_header header;
     uint64_t epoch; /* of this incarnation; written by the dispatcher before the offer */
@@ -101,6 +110,13 @@ struct fb_up {
 
     /* Writer: worker, once per burst. */
     _Alignas(FB_APART) _Atomic uint64_t latency[FB_LATENCY_BUCKETS];
+
+    /* Writer: worker, once, before it is ready. */
+    _Alignas(FB_APART) _Atomic uint64_t stats; /* how many of the names are written */
+    struct fb_stat_name stat_names[FB_UP_STATS];
+
+    /* Writer: worker, once per burst or less. */
+    _Alignas(FB_APART) _Atomic uint64_t stat_values[FB_UP_STATS];
 };
 
 _Static_assert(offsetof(struct fb_down, published) % FB_APART == 0 &&

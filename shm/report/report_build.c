@@ -7,6 +7,7 @@
 #include "flow_balancer/common/json_text.h"
 #include "shm/report/report_balance.h"
 #include "shm/report/report_ids.h"
+#include "shm/report/report_inspectors.h"
 #include "shm/report/report_table.h"
 
 static const char *const run_state_names[] = {
@@ -29,9 +30,8 @@ struct build {
 
 /* ---- values */
 
-/* JSON integers are signed here; only a worker that lies about its own counts comes beyond. */
 static json_t *number(uint64_t value) {
-    return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+    return json_integer(report_count(value));
 }
 
 /* A string of shared memory, at most max bytes long. */
@@ -137,6 +137,12 @@ static void put_latency(struct build *b, json_t *parent, const uint64_t *latency
     put(b, object, "max_us", json_real(highest_us));
 }
 
+static void put_all_inspectors(struct build *b) {
+    json_t *object = put(b, b->report, "inspectors", json_object());
+    for (unsigned k = 0; k < b->workers; k++)
+        b->failed = !report_add_stats(object, &b->totals[k].stats) || b->failed;
+}
+
 static void put_all_latency(struct build *b) {
     uint64_t sum[FB_LATENCY_BUCKETS] = {0};
     for (unsigned k = 0; k < b->workers; k++) {
@@ -147,6 +153,14 @@ static void put_all_latency(struct build *b) {
 }
 
 /* ---- workers */
+
+/* What its inspectors count, where they count anything. */
+static void put_own_inspectors(struct build *b, json_t *object, const struct fb_stats *stats) {
+    if (stats->count != 0 && !report_add_stats(put(b, object, "inspectors", json_object()), stats))
+        b->failed = true;
+    if (stats->left_out != 0)
+        put(b, object, "inspectors_left_out", number(stats->left_out));
+}
 
 static void put_worker(struct build *b, json_t *workers, unsigned k, uint64_t all_inspected) {
     const uint64_t *lane = b->s->lane[k];
@@ -166,6 +180,7 @@ static void put_worker(struct build *b, json_t *workers, unsigned k, uint64_t al
     put_counters(b, object, fb_lane_texts, lane, FB_LANE_COUNT);
     put_counters(b, object, fb_worker_texts, totals->counters, FB_WORKER_COUNT);
     put(b, object, "self_partial", json_boolean(totals->partial));
+    put_own_inspectors(b, object, &totals->stats);
     put_latency(b, object, totals->latency);
 }
 
@@ -302,6 +317,7 @@ json_t *fb_report_build(const struct fb_ctl *ctl, const struct fb_snapshot *s,
     put_counters(&b, json_object_get(b.report, "run"), fb_run_texts, s->run, FB_RUN_COUNT);
     put(&b, b.report, "redelivered", number(s->run[FB_RUN_REDELIVERED]));
     put(&b, b.report, "failovers", number(s->run[FB_RUN_FAILOVERS]));
+    put_all_inspectors(&b);
     put_all_latency(&b);
     put_workers(&b);
     if (!b.failed)

@@ -11,4 +11,9 @@ static inline int report_id(int32_t id) {
     return id >= 0 && id < REPORT_ID_LIMIT ? id : -1;
 }
 
+/* A count as JSON has it, where integers are signed: only a worker that lies comes beyond. */
+static inline int64_t report_count(uint64_t count) {
+    return count > INT64_MAX ? INT64_MAX : (int64_t)count;
+}
+
 #endif

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "shm/report/report_inspectors.h"
 #include "shm/report/report_table.h"
 #include "shm/report/report_text.h"
 
@@ -169,6 +170,7 @@ void fb_report_print(FILE *out, const json_t *report) {
         if (strcmp(each->object, "capture") == 0)
             print_interfaces(out, report);
     }
+    report_print_inspectors(out, report);
     print_latency(out, json_object_get(report, "latency"));
     report_print_workers(out, report);
     report_print_nodes(out, report);

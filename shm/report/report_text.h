@@ -36,7 +36,8 @@ static inline struct fb_grouped report_grouped(json_int_t count) {
 /* A line for each worker. */
 void report_print_workers(FILE *out, const json_t *report);
 
-/* A line for each worker whose ring does not add up or who counted otherwise than the ledger. */
+/* A line for each worker whose ring does not add up, who counted otherwise than the ledger, or of
+ * whose inspectors' counters some are left out. */
 void report_print_differences(FILE *out, const json_t *report);
 
 /*

@@ -70,6 +70,12 @@ static void print_difference(FILE *out, const json_t *worker) {
                 "worker %" JSON_INTEGER_FORMAT ": counted %s packets itself, the ledger has %s\n",
                 k, report_grouped(report_number(worker, "self_packets")).text,
                 report_grouped(packets).text);
+    json_int_t left_out = report_number(worker, "inspectors_left_out");
+    if (left_out != 0)
+        fprintf(out,
+                "worker %" JSON_INTEGER_FORMAT
+                ": %s counters of its inspectors are left out: no valid name, or too many\n",
+                k, report_grouped(left_out).text);
 }
 
 void report_print_differences(FILE *out, const json_t *report) {

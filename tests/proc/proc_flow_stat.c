@@ -17,6 +17,7 @@
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/ctl.h"
 #include "flow_balancer/sides.h"
+#include "flow_balancer/stats.h"
 
 /* flow-stat itself, against an instance whose dispatcher is this test. */
 #define WORKERS 3u
@@ -185,6 +186,30 @@ static void json_has_the_ledger_and_what_the_workers_say(void **state) {
     json_decref(report);
 }
 
+static void counters_that_inspectors_name_are_shown_and_what_is_no_name_is_not(void **state) {
+    struct instance *in = *state;
+    for (unsigned k = 0; k < WORKERS; k++) {
+        struct fb_up *up = in->up[k].base;
+        assert_true(fb_up_name_stat(up, 0, "ids", "alerts"));
+        assert_true(fb_up_name_stat(up, 1, "ids", k == 2 ? "flows" : "bytes"));
+        fb_up_set_stat(up, 0, 10 + k);
+        fb_up_set_stats(up, 2);
+    }
+    struct fb_up *liar = in->up[1].base;
+    memcpy(&liar->stat_names[1], "\x1b[2Jx.y\n", 9);
+    memset(&liar->stat_names[2], 0xff, sizeof liar->stat_names[2]);
+    atomic_store(&liar->stats, UINT64_MAX);
+    json_t *report = json_report(in);
+    char *sums = json_dumps(json_object_get(report, "inspectors"), JSON_COMPACT);
+    assert_string_equal(sums, "{\"ids\":{\"alerts\":33,\"bytes\":0,\"flows\":0}}");
+    free(sums);
+    json_decref(report);
+    assert_int_equal(flow_stat_of(in, ""), 0);
+    assert_non_null(strstr(in->output, "inspectors, all together:\n             33  ids.alerts\n"));
+    assert_non_null(strstr(in->output, "worker 1: 63 counters of its inspectors are left out"));
+    assert_null(strchr(in->output, '\x1b'));
+}
+
 static void text_names_dispatcher_geometry_and_workers(void **state) {
     struct instance *in = *state;
     char pid[64];
@@ -216,6 +241,7 @@ int main(void) {
         TEST(an_up_side_of_another_run_or_none_is_passed_over),
         TEST(what_has_the_name_of_a_number_that_was_never_offered_is_not_looked_at),
         TEST(json_has_the_ledger_and_what_the_workers_say),
+        TEST(counters_that_inspectors_name_are_shown_and_what_is_no_name_is_not),
         TEST(text_names_dispatcher_geometry_and_workers),
         TEST(help_and_version_need_no_instance),
     };

@@ -123,6 +123,10 @@ static void what_a_worker_counts_is_summed_over_its_incarnations(void **state) {
         fb_up_set_counter(f->hands[0].claim.up, FB_WORKER_PACKETS, 10 * life);
         fb_up_add_latency(f->hands[0].claim.up, 1000);
         fb_up_set_cpu(f->hands[0].claim.up, (int)life);
+        assert_true(
+            fb_up_name_stat(f->hands[0].claim.up, 0, life == 2 ? "other" : "ids", "alerts"));
+        fb_up_set_stats(f->hands[0].claim.up, 1);
+        fb_up_set_stat(f->hands[0].claim.up, 0, 100 * life);
         fleet_totals(&f->fleet, 0, &totals);
         assert_int_equal(totals.counters[FB_WORKER_PACKETS], 5 * life * (life + 1));
         assert_int_equal(totals.latency[fb_latency_bucket(1000)], life);
@@ -133,8 +137,14 @@ static void what_a_worker_counts_is_summed_over_its_incarnations(void **state) {
         assert_int_equal(totals.counters[FB_WORKER_PACKETS], 5 * life * (life + 1));
         assert_int_equal(totals.cpu, life);
     }
+    assert_int_equal(totals.stats.count, 2);
+    assert_string_equal(totals.stats.names[0], "ids.alerts");
+    assert_int_equal(totals.stats.values[0], 100 + 300);
+    assert_string_equal(totals.stats.names[1], "other.alerts");
+    assert_int_equal(totals.stats.values[1], 200);
     fleet_totals(&f->fleet, 1, &totals);
     assert_int_equal(totals.counters[FB_WORKER_PACKETS], 0);
+    assert_int_equal(totals.stats.count, 0);
 }
 
 static void a_new_workers_share_is_the_mean_of_the_others(void **state) {
