@@ -78,6 +78,9 @@ COMPLETION := $(BUILD)/completion/flow-balancer.bash $(BUILD)/completion/_flow-b
 # A worker that fails as it is told, for tests; never installed.
 FAULT_WORKER := $(BUILD)/flow-worker-fault
 FAULT_OBJ    := $(call obj,$(wildcard tests/tools/fault_*.c))
+# One whose rules are read again, made of nothing but the contracts between processes.
+RULES_WORKER := $(BUILD)/flow-worker-rules
+TEST_WORKERS := $(FAULT_WORKER) $(RULES_WORKER)
 
 .DEFAULT_GOAL := help
 .PHONY: FORCE have-cmocka help build tests check check-proc check-proc-quick check-san check-race check-numa soak soak-live model fuzz mutants bench bench-10m lint format coverage install clean race-tests fuzz-targets
@@ -110,7 +113,7 @@ help:
 
 build: $(PROGRAMS) $(TOOLS) $(LIBRARY) $(MADE_PAGES) $(COMPLETION)
 
-tests: $(TESTS) $(PROC_TESTS) $(FAULT_WORKER) $(BENCHES)
+tests: $(TESTS) $(PROC_TESTS) $(TEST_WORKERS) $(BENCHES)
 
 # Another compiler or other flags compile everything again. What cannot work is said before the compiler does.
 $(BUILD)/command: export COMMAND := $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CK_CFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(LIBS)
@@ -168,8 +171,9 @@ $(BUILD)/flow-stat: $(call obj,shm/flow_stat.c) $(SHM_LIB)
 $(BUILD)/tracegen: $(call obj,$(wildcard tests/tools/tracegen*.c))
 # Its own list of inspectors comes first: that of the library is then not linked.
 $(FAULT_WORKER): $(call obj,worker/main.c) $(FAULT_OBJ) $(WORK_LIB) $(SHM_LIB)
+$(RULES_WORKER): $(call obj,tests/tools/rules_worker.c) $(SHM_LIB)
 $(DOC): $(call obj,shm/common/option_doc.c) $(SHM_LIB)
-$(PROGRAMS) $(TOOLS) $(FAULT_WORKER) $(DOC):
+$(PROGRAMS) $(TOOLS) $(TEST_WORKERS) $(DOC):
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lm -lpthread
 
 # put_options FORMAT: the file with the output of option-doc in the place of its line @OPTIONS@.
@@ -222,10 +226,10 @@ $(BUILD)/bench/bench_worker: | $(BUILD)/bench/plugin_count.so
 check: $(TESTS)
 	@scripts/run-tests -j 2 tests/unit/scripts/test_scripts tests/unit/supervisor/test_supervisor $(TESTS)
 
-check-proc: build $(PROC_TESTS) $(FAULT_WORKER)
+check-proc: build $(PROC_TESTS) $(TEST_WORKERS)
 	@$(call run_proc,$(PROC_TESTS))
 
-check-proc-quick: build $(PROC_QUICK) $(FAULT_WORKER)
+check-proc-quick: build $(PROC_QUICK) $(TEST_WORKERS)
 	@$(call run_proc,$(PROC_QUICK))
 
 SAN_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all

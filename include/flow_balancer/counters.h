@@ -127,7 +127,9 @@
     X(MID_STREAM, "self_mid_stream", "flows taken up in mid-stream after a restart")               \
     X(GAP_PACKETS, "self_gap_packets", "packets reported lost before one that was delivered")      \
     X(PARKS, "self_parks", "times a worker went to sleep")                                         \
-    X(OUTPUT_WAITS, "self_output_waits", "pauses of a worker whose inspector could not write")
+    X(OUTPUT_WAITS, "self_output_waits", "pauses of a worker whose inspector could not write")     \
+    X(RELOADS, "self_reloads", "times that inspectors read their rules again")                     \
+    X(RELOAD_FAILURES, "self_reload_failures", "reloads that failed: the old rules stay")
 
 /* One interface, as the kernel and its driver count it. */
 #define FB_INTERFACE_COUNTERS(X)                                                                   \

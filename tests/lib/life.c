@@ -33,14 +33,14 @@ void stop_run(struct test *t, struct process *run, int status) {
 }
 
 /* In each process before its program. */
-static void enter_with_faults(const struct test *t) {
+static void enter_with_programs(const struct test *t) {
     setenv("FB_BUILD", file_in(t, "programs"), 1);
 }
 
-void let_workers_fail(struct test *t) {
-    static const char *const programs[][2] = {{"flow-dispatcher", "flow-dispatcher"},
-                                              {"flow-stat", "flow-stat"},
-                                              {"flow-worker-fault", "flow-worker"}};
+void let_workers_be(struct test *t, const char *program) {
+    const char *const programs[][2] = {{"flow-dispatcher", "flow-dispatcher"},
+                                       {"flow-stat", "flow-stat"},
+                                       {program, "flow-worker"}};
     assert_int_equal(mkdir(file_in(t, "programs"), 0700), 0);
     for (unsigned i = 0; i < 3; i++) {
         char from[2 * PROCESS_PATH_MAX], to[64];
@@ -48,7 +48,11 @@ void let_workers_fail(struct test *t) {
         snprintf(to, sizeof to, "programs/%s", programs[i][1]);
         assert_int_equal(symlink(from, file_in(t, to)), 0);
     }
-    t->enter = enter_with_faults;
+    t->enter = enter_with_programs;
+}
+
+void let_workers_fail(struct test *t) {
+    let_workers_be(t, "flow-worker-fault");
 }
 
 void expect_recorded_in(struct test *t, const char *directory, uint64_t last, size_t suspects) {

@@ -31,7 +31,10 @@ void stop_run(struct test *t, struct process *run, int status);
         expect_one_line_with((t), refused_, (part));                                               \
     } while (0)
 
-/* From here on the supervisor's flow-worker is flow-worker-fault, which fails as it is told. */
+/* From here on the supervisor's flow-worker is this program of the build. */
+void let_workers_be(struct test *t, const char *program);
+
+/* The same with flow-worker-fault, which fails as it is told. */
 void let_workers_fail(struct test *t);
 
 /* ---- what was recorded, of the trace t.pcap */
