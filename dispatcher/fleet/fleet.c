@@ -175,6 +175,13 @@ void fleet_totals(const struct fleet *fleet, unsigned worker, struct fb_worker_t
         fb_worker_totals_add(totals, up->base);
 }
 
+uint64_t fleet_self_count(const struct fleet *fleet, unsigned worker,
+                          enum fb_worker_counter counter) {
+    const struct fb_region *up = &fleet->lanes[worker].up_region;
+    uint64_t gone = fleet->totals[worker].counters[counter];
+    return up->base == NULL ? gone : gone + fb_up_counter(up->base, counter);
+}
+
 static bool may_be_added(const struct lane *lane) {
     return !lane->wanted && (lane->state == FB_STATE_ABSENT || lane->state == FB_STATE_LOST);
 }

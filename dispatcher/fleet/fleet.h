@@ -213,4 +213,8 @@ uint64_t fleet_abandon(struct fleet *fleet);
 /* The worker's own counts, summed over its incarnations up to now. */
 void fleet_totals(const struct fleet *fleet, unsigned worker, struct fb_worker_totals *totals);
 
+/* One count of these, which a worker that lies may have made up. */
+uint64_t fleet_self_count(const struct fleet *fleet, unsigned worker,
+                          enum fb_worker_counter counter);
+
 #endif

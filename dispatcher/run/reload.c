@@ -32,17 +32,24 @@ static void take_next(struct reload *r) {
 
 /* Of the one that was begun last. Its line is in the refusal, if it has one. */
 static void end(struct reload *r, int err) {
+    bool refused = err != 0 && !r->unreadable;
+
     r->compiles = false;
     if (err == 0)
         take_next(r);
     free(r->next);
     r->next = NULL;
-    requests_answer_reload(r->requests, r->begun, err == 0 ? NULL : r->refusal, r->text);
+    requests_answer_reload(r->requests,
+                           &(struct requests_reload){.number = r->begun,
+                                                     .refusal = refused ? r->refusal : NULL,
+                                                     .kept = r->unreadable ? r->refusal : NULL,
+                                                     .filter = r->text});
 }
 
 static int begin(struct reload *r) {
     int err = options_reread_filter(r->options, &r->next);
 
+    r->unreadable = err == -ENOENT;
     return err == 0 ? capture_begin_filter(r->capture, r->next) : err;
 }
 
@@ -88,7 +95,8 @@ void reload_cancel(struct reload *r) {
     if (r->compiles)
         end(r, -ESHUTDOWN);
     if (r->asked)
-        requests_answer_reload(r->requests, ++r->begun, r->refusal, NULL);
+        requests_answer_reload(
+            r->requests, &(struct requests_reload){.number = ++r->begun, .refusal = r->refusal});
     r->asked = false;
 }
 

@@ -21,6 +21,10 @@
  * Who asks while one is compiled is answered by the next one, which reads the file after
  * that: so the newest text wins, nobody is told of a filter that was read before the request, and
  * however often it is asked for, one compiles and one waits.
+ *
+ * A filter that is from no file stays as it is, and the reload is done: workers may have rules
+ * to read again, which their supervisor has them do (requests.h). One that is wrong is
+ * refused as a whole.
  */
 struct reload {
     const struct options *options; /* where the filter is from */
@@ -30,7 +34,8 @@ struct reload {
     char *owned;               /* text, once it was read again */
     char *next;                /* is compiled */
     bool asked, compiles;
-    uint64_t begun; /* how many were begun: the number of the one that compiles */
+    bool unreadable; /* the last one found that the filter is from no file: it stays */
+    uint64_t begun;  /* how many were begun: the number of the one that compiles */
     char refusal[512];
 };
 

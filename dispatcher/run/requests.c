@@ -13,20 +13,28 @@ static json_t *done(void) {
     return json_pack("{s:b}", "ok", 1);
 }
 
+/* What a worker counts itself, over its processes; one that lies may count anything. */
+static json_t *count_of(const struct requests *r, unsigned worker, enum fb_worker_counter counter) {
+    uint64_t count = fleet_self_count(r->fleet, worker, counter);
+    return json_integer(count > INT64_MAX ? INT64_MAX : (json_int_t)count);
+}
+
 static json_t *list_workers(const struct requests *r) {
     json_t *list = json_array();
     for (unsigned k = 0; k < r->fleet->count; k++) {
         const struct lane *lane = &r->fleet->lanes[k];
-        json_array_append_new(list, json_pack("{s:i, s:s, s:I, s:b, s:I, s:I, s:i}", "worker",
-                                              (int)k, "state", fb_state_names[lane->state], "pid",
-                                              (json_int_t)fb_ctl_pid(r->fleet->ctl, k), "wanted",
-                                              (int)lane->wanted, "claims", (json_int_t)lane->claims,
-                                              "revocations", (json_int_t)lane->revocations,
-                                              "restarts_asked", (int)lane->restarts_asked));
+        json_array_append_new(
+            list,
+            json_pack("{s:i, s:s, s:I, s:b, s:I, s:I, s:i, s:o, s:o}", "worker", (int)k, "state",
+                      fb_state_names[lane->state], "pid", (json_int_t)fb_ctl_pid(r->fleet->ctl, k),
+                      "wanted", (int)lane->wanted, "claims", (json_int_t)lane->claims,
+                      "revocations", (json_int_t)lane->revocations, "restarts_asked",
+                      (int)lane->restarts_asked, "reloads", count_of(r, k, FB_WORKER_RELOADS),
+                      "reload_failures", count_of(r, k, FB_WORKER_RELOAD_FAILURES)));
     }
-    json_t *reply =
-        json_pack("{s:b, s:b, s:b, s:b, s:o}", "ok", 1, "live", (int)r->live, "stopping",
-                  (int)r->stopping, "hurrying", (int)r->stop_now, "workers", list);
+    json_t *reply = json_pack("{s:b, s:b, s:b, s:b, s:I, s:o}", "ok", 1, "live", (int)r->live,
+                              "stopping", (int)r->stopping, "hurrying", (int)r->stop_now, "reloads",
+                              (json_int_t)r->reloads, "workers", list);
     /* An expression need not be UTF-8: it is left out then. */
     json_object_set_new(reply, "filter",
                         *r->filter != NULL ? json_string(*r->filter) : json_null());
@@ -48,14 +56,20 @@ static json_t *reload(struct requests *r) {
     return control_later(r->reload(r->reload_arg));
 }
 
-void requests_answer_reload(struct requests *r, uint64_t number, const char *refusal,
-                            const char *filter) {
+/* NULL is null. */
+static json_t *text_or_null(const char *text) {
+    return text != NULL ? fb_json_text(text, strlen(text)) : json_null();
+}
+
+void requests_answer_reload(struct requests *r, const struct requests_reload *reload) {
     json_t *reply =
-        refusal != NULL
-            ? control_refusal("reload: %s", refusal)
-            : json_pack("{s:b, s:o}", "ok", 1, "filter",
-                        filter != NULL ? fb_json_text(filter, strlen(filter)) : json_null());
-    control_answer(&r->control, number, reply);
+        reload->refusal != NULL
+            ? control_refusal("reload: %s", reload->refusal)
+            : json_pack("{s:b, s:I, s:o, s:o}", "ok", 1, "reload", (json_int_t)reload->number,
+                        "filter", text_or_null(reload->filter), "kept", text_or_null(reload->kept));
+    if (reload->refusal == NULL)
+        r->reloads = reload->number;
+    control_answer(&r->control, reload->number, reply);
 }
 
 static json_t *give_up(struct requests *r, unsigned worker) {

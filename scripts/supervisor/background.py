@@ -68,7 +68,7 @@ def become_daemon(plan, log, log_fd, outcome, writer):
         workers = "1 worker" if plan.workers == 1 else f"{plan.workers} workers"
         log.mark(f"'{plan.name}' starts with {workers}, pid {os.getpid()}")
         # The working directory stays: file names on the command line are relative to it.
-        status = Supervisor(plan, log, on_ready=lambda: tell(writer, b"ready\n")).run()
+        status = Supervisor(plan, log, on_ready=lambda: tell(writer, b"ready\n"), on_reload=outcome.note_reload).run()
     except OSError as error:
         log.error(explain(error))
     except Exception as error:  # the log is the only place left to say it

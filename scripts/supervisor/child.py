@@ -29,6 +29,15 @@ class Child:
         except ProcessLookupError:
             pass  # it has ended and its pidfd is about to say so
 
+    def handles(self, signum):
+        """Whether the program does something of its own at this signal, which else is ignored or kills it."""
+        try:
+            with open(f"/proc/{self.pid}/status", encoding="utf-8", errors="replace") as status:
+                masks = [line.split()[1] for line in status if line.startswith("SigCgt:")]
+        except OSError:
+            return False
+        return any(int(mask, 16) >> (signum - 1) & 1 for mask in masks)
+
     def reap(self):
         """The exit status, negative for a signal. Waits unless the pidfd has become readable."""
         os.close(self.pidfd)

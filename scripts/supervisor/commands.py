@@ -14,11 +14,13 @@ from .control import Control, printable
 from .failure import EXIT_FAILED, Failure, explain
 from .instance import Instance, NoAnswer
 from .plan import Plan
+from .reload import ANSWER_S, DEAF, DIED, DONE, FAILED, RESULTS, SILENT
 from .run import Supervisor
 
 ADD_TIMEOUT_S = 5  # for a supervisor to start the worker that `add` asked for
 START_TIMEOUT_S = 60  # above the dispatcher's own --start-timeout of 30 s
 RELOAD_TIMEOUT_S = 120  # libpcap needs seconds for some hundred hosts, and the reload before may still run
+RELOAD_POLL_S = 0.02  # how often the supervisor's record is read until it has the reload
 LOG_POLL_S = 0.02  # how often `stop` looks whether the log is still held
 
 
@@ -30,7 +32,7 @@ def run(call):
     end = outcome.Outcome(call.places.outcome(plan.name), plan.name, keep=plan.name != unnamed)
     status = EXIT_FAILED
     try:
-        status = Supervisor(plan, call.log).run()
+        status = Supervisor(plan, call.log, on_reload=end.note_reload).run()
     finally:
         end.end(status)
     return status
@@ -234,9 +236,95 @@ def reload(call):
             f"'{name}': 'reload' has no answer after {RELOAD_TIMEOUT_S} s: the filter may still be compiled, and "
             f"{instance.log()} or the journal will say how that ends"
         ) from None
-    found = printable(answer.get("filter") or "")
-    if found:
-        print(f"the filter of '{name}' is now \"{found}\"")
-    else:
-        print(f"'{name}' has no filter now: every frame is taken")
+    kept, found = printable(answer.get("kept") or ""), printable(answer.get("filter") or "")
+    if found and not kept:
+        print(f"the filter of '{name}' is now \"{found}\"", flush=True)
+    elif not kept:
+        print(f"'{name}' has no filter now: every frame is taken", flush=True)
+    reloaded = Reloaded(instance, answer["reload"])
+    followed = reloaded.show()
+    if kept and not followed:
+        raise Failure(f"'{name}': reload: {kept}")
     return 0
+
+
+class Reloaded:
+    """How the workers followed a reload, as the supervisor notes it beside its log."""
+
+    def __init__(self, instance, number):
+        self.instance = instance
+        self.number = number
+        self.run = outcome.Watched.running(instance.outcome())
+        self.dispatcher = []  # its pidfd, unless it has ended
+        watch_pid(self.dispatcher, instance.pid)
+
+    def show(self):
+        """Whether any worker was told; Failure if one of them did not do it."""
+        name = self.instance.name
+        if not self.run:
+            print(f"'{name}' has no supervisor: its workers were not told to read their rules again")
+            return False
+        found = self.wait()
+        workers = {result: numbers_in(found.get(result)) for result in RESULTS}
+        if workers[DONE]:
+            print(f"{say_workers(workers[DONE])} of '{name}' read the rules again")
+        if workers[DEAF]:
+            print(f"{say_workers(workers[DEAF])} of '{name}' cannot read rules again: no handler of SIGHUP")
+        wrong = [
+            f"{say_workers(workers[result])} {what}"
+            for result, what in (
+                (FAILED, "could not read the rules again, and keep the old ones"),
+                (SILENT, f"did not read the rules again within {ANSWER_S:.0f} s"),
+                (DIED, "died while reading the rules again, and those after it keep the old ones"),
+            )
+            if workers[result]
+        ]
+        if found.get("ended"):
+            print(f"'{name}' has ended meanwhile: no other worker reads the rules again")
+        if wrong:
+            raise Failure(f"'{name}': {'; '.join(wrong)}: see {self.log()}")
+        return bool(workers[DONE] or found.get("ended"))
+
+    def log(self):
+        return printable(self.run.read().get("log") or "the output of the run")
+
+    def wait(self):
+        """The supervisor's word on this reload, or a later one, which read the rules later still."""
+        name = self.instance.name
+        seconds = ANSWER_S * (1 + len(self.instance.workers()))
+        deadline = time.monotonic() + seconds
+        while True:
+            over, died = not self.run.is_held(), self.has_successor()
+            found = self.run.read().get("reload")
+            if isinstance(found, dict) and found.get("dispatcher") == self.instance.pid:
+                if max(numbers_in([found.get("number")]), default=0) >= self.number:
+                    return found
+            if over:
+                return {"ended": True}
+            if died:
+                raise Failure(f"'{name}': its dispatcher died before all workers had read the rules again: ask again")
+            if time.monotonic() >= deadline:
+                raise Failure(f"'{name}': not all workers are done with their rules after {seconds:.0f} s: see {self.log()}")
+            time.sleep(RELOAD_POLL_S)
+
+    def has_successor(self):
+        """Whether the dispatcher that was asked has ended and the supervisor has started another."""
+        selector = selectors.PollSelector()
+        for pidfd in self.dispatcher:
+            selector.register(pidfd, selectors.EVENT_READ)
+        if self.dispatcher and not selector.select(0):
+            return False
+        try:
+            with self.instance.connect(self.instance.path) as control:
+                return control.pid != self.instance.pid
+        except OSError:
+            return False
+
+
+def numbers_in(found):
+    """The file may be another user's: what else is there is passed over."""
+    return [number for number in found if type(number) is int] if isinstance(found, list) else []
+
+
+def say_workers(numbers):
+    return f"worker {numbers[0]}" if len(numbers) == 1 else f"workers {', '.join(map(str, numbers))}"

@@ -22,6 +22,7 @@ class Instance:
         self.places = places
         self.path = places.socket(name)
         self.connect = connect
+        self.pid = None  # of the dispatcher that was asked last
 
     def open(self):
         """A connection; Failure if no process listens that we may talk to, OSError if it cannot be reached."""
@@ -60,6 +61,7 @@ class Instance:
     def ask(self, request, **fields):
         try:
             with self.open() as control:
+                self.pid = control.pid
                 try:
                     return control.ask(request, **fields)
                 except TimeoutError as error:

@@ -22,7 +22,7 @@ PASSED_ON = (
     "are read too. A crashed worker is started again; after "
     f"{CRASH_LIMIT} crashes within {CRASH_WINDOW_S:.0f} s it is given up: its flows go to the other workers, and the "
     "run ends with status 1. SIGINT and SIGTERM drain the rings and end the run. A second signal, more than a second "
-    "later, ends it without draining; a third one kills all processes. SIGHUP reads the filter again, as reload does; "
+    "later, ends it without draining; a third one kills all processes. SIGHUP reads filter and rules again, as reload does; "
     "of a run with a terminal it means that the terminal is gone, and ends the run. "
     "Exit status: 0; 1 if something failed, broke off, was abandoned or does not add up; 2 wrong usage."
 )
@@ -141,7 +141,10 @@ def make_parser(places):
     text = "replace a worker's process, or those of all one after the other; their flows wait for it"
     restart = add("restart", text)
     restart.add_argument("worker", metavar="K|all", type=values.worker_or_all, help="worker number, or all")
-    text = "read the filter again, from the -F FILE or --config FILE of the run; one that is wrong changes nothing"
+    text = (
+        "read the filter again, from the -F FILE or --config FILE of the run, one that is wrong changes nothing; then "
+        "have the workers read the rules of their inspectors again, one after the other"
+    )
     reload = add("reload", text)
     for command in (stop, status, more, drain, restart, reload):
         add_name_option(command, DEFAULT_NAME)

@@ -43,6 +43,7 @@ class Outcome:
         self.path = path
         self.keep = keep
         self.record = {"started": stamp(), "log": log}
+        self.length = 0  # of the longest record so far, which a shorter one covers
         new = f"{path}.{os.getpid()}"
         try:
             with Turn(os.path.dirname(path)):
@@ -61,7 +62,17 @@ class Outcome:
         os.rename(new, self.path)  # who still reads the old one has it open
 
     def write(self):
-        os.pwrite(self.fd, (json.dumps(self.record) + "\n").encode(), 0)
+        record = json.dumps(self.record)
+        self.length = max(self.length, len(record))
+        os.pwrite(self.fd, (record.ljust(self.length) + "\n").encode(), 0)
+
+    def note_reload(self, reload):
+        """How the latest reload ended that the workers followed."""
+        self.record["reload"] = reload
+        try:
+            self.write()
+        except OSError:
+            pass  # a full disk: who waits for it is told that it took too long
 
     def end(self, status):
         """The run is over, and this is its exit status."""

@@ -12,6 +12,7 @@ from .child import STANDARD_ERROR, Child, describe
 from .control import Control
 from .failure import EXIT_FAILED, EXIT_USAGE, explain
 from .loop import Loop, Signals, stop_self
+from .reload import Reload
 from .worker import CRASH_LIMIT, CRASH_WINDOW_S, EXIT_REFUSED, EXIT_REVOKED, Crashes, Worker
 
 CONNECT_FIRST_S = 0.005  # pause between looks for the dispatcher's socket; doubles
@@ -43,8 +44,8 @@ class Supervisor:
     stop_self (stops this process until it is continued).
     """
 
-    def __init__(self, plan, log, on_ready=None, loop=None, spawn=Child, connect=Control, call=subprocess.run,
-                 terminal=None, stop=stop_self):  # fmt: skip
+    def __init__(self, plan, log, on_ready=None, on_reload=None, loop=None, spawn=Child, connect=Control,
+                 call=subprocess.run, terminal=None, stop=stop_self):  # fmt: skip
         self.plan = plan
         self.log = log
         self.on_ready = on_ready
@@ -66,6 +67,8 @@ class Supervisor:
         self.added = 0  # workers that it wants beyond those of the plan
         self.drained = set()  # numbers of the plan that it does not want, and not because we gave them up
         self.workers = {number: Worker(number) for number in range(plan.workers)}
+        self.reloads_asked = 0  # as the dispatcher counts them
+        self.reload = Reload(self.loop, log, self.ask_workers, self.workers, on_reload)
         self.resume = []  # what tells the next dispatcher to begin with the filter of the one before
         self.listening = False  # the dispatcher does, and has its handlers
         self.hurrying = False  # the dispatcher was asked to end without draining
@@ -108,8 +111,9 @@ class Supervisor:
     # signals
 
     def signals_arrived(self, arrived):
-        """SIGTSTP stops everything; the others end the run, but SIGHUP reads the filter again.
+        """SIGTSTP stops everything; the others end the run, but SIGHUP has filter and rules read again.
 
+        The dispatcher counts that as a reload once the filter is in force, and the workers follow.
         Where there was a terminal SIGHUP says that it is gone, which ends the run as well.
         """
         if signal.SIGTSTP in arrived:
@@ -180,6 +184,7 @@ class Supervisor:
         self.listening = False
         self.dispatcher_status = 0 if self.ended_early else status
         self.loop.cancel_timers()  # restarts and looks, which all are about a living dispatcher
+        self.reload.forget()
         for worker in self.workers.values():
             worker.forget_dispatcher()
         if self.dispatcher_status < 0 or cannot_follow:
@@ -290,6 +295,7 @@ class Supervisor:
             found = {w["worker"]: w for w in answer["workers"]}
             self.live, self.stopping = bool(answer["live"]), bool(answer["stopping"])
             self.hurrying = bool(answer["hurrying"])
+            self.reloads_asked = answer["reloads"]
             self.added = sum(seen["wanted"] for number, seen in found.items() if number >= self.plan.workers)
             unwanted = {number for number, seen in found.items() if number < self.plan.workers and not seen["wanted"]}
             self.drained = {number for number in unwanted if not self.workers[number].given_up}
@@ -323,6 +329,8 @@ class Supervisor:
                 if not worker or worker.given_up:
                     self.workers[number] = worker = Worker(number, seen["restarts_asked"])
                 self.start_worker(worker)
+        if found and not stopping:
+            self.reload.look(self.dispatcher.pid, self.reloads_asked)
         self.loop.after(LOOK_S, self.look_after_workers)
 
     # workers

@@ -22,9 +22,11 @@ class Crashes:
 
     def __init__(self):
         self.recent = []  # when, within the last CRASH_WINDOW_S
+        self.count = 0  # all of them
 
     def note(self, now):
         """Counts a crash; returns the pause before the next start, or None at the limit."""
+        self.count += 1
         self.recent = [when for when in self.recent if now - when < CRASH_WINDOW_S] + [now]
         if len(self.recent) >= CRASH_LIMIT:
             return None

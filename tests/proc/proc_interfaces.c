@@ -211,16 +211,20 @@ static void a_request_reads_it_again_and_tells_how_it_went(void **state) {
 static void a_filter_of_the_command_line_cannot_be_read_again(void **state) {
     struct test *t = *state;
     assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 1000 --flows 10"), EXIT_DONE);
-    t->enter = leave_terminal;
-    struct process *run =
-        process_start(t, RUN "-r t.pcap --loop 1000000 --bpf tcp --timeout all=never");
+    struct process *dispatcher =
+        process_start(t, "flow-dispatcher -n @ -r t.pcap --loop 1000000 -w 1 --bpf tcp "
+                         "--timeout all=never --report out.json");
+    struct process *worker = process_start(t, "flow-worker -n @");
     UNTIL(t, received(t) > 1000);
-    process_signal(run, SIGHUP);
-    UNTIL(t, has_said(t, run, "warning: there is no filter to read again: it is from the command"));
+    process_signal(dispatcher, SIGHUP);
+    UNTIL(t, has_said(t, dispatcher,
+                      "warning: there is no filter to read again: it is from the command"));
     struct process *reload = process_start(t, "flow-balancer reload -n @");
     process_expect(t, reload, EXIT_RUNTIME);
     expect_one_line_with(t, reload, "there is no filter to read again");
-    stop(t, run);
+    assert_non_null(strstr(process_output(t, reload), "has no supervisor: its workers were not"));
+    stop(t, dispatcher);
+    process_expect(t, worker, EXIT_DONE);
 }
 
 static void files_get_the_new_filter_from_the_next_frame_on(void **state) {

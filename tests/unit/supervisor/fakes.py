@@ -58,11 +58,15 @@ class FakeChild:
         self.pid = next(self.numbers)
         self.pidfd = -self.pid
         self.signals = []
+        self.handled = set()  # signals of which it does not die
         self.status = None
         self.reaped = False
 
     def kill(self, signum):
         self.signals.append(signum)
+
+    def handles(self, signum):
+        return signum in self.handled
 
     def reap(self):
         self.reaped = True
@@ -148,6 +152,7 @@ class FakeDispatcher:
         self.hurrying = False
         self.live = False
         self.filter = None
+        self.reloads = 0
         self.refuses = False
         self.workers = {}
 
@@ -159,7 +164,7 @@ class FakeDispatcher:
 
     def say(self, number, **fields):
         """What it will tell of a worker number."""
-        counts = {"claims": 0, "revocations": 0, "restarts_asked": 0}
+        counts = {"claims": 0, "revocations": 0, "restarts_asked": 0, "reloads": 0, "reload_failures": 0}
         known = {"worker": number, "state": "ready", "wanted": True, **counts}
         self.workers.setdefault(number, known).update(fields)
 
@@ -176,6 +181,7 @@ class FakeDispatcher:
             "hurrying": self.hurrying,
             "workers": list(self.workers.values()),
             "filter": self.filter,
+            "reloads": self.reloads,
         }
 
 
@@ -189,11 +195,13 @@ class FakeRun:
         self.started = []  # every child, in order
         self.missing = False  # the program of the next one is, or of the next call
         self.stops = []  # for each Ctrl-Z, the last signal of each child by then
+        self.noted = []  # how each reload ended
         self.called = []  # programs that ran to their end
         self.supervisor = Supervisor(
             FakePlan(workers),
             self.log,
             on_ready,
+            self.noted.append,
             loop=self.loop,
             spawn=self.spawn,
             connect=self.said.connect,

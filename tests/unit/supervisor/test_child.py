@@ -71,6 +71,22 @@ class RealChild(FolderTest):
         child.kill(signal.SIGKILL)
         os.close(child.pidfd)
 
+    def test_it_says_which_signals_its_program_handles(self):
+        for script, handles in (
+            (f'trap "echo again" HUP; : >{self.path("there")}', True),
+            (f'trap "" HUP; : >{self.path("there")}', False),
+            (f': >{self.path("there")}', False),
+        ):
+            child = self.start(script + "; while sleep 0.01; do :; done")
+            while not os.path.exists(self.path("there")):
+                pass
+            self.assertEqual(child.handles(signal.SIGHUP), handles)
+            self.assertFalse(child.handles(signal.SIGUSR1))
+            child.kill(signal.SIGKILL)
+            self.end_of(child)
+            os.unlink(self.path("there"))
+        self.assertFalse(child.handles(signal.SIGHUP))  # nor does one that has ended
+
     def test_reaping_closes_the_pidfd(self):
         child = self.start("exit 0")
         pidfd = child.pidfd

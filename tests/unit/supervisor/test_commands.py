@@ -313,7 +313,7 @@ class Restart(CommandTest):
         self.assertNotIn("restart", [request for request, _ in answers.asked])
 
 
-class DrainAndReload(CommandTest):
+class Drain(CommandTest):
     def test_drain_names_the_worker(self):
         answers = self.running(drain=[{}])
         status, text = self.call(commands.drain, worker=3)
@@ -321,12 +321,21 @@ class DrainAndReload(CommandTest):
         self.assertEqual(answers.asked, [("drain", {"worker": 3})])
         self.assertIn("worker 3 of 'x' gets no new flows", text)
 
+
+NO_SUPERVISOR = "'x' has no supervisor: its workers were not told to read their rules again\n"
+
+
+class Reload(CommandTest):
+    def reload(self, **answer):
+        self.running(reload=[{"reload": 1, **answer}])
+        return self.call(commands.reload)
+
     def test_reload_says_which_filter_there_is_now(self):
-        self.running(reload=[{"filter": "tcp port 80"}])
-        self.assertEqual(self.call(commands.reload), (0, "the filter of 'x' is now \"tcp port 80\"\n"))
+        text = "the filter of 'x' is now \"tcp port 80\"\n"
+        self.assertEqual(self.reload(filter="tcp port 80"), (0, text + NO_SUPERVISOR))
 
     def test_it_is_waited_for_longer_than_other_requests_but_not_for_ever(self):
-        answers = self.running(reload=[{"filter": "tcp"}])
+        answers = self.running(reload=[{"reload": 1, "filter": "tcp"}])
         self.call(commands.reload)
         self.assertEqual(answers.asked, [("reload", {"limit_s": commands.RELOAD_TIMEOUT_S})])
         answers.ask = mock.Mock(side_effect=TimeoutError("timed out"))
@@ -334,12 +343,112 @@ class DrainAndReload(CommandTest):
             self.call(commands.reload)
 
     def test_a_filter_is_no_command_to_the_terminal(self):
-        self.running(reload=[{"filter": "\x1b[2J"}])
-        self.assertEqual(self.call(commands.reload)[1], "the filter of 'x' is now \"?[2J\"\n")
+        self.assertEqual(self.reload(filter="\x1b[2J")[1], "the filter of 'x' is now \"?[2J\"\n" + NO_SUPERVISOR)
 
     def test_or_that_there_is_none(self):
-        self.running(reload=[{}])
-        self.assertIn("has no filter now", self.call(commands.reload)[1])
+        self.assertIn("has no filter now", self.reload()[1])
+
+    def test_where_nothing_can_be_read_again_that_is_an_error(self):
+        with self.assertRaisesRegex(Failure, "'x': reload: it is from nowhere"):
+            self.reload(filter="tcp", kept="it is from nowhere")
+
+
+class Rules(CommandTest):
+    """After the filter: how the workers read their rules again."""
+
+    def setUp(self):
+        super().setUp()
+        self.supervisor = Outcome(self.places.outcome("x"), "x", True, "/the/log")
+        reload = {"reload": 4, "filter": "tcp"}
+        self.answers = self.running(os.getpid(), reload=[reload], workers=[workers(("ready", 1))])
+
+    def note(self, number=4, pid=None, **found):
+        self.supervisor.note_reload({"dispatcher": pid or os.getpid(), "number": number, **found})
+
+    def reload(self):
+        """What it printed after the filter."""
+        status, text = self.call(commands.reload)
+        self.assertEqual(status, 0)
+        return text.removeprefix("the filter of 'x' is now \"tcp\"\n")
+
+    def refused(self):
+        with contextlib.redirect_stdout(io.StringIO()), self.assertRaises(Failure) as caught:
+            self.reload()
+        self.assertEqual(caught.exception.status, 1)
+        return str(caught.exception)
+
+    def test_who_did_is_said(self):
+        self.note(done=[0])
+        self.assertEqual(self.reload(), "worker 0 of 'x' read the rules again\n")
+        self.note(done=[0, 2, 63], deaf=[1])
+        self.assertEqual(
+            self.reload(),
+            "workers 0, 2, 63 of 'x' read the rules again\n"
+            "worker 1 of 'x' cannot read rules again: no handler of SIGHUP\n",
+        )
+
+    def test_who_did_not_is_an_error_with_the_log(self):
+        for result, text in (
+            ("failed", "could not read the rules again, and keep the old ones"),
+            ("silent", "did not read the rules again within 10 s"),
+            ("died", "died while reading the rules again, and those after it keep the old ones"),
+        ):
+            self.note(done=[0], **{result: [1, 2]})
+            self.assertEqual(self.refused(), f"'x': workers 1, 2 {text}: see /the/log")
+        self.note(failed=[1], silent=[2])
+        self.assertRegex(self.refused(), "^'x': worker 1 could not .*; worker 2 did not .*: see /the/log$")
+
+    def test_a_later_reload_counts_too_but_none_before_and_none_of_another_dispatcher(self):
+        self.note(number=5, done=[0])
+        self.assertIn("worker 0 ", self.reload())
+        for number, pid in ((3, None), (4, os.getppid())):
+            self.note(number=number, pid=pid, failed=[1])
+            writer = threading.Timer(0.1, lambda: self.note(done=[7]))
+            writer.start()
+            self.assertIn("worker 7 ", self.reload())
+            writer.join()
+
+    def test_a_run_that_ends_meanwhile_needs_no_rules_any_more(self):
+        ended = "'x' has ended meanwhile: no other worker reads the rules again\n"
+        self.note(done=[0], ended=True)
+        self.assertEqual(self.reload(), "worker 0 of 'x' read the rules again\n" + ended)
+        self.note(number=3)
+        ender = threading.Timer(0.1, lambda: self.supervisor.end(0))
+        ender.start()
+        self.assertEqual(self.reload(), ended)
+        ender.join()
+
+    def test_a_dispatcher_that_dies_and_is_followed_by_another_is_an_error(self):
+        dispatcher = self.process()
+        self.answers.pid = dispatcher.pid
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.addCleanup(listener.close)
+
+        def follow():
+            dispatcher.kill()
+            time.sleep(0.1)
+            listener.bind(self.places.socket("x"))
+            listener.listen()
+
+        killer = threading.Timer(0.1, follow)
+        killer.start()
+        self.assertIn("its dispatcher died before", self.refused())
+        killer.join()
+
+    def test_it_is_not_waited_for_ever(self):
+        with mock.patch.object(commands, "ANSWER_S", 0.02):
+            self.assertEqual(self.refused(), "'x': not all workers are done with their rules after 0 s: see /the/log")
+
+    def test_a_filter_that_stays_is_no_error_where_rules_were_read(self):
+        self.answers.answers["reload"] = [{"reload": 4, "filter": "tcp", "kept": "it is from nowhere"}]
+        self.note(done=[0])
+        self.assertEqual(self.reload(), "worker 0 of 'x' read the rules again\n")
+        self.note(deaf=[0])
+        self.assertEqual(self.refused(), "'x': reload: it is from nowhere")
+
+    def test_nonsense_of_another_user_is_not_printed(self):
+        self.note(done=["\x1b[2J", 3, True, None], failed="\x1b", died=5)
+        self.assertEqual(self.reload(), "worker 3 of 'x' read the rules again\n")
 
 
 class Status(CommandTest):

@@ -37,6 +37,17 @@ class OutcomeTest(FolderTest):
         self.assertEqual(found.status(), 1)
         self.assertIsNone(Watched.running(self.path("x.status")))
 
+    def test_it_has_how_the_latest_reload_ended_whatever_was_there_before(self):
+        run = self.begin()
+        self.addCleanup(os.close, run.fd)
+        found = Watched.running(self.path("x.status"))
+        self.addCleanup(found.close)
+        self.assertNotIn("reload", found.read())
+        for reload in ({"done": list(range(64))}, {"done": [1]}, {"done": [], "number": 3}):
+            run.note_reload(reload)
+            self.assertEqual(found.read()["reload"], reload)
+            self.assertEqual(found.read()["log"], "/the/log")
+
     def test_only_its_owner_reads_or_writes_it(self):
         self.begin().end(0)
         self.assertEqual(os.stat(self.path("x.status")).st_mode & 0o7777, 0o600)

@@ -104,7 +104,8 @@ static void expect_reply(struct reload_fixture *f, unsigned client, const char *
     assert_string_equal(reply, text);
 }
 
-#define NOW(filter) "{\"ok\":true,\"filter\":" filter "}"
+#define NOW(number, filter)                                                                        \
+    "{\"ok\":true,\"reload\":" number ",\"filter\":" filter ",\"kept\":null}"
 
 static void who_asks_is_answered_when_the_filter_is_in_force(void **state) {
     struct reload_fixture *f = *state;
@@ -114,7 +115,7 @@ static void who_asks_is_answered_when_the_filter_is_in_force(void **state) {
     catch_begin(&f->log);
     poll_until_over(f);
     expect_one_line(catch_end(&f->log), "reload: the filter is now \"ip\"");
-    expect_reply(f, 0, NOW("\"ip\""));
+    expect_reply(f, 0, NOW("1", "\"ip\""));
     assert_string_equal(f->reload.text, "ip");
 }
 
@@ -136,6 +137,27 @@ static void a_filter_that_is_refused_leaves_the_one_before(void **state) {
     expect_one_line(catch_end(&f->log), "cannot read the filter file");
     assert_non_null(strstr(reply_of(f, 0), "cannot read the filter file"));
     assert_string_equal(f->reload.text, "ip");
+    assert_int_equal(f->requests.reloads, 1); /* those two are not for the workers to follow */
+}
+
+static void a_filter_that_is_from_no_file_stays_and_the_reload_is_done(void **state) {
+    struct reload_fixture *f = *state;
+    f->options.filter_file = NULL;
+    f->options.filter = "tcp";
+    f->reload.text = f->options.filter;
+    ask(f, 0);
+    poll_until_over(f);
+    expect_reply(
+        f, 0,
+        "{\"ok\":true,\"reload\":1,\"filter\":\"tcp\",\"kept\":\"there is no filter to read "
+        "again: it is from the command line: -F FILE or --config FILE can be\"}");
+    assert_int_equal(f->requests.reloads, 1);
+    f->options.filter_file = f->path;
+    ask(f, 0);
+    poll_until_over(f);
+    expect_reply(f, 0, NOW("2", "\"ip\""));
+    f->options.filter_file = NULL;
+    f->options.filter = NULL;
 }
 
 static void who_asks_meanwhile_gets_what_was_read_after_that(void **state) {
@@ -147,9 +169,9 @@ static void who_asks_meanwhile_gets_what_was_read_after_that(void **state) {
     write_filter(f, "udp");
     ask(f, 2);
     poll_until_over(f);
-    expect_reply(f, 0, NOW("\"ip\""));
-    expect_reply(f, 1, NOW("\"udp\""));
-    expect_reply(f, 2, NOW("\"udp\""));
+    expect_reply(f, 0, NOW("1", "\"ip\""));
+    expect_reply(f, 1, NOW("2", "\"udp\""));
+    expect_reply(f, 2, NOW("2", "\"udp\""));
     assert_string_equal(f->reload.text, "udp");
     assert_int_equal(f->reload.begun, 2);
 }
@@ -163,7 +185,7 @@ static void a_client_that_leaves_changes_nothing(void **state) {
     f->clients[0] = -1;
     requests_poll(&f->requests, 2);
     poll_until_over(f);
-    expect_reply(f, 1, NOW("\"ip\""));
+    expect_reply(f, 1, NOW("1", "\"ip\""));
 }
 
 static void a_run_that_ends_refuses_all_that_were_asked(void **state) {
@@ -187,6 +209,7 @@ static void a_run_that_ends_refuses_all_that_were_asked(void **state) {
     expect_reply(f, 0, "{\"ok\":false,\"error\":\"reload: the run is ending\"}");
     expect_reply(f, 1, "{\"ok\":false,\"error\":\"reload: the run is ending\"}");
     assert_null(f->reload.text);
+    assert_int_equal(f->requests.reloads, 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -195,6 +218,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(who_asks_is_answered_when_the_filter_is_in_force),
         TEST(a_filter_that_is_refused_leaves_the_one_before),
+        TEST(a_filter_that_is_from_no_file_stays_and_the_reload_is_done),
         TEST(who_asks_meanwhile_gets_what_was_read_after_that),
         TEST(a_client_that_leaves_changes_nothing),
         TEST(a_run_that_ends_refuses_all_that_were_asked),

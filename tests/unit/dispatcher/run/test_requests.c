@@ -389,9 +389,11 @@ static json_t *ask_reload(struct requests_fixture *f, const char *refusal, const
     char text[256];
     assert_int_equal(send(f->client, RELOAD, strlen(RELOAD), 0), strlen(RELOAD));
     requests_poll(&f->requests, f->base.now_ns);
-    requests_answer_reload(&f->requests, *asked + 1, NULL, "of another one");
+    const struct requests_reload other = {.number = *asked + 1, .filter = "of another one"};
+    const struct requests_reload ours = {.number = *asked, .refusal = refusal, .filter = filter};
+    requests_answer_reload(&f->requests, &other);
     assert_int_equal(recv(f->client, text, sizeof text, MSG_DONTWAIT), -1);
-    requests_answer_reload(&f->requests, *asked, refusal, filter);
+    requests_answer_reload(&f->requests, &ours);
     ssize_t n = recv(f->client, text, sizeof text, MSG_DONTWAIT);
     assert_true(n > 0);
     return json_loadb(text, (size_t)n, 0, NULL);
@@ -405,6 +407,8 @@ static void a_reload_tells_once_it_is_over_the_filter_or_why_there_is_no_other(v
     f->requests.reload_arg = &asked;
     json_t *reply = ask_reload(f, NULL, "tcp");
     assert_string_equal(json_string_value(json_object_get(reply, "filter")), "tcp");
+    assert_int_equal(json_integer_value(json_object_get(reply, "reload")), 1);
+    assert_true(json_is_null(json_object_get(reply, "kept")));
     is_done(reply);
     reply = ask_reload(f, NULL,
                        "\xff"
@@ -418,6 +422,27 @@ static void a_reload_tells_once_it_is_over_the_filter_or_why_there_is_no_other(v
     f->requests.stopping = true;
     is_refused(ask(f, RELOAD), "reload: the run is ending");
     assert_int_equal(asked, 4);
+}
+
+/* Who starts workers sees both in one look: that they are to follow a reload, and that they did. */
+static void the_workers_are_told_with_how_often_they_read_their_rules_again(void **state) {
+    struct requests_fixture *f = *state;
+    make_requests(f, 1, 1);
+    worker_starts(&f->base, 0);
+    fb_up_set_counter(f->base.hands[0].claim.up, FB_WORKER_RELOADS, 5);
+    worker_dies(&f->base, 0);
+    poll_fleet(&f->base);
+    worker_starts(&f->base, 0);
+    fb_up_set_counter(f->base.hands[0].claim.up, FB_WORKER_RELOADS, 2);
+    fb_up_set_counter(f->base.hands[0].claim.up, FB_WORKER_RELOAD_FAILURES, UINT64_MAX);
+    requests_answer_reload(&f->requests, &(struct requests_reload){.number = 3});
+    requests_answer_reload(&f->requests, &(struct requests_reload){.number = 4, .refusal = "no"});
+    json_t *reply = ask(f, "{\"request\": \"workers\"}");
+    const json_t *worker = json_array_get(json_object_get(reply, "workers"), 0);
+    assert_int_equal(json_integer_value(json_object_get(reply, "reloads")), 3);
+    assert_int_equal(json_integer_value(json_object_get(worker, "reloads")), 7);
+    assert_int_equal(json_integer_value(json_object_get(worker, "reload_failures")), INT64_MAX);
+    json_decref(reply);
 }
 
 static bool workers_says(struct requests_fixture *f, const char *key) {
@@ -514,6 +539,7 @@ int main(void) {
         REQUESTS_TEST(a_worker_that_is_no_number_in_range_is_refused),
         REQUESTS_TEST(while_the_run_ends_no_worker_is_added_drained_or_restarted),
         REQUESTS_TEST(a_reload_tells_once_it_is_over_the_filter_or_why_there_is_no_other),
+        REQUESTS_TEST(the_workers_are_told_with_how_often_they_read_their_rules_again),
         REQUESTS_TEST(a_stop_and_now_are_kept),
         REQUESTS_TEST(workers_tells_the_filter_in_force),
         REQUESTS_TEST(workers_lists_every_number_as_it_is),
