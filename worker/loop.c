@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "worker/loop.h"
 
+#include "worker/consumer/consumer_parts.h"
+
 #define WAIT_MS 100u /* for packets, at most: then what else is to be done is looked at */
 /* Between two tries of an inspector that cannot write: doubled from the first to the last. */
 #define OUTPUT_PAUSE_FIRST_MS 1u
@@ -34,7 +36,7 @@ static int look_after_inspectors(struct worker_loop *loop) {
     int asked = *loop->reload_asked;
     if (asked != loop->reloads) {
         loop->reloads = asked;
-        inspection_reload(loop->inspection);
+        consumer_count_reload(loop->consumer, inspection_reload(loop->inspection) != 0);
     }
     return inspection_tick(loop->inspection, fb_consumer_now(loop->consumer)) == 0 ? 0
                                                                                    : LOOP_FAILED;

@@ -169,6 +169,26 @@ static void rules_that_kill_one_worker_are_not_given_to_the_next(void **state) {
     expect_balanced(report_of(t, "out.json"));
 }
 
+/* One that has packets, and one that sleeps. */
+static void flow_worker_says_that_it_read_its_rules_again(void **state) {
+    struct test *t = *state;
+    assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 1000 --flows 100"), EXIT_DONE);
+    static const char *const inputs[] = {"-r t.pcap --loop 1000000", "-r -"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct process *run =
+            process_start_piped(t,
+                                "flow-balancer run -n @ -w 2 --inspector count --timeout all=never "
+                                "--report out.json %s",
+                                inputs[i]);
+        UNTIL(t, ready_pid(t, 0) != 0 && ready_pid(t, 1) != 0);
+        assert_non_null(strstr(process_output(t, reload(t, EXIT_DONE)), "workers 0, 1 of '"));
+        reload(t, EXIT_DONE);
+        assert_int_equal(sum_of_workers(stat_of(t, t->name), "self_reloads"), 4);
+        stop_run(t, run, EXIT_DONE);
+        expect_balanced(report_of(t, "out.json"));
+    }
+}
+
 static void a_worker_of_another_supervisor_is_left_alone(void **state) {
     struct test *t = *state;
     assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 1000 --flows 100"), EXIT_DONE);
@@ -177,7 +197,7 @@ static void a_worker_of_another_supervisor_is_left_alone(void **state) {
     UNTIL(t, ready_pid(t, 0) != 0);
     struct process *other = process_start(t, "flow-worker-rules -n @ -k 1");
     UNTIL(t, ready_pid(t, 1) != 0);
-    process_wait(t, process_start(t, "flow-balancer reload -n @"));
+    assert_non_null(strstr(process_output(t, reload(t, EXIT_DONE)), "worker 0 of '"));
     expect_number(stat_of(t, t->name), "workers.1.self_reloads", 0);
     stop_run(t, run, EXIT_DONE);
     process_expect(t, other, EXIT_DONE);
@@ -192,6 +212,7 @@ int main(void) {
         PROCESS_TEST(a_worker_that_fails_keeps_its_old_rules_and_the_others_have_the_new),
         PROCESS_TEST(a_worker_that_does_not_answer_is_said_and_the_others_have_the_new),
         PROCESS_TEST(rules_that_kill_one_worker_are_not_given_to_the_next),
+        PROCESS_TEST(flow_worker_says_that_it_read_its_rules_again),
         PROCESS_TEST(a_worker_of_another_supervisor_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,6 +75,11 @@ static void publish_counters(struct fb_consumer *c) {
         fb_up_set_counter(c->up, (enum fb_worker_counter)i, c->counters[i]);
 }
 
+void consumer_count_reload(struct fb_consumer *c, bool failed) {
+    c->counters[failed ? FB_WORKER_RELOAD_FAILURES : FB_WORKER_RELOADS]++;
+    publish_counters(c);
+}
+
 static int end_with(struct fb_consumer *c, enum fb_ended ended) {
     c->ended = ended;
     publish_counters(c);

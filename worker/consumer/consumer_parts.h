@@ -75,6 +75,10 @@ void consumer_fini(struct fb_consumer *consumer);
  * unless `abandon`. No step may follow before the next burst. */
 void consumer_finish(struct fb_consumer *consumer, bool abandon);
 
+/* Rules were read again, or could not be: a supervisor waits for that, so it is told
+ * immediately. */
+void consumer_count_reload(struct fb_consumer *consumer, bool failed);
+
 /*
  * How leaving is followed: once, when the ring is empty, but not while the dispatcher is
  * stopping, since then it says so itself, nor before it had LEAVE_GRACE_NS to do so: a
