@@ -16,8 +16,8 @@
  *
  * Records come last: what they leave in /dev/shm is enough for an up side of every number,
  * twice, or a worker that dies could not be replaced. If they get no room, that is tried
- * again with every FLOW_SLOTS_RETRY-th handle: two system calls, one microsecond when they
- * find none.
+ * again with every FLOW_SLOTS_RETRY-th handle: while there is none, a system call of a few
+ * microseconds.
  */
 struct flow_slots {
     struct fb_flow *records;

@@ -72,7 +72,7 @@ int fb_region_place(struct fb_region *region, const struct fb_region_config *con
 
 /*
  * Populates bytes of a region that was made with a head, whole pages. Dispatcher only; 256 KB
- * take some 50 us. Returns 0, or -ENOSPC or another -errno with nothing logged: a part of
+ * take some 85 us. Returns 0, or -ENOSPC or another -errno with nothing logged: a part of
  * them may have memory then, and none of them may be touched.
  */
 int fb_region_populate(const struct fb_region *region, size_t offset, size_t bytes);
