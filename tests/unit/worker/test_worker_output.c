@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* worker/loop.c and worker/consumer/consumer.c: an inspector whose output cannot be written. */
+#include <signal.h>
+#include <sys/time.h>
+
+#include "tests/lib/loop_fixture.h"
+
+static unsigned output_fails; /* so many times more */
+static uint64_t cursor_in_pause;
+static const struct loop_fixture *paused;
+
+/* A look from outside while the worker pauses. */
+static void look_at_the_cursor(int signo) {
+    (void)signo;
+    cursor_in_pause = atomic_load(&paused->up->cursor);
+}
+
+static int fail_to_write(struct loop_fixture *f) {
+    (void)f;
+    return output_fails-- > 0 ? FB_OUTPUT_FAILED : 0;
+}
+
+static void what_cannot_be_written_comes_again_and_is_not_suspected_meanwhile(void **state) {
+    struct loop_fixture *f = *state;
+    make_loop(f, 0);
+    for (uint64_t frame = 1; frame <= 6; frame++)
+        give_packet(f, frame, frame == 3 ? 9 : 1, 0);
+    f->special_frame = 3;
+    f->special = fail_to_write;
+    output_fails = 4;
+    paused = f;
+    signal(SIGALRM, look_at_the_cursor);
+    /* The four pauses have 1, 2, 4 and 8 ms. */
+    setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_usec = 5000}, NULL);
+    cursor_in_pause = 0;
+    assert_int_equal(run_to_the_stop_command(f), FB_ENDED_STOPPED);
+    assert_int_equal(f->call_count, 10);
+    for (unsigned i = 2; i < 7; i++) {
+        assert_int_equal(f->calls[i].frame, 3);
+        assert_int_equal(f->calls[i].flags, FB_F_MID_STREAM); /* each time as the first time */
+    }
+    assert_int_equal(f->calls[7].frame, 4);
+    assert_int_equal(counted(f, FB_WORKER_PACKETS), 6);
+    assert_int_equal(counted(f, FB_WORKER_MID_STREAM), 2);
+    assert_int_equal(counted(f, FB_WORKER_OUTPUT_WAITS), 4);
+    is_idle_at(f, 6);
+    assert_int_equal(cursor_in_pause, 2 * 2); /* two are finished, none is under inspection */
+}
+
+static int fail_to_write_and_be_asked(struct loop_fixture *f) {
+    f->leave_signals = 2;
+    return FB_OUTPUT_FAILED;
+}
+
+static int fail_to_write_and_be_commanded(struct loop_fixture *f) {
+    command_to_leave(f);
+    return FB_OUTPUT_FAILED;
+}
+
+static int fail_to_write_and_be_revoked(struct loop_fixture *f) {
+    be_revoked(f);
+    return FB_OUTPUT_FAILED;
+}
+
+static int fail_to_write_and_be_orphaned(struct loop_fixture *f) {
+    vanish(f);
+    return FB_OUTPUT_FAILED;
+}
+
+/* With what it finished of the burst, and nothing in its hands. */
+static void a_worker_that_waits_for_its_output_leaves_for_every_reason(void **state) {
+    struct loop_fixture *f = *state;
+    static const struct {
+        int (*special)(struct loop_fixture *f);
+        int end;
+    } rows[] = {{fail_to_write_and_be_asked, FB_ENDED_LEFT},
+                {fail_to_write_and_be_commanded, FB_ENDED_STOPPED},
+                {fail_to_write_and_be_revoked, FB_ENDED_REVOKED},
+                {fail_to_write_and_be_orphaned, FB_ENDED_FAILED}};
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        make_loop(f, 0);
+        for (uint64_t frame = 1; frame <= 6; frame++)
+            give_packet(f, frame, 1, 0);
+        f->special_frame = 3;
+        f->special = rows[i].special;
+        assert_int_equal(run_loop(f), rows[i].end);
+        assert_int_equal(f->call_count, 3);
+        assert_int_equal(atomic_load(&f->up->cursor), 2 * 2); /* two are finished */
+        assert_int_equal(atomic_load(&f->up->consumed), 0);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        LOOP_TEST(what_cannot_be_written_comes_again_and_is_not_suspected_meanwhile),
+        LOOP_TEST(a_worker_that_waits_for_its_output_leaves_for_every_reason),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
