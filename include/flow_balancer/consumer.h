@@ -41,7 +41,7 @@ struct fb_consumer_config {
     const char *instance;     /* name of the dispatcher's instance */
     uint32_t worker;          /* number to claim; FB_WORKER_ANY: the first that is free */
     uint32_t wait_ms;         /* how long open waits for a dispatcher and an offer */
-    size_t state_bytes;       /* memory a flow that events carry, at most 65,536; 0: none */
+    size_t state_bytes;       /* memory a flow that events carry, at most 1 MiB; 0: none */
     uint32_t spin;            /* 1: wait by looking, not by sleeping */
     int32_t log_level;        /* last level that is told */
     fb_log_line *log;         /* NULL: standard error */
@@ -85,7 +85,7 @@ enum fb_ended {
     FB_ENDED_LEFT = -2,     /* config->leave was followed */
     FB_ENDED_ORPHANED = -3, /* the dispatcher is gone; all flows were ended before */
     FB_ENDED_REVOKED = -4,  /* another process has the number: nothing may be touched any more */
-    FB_ENDED_FAILED = -5,   /* no memory: logged */
+    FB_ENDED_FAILED = -5,   /* no memory, or the dispatcher went during a retry: logged */
 };
 
 /*
@@ -117,7 +117,8 @@ const struct fb_event *fb_consumer_step(struct fb_consumer *consumer);
 /*
  * The output for the present event cannot be written: waits pause_ms (at most 1,000), in
  * which the process is neither taken for hanging nor suspected. Returns 0: the event, still
- * valid, may be tried again; or an enum fb_ended, and it counts as not inspected.
+ * valid, may be tried again; or an enum fb_ended, and it counts as not inspected. The
+ * end of a flow with FB_END_ORPHANED may be tried until config->leave ends it.
  */
 int fb_consumer_retry(struct fb_consumer *consumer, unsigned pause_ms);
 

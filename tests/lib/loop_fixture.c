@@ -99,7 +99,7 @@ void begin_life(struct loop_fixture *f, uint64_t resume_seq) {
     fb_tx_set_epoch(&f->tx, f->up->epoch);
     set_inspector(f, &noting);
     f->call_count = 0;
-    f->leave_signals = 0;
+    f->leave_signals = f->reload_signals = 0;
     f->special_frame = 0;
 }
 

@@ -39,6 +39,7 @@ int consumer_init(struct fb_consumer *consumer, const struct consumer_sides *sid
     consumer->up = sides->up;
     consumer->spin = config->spin != 0;
     consumer->leave = config->leave;
+    consumer->now_ns = fb_now_ns();
     fb_rx_init(&consumer->rx, sides->down, sides->up);
     fb_rx_set_flows(&consumer->rx, sides->flows);
     return flow_states_init(&consumer->states, config->state_bytes);
@@ -82,6 +83,7 @@ void consumer_count_reload(struct fb_consumer *c, bool failed) {
 
 static int end_with(struct fb_consumer *c, enum fb_ended ended) {
     c->ended = ended;
+    c->orphaned = false;
     publish_counters(c);
     return ended;
 }
@@ -206,7 +208,6 @@ void consumer_finish(struct fb_consumer *c, bool abandon) {
 static const struct fb_event *end_orphan(struct fb_consumer *c) {
     struct begun_flow flow;
     if (!flow_states_take(&c->states, &c->orphan_next, &flow)) {
-        c->orphaned = false;
         end_with(c, FB_ENDED_ORPHANED);
         return NULL;
     }
@@ -259,6 +260,27 @@ const struct fb_event *fb_consumer_step(struct fb_consumer *c) {
     return NULL;
 }
 
+/* A signal ends it. */
+static void pause_at_most(unsigned ms) {
+    ms = ms < RETRY_MOST_MS ? ms : RETRY_MOST_MS;
+    const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+    nanosleep(&pause, NULL);
+}
+
+/* No descriptor is behind the end of an orphaned flow: there is only the time to wait. */
+static int retry_orphan(struct fb_consumer *c, unsigned pause_ms) {
+    pause_at_most(pause_ms);
+    return asked(c) != 0 ? end_with(c, FB_ENDED_LEFT) : 0;
+}
+
+/* The rest of the ring waits for what may never come. */
+static int fail_retry(const struct fb_consumer *c) {
+    fb_error("worker %u: the dispatcher is gone, and output cannot be written: what its ring holds "
+             "stays uninspected",
+             c->up->header.worker);
+    return FB_ENDED_FAILED;
+}
+
 /*
  * A descriptor that may be tried again: nothing is under inspection while it waits, a counter
  * moves, so that the wait is not taken for hanging, and then the same descriptor is begun again.
@@ -267,16 +289,15 @@ int fb_consumer_retry(struct fb_consumer *c, unsigned pause_ms) {
     struct fb_desc again;
     if (c->ended != 0)
         return c->ended;
+    if (c->orphaned)
+        return retry_orphan(c, pause_ms);
     if (!c->busy)
         return 0;
     uint32_t i = c->step - 1;
-    pause_ms = pause_ms < RETRY_MOST_MS ? pause_ms : RETRY_MOST_MS;
     fb_rx_pause(&c->rx, i);
     c->counters[FB_WORKER_OUTPUT_WAITS]++;
     publish_counters(c);
-    const struct timespec pause = {.tv_sec = pause_ms / 1000,
-                                   .tv_nsec = pause_ms % 1000 * 1000000L};
-    nanosleep(&pause, NULL);
+    pause_at_most(pause_ms);
     note_leave(c);
     int ended = 0;
     if (fb_rx_revoked(&c->rx))
@@ -286,7 +307,7 @@ int fb_consumer_retry(struct fb_consumer *c, unsigned pause_ms) {
     else if (may_leave(c))
         ended = FB_ENDED_LEFT;
     else if (!fb_ctl_alive(c->ctl))
-        ended = FB_ENDED_FAILED; /* the rest of the ring waits for what may never come */
+        ended = fail_retry(c);
     else if (!fb_rx_begin(&c->rx, i, &again)) /* the same descriptor: it is not consumed */
         ended = FB_ENDED_REVOKED;
     if (ended == 0)

@@ -16,7 +16,8 @@
 
 /* The consumer of this process, and what it owns. */
 struct joined {
-    struct fb_consumer consumer; /* first: what the caller holds */
+    struct fb_consumer consumer;      /* first: what the caller holds */
+    struct fb_consumer_config config; /* for what is logged */
     struct fb_ctl_handle ctl;
     struct fb_claim claim;
 };
@@ -135,6 +136,7 @@ static int join(const struct fb_consumer_config *config, struct joined *j) {
 static void free_joined(struct joined *j) {
     free(j);
     only = NULL;
+    fb_log_set_sink(NULL, NULL); /* the caller's, which may be gone from now on */
 }
 
 static void leave_instance(struct joined *j) {
@@ -158,36 +160,59 @@ static int open_with(const struct fb_consumer_config *config) {
     return error;
 }
 
+/* Lines go where this consumer's are to go. */
+static void use_log(const struct fb_consumer_config *config) {
+    fb_log_init(config->program != NULL ? config->program : program_invocation_short_name,
+                (enum fb_log_level)config->log_level);
+    fb_log_set_sink(config->log, config->log_arg);
+}
+
+/* Returns 0, or -errno after one logged line. */
+static int check_config(const struct fb_consumer_config *config, size_t given_size) {
+    if (given_size > sizeof *config) {
+        fb_error("this program was built for a later libflowbalancer: a configuration of %zu "
+                 "bytes, this one (%s) knows %zu",
+                 given_size, fb_consumer_version(), sizeof *config);
+        return -EINVAL;
+    }
+    if (config->instance == NULL) {
+        fb_error("config.instance is NULL: give the name of a dispatcher's instance");
+        return -EINVAL;
+    }
+    if (config->state_bytes > CONSUMER_STATE_MAX) {
+        fb_error("a flow's state of %zu bytes is too large: at most %u", config->state_bytes,
+                 CONSUMER_STATE_MAX);
+        return -EINVAL;
+    }
+    if (only == NULL)
+        return 0;
+    fb_error("this process is worker %u already: close that consumer first", only->claim.worker);
+    return -EBUSY;
+}
+
 int fb_consumer_open(struct fb_consumer **consumer, const struct fb_consumer_config *given) {
     struct fb_consumer_config config = FB_CONSUMER_CONFIG;
     *consumer = NULL;
     /* What it was built with may be older, and its struct shorter. */
     memcpy(&config, given, given->size < sizeof config ? given->size : sizeof config);
-    fb_log_init(config.program != NULL ? config.program : program_invocation_short_name,
-                (enum fb_log_level)config.log_level);
-    fb_log_set_sink(config.log, config.log_arg);
-    if (given->size > sizeof config) {
-        fb_error("this program was built for a later libflowbalancer: a configuration of %zu "
-                 "bytes, this one (%s) knows %zu",
-                 given->size, fb_consumer_version(), sizeof config);
-        return -EINVAL;
-    }
-    if (config.state_bytes > CONSUMER_STATE_MAX) {
-        fb_error("a flow's state of %zu bytes is too large: at most %u", config.state_bytes,
-                 CONSUMER_STATE_MAX);
-        return -EINVAL;
-    }
+    use_log(&config);
+    int error = check_config(&config, given->size);
     if (only != NULL) {
-        fb_error("this process is worker %u already: close that consumer first",
-                 only->claim.worker);
-        return -EBUSY;
+        use_log(&only->config); /* that of the other one is as it was */
+        return error;
     }
-    only = calloc(1, sizeof *only);
-    if (only == NULL) {
+    if (error == 0)
+        only = calloc(1, sizeof *only);
+    if (error == 0 && only == NULL) {
         fb_error("no memory for a consumer of %zu bytes", sizeof *only);
-        return -ENOMEM;
+        error = -ENOMEM;
     }
-    int error = open_with(&config);
+    if (error != 0) {
+        fb_log_set_sink(NULL, NULL);
+        return error;
+    }
+    only->config = config;
+    error = open_with(&config);
     if (error == 0)
         *consumer = &only->consumer;
     else
