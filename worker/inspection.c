@@ -2,9 +2,12 @@
 #include "worker/inspection.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "flow_balancer/align.h"
 #include "flow_balancer/common/clock.h"
@@ -15,7 +18,65 @@
 #define HOST_LINE_MAX 1024u
 #define STAT_NAME_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789_"
 
+/* ---- what may come of a call -------------------------------------------------------------------
+ */
+
+static struct inspection *watched; /* of this process, for what runs in a child of it */
+
+static void on_fork(void) {
+    watched->is_child = true;
+}
+
+void inspection_watch_children(struct inspection *inspection) {
+    if (watched == NULL)
+        pthread_atfork(NULL, NULL, on_fork);
+    watched = inspection;
+}
+
+/* _exit(): what the worker has registered and buffered is not the child's. */
+_Noreturn static void end_child(const struct fb_inspector *ops, const char *function) {
+    fb_error(
+        "inspector %s: a child that it forked returned from %s(): it ends here, and the worker "
+        "goes on without it; a child calls exec or _exit()",
+        ops->name, function);
+    _exit(EXIT_FAILURE);
+}
+
+/* Says what failed, unless the inspector did. */
+static void log_failure(const struct inspection *inspection, const struct fb_inspector *ops,
+                        const char *function, int rc) {
+    if (fb_log_errors() != inspection->errors)
+        return;
+    if (rc < 0)
+        fb_error("inspector %s: %s() failed: %s", ops->name, function, strerror(-rc));
+    else
+        fb_error("inspector %s: %s() returned %d, which is neither 0 nor an error", ops->name,
+                 function, rc);
+}
+
+/* What a function returned that is not called for each packet. */
+static int returned(const struct inspection *inspection, const struct fb_inspector *ops,
+                    const char *function, int rc) {
+    if (inspection->is_child)
+        end_child(ops, function);
+    if (rc != 0)
+        log_failure(inspection, ops, function, rc);
+    return rc;
+}
+
 /* ---- opening --------------------------------------------------------------------------------- */
+
+/* A line end at its end is no part of it; others, and what else would move a terminal, are blanks.
+ */
+static void make_one_line(char *text) {
+    size_t length = strlen(text);
+    while (length > 0 && text[length - 1] == '\n')
+        text[--length] = '\0';
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ')
+            *text = ' ';
+    }
+}
 
 /* What an inspector logs, with its name before it. */
 static void host_log(const struct fb_host *host, enum fb_host_level level, const char *format,
@@ -28,6 +89,7 @@ static void host_log(const struct fb_host *host, enum fb_host_level level, const
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    make_one_line(text);
     fb_log(level <= FB_HOST_DEBUG ? (enum fb_log_level)level : FB_LOG_DEBUG, "inspector %s: %s",
            item->ops->name, text);
 }
@@ -75,7 +137,8 @@ int inspection_add(struct inspection *inspection, const struct fb_inspector *ops
         .ops = ops,
         .host = {.major = FB_INSPECTOR_MAJOR, .minor = FB_INSPECTOR_MINOR, .log = host_log}};
     struct fb_setup setup = {.args = args, .host = &item->host};
-    int error = ops->open(&setup);
+    inspection->errors = fb_log_errors();
+    int error = returned(inspection, ops, "open", ops->open(&setup));
     if (error != 0)
         return error;
     item->self = setup.self;
@@ -99,7 +162,11 @@ int inspection_claimed(struct inspection *inspection, const struct fb_instance *
     inspection->is_started = false;
     for (unsigned i = 0; i < inspection->count; i++) {
         const struct inspection_item *item = &inspection->items[i];
-        int error = item->ops->claimed != NULL ? item->ops->claimed(item->self, instance) : 0;
+        int error = 0;
+        inspection->errors = fb_log_errors();
+        if (item->ops->claimed != NULL)
+            error = returned(inspection, item->ops, "claimed",
+                             item->ops->claimed(item->self, instance));
         if (error != 0)
             return error;
     }
@@ -108,13 +175,39 @@ int inspection_claimed(struct inspection *inspection, const struct fb_instance *
 
 void inspection_close(struct inspection *inspection) {
     for (unsigned i = 0; i < inspection->count; i++) {
-        if (inspection->items[i].ops->close != NULL)
-            inspection->items[i].ops->close(inspection->items[i].self);
+        const struct inspection_item *item = &inspection->items[i];
+        if (item->ops->close == NULL)
+            continue;
+        item->ops->close(item->self);
+        returned(inspection, item->ops, "close", 0);
     }
     inspection->count = 0;
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */
+
+static bool is_first(const struct fb_packet *packet) {
+    return (packet->flags & (FB_F_START | FB_F_MID_STREAM)) != 0;
+}
+
+/* Which function an event has come to. */
+static const char *function_of(const struct inspection *inspection, const struct fb_event *event) {
+    const struct fb_inspector *ops = inspection->items[inspection->next].ops;
+    if (event->kind != FB_EVENT_PACKET)
+        return "flow_end";
+    return is_first(&event->packet) && !inspection->is_started && ops->flow_start != NULL
+               ? "flow_start"
+               : "packet";
+}
+
+int inspection_returned(const struct inspection *inspection, const struct fb_event *event, int rc) {
+    const struct fb_inspector *ops = inspection->items[inspection->next].ops;
+    if (inspection->is_child)
+        end_child(ops, function_of(inspection, event));
+    if (rc != 0 && rc != FB_OUTPUT_FAILED)
+        log_failure(inspection, ops, function_of(inspection, event), rc);
+    return rc;
+}
 
 /* Before the first packet of a flow that this process gets; once, however often it is tried. */
 static int start_flow(struct inspection *inspection, const struct inspection_item *item,
@@ -122,13 +215,13 @@ static int start_flow(struct inspection *inspection, const struct inspection_ite
     if (inspection->is_started || item->ops->flow_start == NULL)
         return 0;
     int rc = item->ops->flow_start(item->self, state, packet);
-    inspection->is_started = rc == 0;
-    return rc;
+    inspection->is_started = rc == 0 && !inspection->is_child;
+    return inspection->is_child ? FB_OUTPUT_FAILED : rc; /* a child goes no further */
 }
 
 static inline int inspect_packet(struct inspection *inspection, const struct inspection_item *item,
                                  void *state, const struct fb_packet *packet) {
-    if (__builtin_expect((packet->flags & (FB_F_START | FB_F_MID_STREAM)) != 0, 0)) {
+    if (__builtin_expect(is_first(packet), 0)) {
         int rc = start_flow(inspection, item, state, packet);
         if (rc != 0)
             return rc;
@@ -146,17 +239,14 @@ static int inspect_end(const struct inspection_item *item, void *state,
 }
 
 int inspection_event_of_many(struct inspection *inspection, const struct fb_event *event) {
-    const struct inspection_item *item = &inspection->items[inspection->next];
-    const struct inspection_item *last = &inspection->items[inspection->count];
-    for (; item < last; item++) {
+    for (; inspection->next < inspection->count; inspection->next++) {
+        const struct inspection_item *item = &inspection->items[inspection->next];
         void *state = item->state_bytes != 0 ? (char *)event->state + item->state_offset : NULL;
         int rc = event->kind == FB_EVENT_PACKET
                      ? inspect_packet(inspection, item, state, &event->packet)
                      : inspect_end(item, state, &event->end);
-        if (__builtin_expect(rc != 0, 0)) {
-            inspection->next = (unsigned)(item - inspection->items);
-            return rc;
-        }
+        if (__builtin_expect(rc != 0 || inspection->is_child, 0))
+            return inspection_returned(inspection, event, rc);
         inspection->is_started = false;
     }
     inspection->next = 0;
@@ -176,6 +266,7 @@ uint64_t inspection_next_tick(const struct inspection *inspection) {
 }
 
 int inspection_tick(struct inspection *inspection, uint64_t now_ns) {
+    inspection->errors = fb_log_errors();
     for (unsigned i = 0; i < inspection->count; i++) {
         struct inspection_item *item = &inspection->items[i];
         if (item->ops->tick == NULL || now_ns < item->next_tick_ns)
@@ -183,7 +274,9 @@ int inspection_tick(struct inspection *inspection, uint64_t now_ns) {
         /* A tick that was missed is not made up for. */
         item->next_tick_ns += ((now_ns - item->next_tick_ns) / item->tick_ns + 1) * item->tick_ns;
         int rc = item->ops->tick(item->self, now_ns);
-        if (rc != 0 && rc != FB_OUTPUT_FAILED)
+        if (rc == FB_OUTPUT_FAILED)
+            rc = 0; /* it comes again at the next tick */
+        if (returned(inspection, item->ops, "tick", rc) != 0)
             return rc;
     }
     return 0;
@@ -193,7 +286,9 @@ unsigned inspection_reload(struct inspection *inspection) {
     unsigned failed = 0;
     for (unsigned i = 0; i < inspection->count; i++) {
         const struct inspection_item *item = &inspection->items[i];
-        if (item->ops->reload != NULL && item->ops->reload(item->self) != 0)
+        inspection->errors = fb_log_errors();
+        if (item->ops->reload != NULL &&
+            returned(inspection, item->ops, "reload", item->ops->reload(item->self)) != 0)
             failed++;
     }
     return failed;
@@ -201,6 +296,8 @@ unsigned inspection_reload(struct inspection *inspection) {
 
 void inspection_stats(const struct inspection *inspection, unsigned i, uint64_t *values) {
     const struct inspection_item *item = &inspection->items[i];
-    if (item->stat_count != 0)
-        item->ops->stats(item->self, values);
+    if (item->stat_count == 0)
+        return;
+    item->ops->stats(item->self, values);
+    returned(inspection, item->ops, "stats", 0);
 }

@@ -35,9 +35,18 @@ struct inspection {
     unsigned count;
     unsigned next;      /* who is to see the present event next */
     bool is_started;    /* and has had flow_start() for it */
+    bool is_child;      /* this is a child that one of them forked */
     size_t state_bytes; /* that all need for a flow */
+    unsigned errors;    /* lines of level error when it was last looked */
     struct inspection_item items[INSPECTIONS_MAX];
 };
+
+/*
+ * From now on a child that an inspector forks ends, after one logged line, when the function that
+ * forked returns in it too: it has the inspectors of the worker, but neither its number nor its
+ * packets. Before the first inspector is loaded; the inspection lasts as long as the process.
+ */
+void inspection_watch_children(struct inspection *inspection);
 
 /*
  * Adds an inspector and opens it; args outlive it. Returns 0, or -errno after one logged line,
@@ -54,13 +63,19 @@ int inspection_claimed(struct inspection *inspection, const struct fb_instance *
  */
 int inspection_event_of_many(struct inspection *inspection, const struct fb_event *event);
 
+/* What is to be done where a function of an inspector returned this for an event, or in a child. */
+int inspection_returned(const struct inspection *inspection, const struct fb_event *event, int rc);
+
 static inline int inspection_event(struct inspection *inspection, const struct fb_event *event) {
     const struct inspection_item *item = &inspection->items[0];
-    if (__builtin_expect(inspection->count == 1 && event->kind == FB_EVENT_PACKET &&
-                             (event->packet.flags & (FB_F_START | FB_F_MID_STREAM)) == 0,
-                         1))
-        return item->ops->packet(item->self, event->state, &event->packet);
-    return inspection_event_of_many(inspection, event);
+    if (__builtin_expect(inspection->count != 1 || event->kind != FB_EVENT_PACKET ||
+                             (event->packet.flags & (FB_F_START | FB_F_MID_STREAM)) != 0,
+                         0))
+        return inspection_event_of_many(inspection, event);
+    int rc = item->ops->packet(item->self, event->state, &event->packet);
+    if (__builtin_expect(rc != 0 || inspection->is_child, 0))
+        return inspection_returned(inspection, event, rc);
+    return 0;
 }
 
 /* Calls tick() of those whose time has come. Returns 0, or -errno after one logged line. */

@@ -47,14 +47,14 @@ int worker_loop_run(struct worker_loop *loop) {
         int taken = fb_consumer_burst(loop->consumer, wait_ms(loop));
         if (taken < 0)
             return taken;
-        const struct fb_event *event;
-        while (taken > 0 && (event = fb_consumer_step(loop->consumer)) != NULL) {
-            int rc = inspection_event(loop->inspection, event);
-            int ended = __builtin_expect(rc != 0, 0) ? try_again(loop, event, rc) : 0;
-            if (ended != 0)
-                return ended;
-        }
+        /* Not behind the burst: it may have shown that another process has the number. */
         int ended = look_after_inspectors(loop);
+        const struct fb_event *event;
+        while (ended == 0 && taken > 0 && (event = fb_consumer_step(loop->consumer)) != NULL) {
+            int rc = inspection_event(loop->inspection, event);
+            if (__builtin_expect(rc != 0, 0))
+                ended = try_again(loop, event, rc);
+        }
         if (ended != 0)
             return ended;
     }

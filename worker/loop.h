@@ -36,7 +36,8 @@ struct worker_loop {
 
 /*
  * Takes event after event and hands each to the inspectors; ticks and reloads come between
- * bursts. Returns why it ended. The event at hand is not finished then.
+ * bursts, and none once the number is another's. Returns why it ended. The event at hand is not
+ * finished then.
  */
 int worker_loop_run(struct worker_loop *loop);
 

@@ -31,6 +31,7 @@ struct worker {
     const struct worker_options *options;
     struct place place;
     struct inspection inspection;
+    int reloads; /* signals to reload that were followed */
 };
 
 /* How often signals asked for it. */
@@ -95,12 +96,13 @@ static int serve(struct worker *w, struct fb_consumer *consumer) {
     struct worker_loop loop = {.consumer = consumer,
                                .inspection = &w->inspection,
                                .reload_asked = &reload_signals,
-                               .reloads = reload_signals};
+                               .reloads = w->reloads};
     fb_debug("claimed worker %u of instance '%s'", instance.worker, instance.name);
     place_claimed(&w->place, ctl, instance.worker, consumer->up);
     int ended = LOOP_FAILED;
     if (inspection_claimed(&w->inspection, &instance) == 0)
         ended = worker_loop_run(&loop);
+    w->reloads = loop.reloads;
     if (ended == LOOP_FAILED)
         fb_consumer_abandon(consumer);
     else
@@ -190,7 +192,9 @@ static int work(const struct worker_options *o) {
         return EXIT_FAILED;
     }
     /* Before the claim: a number that is claimed has packets waiting. */
+    inspection_watch_children(&worker.inspection);
     int status = open_inspectors(&worker);
+    handle_signals(o->parent == 0 && is_on_terminal()); /* what was loaded may have its own */
     if (status == 0 && !o->check)
         status = claim_and_serve(&worker);
     inspection_close(&worker.inspection);

@@ -25,7 +25,8 @@ extern "C" {
  * FB_F_MID_STREAM or FB_F_REDELIVERED.
  *
  * What functions return: 0; or FB_OUTPUT_FAILED where that is said; or -errno, after one
- * line logged, and then the worker leaves with status 1, and its supervisor starts another.
+ * line logged (if it logged none, the worker says which function failed with what), and then
+ * the worker leaves with status 1, and its supervisor starts another.
  * What they are given is valid until they return, but for *self and the state of a flow.
  *
  * Suspicion. A packet is suspected of killing a worker only while flow_start() or packet()
@@ -37,8 +38,13 @@ extern "C" {
  *
  * Blocking. While a function blocks, the flows of this worker wait, and after --hang (5 s)
  * the worker is taken for hanging and replaced. exit() in an inspector is taken for a crash.
- * Threads may be started in claimed() or later, and children at any time; neither may
- * call host functions or use what belongs to packets and flows; they should block signals.
+ *
+ * Threads, children, signals. Threads may be started in claimed() or later, and children at
+ * any time; neither may call host functions or use what belongs to packets and flows, and
+ * threads should block signals. A child has none of the worker's number: it lives on when the
+ * worker dies and is in no one's way. It ends, after one logged line, if it returns from the
+ * function that forked: it calls exec or _exit(). SIGTERM, SIGINT, SIGHUP, SIGPIPE and SIGXFSZ
+ * are the worker's, which sets their handlers once more after open().
  *
  * Standard input is /dev/null under the supervisor. What is printed to standard output
  * goes to standard error, among the log lines: the standard output of a run may be its

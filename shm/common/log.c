@@ -43,6 +43,7 @@ static const unsigned journal_levels[LEVELS] = {
 /* Process-wide by nature: where standard error is, there is one program name and one level. */
 static const char *program_name = "flow-balancer";
 static enum fb_log_level written_up_to = FB_LOG_INFO;
+static unsigned errors; /* that were logged */
 static const char *place_file;
 static unsigned place_line;
 static char *kept_text; /* NULL: it is not wanted */
@@ -83,6 +84,10 @@ void fb_log_init(const char *program, enum fb_log_level last_level) {
 
 void fb_log_set_level(enum fb_log_level last_level) {
     written_up_to = last_level;
+}
+
+unsigned fb_log_errors(void) {
+    return errors;
 }
 
 void fb_log_set_place(const char *file, unsigned line) {
@@ -246,6 +251,7 @@ static void add_place(struct line *line) {
 void fb_log(enum fb_log_level level, const char *format, ...) {
     struct line line;
     bool kept = kept_text != NULL && level <= FB_LOG_WARNING;
+    errors += level == FB_LOG_ERROR;
     if (level > written_up_to && !kept)
         return;
     line_begin(&line, level);

@@ -32,6 +32,10 @@ void fb_log_init(const char *program, enum fb_log_level last_level);
 /* Sets the last level that is written. */
 void fb_log_set_level(enum fb_log_level last_level);
 
+/* How many lines of level error were logged so far, whether they were written or not: for callers
+ * that say what failed unless that was said. */
+unsigned fb_log_errors(void);
+
 /* Reports lost lines, if there are any and standard error has room again; else it does nothing.
  * Long-running programs call it several times a second, and before they end. */
 void fb_log_report_lost(void);

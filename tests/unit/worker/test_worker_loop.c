@@ -5,8 +5,11 @@
  */
 #include <signal.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "tests/lib/loop_fixture.h"
+
+static struct loop_fixture *interrupted; /* by a signal */
 
 static void packets_and_ends_reach_the_inspector_in_order(void **state) {
     struct loop_fixture *f = *state;
@@ -155,6 +158,107 @@ static void a_revoked_worker_finishes_its_packet_and_touches_no_other(void **sta
     assert_int_equal(atomic_load(&f->up->cursor), 12 * 2 + 1);
 }
 
+/* ---- between bursts */
+
+static unsigned ticks, reloads, ticks_when_revoked;
+
+static int count_tick(void *self, uint64_t now_ns) {
+    (void)self, (void)now_ns;
+    ticks++;
+    return 0;
+}
+
+static int count_reload(void *self) {
+    (void)self;
+    reloads++;
+    return 0;
+}
+
+static int open_ticking(struct fb_setup *setup) {
+    setup->tick_ms = 1;
+    return note_open(setup);
+}
+
+static const struct fb_inspector ticking = {FB_INSPECTOR_HEAD,    .name = "tick",
+                                            .open = open_ticking, .packet = note_nothing,
+                                            .tick = count_tick,   .reload = count_reload};
+
+static int wait_and_be_revoked(struct loop_fixture *f) {
+    usleep(5000);
+    ticks_when_revoked = ticks;
+    return be_revoked(f);
+}
+
+/* What it writes then would be beside what the next process writes. */
+static void a_revoked_worker_ticks_no_more(void **state) {
+    struct loop_fixture *f = *state;
+    make_loop(f, 0);
+    set_inspector(f, &ticking);
+    ticks = 0;
+    give_frames(f, 20);
+    f->special_frame = 12;
+    f->special = wait_and_be_revoked;
+    assert_int_equal(run_to_the_stop_command(f), FB_ENDED_REVOKED);
+    assert_int_equal(ticks, ticks_when_revoked);
+}
+
+static int wait_a_while(struct loop_fixture *f) {
+    f->special_frame += BURST;
+    usleep(2000);
+    return 0;
+}
+
+static void a_busy_worker_ticks_between_bursts(void **state) {
+    struct loop_fixture *f = *state;
+    make_loop(f, 0);
+    set_inspector(f, &ticking);
+    ticks = 0;
+    give_frames(f, 5 * BURST);
+    f->special_frame = 1;
+    f->special = wait_a_while;
+    assert_int_equal(run_to_the_stop_command(f), FB_ENDED_STOPPED);
+    assert_in_range(ticks, 4, 5); /* a burst takes longer than a tick */
+}
+
+static void on_alarm_leave(int signo) {
+    (void)signo;
+    interrupted->leave_signals = 2;
+}
+
+static void a_worker_ticks_on_a_quiet_line(void **state) {
+    struct loop_fixture *f = *state;
+    make_loop(f, 0);
+    set_inspector(f, &ticking);
+    ticks = 0;
+    interrupted = f;
+    f->leave_signals = 0;
+    signal(SIGALRM, on_alarm_leave);
+    setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_usec = 100000}, NULL);
+    assert_int_equal(run_loop(f), FB_ENDED_LEFT);
+    signal(SIGALRM, SIG_DFL);
+    assert_in_range(ticks, 2, 101);
+}
+
+static int ask_for_reload(struct loop_fixture *f) {
+    f->special_frame = 20;
+    f->reload_signals = f->reload_signals + 2;
+    return 0;
+}
+
+static void reloads_come_between_bursts_and_several_signals_are_one(void **state) {
+    struct loop_fixture *f = *state;
+    make_loop(f, 0);
+    set_inspector(f, &ticking);
+    reloads = 0;
+    give_frames(f, 40);
+    f->special_frame = 3;
+    f->special = ask_for_reload;
+    f->reload_signals = 1; /* before it was ready */
+    assert_int_equal(run_to_the_stop_command(f), FB_ENDED_STOPPED);
+    assert_int_equal(f->reload_signals, 5);
+    assert_int_equal(reloads, 3);
+}
+
 static void a_worker_revoked_on_an_empty_ring_leaves(void **state) {
     struct loop_fixture *f = *state;
     make_loop(f, 0);
@@ -259,8 +363,6 @@ static void a_parked_worker_notices_too_that_the_dispatcher_is_gone(void **state
     assert_int_equal(atomic_load(&f->up->parked), 0);
 }
 
-static struct loop_fixture *interrupted; /* by the signal */
-
 static void publish_and_vanish(int signo) {
     struct loop_fixture *f = interrupted;
     (void)signo;
@@ -325,6 +427,10 @@ int main(void) {
         LOOP_TEST(after_a_restart_flows_are_in_mid_stream_once),
         LOOP_TEST(an_inspector_that_fails_leaves_the_cursor_on_that_packet),
         LOOP_TEST(a_revoked_worker_finishes_its_packet_and_touches_no_other),
+        LOOP_TEST(a_revoked_worker_ticks_no_more),
+        LOOP_TEST(a_busy_worker_ticks_between_bursts),
+        LOOP_TEST(a_worker_ticks_on_a_quiet_line),
+        LOOP_TEST(reloads_come_between_bursts_and_several_signals_are_one),
         LOOP_TEST(a_worker_revoked_on_an_empty_ring_leaves),
         LOOP_TEST(the_order_to_stop_is_followed_when_the_ring_is_finished),
         LOOP_TEST(a_second_signal_is_followed_at_the_end_of_the_burst),
