@@ -81,6 +81,9 @@ FAULT_OBJ    := $(call obj,$(wildcard tests/tools/fault_*.c))
 # One whose rules are read again, made of nothing but the contracts between processes.
 RULES_WORKER := $(BUILD)/flow-worker-rules
 TEST_WORKERS := $(FAULT_WORKER) $(RULES_WORKER)
+# Plugins for tests; of shapes.c one for each of these, which a worker has to refuse, or one that is as it should be.
+PLUGIN_SHAPES := good shorter later_minor other_major no_symbol no_name no_open no_packet bad_name crash_in_constructor
+PLUGINS       := $(addprefix $(BUILD)/tests/plugins/,$(addsuffix .so,misbehave $(PLUGIN_SHAPES)))
 
 .DEFAULT_GOAL := help
 .PHONY: FORCE have-cmocka help build tests check check-proc check-proc-quick check-san check-race check-numa soak soak-live model fuzz mutants bench bench-10m lint format coverage install clean race-tests fuzz-targets
@@ -113,7 +116,7 @@ help:
 
 build: $(PROGRAMS) $(TOOLS) $(LIBRARY) $(MADE_PAGES) $(COMPLETION)
 
-tests: $(TESTS) $(PROC_TESTS) $(TEST_WORKERS) $(BENCHES)
+tests: $(TESTS) $(PROC_TESTS) $(TEST_WORKERS) $(PLUGINS) $(BENCHES)
 
 # Another compiler or other flags compile everything again. What cannot work is said before the compiler does.
 $(BUILD)/command: export COMMAND := $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CK_CFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(LIBS)
@@ -176,6 +179,14 @@ $(DOC): $(call obj,shm/common/option_doc.c) $(SHM_LIB)
 $(PROGRAMS) $(TOOLS) $(TEST_WORKERS) $(DOC):
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lm -lpthread
 
+PLUGIN_FLAGS = -Iinclude -std=gnu11 $(WARN) $(CFLAGS) -fPIC -shared
+$(BUILD)/tests/plugins/misbehave.so: tests/tools/plugins/misbehave.c include/flow_balancer/inspector.h include/flow_balancer/flow.h $(BUILD)/command
+	@mkdir -p $(@D)
+	$(CC) $(PLUGIN_FLAGS) -o $@ $< -lpthread
+$(PLUGIN_SHAPES:%=$(BUILD)/tests/plugins/%.so): $(BUILD)/tests/plugins/%.so: tests/tools/plugins/shapes.c include/flow_balancer/inspector.h include/flow_balancer/flow.h $(BUILD)/command
+	@mkdir -p $(@D)
+	$(CC) $(PLUGIN_FLAGS) -DSHAPE_$* -o $@ $<
+
 # put_options FORMAT: the file with the output of option-doc in the place of its line @OPTIONS@.
 define put_options
 	@mkdir -p $(@D)
@@ -226,10 +237,10 @@ $(BUILD)/bench/bench_worker: | $(BUILD)/bench/plugin_count.so
 check: $(TESTS)
 	@scripts/run-tests -j 2 tests/unit/scripts/test_scripts tests/unit/supervisor/test_supervisor $(TESTS)
 
-check-proc: build $(PROC_TESTS) $(TEST_WORKERS)
+check-proc: build $(PROC_TESTS) $(TEST_WORKERS) $(PLUGINS)
 	@$(call run_proc,$(PROC_TESTS))
 
-check-proc-quick: build $(PROC_QUICK) $(TEST_WORKERS)
+check-proc-quick: build $(PROC_QUICK) $(TEST_WORKERS) $(PLUGINS)
 	@$(call run_proc,$(PROC_QUICK))
 
 SAN_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all

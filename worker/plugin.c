@@ -23,9 +23,16 @@ bool plugin_is_path(const char *name) {
 static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
 #define CRASH_SIGNALS (sizeof crash_signals / sizeof crash_signals[0])
 
+static char crash_stack[16384];                /* the inspector may have used up its own */
 static struct sigaction before[CRASH_SIGNALS]; /* what the signals did without us */
 static char crash_line[1024];
 static size_t crash_length;
+
+static void set_crash_stack(bool on) {
+    const stack_t stack = {
+        .ss_sp = crash_stack, .ss_size = sizeof crash_stack, .ss_flags = on ? 0 : SS_DISABLE};
+    sigaltstack(&stack, NULL);
+}
 
 static void on_crash(int signo) {
     if (write(STDERR_FILENO, crash_line, crash_length) < 0)
@@ -40,6 +47,7 @@ void plugin_watch_opening(const char *name, const struct fb_inspector *ops) {
     if (watching) {
         for (unsigned i = 0; i < CRASH_SIGNALS; i++)
             sigaction(crash_signals[i], &before[i], NULL);
+        set_crash_stack(false);
     }
     watching = name != NULL;
     if (!watching)
@@ -53,7 +61,8 @@ void plugin_watch_opening(const char *name, const struct fb_inspector *ops) {
         "has interface %u.%u\n",
         name, ops != NULL ? "opened" : "loaded", built, FB_INSPECTOR_MAJOR, FB_INSPECTOR_MINOR);
     crash_length = (size_t)n < sizeof crash_line ? (size_t)n : sizeof crash_line - 1;
-    struct sigaction action = {.sa_handler = on_crash};
+    set_crash_stack(true);
+    struct sigaction action = {.sa_handler = on_crash, .sa_flags = SA_ONSTACK};
     sigemptyset(&action.sa_mask);
     for (unsigned i = 0; i < CRASH_SIGNALS; i++)
         sigaction(crash_signals[i], &action, &before[i]);

@@ -93,8 +93,9 @@ def add_run_options(parser, default_name):
         help=f"number of worker processes (default: {DEFAULT_WORKERS})",
     )  # fmt: skip
     parser.add_argument(
-        "--inspector", metavar="NAME[:ARGS]",
-        help="what the workers do with packets (default: count; see flow-worker --help)",
+        "--inspector", metavar="NAME[:ARGS]", action="append",
+        help="what the workers do with packets: the name of an inspector, or the path of a plugin such as ./mine.so; "
+        "given several times, each does (default: count; see flow-worker --help)",
     )  # fmt: skip
     parser.add_argument("--wait", metavar="spin|park", help="how idle workers wait (default: park)")
     parser.add_argument(

@@ -8,12 +8,17 @@ Must not start anything but the programs' own checks of their options.
 
 import json
 import os
+import signal
 import subprocess
 
 from . import arguments, config, values
-from .child import STANDARD_ERROR
+from .child import STANDARD_ERROR, describe
 from .failure import EXIT_FAILED, EXIT_USAGE, Failure
 from .options import DEFAULT_WORKERS, ORPHAN_TIMEOUT_S
+
+
+# The worker itself says that an inspector crashed while it was opened.
+CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL)
 
 
 class Checked(Failure):
@@ -34,7 +39,9 @@ class Plan:
         copy = ["--config", config.kept_path(self.kept[0])] if options.config else []
         log_level = ["--log-level", options.log_level] if options.log_level else []
         self.inspector_args = [*log_level]
-        for option in ("inspector", "orphan_timeout", "wait"):
+        for inspector in options.inspector or []:
+            self.inspector_args += ["--inspector", inspector]
+        for option in ("orphan_timeout", "wait"):
             if getattr(options, option) is not None:
                 self.inspector_args += ["--" + option.replace("_", "-"), getattr(options, option)]
         if options.orphan_timeout is None and not options.config:
@@ -96,5 +103,7 @@ class Plan:
         if self.worker_cpus:
             argv += ["--cpu", ",".join(str(cpu) for cpu in self.worker_cpus)]
         status = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=STANDARD_ERROR, check=False).returncode
-        if status:
+        if status in (EXIT_FAILED, EXIT_USAGE) or -status in CRASHES:
             raise Checked(status)
+        if status:
+            raise Failure(f"the check of the workers' options ended with {describe(status)}: an inspector ended it")

@@ -75,6 +75,13 @@ class Programs(PlanTest):
             plan.worker_args, ["--inspector", "digest:5", "--orphan-timeout", "7", "--wait", "spin", "-n", "a"]
         )
 
+    def test_workers_get_each_inspector_in_the_order_given(self):
+        plan = self.plan("-r", "x", "--inspector", "count", "--inspector", "./a.so:x y", "--inspector=count", "-n", "a")
+        words = ["--inspector", "count", "--inspector", "./a.so:x y", "--inspector", "count"]
+        self.assertEqual(plan.worker_args, [*words, "--orphan-timeout", "1", "-n", "a"])
+        plan.check_worker_options()
+        self.assertEqual(self.words_of("flow-worker")[1:7], words)
+
     def test_by_default_eight_workers_leave_a_second_after_their_dispatcher(self):
         plan = self.plan("-r", "x")
         self.assertEqual((plan.workers, plan.name), (8, "the-default"))
@@ -110,11 +117,24 @@ class Checks(PlanTest):
         self.assertEqual(self.read("errors"), "printed\n")
 
     def test_its_refusal_ends_the_program_without_another_word(self):
-        for theirs, ours in (("2", 2), ("1", 1), ("139", 1)):
+        for theirs, ours in (("2", 2), ("1", 1)):
             self.write("flow-worker.status", theirs)
             with self.assertRaises(Failure) as caught:
                 self.plan("-r", "x").check_worker_options()
             self.assertEqual((str(caught.exception), caught.exception.status), ("", ours))
+
+
+    def test_a_crash_that_it_says_itself_ends_the_program_and_one_that_it_cannot_say_is_a_line(self):
+        for how, words in (
+            ("kill -SEGV $$", "^$"),
+            ("kill -ABRT $$", "^$"),
+            ("kill -KILL $$", r"^the check of the workers' options ended with signal 9 \(SIGKILL\): an inspector ended it$"),
+            ("exit 3", "^the check of the workers' options ended with exit status 3: an inspector ended it$"),
+        ):
+            self.write("flow-worker", f"#!/bin/sh\nulimit -c 0\n{how}\n", 0o700)
+            with self.assertRaisesRegex(Failure, words) as caught:
+                self.plan("-r", "x").check_worker_options()
+            self.assertEqual(caught.exception.status, 1)
 
 
 class ConfigFile(PlanTest):

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A plugin that does at one place what an inspector should not: misbehave.so:WHERE,WHAT[=N][!]
+ *
+ * WHERE is open, claimed, tick or packet, which is frame FRAME of the run. With ! only the first
+ * process of the directory that comes there does it. Before and behind each packet a line goes
+ * to the file `seen`: "begin FRAME FLAGS PID", "end FRAME PID".
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "flow_balancer/inspector.h"
+
+#define FRAME 300u
+
+struct player {
+    const struct fb_host *host;
+    char where[16], what[16];
+    int number;
+    int once; /* only the first process */
+    int seen;
+    pthread_t thread;
+};
+
+static int is_first(void) {
+    int file = open("done", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file >= 0)
+        close(file);
+    return file >= 0;
+}
+
+static void *count_for_ever(void *arg) {
+    volatile uint64_t *count = arg;
+    for (;;) {
+        ++*count;
+        usleep(100);
+    }
+    return NULL;
+}
+
+static int start_threads(struct player *p) {
+    static volatile uint64_t counts[4];
+    for (int i = 0; i < 4; i++) {
+        if (pthread_create(&p->thread, NULL, count_for_ever, (void *)(uintptr_t)&counts[i]) != 0)
+            return -EAGAIN;
+    }
+    return 0;
+}
+
+/* In the child: lives on, whatever becomes of the worker, until the file `end` is there. */
+static int leave_child(struct player *p) {
+    pid_t child = fork();
+    if (child != 0) {
+        dprintf(p->seen, "child %d\n", (int)child);
+        return child < 0 ? -EAGAIN : 0;
+    }
+    prctl(PR_SET_PDEATHSIG, 0);
+    signal(SIGTERM, SIG_DFL);
+    for (int i = 0; i < 600 && access("end", F_OK) != 0; i++)
+        usleep(100000);
+    _exit(0);
+}
+
+static int return_in_child(struct player *p) {
+    pid_t child = fork();
+    if (child != 0)
+        dprintf(p->seen, "child %d\n", (int)child);
+    return child < 0 ? -EAGAIN : 0;
+}
+
+static void change_handlers(void) {
+    static const int all[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGXFSZ};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        signal(all[i], i % 2 == 0 ? SIG_IGN : SIG_DFL);
+}
+
+/* Calls itself until there is no stack left. */
+static int use_stack(int depth) {
+    volatile char room[4096];
+    room[0] = (char)depth;
+    return depth < INT32_MAX ? use_stack(depth + 1) + room[0] : 0;
+}
+
+static int misbehave(struct player *p) {
+    if (p->once && !is_first())
+        return 0;
+    if (strcmp(p->what, "error") == 0)
+        return -p->number;
+    if (strcmp(p->what, "say") == 0) {
+        p->host->log(p->host, FB_HOST_ERROR, "it does not like this");
+        return -p->number;
+    }
+    if (strcmp(p->what, "segv") == 0)
+        *(volatile int *)(uintptr_t)(p->number / 2) = 1;
+    if (strcmp(p->what, "abort") == 0)
+        abort();
+    if (strcmp(p->what, "deep") == 0)
+        return use_stack(p->number);
+    if (strcmp(p->what, "exit") == 0)
+        exit(p->number);
+    if (strcmp(p->what, "quit") == 0)
+        _exit(p->number);
+    if (strcmp(p->what, "block") == 0) {
+        for (;;)
+            pause();
+    }
+    if (strcmp(p->what, "threads") == 0)
+        return start_threads(p);
+    if (strcmp(p->what, "child") == 0)
+        return leave_child(p);
+    if (strcmp(p->what, "twin") == 0)
+        return return_in_child(p);
+    if (strcmp(p->what, "handlers") == 0)
+        change_handlers();
+    if (strcmp(p->what, "print") == 0) {
+        printf("printed by an inspector\n");
+        fflush(stdout);
+    }
+    if (strcmp(p->what, "close") == 0) {
+        close(STDOUT_FILENO);
+        close(STDERR_FILENO);
+    }
+    return 0;
+}
+
+static int at(struct player *p, const char *where) {
+    return strcmp(p->where, where) == 0 ? misbehave(p) : 0;
+}
+
+static int play_open(struct fb_setup *setup) {
+    struct player *p = calloc(1, sizeof *p);
+    char *equals, *end;
+    if (p == NULL)
+        return -ENOMEM;
+    p->host = setup->host;
+    if (setup->args == NULL || sscanf(setup->args, "%15[a-z],%15[a-z=0-9]", p->where, p->what) != 2)
+        return -EINVAL;
+    equals = strchr(p->what, '=');
+    if (equals != NULL) {
+        *equals = '\0';
+        p->number = (int)strtol(equals + 1, &end, 10);
+    }
+    p->once = strchr(setup->args, '!') != NULL;
+    p->seen = open("seen", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (p->seen < 0)
+        return -errno;
+    setup->self = p;
+    setup->tick_ms = 10;
+    return at(p, "open");
+}
+
+static int play_claimed(void *self, const struct fb_instance *instance) {
+    (void)instance;
+    return at(self, "claimed");
+}
+
+static int play_packet(void *self, void *state, const struct fb_packet *packet) {
+    struct player *p = self;
+    int rc;
+    (void)state;
+    dprintf(p->seen, "begin %" PRIu64 " %u %d\n", packet->frame, packet->flags, (int)getpid());
+    rc = packet->frame == FRAME ? at(p, "packet") : 0;
+    if (rc == 0)
+        dprintf(p->seen, "end %" PRIu64 " %d\n", packet->frame, (int)getpid());
+    return rc;
+}
+
+static int play_tick(void *self, uint64_t now_ns) {
+    (void)now_ns;
+    return at(self, "tick");
+}
+
+FB_PLUGIN = {
+    FB_INSPECTOR_HEAD,       .name = "misbehave",   .open = play_open,
+    .claimed = play_claimed, .packet = play_packet, .tick = play_tick,
+};
