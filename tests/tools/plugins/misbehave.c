@@ -27,6 +27,7 @@ struct player {
     int number;
     int once; /* only the first process */
     int seen;
+    pid_t pid; /* of the worker */
     pthread_t thread;
 };
 
@@ -152,6 +153,7 @@ static int play_open(struct fb_setup *setup) {
     p->seen = open("seen", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (p->seen < 0)
         return -errno;
+    p->pid = getpid();
     setup->self = p;
     setup->tick_ms = 10;
     return at(p, "open");
@@ -168,7 +170,7 @@ static int play_packet(void *self, void *state, const struct fb_packet *packet) 
     (void)state;
     dprintf(p->seen, "begin %" PRIu64 " %u %d\n", packet->frame, packet->flags, (int)getpid());
     rc = packet->frame == FRAME ? at(p, "packet") : 0;
-    if (rc == 0)
+    if (rc == 0 && getpid() == p->pid)
         dprintf(p->seen, "end %" PRIu64 " %d\n", packet->frame, (int)getpid());
     return rc;
 }
