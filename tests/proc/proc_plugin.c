@@ -120,10 +120,10 @@ static void exit_with_0_is_no_way_to_leave(void **state) {
     expect_poison(t, run, "an inspector called exit(0): the worker ends as if it had crashed");
 }
 
-static void a_process_that_ends_without_exit_is_missed(void **state) {
+static void a_process_that_ends_without_exit_is_one_that_crashed(void **state) {
     struct test *t = *state;
-    struct process *run = play(t, EXIT_DONE, "packet,quit=0", "--speed 0.5");
-    expect_poison(t, run, "worker 0 crashed: left without having been told to");
+    struct process *run = play(t, EXIT_DONE, "packet,quit=9", "");
+    expect_poison(t, run, "worker 0 crashed: exit status 9");
 }
 
 static void what_failed_once_is_redelivered_and_inspected(void **state) {
@@ -306,7 +306,7 @@ int main(void) {
         PROCESS_TEST(a_packet_that_fails_comes_once_more_and_is_quarantined),
         PROCESS_TEST(a_packet_that_calls_exit_is_taken_for_one_that_kills),
         PROCESS_TEST(exit_with_0_is_no_way_to_leave),
-        PROCESS_TEST(a_process_that_ends_without_exit_is_missed),
+        PROCESS_TEST(a_process_that_ends_without_exit_is_one_that_crashed),
         PROCESS_TEST(what_failed_once_is_redelivered_and_inspected),
         PROCESS_TEST(a_tick_that_calls_exit_or_fails_makes_no_packet_suspect),
         PROCESS_TEST(a_claim_that_fails_is_tried_again),

@@ -178,12 +178,18 @@ static bool hand_out_end(struct fb_consumer *c) {
     return true;
 }
 
-/* The event that is handed out was not inspected: it does not count. */
+/* The packet that is handed out counts as inspected, or not. */
+static void count_packet(struct fb_consumer *c, bool counts) {
+    if (!c->busy || c->out.event.kind != FB_EVENT_PACKET)
+        return;
+    uint64_t bytes = c->out.event.packet.caplen;
+    c->counters[FB_WORKER_PACKETS] += counts ? 1 : UINT64_MAX;
+    c->counters[FB_WORKER_BYTES] += counts ? bytes : -bytes;
+}
+
+/* The event that is handed out was not inspected. */
 static void take_back(struct fb_consumer *c) {
-    if (c->busy && c->out.event.kind == FB_EVENT_PACKET) {
-        c->counters[FB_WORKER_PACKETS]--;
-        c->counters[FB_WORKER_BYTES] -= c->out.event.packet.caplen;
-    }
+    count_packet(c, false);
     c->busy = false;
     c->steps = c->step = 0; /* nothing more of the burst is given back */
 }
@@ -296,7 +302,9 @@ int fb_consumer_retry(struct fb_consumer *c, unsigned pause_ms) {
     uint32_t i = c->step - 1;
     fb_rx_pause(&c->rx, i);
     c->counters[FB_WORKER_OUTPUT_WAITS]++;
+    count_packet(c, false); /* who dies in the pause has not inspected it */
     publish_counters(c);
+    count_packet(c, true);
     pause_at_most(pause_ms);
     note_leave(c);
     int ended = 0;

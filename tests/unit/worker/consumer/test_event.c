@@ -2,6 +2,8 @@
 /* worker/consumer/event.c: a packet, and the record of its flow, from a descriptor. */
 #include "tests/lib/unit.h"
 
+#include <string.h>
+
 #include "worker/consumer/event.h"
 
 #define ROOM 256u
@@ -41,17 +43,21 @@ static void make_sample(struct sample *s, bool is_ip6, uint16_t at, unsigned len
     put16(ip + header + 2, 2002);
 }
 
+static struct fb_packet packet_of(const struct sample *s, unsigned mid_stream) {
+    union event_buffer buffer = {.event = {.kind = 0}};
+    buffer.raw.desc = s->desc;
+    event_make_packet(&buffer, s->data, 147, mid_stream);
+    return buffer.event.packet;
+}
+
 static uint32_t payload_of(const struct sample *s) {
-    struct fb_packet packet;
-    event_fill_packet(&packet, &s->desc, s->data, 1, 0);
-    return packet.payload_len;
+    return packet_of(s, 0).payload_len;
 }
 
 /* ---- a packet */
 
 static void every_member_is_that_of_the_descriptor(void **state) {
     (void)state;
-    const uint8_t data[ROOM] = {0x45, 0, 0, 90};
     const struct fb_desc desc = {
         .time_ns = UINT64_C(0x0102030405060708),
         .frame = UINT64_C(0x1112131415161718),
@@ -70,11 +76,11 @@ static void every_member_is_that_of_the_descriptor(void **state) {
         .proto = TCP,
         .dir_deaths_reason = fb_pack_dir_deaths_reason(1, 2, FB_END_WORKER_LOST),
     };
-    struct fb_packet packet = {.reserved = 0};
-    event_fill_packet(&packet, &desc, data, 147, FB_F_MID_STREAM);
+    const struct sample s = {.data = {0x45, 0, 0, 90}, .desc = desc};
+    struct fb_packet packet = packet_of(&s, FB_F_MID_STREAM);
     assert_int_equal(packet.time_ns, desc.time_ns);
     assert_int_equal(packet.frame, desc.frame);
-    assert_ptr_equal(packet.data, data);
+    assert_ptr_equal(packet.data, s.data);
     assert_int_equal(packet.caplen, 200);
     assert_int_equal(packet.wirelen, 1500);
     assert_int_equal(packet.flow_seq, 0x41424344);
@@ -95,9 +101,8 @@ static void every_member_is_that_of_the_descriptor(void **state) {
 static void what_the_descriptor_does_not_flag_is_not_flagged(void **state) {
     (void)state;
     struct sample s;
-    struct fb_packet packet;
     make_sample(&s, false, 0, 0);
-    event_fill_packet(&packet, &s.desc, s.data, 1, 0);
+    struct fb_packet packet = packet_of(&s, 0);
     assert_int_equal(packet.flags, 0);
     assert_int_equal(packet.dir, 0);
     assert_int_equal(packet.deaths, 0);
@@ -169,10 +174,9 @@ static void without_an_offset_there_is_no_payload(void **state) {
 /* ---- the record of a flow of which the dispatcher has none */
 
 static struct fb_flow record_of(const struct sample *s) {
-    struct fb_packet packet;
+    struct fb_packet packet = packet_of(s, 0);
     struct fb_flow flow;
     memset(&flow, 0xff, sizeof flow); /* every member is written */
-    event_fill_packet(&packet, &s->desc, s->data, 1, 0);
     event_partial_flow(&flow, 77, &packet);
     return flow;
 }
