@@ -161,8 +161,12 @@ int inspection_claimed(struct inspection *inspection, const struct fb_instance *
     inspection->next = 0;
     inspection->is_started = false;
     for (unsigned i = 0; i < inspection->count; i++) {
-        const struct inspection_item *item = &inspection->items[i];
+        struct inspection_item *item = &inspection->items[i];
+        uint64_t values[FB_STATS_MAX] = {0};
         int error = 0;
+        memset(item->stats_before, 0, sizeof item->stats_before);
+        inspection_stats(inspection, i, values);
+        memcpy(item->stats_before, values, sizeof values);
         inspection->errors = fb_log_errors();
         if (item->ops->claimed != NULL)
             error = returned(inspection, item->ops, "claimed",
@@ -300,4 +304,6 @@ void inspection_stats(const struct inspection *inspection, unsigned i, uint64_t 
         return;
     item->ops->stats(item->self, values);
     returned(inspection, item->ops, "stats", 0);
+    for (unsigned k = 0; k < item->stat_count; k++)
+        values[k] -= item->stats_before[k];
 }

@@ -28,7 +28,8 @@ struct inspection_item {
     uint64_t next_tick_ns;
     unsigned stat_count;
     const char *const *stat_names;
-    struct fb_host host; /* last: what the inspector holds a pointer to */
+    uint64_t stats_before[FB_STATS_MAX]; /* when the number was claimed */
+    struct fb_host host;                 /* last: what the inspector holds a pointer to */
 };
 
 struct inspection {
@@ -87,7 +88,8 @@ uint64_t inspection_next_tick(const struct inspection *inspection);
 /* Calls reload() of all; returns how many of them failed, each after one logged line. */
 unsigned inspection_reload(struct inspection *inspection);
 
-/* The values of the counters of item i, stat_count of them, into values[FB_STATS_MAX]. */
+/* The values of the counters of item i, stat_count of them, into values[FB_STATS_MAX], as they
+ * have grown since inspection_claimed(). */
 void inspection_stats(const struct inspection *inspection, unsigned i, uint64_t *values);
 
 void inspection_close(struct inspection *inspection);

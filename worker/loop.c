@@ -4,6 +4,7 @@
 #include "worker/consumer/consumer_parts.h"
 
 #define WAIT_MS 100u /* for packets, at most: then what else is to be done is looked at */
+#define TELL_NS UINT64_C(100000000) /* between two times that counters are told */
 /* Between two tries of an inspector that cannot write: doubled from the first to the last. */
 #define OUTPUT_PAUSE_FIRST_MS 1u
 #define OUTPUT_PAUSE_MOST_MS 100u
@@ -31,6 +32,24 @@ static int wait_ms(const struct worker_loop *loop) {
     return ms < WAIT_MS ? (int)ms : (int)WAIT_MS;
 }
 
+static void name_stats(const struct worker_loop *loop) {
+    for (unsigned i = 0; i < loop->inspection->count; i++) {
+        const struct inspection_item *item = &loop->inspection->items[i];
+        consumer_add_stats(loop->consumer, item->ops->name, item->stat_names);
+    }
+}
+
+static void tell_stats(struct worker_loop *loop) {
+    uint64_t values[FB_STATS_MAX];
+    unsigned index = 0;
+    for (unsigned i = 0; i < loop->inspection->count; i++) {
+        inspection_stats(loop->inspection, i, values);
+        for (unsigned k = 0; k < loop->inspection->items[i].stat_count; k++)
+            fb_consumer_set_stat(loop->consumer, index++, values[k]);
+    }
+    loop->told_ns = fb_consumer_now(loop->consumer);
+}
+
 /* Between two bursts. Returns 0, or why the loop must end. */
 static int look_after_inspectors(struct worker_loop *loop) {
     int asked = *loop->reload_asked;
@@ -38,11 +57,15 @@ static int look_after_inspectors(struct worker_loop *loop) {
         loop->reloads = asked;
         consumer_count_reload(loop->consumer, inspection_reload(loop->inspection) != 0);
     }
-    return inspection_tick(loop->inspection, fb_consumer_now(loop->consumer)) == 0 ? 0
-                                                                                   : LOOP_FAILED;
+    uint64_t now_ns = fb_consumer_now(loop->consumer);
+    int rc = inspection_tick(loop->inspection, now_ns);
+    if (now_ns - loop->told_ns >= TELL_NS)
+        tell_stats(loop);
+    return rc == 0 ? 0 : LOOP_FAILED;
 }
 
-int worker_loop_run(struct worker_loop *loop) {
+/* Events until there is a reason to end, which is returned. */
+static int take_events(struct worker_loop *loop) {
     for (;;) {
         int taken = fb_consumer_burst(loop->consumer, wait_ms(loop));
         if (taken < 0)
@@ -58,4 +81,12 @@ int worker_loop_run(struct worker_loop *loop) {
         if (ended != 0)
             return ended;
     }
+}
+
+int worker_loop_run(struct worker_loop *loop) {
+    name_stats(loop);
+    int ended = take_events(loop);
+    if (ended != FB_ENDED_REVOKED) /* then the up side is not ours any more */
+        tell_stats(loop);
+    return ended;
 }

@@ -32,12 +32,13 @@ struct worker_loop {
     struct inspection *inspection;
     const volatile int *reload_asked; /* how often the inspectors were asked to reload */
     int reloads;                      /* how often they did */
+    uint64_t told_ns;                 /* when their counters were last told */
 };
 
 /*
- * Takes event after event and hands each to the inspectors; ticks and reloads come between
- * bursts, and none once the number is another's. Returns why it ended. The event at hand is not
- * finished then.
+ * Names the counters of the inspectors, then takes event after event and hands each to the
+ * inspectors; ticks and reloads come between bursts, and none once the number is another's. Returns
+ * why it ended. The event at hand is not finished then.
  */
 int worker_loop_run(struct worker_loop *loop);
 

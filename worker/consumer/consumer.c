@@ -9,6 +9,7 @@
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/flow_records.h"
+#include "flow_balancer/stats.h"
 
 #include "worker/consumer/consumer_fd.h"
 #include "worker/consumer/event.h"
@@ -442,6 +443,7 @@ int fb_consumer_burst(struct fb_consumer *c, int timeout_ms) {
     consumer_finish(c, false);
     if (__builtin_expect(!c->ready, 0)) {
         c->ready = true;
+        fb_up_set_stats(c->up, c->stat_count);
         fb_up_set_worker_status(c->up, FB_STATUS_READY);
     }
     for (;;) {

@@ -157,6 +157,8 @@ static int open_with(const struct fb_consumer_config *config) {
     error = consumer_init(&only->consumer, &sides, config);
     if (error != 0)
         leave_instance(only);
+    else if (config->stats != NULL)
+        consumer_add_stats(&only->consumer, config->program, config->stats);
     return error;
 }
 
@@ -179,6 +181,8 @@ static int check_config(const struct fb_consumer_config *config, size_t given_si
         fb_error("config.instance is NULL: give the name of a dispatcher's instance");
         return -EINVAL;
     }
+    if (!consumer_check_stats(config->stats))
+        return -EINVAL;
     if (config->state_bytes > CONSUMER_STATE_MAX) {
         fb_error("a flow's state of %zu bytes is too large: at most %u", config->state_bytes,
                  CONSUMER_STATE_MAX);
@@ -246,28 +250,6 @@ void fb_consumer_close(struct fb_consumer *consumer) {
 
 uint64_t fb_consumer_now(const struct fb_consumer *consumer) {
     return consumer->now_ns;
-}
-
-static uint64_t consumer_published(const struct fb_consumer *c) {
-    struct fb_rx look = c->rx; /* what it sees is not taken */
-    look.next = look.published;
-    fb_rx_peek(&look);
-    return look.published;
-}
-
-void fb_consumer_stats(const struct fb_consumer *c, struct fb_consumer_stats *stats, size_t size) {
-    const struct fb_consumer_stats all = {
-        .packets = c->counters[FB_WORKER_PACKETS],
-        .bytes = c->counters[FB_WORKER_BYTES],
-        .flows_started = c->counters[FB_WORKER_STARTS],
-        .flows_ended = c->counters[FB_WORKER_ENDS],
-        .mid_stream = c->counters[FB_WORKER_MID_STREAM],
-        .gap_packets = c->counters[FB_WORKER_GAP_PACKETS],
-        .waiting = consumer_published(c) - c->rx.next - c->step,
-        .worker = c->up->header.worker,
-        .incarnation = c->up->epoch,
-    };
-    memcpy(stats, &all, size < sizeof all ? size : sizeof all);
 }
 
 const char *fb_consumer_interface(const struct fb_consumer *c, unsigned index) {

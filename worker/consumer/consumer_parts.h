@@ -9,6 +9,7 @@
  *   consumer_open.c   from a name to a claimed number, and away from it
  *   consumer.c        bursts and steps: the protocol of the ring
  *   consumer_fd.c     a descriptor that can be polled
+ *   consumer_stats.c  what it counts, and what its owner does
  *   event.c           from a descriptor to a packet
  *   flow_states.c     the state of each flow, found by its handle
  *
@@ -46,6 +47,7 @@ struct fb_consumer {
     uint64_t looked_ns; /* when the dispatcher's lock was last looked at */
     uint64_t asked_ns;  /* when the first request to leave was noticed, or 0 */
     uint32_t orphan_next;
+    unsigned stat_count;                /* counters that have a name in the up side */
     struct consumer_fd *fd;             /* or NULL: nothing polls */
     const volatile int *leave;          /* how often it was asked to leave; or NULL */
     union event_buffer out;             /* what is handed out */
@@ -78,6 +80,16 @@ void consumer_finish(struct fb_consumer *consumer, bool abandon);
 /* Rules were read again, or could not be: a supervisor waits for that, so it is told
  * immediately. */
 void consumer_count_reload(struct fb_consumer *consumer, bool failed);
+
+/* Whether names are those of counters; false after one logged line. NULL: there are none. */
+bool consumer_check_stats(const char *const *names);
+
+/*
+ * Names further counters, before the first burst: those of `owner`, which is made a valid name
+ * first; NULL: the program. They are told by index, in the order in which they were added;
+ * for those beyond FB_UP_STATS there is one warning.
+ */
+void consumer_add_stats(struct fb_consumer *consumer, const char *owner, const char *const *names);
 
 /*
  * How leaving is followed: once, when the ring is empty, but not while the dispatcher is
