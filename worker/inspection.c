@@ -18,8 +18,7 @@
 #define HOST_LINE_MAX 1024u
 #define STAT_NAME_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789_"
 
-/* ---- what may come of a call -------------------------------------------------------------------
- */
+/* ---- what may come of a call ----------------------------------------------------------------- */
 
 static struct inspection *watched; /* of this process, for what runs in a child of it */
 
