@@ -16,9 +16,8 @@
 struct parsing {
     struct options *options;
     enum options_result result;
-    json_t *given;              /* the options for the report */
-    json_t *for_script;         /* those of the file that are the supervisor's */
-    enum fb_option file_filter; /* which of --bpf and -F the file has, or FB_OPT_NONE */
+    json_t *given;      /* the options for the report */
+    json_t *for_script; /* those of the file that are the supervisor's */
 };
 
 /* Notes the option: its text, true, or a list where it was repeated. */
@@ -38,14 +37,24 @@ static void note(json_t *json, enum fb_option option, const char *text) {
     }
 }
 
-/* Whether the command line replaces what the file says, where applying one after the other would
- * add it up. */
-static bool is_replaced(const bool *given, enum fb_option option) {
+bool options_is_replaced(const bool *given, enum fb_option option) {
     if (option == FB_OPT_READ || option == FB_OPT_INTERFACE)
         return given[FB_OPT_READ] || given[FB_OPT_INTERFACE];
     if (option == FB_OPT_BPF || option == FB_OPT_FILTER_FILE)
         return given[FB_OPT_BPF] || given[FB_OPT_FILTER_FILE];
     return false;
+}
+
+bool options_take(struct options *o, enum fb_option option, char *text, bool on,
+                  enum fb_origin origin) {
+    if (origin == FB_FROM_FILE && (option == FB_OPT_BPF || option == FB_OPT_FILTER_FILE)) {
+        if (option == o->file_filter) { /* the later line wins; the other key is refused */
+            free(o->filter);
+            o->filter = NULL;
+        }
+        o->file_filter = option;
+    }
+    return fb_option_take(options_rules, o, option, text, on);
 }
 
 /* One line of the file, before the command line is applied. */
@@ -55,16 +64,9 @@ static bool take_from_file(struct parsing *p, enum fb_option option, char *text,
         json_object_set_new(p->for_script, fb_option_line(option)->name, json_string(text));
         return true;
     }
-    if (is_replaced(o->line.given, option))
+    if (options_is_replaced(o->line.given, option))
         return true;
-    if (option == FB_OPT_BPF || option == FB_OPT_FILTER_FILE) {
-        if (option == p->file_filter) { /* the later line wins; the other key is refused */
-            free(o->filter);
-            o->filter = NULL;
-        }
-        p->file_filter = option;
-    }
-    if (!fb_option_take(options_rules, o, option, text, on))
+    if (!options_take(o, option, text, on, FB_FROM_FILE))
         return false;
     bool adds_up = option == FB_OPT_READ || option == FB_OPT_INTERFACE ||
                    option == FB_OPT_TIMEOUT || option == FB_OPT_TUNNEL_PORT;
@@ -90,7 +92,7 @@ static bool take_from_words(struct parsing *p, enum fb_option option, char *text
         p->result = OPTIONS_CLEAN;
         return true;
     default:
-        if (!fb_option_take(options_rules, p->options, option, text, true))
+        if (!options_take(p->options, option, text, true, FB_FROM_WORDS))
             return false;
         note(p->given, option, text);
         return true;
@@ -102,7 +104,7 @@ static bool take(void *arg, enum fb_option option, char *text, bool on, enum fb_
     struct parsing *p = arg;
     switch (origin) {
     case FB_FROM_DEFAULT:
-        return fb_option_take(options_rules, p->options, option, text, on);
+        return options_take(p->options, option, text, on, origin);
     case FB_FROM_FILE:
         return take_from_file(p, option, text, on);
     default:
@@ -186,17 +188,21 @@ static enum options_result parse(struct parsing *p, int argc, const char **argv)
     return !runs || check_together(o) ? p->result : OPTIONS_WRONG;
 }
 
-enum options_result options_parse(struct options *options, int argc, const char **argv) {
-    struct parsing parsing = {.options = options,
-                              .result = OPTIONS_RUN,
-                              .given = json_object(),
-                              .for_script = json_object()};
+void options_init(struct options *options) {
     *options = (struct options){
         .fragments = fragments_default_config(PACKET_CLOCK_TICKS_PER_SECOND),
         .tunnel_ports = decode_usual_ports,
         .decode = {.ports = &options->tunnel_ports},
     };
     flow_timeouts_init(&options->timeouts);
+}
+
+enum options_result options_parse(struct options *options, int argc, const char **argv) {
+    struct parsing parsing = {.options = options,
+                              .result = OPTIONS_RUN,
+                              .given = json_object(),
+                              .for_script = json_object()};
+    options_init(options);
     enum options_result result = parse(&parsing, argc, argv);
     options->json = json_dumps(parsing.given, JSON_COMPACT);
     json_decref(parsing.given);

@@ -25,10 +25,11 @@ struct options {
     unsigned file_count;
     const char *interfaces[FB_MAX_INTERFACES];
     unsigned interface_count;
-    char *filter;              /* of --bpf or -F; NULL: none */
-    const char *filter_file;   /* of -F; NULL: none */
-    const char *reload_config; /* the file that --config has a copy of; NULL: the file itself */
-    const char *filter_config; /* one of the two, unless the command line has the filter */
+    char *filter;               /* of --bpf or -F; NULL: none */
+    const char *filter_file;    /* of -F; NULL: none */
+    enum fb_option file_filter; /* which of --bpf and -F the file has, or FB_OPT_NONE */
+    const char *reload_config;  /* the file that --config has a copy of; NULL: the file itself */
+    const char *filter_config;  /* one of the two, unless the command line has the filter */
     uint32_t snaplen;
     uint32_t buffer_kib;
     bool no_promiscuous;
@@ -78,6 +79,20 @@ enum options_result {
     OPTIONS_DONE,        /* --help or --version: printed */
     OPTIONS_WRONG,       /* one line was logged */
 };
+
+/* Sets what has no default in the list of options. */
+void options_init(struct options *options);
+
+/*
+ * Takes one option as fb_command_line_read() gives it: first the defaults, then those of the
+ * file, then those of the command line. Returns false after one logged line.
+ */
+bool options_take(struct options *options, enum fb_option option, char *text, bool on,
+                  enum fb_origin origin);
+
+/* Whether the command line, of which `given` tells what is there, replaces what the file says of
+ * an option, where applying one after the other would add it up. */
+bool options_is_replaced(const bool *given, enum fb_option option);
 
 /* Parses and checks the command line, and the file of --config if it names one. */
 enum options_result options_parse(struct options *options, int argc, const char **argv);

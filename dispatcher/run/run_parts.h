@@ -11,6 +11,7 @@
 #include "dispatcher/run/reload.h"
 #include "dispatcher/run/requests.h"
 #include "dispatcher/run/run_stage.h"
+#include "dispatcher/run/sources.h"
 
 /*
  * Between run.c, which is a run from its first frame to its last, run_setup.c,
@@ -20,8 +21,7 @@ struct run {
     const struct options *options;
     struct fb_ctl_handle ctl;
     struct capture *capture;
-    int links[FB_MAX_LINKS]; /* DLT_ values of the sources opened so far */
-    unsigned link_count;
+    struct sources sources;
     struct placement placement;
     int own_cpu, own_node; /* where the dispatcher is, or -1 */
     unsigned nodes;        /* NUMA nodes on which it might be */

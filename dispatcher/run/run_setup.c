@@ -26,50 +26,6 @@ static void log_pages(const struct run *run) {
                 : "");
 }
 
-/* Descriptors name link types by the order in which they came, in four bits. */
-static const char *link_problem(void *context, int dlt) {
-    struct run *run = context;
-    enum link_layer link;
-    if (!link_layer_of(dlt, &link))
-        return "which is not known: give a capture of another link type";
-    for (unsigned i = 0; i < run->link_count; i++) {
-        if (run->links[i] == dlt)
-            return NULL;
-    }
-    _Static_assert(FB_MAX_LINKS == 16, "the message says so");
-    if (run->link_count == FB_MAX_LINKS)
-        return "one more than the 16 that one run takes: read it in a run of its own";
-    run->links[run->link_count++] = dlt;
-    return NULL;
-}
-
-static int open_sources(struct run *run) {
-    const struct options *o = run->options;
-    const struct capture_config config = {
-        .files = o->files,
-        .file_count = o->file_count,
-        .interfaces = o->interfaces,
-        .interface_count = o->interface_count,
-        .filter = o->filter,
-        .snaplen = (int)o->snaplen,
-        .preload = o->preload,
-        .loops = o->loops,
-        .speed = o->speed,
-        .promiscuous = !o->no_promiscuous,
-        .buffer_kib = (int)o->buffer_kib,
-        .direction = strcmp(o->direction, "in") == 0    ? CAPTURE_IN
-                     : strcmp(o->direction, "out") == 0 ? CAPTURE_OUT
-                                                        : CAPTURE_INOUT,
-        .link_problem = link_problem,
-        .link_context = run,
-        .immediate = o->immediate,
-        .tstamp_type = o->tstamp_type,
-        .merge_window_ns = (uint64_t)o->merge_window_us * 1000,
-        .fanout = o->fanout,
-    };
-    return capture_open(&run->capture, &config);
-}
-
 /* A report that cannot be written is better known before the run than after it. */
 static int check_report(const char *path, bool *in_place) {
     if (path == NULL || strcmp(path, "-") == 0)
@@ -179,9 +135,10 @@ int run_set_up(struct run *run) {
     if (error == 0)
         error = run_place(run);
     if (error == 0)
-        error = open_sources(run);
+        error = sources_open(&run->sources, o, &run->capture);
     if (error == 0)
-        error = quarantine_open(&run->quarantine, o->quarantine, run->links, run->link_count);
+        error = quarantine_open(&run->quarantine, o->quarantine, run->sources.links,
+                                run->sources.link_count);
     if (error == 0)
         error = fb_guard_init();
     if (error == 0)
