@@ -4,8 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "dispatcher/datapath/flow_record.h"
-#include "dispatcher/datapath/quoted.h"
+#include "dispatcher/datapath/look_up.h"
 
 /* An idle source has time: a million flows of one moment are ended within five seconds. */
 #define EXPIRIES_PER_FLUSH 16u
@@ -27,138 +26,26 @@ void datapath_init(struct datapath *d, const struct datapath_config *config) {
         flow_clock_init_file(&d->ingress.clock, config->longest_timeout_ns);
 }
 
-/* ---- look up --------------------------------------------------------------------------------- */
-
-/* The index lines of all keys are under way before the first is looked at. */
-static void fetch_index(struct datapath *d) {
-    for (unsigned i = 0; i < d->ingress.burst.count; i++)
-        flow_table_prefetch(&d->flows->table, d->ingress.burst.hashes[i]);
-}
-
-/* Where the tags point to; the entries are fetched. */
-static void look_up(struct datapath *d) {
-    struct burst *burst = &d->ingress.burst;
-    for (unsigned i = burst->next; i < burst->count; i++)
-        burst->candidates[i] = flow_table_candidate(&d->flows->table, burst->hashes[i]);
-}
-
-/* The live flow of packet i, or NO_FLOW; one that is over is ended. */
-static uint32_t find_flow(struct datapath *d, unsigned i) {
-    struct flows *flows = d->flows;
-    const struct burst *burst = &d->ingress.burst;
-    const struct decoded *decoded = &burst->decoded[i];
-    uint32_t flow = burst->candidates[i];
-    if (__builtin_expect(decoded->reason == FB_DECODE_ICMP_ERROR, 0)) {
-        uint32_t quoted = quoted_flow(&d->ingress, flows, i);
-        if (quoted != NO_FLOW)
-            return quoted;
-    }
-    if (flow == NO_FLOW || !flow_table_is(&flows->table, flow, &decoded->key))
-        flow = flow_table_find(&flows->table, burst->hashes[i], &decoded->key);
-    if (flow == NO_FLOW)
-        return flow;
-    struct flow_entry *entry = &flows->table.entries[flow];
-    enum fb_end_reason reason;
-    if (flow_expired(flows, entry, decoded->tcp_flags, &reason)) {
-        flows_end(flows, flow, reason);
-        return NO_FLOW;
-    }
-    flows_forget_lost(flows, entry);
-    return flow;
-}
-
 /* ---- one packet more of a flow --------------------------------------------------------------- */
-
-/* The flow of packet i: of the key's protocol, since a later fragment of a tunnel names another. */
-static uint32_t create_flow(struct datapath *d, unsigned i) {
-    const struct decoded *decoded = &d->ingress.burst.decoded[i];
-    return flows_create(d->flows, d->ingress.burst.hashes[i], &decoded->key, decoded->swapped != 0,
-                        fb_flow_key_proto(&decoded->key), decoded->tcp_flags, decoded->payload_len);
-}
-
-static unsigned direction_of(const struct flow_entry *entry, const struct decoded *decoded) {
-    unsigned first_swapped = flow_first_swapped(entry);
-    return first_swapped ^ decoded->swapped;
-}
-
-/* What an ICMP error says of a flow changes nothing but its age. */
-static void touch_flow(struct datapath *d, unsigned i, uint32_t flow) {
-    const struct decoded *decoded = &d->ingress.burst.decoded[i];
-    struct flow_entry *entry = &d->flows->table.entries[flow];
-    if (__builtin_expect((decoded->flags & FB_F_ICMP_ERROR) != 0, 0))
-        entry->last = d->flows->now;
-    else
-        flows_touch(d->flows, flow, direction_of(entry, decoded), decoded->tcp_flags,
-                    decoded->payload_len);
-}
-
-static uint32_t touch_or_create(struct datapath *d, unsigned i, uint32_t flow) {
-    if (flow == NO_FLOW)
-        return create_flow(d, i);
-    touch_flow(d, i, flow);
-    return flow;
-}
-
-/*
- * The digest of ids that is in the key of a flow that packet i has just begun. A fragment may go
- * under a key with ids that only the first of its datagram has.
- */
-static void note_digest(struct datapath *d, unsigned i, uint32_t flow) {
-    const struct burst *burst = &d->ingress.burst;
-    struct decoded_ids ids;
-    if (fb_flow_key_kind(&burst->decoded[i].key) != FB_KEY_IP6)
-        return;
-    if ((burst->decoded[i].flags & FB_F_FRAGMENT) != 0) {
-        flows_set_digest(d->flows, flow, burst->digests[i]);
-        return;
-    }
-    ingress_find_ids(&d->ingress, i, &ids);
-    flows_set_digest(d->flows, flow, ids.digest);
-}
 
 /* Packet i goes nowhere; its flow, made if need be, remembers the loss for its next packet. */
 static void note_loss(struct datapath *d, unsigned i, uint32_t flow) {
     bool created = flow == NO_FLOW;
-    flow = touch_or_create(d, i, flow);
-    if (created && d->flows->digests != NULL)
-        note_digest(d, i, flow);
+    flow = look_up_touch_or_create(&d->ingress, d->flows, i, flow);
+    if (created)
+        look_up_note_digest(&d->ingress, d->flows, i, flow);
     struct flow_entry *entry = &d->flows->table.entries[flow];
     entry->seq++;
     entry->gap++;
 }
 
 static void bypass(struct datapath *d, unsigned i, uint32_t flow) {
-    touch_flow(d, i, flow);
+    look_up_touch(&d->ingress, d->flows, i, flow);
     d->flows->table.entries[flow].seq++;
     d->bypassed++;
 }
 
 /* ---- a flow and its worker ------------------------------------------------------------------- */
-
-/* Of a flow that no worker had before, or whose record is gone. */
-static void make_record(const struct datapath *d, unsigned i, uint32_t flow,
-                        struct fb_flow *record) {
-    static const struct decoded_ids none = {.tunnel = FB_TUNNEL_NONE};
-    const struct ingress *in = &d->ingress;
-    const struct frame *frame = &in->burst.frames[i];
-    const struct flow_entry *entry = &d->flows->table.entries[flow];
-    const struct fb_flow_key *key = &entry->key;
-    struct fb_flow_key clear;
-    struct decoded_ids found;
-    const struct decoded_ids *ids = &none;
-    if (decoded_may_have_ids(&in->burst.decoded[i], in->links[in->burst.links[i]])) {
-        ingress_find_ids(in, i, &found);
-        ids = &found;
-    }
-    if (__builtin_expect(d->flows->digests != NULL, 0)) {
-        clear = flows_clear_key(d->flows, flow);
-        key = &clear;
-    }
-    record->id = flow_table_id(&d->flows->table, flow);
-    record->first_ns = entry->seq == entry->gap ? frame->time_ns : 0;
-    record->interface = frame->interface;
-    flow_record_make(record, key, flow_first_swapped(entry), ids);
-}
 
 /* What a flow that has lost its worker was known by there; NULL if its handle is another's now. */
 static const struct fb_flow *find_record(const struct datapath *d, uint32_t flow) {
@@ -172,8 +59,8 @@ static const struct fb_flow *find_record(const struct datapath *d, uint32_t flow
 static __attribute__((noinline)) void bind_flow(struct datapath *d, unsigned i, uint32_t flow,
                                                 unsigned worker, bool created) {
     const struct fb_flow *known = created ? NULL : find_record(d, flow);
-    if (created && d->flows->digests != NULL)
-        note_digest(d, i, flow);
+    if (created)
+        look_up_note_digest(&d->ingress, d->flows, i, flow);
     flows_bind(d->flows, flow, (uint8_t)worker);
     egress_count_flow(&d->egress, worker);
     struct fb_flow *record =
@@ -184,7 +71,7 @@ static __attribute__((noinline)) void bind_flow(struct datapath *d, unsigned i, 
     if (known != NULL)
         *record = *known;
     else
-        make_record(d, i, flow, record);
+        look_up_record(&d->ingress, d->flows, i, flow, record);
 }
 
 /* ---- copy ------------------------------------------------------------------------------------ */
@@ -192,38 +79,10 @@ static __attribute__((noinline)) void bind_flow(struct datapath *d, unsigned i, 
 /* Writes packet i of a flow into the ring of the flow's worker, where there is room for it. */
 static void copy_packet(struct datapath *d, unsigned i, uint32_t flow, const struct assignment *to,
                         bool bound) {
-    const struct burst *burst = &d->ingress.burst;
-    const struct frame *frame = &burst->frames[i];
-    const struct decoded *decoded = &burst->decoded[i];
-    struct flow_entry *entry = &d->flows->table.entries[flow];
+    const struct frame *frame = &d->ingress.burst.frames[i];
     struct fb_desc *desc = egress_stage(&d->egress, to, frame->data, d->ahead);
-    /*
-     * A flow starts with the first packet that a worker gets, and no second time with the
-     * next; nor does one that has a worker when its sequence comes round to 0.
-     */
-    unsigned flags = decoded->flags |
-                     (unsigned)(!bound && entry->seq == entry->gap) << FB_BIT_START |
-                     (unsigned)(entry->gap != 0) << FB_BIT_GAP |
-                     (unsigned)(frame->caplen < frame->wirelen) << FB_BIT_TRUNCATED |
-                     (unsigned)burst->links[i] << FB_LINK_SHIFT;
-    desc->time_ns = frame->time_ns;
-    desc->frame = burst->numbers[i];
+    look_up_describe(&d->ingress, d->flows, i, flow, bound, desc);
     desc->arena_pos = to->position;
-    desc->flow_id = flow_table_id(&d->flows->table, flow);
-    desc->caplen = frame->caplen;
-    desc->wirelen = frame->wirelen;
-    desc->flow_seq = entry->seq;
-    desc->handle = entry->handle;
-    desc->gap = entry->gap;
-    desc->generation = entry->generation;
-    desc->l3_off = decoded->l3_off;
-    desc->l4_off = decoded->l4_off;
-    desc->payload_off = decoded->payload_off;
-    desc->flags = (uint16_t)flags;
-    desc->proto = decoded->proto;
-    desc->dir_deaths_reason = fb_pack_dir_deaths_reason(direction_of(entry, decoded), 0, 0);
-    entry->seq++;
-    entry->gap = 0;
 }
 
 /* ---- the data path --------------------------------------------------------------------------- */
@@ -232,7 +91,7 @@ static void copy_packet(struct datapath *d, unsigned i, uint32_t flow, const str
 static enum egress_result deliver_packet(struct datapath *d, unsigned i) {
     struct flows *flows = d->flows;
     flows_set_now(flows, d->ingress.burst.ticks[i]);
-    uint32_t flow = find_flow(d, i);
+    uint32_t flow = look_up_flow(&d->ingress, flows, i);
     const struct flow_entry *entry = flow != NO_FLOW ? &flows->table.entries[flow] : NULL;
     if (__builtin_expect(entry != NULL && flow_is_bypassed(entry), 0)) {
         bypass(d, i, flow);
@@ -248,7 +107,7 @@ static enum egress_result deliver_packet(struct datapath *d, unsigned i) {
             note_loss(d, i, flow);
         return result;
     }
-    flow = touch_or_create(d, i, flow);
+    flow = look_up_touch_or_create(&d->ingress, flows, i, flow);
     if (!bound)
         bind_flow(d, i, flow, to.worker, entry == NULL);
     copy_packet(d, i, flow, &to, bound);
@@ -292,10 +151,10 @@ enum egress_result datapath_run(struct datapath *d) {
                 return EGRESS_DONE;
             ingress_decode(&d->ingress);
             ingress_hash(&d->ingress, &d->flows->hash);
-            fetch_index(d);
+            look_up_fetch(&d->ingress, d->flows);
         }
         egress_begin_round(&d->egress);
-        look_up(d);
+        look_up_candidates(&d->ingress, d->flows);
         egress_stage_ends(&d->egress);
         enum egress_result result = deliver(d);
         if (result == EGRESS_DONE)
@@ -310,7 +169,7 @@ void datapath_drop_stopped(struct datapath *d, enum fb_drop_reason reason) {
     struct burst *burst = &d->ingress.burst;
     flows_set_now(d->flows, burst->ticks[burst->next]);
     d->egress.dropped[reason]++;
-    note_loss(d, burst->next, find_flow(d, burst->next));
+    note_loss(d, burst->next, look_up_flow(&d->ingress, d->flows, burst->next));
     burst->next++;
 }
 

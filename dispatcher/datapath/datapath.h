@@ -14,6 +14,7 @@
  *
  *   datapath.c  datapath_run(): the whole way of a burst, in one function
  *   ingress.c   the way in: take, decode, hash
+ *   look_up.h   the flow of each packet, and what is said of both
  *   quoted.c    off the fast path: the flow that an ICMP error quotes
  *   egress.c    the way out: worker, room, publish, wake; block or drop
  *   copy.h      bytes into the arena

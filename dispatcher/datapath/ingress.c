@@ -42,7 +42,8 @@ static uint8_t link_index_of(struct ingress *in, int dlt) {
     unsigned i = in->link_count++;
     in->link_dlts[i] = dlt;
     link_layer_of(dlt, &in->links[i]);
-    fb_ctl_add_link_type(in->ctl, i, dlt);
+    if (in->ctl != NULL)
+        fb_ctl_add_link_type(in->ctl, i, dlt);
     return (uint8_t)i;
 }
 

@@ -49,8 +49,8 @@ struct ingress {
     unsigned given_count;
     struct flow_clock clock;
     struct decode_options decoding;
-    uint64_t frame;              /* number of the last frame that was delivered or held */
-    struct fb_ctl *ctl;          /* where link types are written down; the caller's */
+    uint64_t frame;     /* number of the last frame that was delivered or held */
+    struct fb_ctl *ctl; /* where link types are written down; the caller's; NULL: nowhere */
     struct fragments *fragments; /* the caller's; NULL: fragments go by addresses and protocol */
 
     /* Link types by index, as the descriptors name them. */

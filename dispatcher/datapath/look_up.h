@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DISPATCHER_DATAPATH_LOOK_UP_H
+#define DISPATCHER_DATAPATH_LOOK_UP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow_balancer/descriptor.h"
+
+#include "dispatcher/datapath/flow_record.h"
+#include "dispatcher/datapath/ingress.h"
+#include "dispatcher/datapath/quoted.h"
+#include "dispatcher/flows/flows.h"
+
+/*
+ * From a packet of the burst to its flow, and what a worker is told of both. Which worker
+ * that is, and how the packet gets there, is not known here: the data path is one user, and
+ * dispatcher/offline/ the other, which has no workers. Dispatcher only, one thread. Nothing
+ * here can fail.
+ *
+ *   look_up_fetch()       the index lines of the burst's keys are fetched
+ *   look_up_candidates()  the entries that they lead to, likewise
+ *   look_up_flow()        a packet's flow, when its turn comes
+ *   look_up_touch()       a packet of a flow that is there
+ *   look_up_create()      the flow of a first packet
+ *   look_up_note_digest() what a new flow's key does not tell
+ *   look_up_record()      what is said of a flow that is bound
+ *   look_up_describe()    the descriptor of a packet
+ */
+
+/* The index lines of all keys are under way before the first is looked at. */
+static inline void look_up_fetch(const struct ingress *in, const struct flows *flows) {
+    for (unsigned i = 0; i < in->burst.count; i++)
+        flow_table_prefetch(&flows->table, in->burst.hashes[i]);
+}
+
+/* Where the tags point to, of all packets not delivered; the entries are fetched. */
+static inline void look_up_candidates(struct ingress *in, const struct flows *flows) {
+    struct burst *burst = &in->burst;
+    for (unsigned i = burst->next; i < burst->count; i++)
+        burst->candidates[i] = flow_table_candidate(&flows->table, burst->hashes[i]);
+}
+
+/* The live flow of packet i, or NO_FLOW; one that is over is ended. flows->now is its tick. */
+static inline uint32_t look_up_flow(struct ingress *in, struct flows *flows, unsigned i) {
+    const struct burst *burst = &in->burst;
+    const struct decoded *decoded = &burst->decoded[i];
+    uint32_t flow = burst->candidates[i];
+    if (__builtin_expect(decoded->reason == FB_DECODE_ICMP_ERROR, 0)) {
+        uint32_t quoted = quoted_flow(in, flows, i);
+        if (quoted != NO_FLOW)
+            return quoted;
+    }
+    if (flow == NO_FLOW || !flow_table_is(&flows->table, flow, &decoded->key))
+        flow = flow_table_find(&flows->table, burst->hashes[i], &decoded->key);
+    if (flow == NO_FLOW)
+        return flow;
+    struct flow_entry *entry = &flows->table.entries[flow];
+    enum fb_end_reason reason;
+    if (flow_expired(flows, entry, decoded->tcp_flags, &reason)) {
+        flows_end(flows, flow, reason);
+        return NO_FLOW;
+    }
+    flows_forget_lost(flows, entry);
+    return flow;
+}
+
+/* The flow of packet i: of the key's protocol, since a later fragment of a tunnel names another. */
+static inline uint32_t look_up_create(const struct ingress *in, struct flows *flows, unsigned i) {
+    const struct decoded *decoded = &in->burst.decoded[i];
+    return flows_create(flows, in->burst.hashes[i], &decoded->key, decoded->swapped != 0,
+                        fb_flow_key_proto(&decoded->key), decoded->tcp_flags, decoded->payload_len);
+}
+
+/* 0: the direction of the flow's first packet; 1: the reverse. */
+static inline unsigned look_up_direction(const struct flow_entry *entry,
+                                         const struct decoded *decoded) {
+    unsigned first_swapped = flow_first_swapped(entry);
+    return first_swapped ^ decoded->swapped;
+}
+
+/* One packet more. What an ICMP error says of a flow changes nothing but its age. */
+static inline void look_up_touch(const struct ingress *in, struct flows *flows, unsigned i,
+                                 uint32_t flow) {
+    const struct decoded *decoded = &in->burst.decoded[i];
+    struct flow_entry *entry = &flows->table.entries[flow];
+    if (__builtin_expect((decoded->flags & FB_F_ICMP_ERROR) != 0, 0))
+        entry->last = flows->now;
+    else
+        flows_touch(flows, flow, look_up_direction(entry, decoded), decoded->tcp_flags,
+                    decoded->payload_len);
+}
+
+/* flow: as look_up_flow() found it. Returns the flow that packet i is of. */
+static inline uint32_t look_up_touch_or_create(const struct ingress *in, struct flows *flows,
+                                               unsigned i, uint32_t flow) {
+    if (flow == NO_FLOW)
+        return look_up_create(in, flows, i);
+    look_up_touch(in, flows, i, flow);
+    return flow;
+}
+
+/*
+ * Where digests are kept, notes that of the ids in the key of a flow that packet i has just begun.
+ * A fragment may go under a key with ids that only the first of its datagram has.
+ */
+static inline void look_up_note_digest(const struct ingress *in, struct flows *flows, unsigned i,
+                                       uint32_t flow) {
+    const struct decoded *decoded = &in->burst.decoded[i];
+    struct decoded_ids ids;
+    if (__builtin_expect(flows->digests == NULL, 1) ||
+        fb_flow_key_kind(&decoded->key) != FB_KEY_IP6)
+        return;
+    if ((decoded->flags & FB_F_FRAGMENT) != 0) {
+        flows_set_digest(flows, flow, in->burst.digests[i]);
+        return;
+    }
+    ingress_find_ids(in, i, &ids);
+    flows_set_digest(flows, flow, ids.digest);
+}
+
+/* The record of packet i's flow, which no worker had before, or whose record is gone. */
+static inline void look_up_record(const struct ingress *in, const struct flows *flows, unsigned i,
+                                  uint32_t flow, struct fb_flow *record) {
+    static const struct decoded_ids none = {.tunnel = FB_TUNNEL_NONE};
+    const struct frame *frame = &in->burst.frames[i];
+    const struct flow_entry *entry = &flows->table.entries[flow];
+    const struct fb_flow_key *key = &entry->key;
+    struct fb_flow_key clear;
+    struct decoded_ids found;
+    const struct decoded_ids *ids = &none;
+    if (decoded_may_have_ids(&in->burst.decoded[i], in->links[in->burst.links[i]])) {
+        ingress_find_ids(in, i, &found);
+        ids = &found;
+    }
+    if (__builtin_expect(flows->digests != NULL, 0)) {
+        clear = flows_clear_key(flows, flow);
+        key = &clear;
+    }
+    record->id = flow_table_id(&flows->table, flow);
+    record->first_ns = entry->seq == entry->gap ? frame->time_ns : 0;
+    record->interface = frame->interface;
+    flow_record_make(record, key, flow_first_swapped(entry), ids);
+}
+
+/*
+ * Writes the descriptor of packet i, but for arena_pos, which is the caller's, and counts the
+ * packet in its flow: once a packet. bound: the flow had a worker before.
+ */
+static inline void look_up_describe(const struct ingress *in, struct flows *flows, unsigned i,
+                                    uint32_t flow, bool bound, struct fb_desc *desc) {
+    const struct burst *burst = &in->burst;
+    const struct frame *frame = &burst->frames[i];
+    const struct decoded *decoded = &burst->decoded[i];
+    struct flow_entry *entry = &flows->table.entries[flow];
+    /*
+     * A flow starts with the first packet that a worker gets, and no second time with the
+     * next; nor does one that has a worker when its sequence comes round to 0.
+     */
+    unsigned flags = decoded->flags |
+                     (unsigned)(!bound && entry->seq == entry->gap) << FB_BIT_START |
+                     (unsigned)(entry->gap != 0) << FB_BIT_GAP |
+                     (unsigned)(frame->caplen < frame->wirelen) << FB_BIT_TRUNCATED |
+                     (unsigned)burst->links[i] << FB_LINK_SHIFT;
+    desc->time_ns = frame->time_ns;
+    desc->frame = burst->numbers[i];
+    desc->flow_id = flow_table_id(&flows->table, flow);
+    desc->caplen = frame->caplen;
+    desc->wirelen = frame->wirelen;
+    desc->flow_seq = entry->seq;
+    desc->handle = entry->handle;
+    desc->gap = entry->gap;
+    desc->generation = entry->generation;
+    desc->l3_off = decoded->l3_off;
+    desc->l4_off = decoded->l4_off;
+    desc->payload_off = decoded->payload_off;
+    desc->flags = (uint16_t)flags;
+    desc->proto = decoded->proto;
+    desc->dir_deaths_reason = fb_pack_dir_deaths_reason(look_up_direction(entry, decoded), 0, 0);
+    entry->seq++;
+    entry->gap = 0;
+}
+
+#endif
