@@ -24,10 +24,10 @@
 #include <stdint.h>
 
 #include "flow_balancer/claim.h"
+#include "flow_balancer/common/event.h"
 #include "flow_balancer/consumer.h"
 #include "flow_balancer/ring.h"
 
-#include "worker/consumer/event.h"
 #include "worker/consumer/flow_states.h"
 
 struct fb_consumer {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "worker/consumer/event.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 enum { IP4_SOURCE = 12, IP4_ADDRESS = 4, IP6_SOURCE = 8, IP6_ADDRESS = 16 };

@@ -2,8 +2,10 @@
 /* worker/consumer/event.c: a packet, and the record of its flow, from a descriptor. */
 #include "tests/lib/unit.h"
 
+#include <stdbool.h>
 #include <string.h>
 
+#include "flow_balancer/common/event.h"
 #include "worker/consumer/event.h"
 
 #define ROOM 256u
