@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The inspectors of flow-worker-fault: those of flow-worker, and `fault`, which
- * records as `record` does and breaks the worker as it is told. It is here
+ * The inspectors of flow-worker-fault: those of flow-worker, `events`, and `fault`, which
+ * records as `record` does and breaks the worker as it is told. They are here
  * in place of worker/inspectors/inspectors.c: no worker that is installed can do this.
  *
  * A packet is recorded when its faults are over: one that the process died of,
@@ -20,6 +20,7 @@
 #include "flow_balancer/common/log.h"
 
 #include "tests/tools/fault_actions.h"
+#include "tests/tools/fault_events.h"
 #include "tests/tools/fault_rules.h"
 
 struct fault {
@@ -140,6 +141,7 @@ static const struct fb_inspector *const inspectors[] = {
     INSPECTORS(X)
 #undef X
         & inspect_fault_ops,
+    &inspect_events_ops,
 };
 
 const struct fb_inspector *inspector_at(unsigned i) {

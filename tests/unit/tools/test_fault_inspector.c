@@ -62,9 +62,9 @@ static const char *recorded(const char *directory) {
 
 /* ---- rules */
 
-static void the_list_has_fault_behind_those_of_the_worker(void **state) {
+static void the_list_has_those_of_tests_behind_those_of_the_worker(void **state) {
 #define NAME(name) #name,
-    static const char *const names[] = {INSPECTORS(NAME) "fault"};
+    static const char *const names[] = {INSPECTORS(NAME) "fault", "events"};
     const unsigned count = sizeof names / sizeof *names;
     (void)state;
     for (unsigned i = 0; i < count; i++) {
@@ -378,7 +378,7 @@ static void a_lie_without_sides_fails_in_one_line(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_list_has_fault_behind_those_of_the_worker),
+        cmocka_unit_test(the_list_has_those_of_tests_behind_those_of_the_worker),
         cmocka_unit_test(rules_are_read),
         IN_DIRECTORY(what_is_no_rule_is_refused_in_one_line_that_shows_it),
         cmocka_unit_test(a_rule_is_due_at_its_packets_only),
