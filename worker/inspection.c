@@ -16,6 +16,9 @@
 #define STATE_ALIGN 16u /* enough for any type */
 #define TICK_MS_USUAL 1000u
 #define HOST_LINE_MAX 1024u
+/* Between two tries of an inspector that cannot write: doubled from the first to the last. */
+#define PAUSE_FIRST_MS 1u
+#define PAUSE_MOST_MS 100u
 #define STAT_NAME_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789_"
 
 /* ---- what may come of a call ----------------------------------------------------------------- */
@@ -148,11 +151,11 @@ int inspection_add(struct inspection *inspection, const struct fb_inspector *ops
     if (error != 0)
         return error;
     item->stat_names = setup.stats;
-    item->state_offset = inspection->state_bytes;
+    item->state_offset = fb_align_up(inspection->state_bytes, STATE_ALIGN);
     item->state_bytes = setup.state_bytes;
     item->tick_ns = (setup.tick_ms != 0 ? setup.tick_ms : TICK_MS_USUAL) * UINT64_C(1000000);
     item->next_tick_ns = fb_now_ns() + item->tick_ns;
-    inspection->state_bytes += fb_align_up(setup.state_bytes, STATE_ALIGN);
+    inspection->state_bytes = item->state_offset + setup.state_bytes; /* none behind the last */
     return 0;
 }
 
@@ -254,6 +257,12 @@ int inspection_event_of_many(struct inspection *inspection, const struct fb_even
     }
     inspection->next = 0;
     return 0;
+}
+
+unsigned inspection_pause_ms(unsigned before) {
+    if (before == 0)
+        return PAUSE_FIRST_MS;
+    return before * 2 < PAUSE_MOST_MS ? before * 2 : PAUSE_MOST_MS;
 }
 
 /* ---- between events -------------------------------------------------------------------------- */

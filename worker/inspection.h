@@ -79,6 +79,10 @@ static inline int inspection_event(struct inspection *inspection, const struct f
     return 0;
 }
 
+/* Milliseconds to wait before the next try of an event whose output failed; before: the last such
+ * pause, 0: this is the first one. */
+unsigned inspection_pause_ms(unsigned before);
+
 /* Calls tick() of those whose time has come. Returns 0, or -errno after one logged line. */
 int inspection_tick(struct inspection *inspection, uint64_t now_ns);
 

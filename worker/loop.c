@@ -5,19 +5,16 @@
 
 #define WAIT_MS 100u /* for packets, at most: then what else is to be done is looked at */
 #define TELL_NS UINT64_C(100000000) /* between two times that counters are told */
-/* Between two tries of an inspector that cannot write: doubled from the first to the last. */
-#define OUTPUT_PAUSE_FIRST_MS 1u
-#define OUTPUT_PAUSE_MOST_MS 100u
 
 /* An event that an inspector did not take, with the result rc. Returns 0 once all of them did, or
  * why the loop must end. */
 static int try_again(struct worker_loop *loop, const struct fb_event *event, int rc) {
-    unsigned pause_ms = OUTPUT_PAUSE_FIRST_MS;
+    unsigned pause_ms = 0;
     for (; rc == FB_OUTPUT_FAILED; rc = inspection_event(loop->inspection, event)) {
+        pause_ms = inspection_pause_ms(pause_ms);
         int ended = fb_consumer_retry(loop->consumer, pause_ms);
         if (ended != 0)
             return ended;
-        pause_ms = pause_ms * 2 < OUTPUT_PAUSE_MOST_MS ? pause_ms * 2 : OUTPUT_PAUSE_MOST_MS;
     }
     return rc == 0 ? 0 : LOOP_FAILED;
 }
