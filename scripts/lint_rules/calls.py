@@ -9,7 +9,7 @@ import subprocess
 from .rooms import CONTRACTS, MAY_INCLUDE
 
 # Where the contracts are kept: what a folder may include of the ones it may call in the other.
-KEEPERS = {"shm": CONTRACTS[0], "shm/report": CONTRACTS[0], "shm/common": CONTRACTS[1]}
+KEEPERS = {"shm": CONTRACTS[0], "shm/report": CONTRACTS[0], "shm/common": CONTRACTS[1], "dispatcher/offline": CONTRACTS[1]}
 DEFINES = set("TDBRVWC")
 
 
