@@ -36,7 +36,7 @@ TESTS      := $(call programs,$(TEST_SRC))
 PROC_TESTS := $(call programs,$(PROC_SRC))
 RACE_TESTS := $(call programs,$(RACE_SRC))
 # Those that take longest, two thirds of check-proc in all; scripts/test is without them.
-PROC_LONG  := captures chaos crash every_instruction instances life stop
+PROC_LONG  := captures read_captures chaos crash every_instruction instances life stop
 PROC_QUICK := $(filter-out $(PROC_LONG:%=$(BUILD)/tests/proc_%),$(PROC_TESTS))
 # What the machine has once (huge pages), or where time is part of the test; the others run two at a time.
 PROC_ALONE := $(patsubst %,$(BUILD)/tests/proc_%,hang killed live live_buffer live_filter progress)
@@ -169,11 +169,12 @@ $(SHM_LIB) $(DISP_LIB) $(WORK_LIB) $(TEST_LIB) $(WEAVE_LIB) $(LIB_STATIC) $(BUIL
 	$(AR) rcs $@ $^
 
 $(BUILD)/flow-dispatcher: $(call obj,dispatcher/main.c) $(DISP_LIB) $(SHM_LIB)
-$(BUILD)/flow-worker: $(call obj,worker/main.c) $(WORK_LIB) $(SHM_LIB)
+# With the part of the dispatcher that --read needs.
+$(BUILD)/flow-worker: $(call obj,worker/main.c) $(WORK_LIB) $(DISP_LIB) $(SHM_LIB)
 $(BUILD)/flow-stat: $(call obj,shm/flow_stat.c) $(SHM_LIB)
 $(BUILD)/tracegen: $(call obj,$(wildcard tests/tools/tracegen*.c))
 # Its own list of inspectors comes first: that of the library is then not linked.
-$(FAULT_WORKER): $(call obj,worker/main.c) $(FAULT_OBJ) $(WORK_LIB) $(SHM_LIB)
+$(FAULT_WORKER): $(call obj,worker/main.c) $(FAULT_OBJ) $(WORK_LIB) $(DISP_LIB) $(SHM_LIB)
 $(RULES_WORKER): $(call obj,tests/tools/rules_worker.c) $(SHM_LIB)
 $(DOC): $(call obj,shm/common/option_doc.c) $(SHM_LIB)
 $(PROGRAMS) $(TOOLS) $(TEST_WORKERS) $(DOC):
@@ -213,7 +214,7 @@ $(BUILD)/tests/test_balance_sim $(BUILD)/tests/test_balance_trace $(BUILD)/bench
 $(filter $(BUILD)/tests/test_weave%,$(TESTS)): $(WEAVE_LIB)
 
 define test_rule
-$(call programs,$(1)): $(call obj,$(1)) $(TEST_LIB) $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
+$(call programs,$(1)): $(call obj,$(1)) $(TEST_LIB) $(WORK_LIB) $(DISP_LIB) $(SHM_LIB)
 endef
 $(foreach source,$(TEST_SRC) $(PROC_SRC) $(RACE_SRC),$(eval $(call test_rule,$(source))))
 $(TESTS) $(PROC_TESTS) $(RACE_TESTS):
@@ -224,7 +225,7 @@ $(BENCHES) $(BUILD)/tests/test_bench_check: $(call obj,$(BENCH_SRC))
 $(BUILD)/obj/tests/bench/bench_ring.o: CPPFLAGS += $(CK_CFLAGS)
 $(BUILD)/obj/tests/bench/bench_dispatch.o: CPPFLAGS += -DBENCH_CFLAGS='"$(CFLAGS)"'
 
-$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(TEST_LIB) $(DISP_LIB) $(WORK_LIB) $(SHM_LIB)
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(TEST_LIB) $(WORK_LIB) $(DISP_LIB) $(SHM_LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lm -lpthread
 

@@ -8,6 +8,7 @@
  *
  *   main.c, options.c  from the command line to an exit status
  *   loop.c             events from the ring to the inspectors, here
+ *   read.c             events from files to the inspectors (--read)
  *   inspection.c       several inspectors over one flow
  *   plugin.c           an inspector from a shared object
  *   place.c            where the process runs
@@ -15,7 +16,8 @@
  *   inspectors/        those that are built in
  *
  * It knows nothing of capture, decoding, the flow table, policies or other workers, and
- * includes no header of dispatcher/.
+ * includes no header of dispatcher/: what --read needs of that is behind a contract
+ * (flow_balancer/common/offline.h).
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -17,6 +17,7 @@
 #include "worker/options.h"
 #include "worker/place.h"
 #include "worker/plugin.h"
+#include "worker/read.h"
 
 /* Exit statuses: what a supervisor has to tell apart. */
 enum exit_status {
@@ -129,7 +130,7 @@ static int serve(struct worker *w, struct fb_consumer *consumer) {
  */
 static bool place_early(struct worker *w) {
     struct fb_ctl_handle ctl;
-    if (w->options->worker == FB_WORKER_ANY || w->options->check)
+    if (w->options->worker == FB_WORKER_ANY || w->options->check || w->options->reads)
         return true;
     enum fb_join joined = fb_ctl_join(&ctl, w->options->name);
     if (joined != FB_JOINED)
@@ -162,6 +163,22 @@ static int claim_and_serve(struct worker *w) {
     return status;
 }
 
+/* --read. Returns an exit status. */
+static int read_files(struct worker *w) {
+    static const char *const no_interface[] = {NULL};
+    const struct fb_instance instance = {.name = fb_offline_first_file(w->options->offline),
+                                         .incarnation = 1,
+                                         .interface_names = no_interface};
+    struct worker_read read = {.options = w->options->offline,
+                               .inspection = &w->inspection,
+                               .leave = &leave_signals,
+                               .reload_asked = &reload_signals,
+                               .reloads = reload_signals};
+    return inspection_claimed(&w->inspection, &instance) == 0 && worker_read_run(&read) == 0
+               ? EXIT_CLEAN
+               : EXIT_FAILED;
+}
+
 /* Loads and opens what was asked for. Returns 0, or an exit status after one logged line. */
 static int open_inspectors(struct worker *w) {
     for (unsigned i = 0; i < w->options->inspector_count; i++) {
@@ -187,7 +204,7 @@ static int work(const struct worker_options *o) {
     if (place_init(&worker.place, &o->place) != 0 || !place_early(&worker))
         return EXIT_FAILED;
     /* Where the dispatcher may print the report: an inspector that prints would be in it. */
-    if (dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
+    if (!o->reads && dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
         fb_error("cannot print to standard error: %s", strerror(errno));
         return EXIT_FAILED;
     }
@@ -196,7 +213,7 @@ static int work(const struct worker_options *o) {
     int status = open_inspectors(&worker);
     handle_signals(o->parent == 0 && is_on_terminal()); /* what was loaded may have its own */
     if (status == 0 && !o->check)
-        status = claim_and_serve(&worker);
+        status = o->reads ? read_files(&worker) : claim_and_serve(&worker);
     inspection_close(&worker.inspection);
     return status;
 }
@@ -224,10 +241,12 @@ int main(int argc, char **argv) {
         return EXIT_USAGE;
     }
     fb_log_set_level(options.log_level);
-    if (fb_guard_init() != 0 || (options.parent != 0 && !fb_follow_parent(options.parent)))
+    if ((!options.reads && fb_guard_init() != 0) ||
+        (options.parent != 0 && !fb_follow_parent(options.parent)))
         return EXIT_FAILED;
     handle_signals(options.parent == 0 && is_on_terminal());
-    forbid_core_dump();
+    if (!options.reads)
+        forbid_core_dump();
     own_pid = getpid();
     on_exit(on_exit_called, NULL);
     int status = work(&options);

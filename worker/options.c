@@ -90,6 +90,22 @@ static const struct fb_option_rule rules[FB_OPTIONS] = {
     [FB_OPT_PARENT] = FB_RULE_COUNT64(OWNER, parent, 1, INT32_MAX),
 };
 
+/* An option of the dispatcher that also counts with --read: on the command line, else in the file.
+ */
+static bool take_reading(struct worker_options *o, enum fb_option option, char *text, bool on,
+                         enum fb_origin origin) {
+    if (!o->line.given[FB_OPT_WORKER_READ] && origin == FB_FROM_WORDS) {
+        fb_error("%s: flow-worker has it with --read FILE only: leave it out, or give it to the "
+                 "dispatcher",
+                 fb_option_line(option)->spelled);
+        return false;
+    }
+    if (!o->line.given[FB_OPT_WORKER_READ] && origin == FB_FROM_FILE)
+        return true;
+    return fb_offline_take(o->offline, &o->line,
+                           option == FB_OPT_WORKER_READ ? FB_OPT_READ : option, text, on, origin);
+}
+
 /* A fb_command_line_take. */
 static bool take(void *arg, enum fb_option option, char *text, bool on, enum fb_origin origin) {
     struct worker_options *o = arg;
@@ -97,13 +113,31 @@ static bool take(void *arg, enum fb_option option, char *text, bool on, enum fb_
         o->inspector_count = 0; /* those of the file take the place of the default, and so on */
         o->inspectors_from = origin;
     }
+    if (rules[option].take == NULL)
+        return take_reading(o, option, text, on, origin);
     return fb_option_take(rules, arg, option, text, on);
+}
+
+/* Options of an instance say nothing where there is none. */
+static bool check_together(struct worker_options *o) {
+    static const enum fb_option without[] = {FB_OPT_NAME, FB_OPT_WORKER, FB_OPT_WAIT,
+                                             FB_OPT_ORPHAN_TIMEOUT};
+    o->reads = o->line.given[FB_OPT_WORKER_READ];
+    for (unsigned i = 0; o->reads && i < sizeof without / sizeof *without; i++) {
+        if (!o->line.given[without[i]])
+            continue;
+        fb_error("%s: with --read '%s' there is no dispatcher and no ring: leave one of them out",
+                 fb_option_line(without[i])->spelled, fb_offline_first_file(o->offline));
+        return false;
+    }
+    return true;
 }
 
 static void print_more_help(void) {
     puts("\nInspectors:");
     for (unsigned i = 0; inspector_at(i) != NULL; i++)
         printf("  %-8s %s\n", inspector_at(i)->name, inspector_at(i)->help);
+    puts("\nOptions on what is captured, and on flows, count with --read only.");
     puts("\nExit status: 0 shut down cleanly, 1 failed, 2 wrong usage, 3 revoked by the "
          "dispatcher,\n"
          "75 nothing to claim (try again).");
@@ -125,9 +159,16 @@ static const struct fb_program program = {
 enum fb_command_line_end worker_options_parse(struct worker_options *options, int argc,
                                               const char **argv) {
     *options = (struct worker_options){.worker = FB_WORKER_ANY, .place.node = PLACE_PLAN};
-    return fb_command_line_read(&options->line, &program, argc, argv, take, options);
+    options->offline = fb_offline_options_new();
+    if (options->offline == NULL)
+        return FB_COMMAND_LINE_WRONG;
+    enum fb_command_line_end end =
+        fb_command_line_read(&options->line, &program, argc, argv, take, options);
+    return end != FB_COMMAND_LINE_TAKEN || check_together(options) ? end : FB_COMMAND_LINE_WRONG;
 }
 
 void worker_options_free(struct worker_options *options) {
+    fb_offline_options_free(options->offline);
+    options->offline = NULL;
     fb_command_line_free(&options->line);
 }

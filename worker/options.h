@@ -7,6 +7,7 @@
 
 #include "flow_balancer/common/command_line.h"
 #include "flow_balancer/common/log.h"
+#include "flow_balancer/common/offline.h"
 #include "worker/inspection.h"
 #include "worker/place.h"
 
@@ -25,6 +26,8 @@ struct worker_options {
     uint64_t orphan_ns;
     uint64_t parent; /* pid to follow, 0: none */
     bool check;
+    bool reads;                         /* --read: files, no instance */
+    struct fb_offline_options *offline; /* then: which, and what is said of them */
     enum fb_log_level log_level;
     struct fb_command_line line; /* owns the texts that the members above point to */
 };

@@ -16,8 +16,8 @@
  *   are parted by '|'; one in lower case is that word itself: "SIZE|auto".
  * default: FB_DEFAULT(text) is given to the reader as if it were the first
  *   value on the command line; FB_DEFAULT_IS(words) only says what happens.
- * readers: a mask of enum fb_reader. Two lines may share a long name where what
- *   they say differs, if no reader has both.
+ * readers: a mask of enum fb_reader; FB_READING: flow-worker with --read too. Two
+ *   lines may share a long name where what they say differs, if no reader has both.
  * where: FB_ANYWHERE, or FB_COMMAND_LINE if it cannot stand in a --config file.
  * help: says what the option does, beginning with a verb; no full stop.
  */
@@ -29,13 +29,16 @@
     /* What is captured. */                                                                        \
     X(READ, "read", 'r', "FILE", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                        \
       "Read packets from a pcap or pcapng file (- is standard input); may be repeated")            \
+    X(WORKER_READ, "read", 'r', "FILE", FB_NO_DEFAULT, FB_WORKER, FB_COMMAND_LINE,                 \
+      "Inspect the packets of a pcap or pcapng file (- is standard input) in this process alone, " \
+      "without a dispatcher; may be repeated")                                                     \
     X(INTERFACE, "interface", 'i', "IFACE", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,             \
       "Capture from an interface; may be repeated")                                                \
-    X(BPF, "bpf", 0, "EXPR", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                            \
+    X(BPF, "bpf", 0, "EXPR", FB_NO_DEFAULT, FB_READING, FB_ANYWHERE,                               \
       "Take only frames that match this pcap filter expression")                                   \
-    X(FILTER_FILE, "filter-file", 'F', "FILE", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,          \
+    X(FILTER_FILE, "filter-file", 'F', "FILE", FB_NO_DEFAULT, FB_READING, FB_ANYWHERE,             \
       "Read the filter expression from a file")                                                    \
-    X(SNAPSHOT_LENGTH, "snapshot-length", 's', "BYTES", FB_DEFAULT("262144"), FB_DISPATCHER,       \
+    X(SNAPSHOT_LENGTH, "snapshot-length", 's', "BYTES", FB_DEFAULT("262144"), FB_READING,          \
       FB_ANYWHERE, "Capture at most this many bytes of each frame; 0 stands for the default")      \
     X(BUFFER_SIZE, "buffer-size", 'B', "KIB", FB_DEFAULT("49152"), FB_DISPATCHER, FB_ANYWHERE,     \
       "Set the size of the kernel's capture buffer of each interface")                             \
@@ -55,9 +58,9 @@
       "Share the interfaces with the other dispatchers of this group, 0 to 65535; each further "   \
       "interface is in the next group; MODE is cbpf, by addresses (default), or a mode of the "    \
       "kernel: hash, which separates the fragments of a flow, cpu, or qm")                         \
-    X(PRELOAD, "preload", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                      \
+    X(PRELOAD, "preload", 0, NULL, FB_NO_DEFAULT, FB_READING, FB_ANYWHERE,                         \
       "Load the files into memory first, for measurements")                                        \
-    X(LOOP, "loop", 0, "N", FB_DEFAULT("1"), FB_DISPATCHER, FB_ANYWHERE,                           \
+    X(LOOP, "loop", 0, "N", FB_DEFAULT("1"), FB_READING, FB_ANYWHERE,                              \
       "Read all files this many times")                                                            \
     X(SPEED, "speed", 0, "X|max", FB_DEFAULT("max"), FB_DISPATCHER, FB_ANYWHERE,                   \
       "Pace the packets of files by their time stamps: 1 is as captured, 2 twice as fast; max "    \
@@ -114,26 +117,26 @@
     X(TIMEOUT, "timeout", 0, "CLASS=SECONDS,...",                                                  \
       FB_DEFAULT_IS("tcp-opening=30, tcp-established=3600, tcp-closing=10, udp-oneway=30, "        \
                     "udp-twoway=180, other=60"),                                                   \
-      FB_DISPATCHER, FB_ANYWHERE,                                                                  \
+      FB_READING, FB_ANYWHERE,                                                                     \
       "End a flow of the class after this many idle seconds, or never; class all is every class")  \
-    X(MAX_FLOWS, "max-flows", 0, "N", FB_DEFAULT("1000000"), FB_DISPATCHER, FB_ANYWHERE,           \
+    X(MAX_FLOWS, "max-flows", 0, "N", FB_DEFAULT("1000000"), FB_READING, FB_ANYWHERE,              \
       "Set the number of flows that can be alive at the same time")                                \
-    X(TUNNEL, "tunnel", 0, "inner|outer", FB_DEFAULT("inner"), FB_DISPATCHER, FB_ANYWHERE,         \
+    X(TUNNEL, "tunnel", 0, "inner|outer", FB_DEFAULT("inner"), FB_READING, FB_ANYWHERE,            \
       "Tell flows apart by their innermost or their outermost IP header")                          \
-    X(TUNNEL_PORT, "tunnel-port", 0, "TUNNEL=PORT,...", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE, \
+    X(TUNNEL_PORT, "tunnel-port", 0, "TUNNEL=PORT,...", FB_NO_DEFAULT, FB_READING, FB_ANYWHERE,    \
       "Look for a tunnel over UDP on these ports instead of its own: l2tp, gtp, teredo, lisp, "    \
       "gre, vxlan, vxlan-gpe, capwap, geneve, mpls, tzsp, or one that has none of its own: "       \
       "ivxlan, gue, hp-erm; may be repeated")                                                      \
-    X(KEY_VLAN, "key-vlan", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                    \
+    X(KEY_VLAN, "key-vlan", 0, NULL, FB_NO_DEFAULT, FB_READING, FB_ANYWHERE,                       \
       "Take equal addresses in two VLANs for two flows")                                           \
-    X(KEY_TUNNEL, "key-tunnel", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                \
+    X(KEY_TUNNEL, "key-tunnel", 0, NULL, FB_NO_DEFAULT, FB_READING, FB_ANYWHERE,                   \
       "Take equal addresses in two tunnels for two flows, by VNI, TEID, GRE key or session; "      \
       "where each side has an id of its own, so are the two directions")                           \
-    X(FRAGMENT_TIMEOUT, "fragment-timeout", 0, "S", FB_DEFAULT("30"), FB_DISPATCHER, FB_ANYWHERE,  \
+    X(FRAGMENT_TIMEOUT, "fragment-timeout", 0, "S", FB_DEFAULT("30"), FB_READING, FB_ANYWHERE,     \
       "Hold an IP fragment for at most this many seconds until the first of its datagram comes")   \
-    X(FRAGMENT_FRAMES, "fragment-frames", 0, "N", FB_DEFAULT("4096"), FB_DISPATCHER, FB_ANYWHERE,  \
+    X(FRAGMENT_FRAMES, "fragment-frames", 0, "N", FB_DEFAULT("4096"), FB_READING, FB_ANYWHERE,     \
       "Hold at most this many fragments at the same time")                                         \
-    X(FRAGMENT_BYTES, "fragment-bytes", 0, "SIZE", FB_DEFAULT("4M"), FB_DISPATCHER, FB_ANYWHERE,   \
+    X(FRAGMENT_BYTES, "fragment-bytes", 0, "SIZE", FB_DEFAULT("4M"), FB_READING, FB_ANYWHERE,      \
       "Hold at most this many bytes of fragments at the same time")                                \
     /* Failures and time limits. */                                                                \
     X(FAILOVER, "failover", 0, "MS|never", FB_DEFAULT("1000"), FB_DISPATCHER, FB_ANYWHERE,         \

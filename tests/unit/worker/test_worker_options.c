@@ -19,7 +19,8 @@ static int make_file(void **state) {
     (void)state;
     int fd = mkstemp(path);
     static const char text[] = "inspector = digest:7\nread = a.pcap\nwait = spin\nname = sensor\n"
-                               "cpu = 1\ncpu = 2\n";
+                               "cpu = 1\ncpu = 2\ntimeout = all=7\nbpf = udp\nkey-vlan = yes\n"
+                               "filter-file = /nonexistent\n";
     return fd < 0 || write(fd, text, sizeof text - 1) < 0 ? -1 : close(fd);
 }
 
@@ -103,6 +104,14 @@ static void wrong_options_are_refused(void **state) {
         {{"-k", "256"}, "--worker '256': "},
         {{"--wait", "--check"}, "--wait '--check': its value is missing"},
         {{"--wait"}, "--wait: missing argument"},
+        {{"--timeout", "all=5"}, "--timeout: flow-worker has it with --read FILE only"},
+        {{"--bpf", "udp"}, "--bpf: flow-worker has it with --read FILE only"},
+        {{"-r", "a.pcap", "-k1"}, "--worker: with --read 'a.pcap' there is no dispatcher"},
+        {{"-ra.pcap", "-n", "x"}, "--name: with --read 'a.pcap' there is no dispatcher"},
+        {{"-ra.pcap", "--wait", "spin"}, "--wait: with --read 'a.pcap' there is no dispatcher"},
+        {{"-ra.pcap", "--orphan-timeout=2"}, "--orphan-timeout: with --read 'a.pcap' there is"},
+        {{"-ra.pcap", "--max-flows", "0"}, "--max-flows '0'"},
+        {{"-r", ""}, "--read '': give a name"},
         {{"stray"}, "'stray': not an option: see --help"},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -138,6 +147,22 @@ static void inspectors_are_kept_in_their_order(void **state) {
     expect_one_line(catch_end(&caught), "write ./mine.so");
 }
 
+/* The file is that of the dispatcher, too: what it reads, and how, is nothing to a worker. */
+static void the_file_has_nothing_to_read_for_a_worker(void **state) {
+    (void)state;
+    assert_int_equal(PARSE(&options, "--config", path), FB_COMMAND_LINE_TAKEN);
+    assert_false(options.reads);
+    assert_null(fb_offline_first_file(options.offline));
+    assert_int_equal(
+        PARSE(&options, "-r", "b.pcap", "--read", "-", "--bpf", "tcp", "--config", path),
+        FB_COMMAND_LINE_TAKEN);
+    assert_true(options.reads);
+    assert_string_equal(fb_offline_first_file(options.offline), "b.pcap");
+    catch_begin(&caught);
+    assert_int_equal(PARSE(&options, "-r", "b.pcap", "--config", path), FB_COMMAND_LINE_WRONG);
+    expect_one_line(catch_end(&caught), "'/nonexistent'");
+}
+
 static void the_command_line_wins_over_the_file(void **state) {
     (void)state;
     struct worker_options *o = &options;
@@ -167,6 +192,7 @@ int main(void) {
         cmocka_unit_test_teardown(help_lists_the_options_and_the_inspectors, free_options),
         cmocka_unit_test_teardown(wrong_options_are_refused, free_options),
         cmocka_unit_test_teardown(inspectors_are_kept_in_their_order, free_options),
+        cmocka_unit_test_teardown(the_file_has_nothing_to_read_for_a_worker, free_options),
         cmocka_unit_test_teardown(the_command_line_wins_over_the_file, free_options),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);

@@ -115,7 +115,7 @@ static void the_list_has_seven_columns(void **state) {
     assert_non_null(out);
     fb_option_print_list(out);
     fclose(out);
-    assert_non_null(strstr(text, "\npreload\t-\t-\t-\tdispatcher\tyes\tLoad "));
+    assert_non_null(strstr(text, "\npreload\t-\t-\t-\tdispatcher,worker\tyes\tLoad "));
     assert_non_null(strstr(text, "\nworker-cpu\t-\tLIST\tthose of the worker's NUMA node\tscript\t"
                                  "yes\t"));
     assert_non_null(strstr(text, "\ninspector\t-\tNAME[:ARGS]\tcount\tworker,script\tyes\t"));

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "worker/read.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "flow_balancer/common/clock.h"
+#include "flow_balancer/common/grouped.h"
+#include "flow_balancer/common/log.h"
+
+#define MS_NS UINT64_C(1000000)
+
+static uint64_t frame_of(const struct fb_event *event) {
+    return event->kind == FB_EVENT_PACKET ? event->packet.frame : event->end.frame;
+}
+
+/* The event of a fb_offline_sink. */
+static int inspect(void *arg, const struct fb_event *event) {
+    const struct worker_read *read = arg;
+    unsigned pause_ms = 0;
+    int rc;
+    while ((rc = inspection_event(read->inspection, event)) == FB_OUTPUT_FAILED) {
+        if (*read->leave != 0) {
+            fb_error("stopped at frame %" PRIu64 ", whose output cannot be written",
+                     frame_of(event));
+            return -EIO;
+        }
+        pause_ms = inspection_pause_ms(pause_ms);
+        const struct timespec pause = fb_timespec(pause_ms * MS_NS);
+        nanosleep(&pause, NULL);
+        fb_log_report_lost();
+    }
+    return rc;
+}
+
+/* The between of one. */
+static int tick_and_reload(void *arg) {
+    struct worker_read *read = arg;
+    int asked = *read->reload_asked;
+    if (asked != read->reloads) {
+        read->reloads = asked;
+        inspection_reload(read->inspection);
+    }
+    fb_log_report_lost();
+    return inspection_tick(read->inspection, fb_now_ns());
+}
+
+void worker_read_log_stats(const struct inspection *inspection) {
+    uint64_t values[FB_STATS_MAX];
+    for (unsigned i = 0; i < inspection->count; i++) {
+        const struct inspection_item *item = &inspection->items[i];
+        int width = 0;
+        for (unsigned n = 0; n < item->stat_count; n++) {
+            int length = (int)strlen(item->stat_names[n]);
+            width = length > width ? length : width;
+        }
+        memset(values, 0, sizeof values);
+        inspection_stats(inspection, i, values);
+        for (unsigned n = 0; n < item->stat_count; n++)
+            fb_info("%s: %-*s %15s", item->ops->name, width, item->stat_names[n],
+                    fb_grouped(values[n]).text);
+    }
+}
+
+int worker_read_run(struct worker_read *read) {
+    const struct fb_offline_config config = {.options = read->options,
+                                             .state_bytes = read->inspection->state_bytes,
+                                             .stop = read->leave};
+    const struct fb_offline_sink sink = {inspect, tick_and_reload, read};
+    struct fb_offline_counts counts;
+    uint64_t begin_ns = fb_now_ns();
+    int rc = fb_offline_run(&config, &sink, &counts);
+    if (rc != 0 && counts.packets == 0)
+        return rc;
+    if (rc == -EINTR)
+        fb_warning("stopped before its end: flows that were alive have no end");
+    fb_info("%s: %s packets, %s bytes, %s flows in %.3f s", fb_offline_first_file(read->options),
+            fb_grouped(counts.packets).text, fb_grouped(counts.bytes).text,
+            fb_grouped(counts.flows).text, (double)(fb_now_ns() - begin_ns) / 1e9);
+    worker_read_log_stats(read->inspection);
+    return rc;
+}
