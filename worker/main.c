@@ -145,7 +145,7 @@ static int claim_and_serve(struct worker *w) {
     const struct worker_options *o = w->options;
     struct fb_consumer_config config = FB_CONSUMER_CONFIG;
     config.program = "flow-worker";
-    config.log_level = o->log_level;
+    config.log_level = (int32_t)o->log_level;
     config.instance = o->name;
     config.worker = o->worker;
     config.wait_ms = (uint32_t)(o->orphan_ns / 1000000);
