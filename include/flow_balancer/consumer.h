@@ -125,7 +125,8 @@ int fb_consumer_retry(struct fb_consumer *consumer, unsigned pause_ms);
 /*
  * A descriptor for poll(), select() and epoll, the consumer's, that is readable when
  * fb_consumer_next() may have something: then call that with a timeout of 0 until it returns
- * 0, which also makes the descriptor wait again. The first call starts a thread. Returns
+ * 0, which also makes the descriptor wait again. The first call asks for packets, as that of
+ * fb_consumer_next() does, and starts a thread. Returns
  * -errno after one logged line.
  */
 int fb_consumer_fd(struct fb_consumer *consumer);

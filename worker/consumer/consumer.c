@@ -376,7 +376,17 @@ static bool look_for_a_while(struct fb_consumer *c, uint64_t until_ns, int *ende
     }
 }
 
+/* Who waits for packets wants them, also where it has not yet tried to take one. */
+static void ask_for_packets(struct fb_consumer *c) {
+    if (__builtin_expect(c->ready, 1))
+        return;
+    c->ready = true;
+    fb_up_set_stats(c->up, c->stat_count);
+    fb_up_set_worker_status(c->up, FB_STATUS_READY);
+}
+
 int fb_consumer_fd(struct fb_consumer *c) {
+    ask_for_packets(c);
     if (c->fd == NULL)
         c->fd = consumer_fd_start(c->ctl);
     if (c->fd == NULL)
@@ -441,11 +451,7 @@ static int wait_for_burst(struct fb_consumer *c, int timeout_ms) {
 
 int fb_consumer_burst(struct fb_consumer *c, int timeout_ms) {
     consumer_finish(c, false);
-    if (__builtin_expect(!c->ready, 0)) {
-        c->ready = true;
-        fb_up_set_stats(c->up, c->stat_count);
-        fb_up_set_worker_status(c->up, FB_STATUS_READY);
-    }
+    ask_for_packets(c);
     for (;;) {
         if (c->ended != 0)
             return c->ended;

@@ -81,6 +81,14 @@ static void it_is_readable_while_there_is_something(void **state) {
     close_consumer();
 }
 
+/* A program may wait first, and would wait for ever if it got nothing before it takes something. */
+static void who_waits_for_it_has_asked_for_packets(void **state) {
+    struct ring_fixture *r = *state;
+    open_consumer(r);
+    assert_int_equal(fb_up_worker_status(r->up), FB_STATUS_READY);
+    close_consumer();
+}
+
 static void what_comes_between_the_last_look_and_the_arming_is_found(void **state) {
     struct ring_fixture *r = *state;
     open_consumer(r);
@@ -146,6 +154,7 @@ static void a_wait_with_it_ends_by_packet_time_and_signal(void **state) {
 int main(void) {
     static const struct ring_test tests[] = {
         RING_TEST(it_is_readable_while_there_is_something),
+        RING_TEST(who_waits_for_it_has_asked_for_packets),
         RING_TEST(what_comes_between_the_last_look_and_the_arming_is_found),
         RING_TEST(the_end_makes_it_readable_too),
         RING_TEST(that_the_dispatcher_is_gone_makes_it_readable_too),
