@@ -36,7 +36,7 @@ TESTS      := $(call programs,$(TEST_SRC))
 PROC_TESTS := $(call programs,$(PROC_SRC))
 RACE_TESTS := $(call programs,$(RACE_SRC))
 # Those that take longest, two thirds of check-proc in all; scripts/test is without them.
-PROC_LONG  := captures read_captures chaos crash every_instruction instances life stop
+PROC_LONG  := captures read_captures chaos crash every_instruction examples_long instances life stop
 PROC_QUICK := $(filter-out $(PROC_LONG:%=$(BUILD)/tests/proc_%),$(PROC_TESTS))
 # What the machine has once (huge pages), or where time is part of the test; the others run two at a time.
 PROC_ALONE := $(patsubst %,$(BUILD)/tests/proc_%,hang killed live live_buffer live_filter progress)
@@ -109,7 +109,7 @@ help:
 	@echo '  lint        rooms and doors, calls, names, sizes, ordering labels, words, white space, shell and Python'
 	@echo '  format      let clang-format decide the white space'
 	@echo '  coverage    line coverage of the unit tests'
-	@echo '  install     programs, scripts, library, headers, manual pages and completion under $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
+	@echo '  install     programs, scripts, library, headers, Python module, manual pages and completion under $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
 	@echo '  clean       remove $(BUILD)/'
 	@echo
 	@echo 'Variables: CC, CFLAGS, BUILD, PREFIX, DESTDIR. What a bare machine lacks: scripts/install-deps'
@@ -341,6 +341,7 @@ install: build
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' worker/consumer/flowbalancer.pc.in \
 	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/flowbalancer.pc
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/python3/dist-packages scripts/python/flow_balancer.py
 	install -d $(BASH_DIR) $(ZSH_DIR)
 	install -m 0644 $(BUILD)/completion/flow-balancer.bash $(BASH_DIR)/flow-balancer
 	for program in $(notdir $(PROGRAMS)); do ln -sf flow-balancer $(BASH_DIR)/$$program || exit 1; done
