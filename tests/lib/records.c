@@ -43,12 +43,22 @@ static unsigned parse_flags(char *text) {
     return flags;
 }
 
-/* One line of eight columns, its newline taken off. */
-static bool parse_line(char *line, struct record *row) {
-    char *columns[8];
-    for (unsigned i = 0; i < 8; i++)
+/* A line of so many columns, parted by tabs. */
+static bool split_line(char *line, char *columns[], unsigned count) {
+    for (unsigned i = 0; i < count; i++)
         if ((columns[i] = strsep(&line, "\t")) == NULL)
             return false;
+    return line == NULL;
+}
+
+/* A line without its newline, of the file of this worker; false: it is no record. */
+typedef bool parse_line(char *line, unsigned worker, struct record *row);
+
+/* As `record` writes it. */
+static bool parse_record(char *line, unsigned worker, struct record *row) {
+    char *columns[8];
+    if (!split_line(line, columns, 8))
+        return false;
     *row = (struct record){
         .frame = strtoull(columns[0], NULL, 10),
         .worker = (unsigned)strtoul(columns[1], NULL, 10),
@@ -58,10 +68,28 @@ static bool parse_line(char *line, struct record *row) {
         .dir = (unsigned)strtoul(columns[5], NULL, 10),
         .flags = parse_flags(columns[7]),
     };
-    return line == NULL && row->frame != 0;
+    return row->frame != 0 && row->worker == worker;
 }
 
-static void read_worker(struct records *r, FILE *file, unsigned worker) {
+/* As the packet logs of tests/examples: the two ends of the flow are what it is known by. */
+static bool parse_packet_log(char *line, unsigned worker, struct record *row) {
+    char *columns[11], ends[256];
+    if (!split_line(line, columns, 11))
+        return false;
+    snprintf(ends, sizeof ends, "%s %s %s %s", columns[4], columns[5], columns[6], columns[7]);
+    *row = (struct record){
+        .frame = strtoull(columns[0], NULL, 10),
+        .worker = worker,
+        .id = hash_text(ends),
+        .flow = strtoull(columns[1], NULL, 10),
+        .seq = (uint32_t)strtoul(columns[2], NULL, 10),
+        .dir = (unsigned)strtoul(columns[3], NULL, 10),
+        .flags = parse_flags(columns[10]),
+    };
+    return row->frame != 0;
+}
+
+static void read_worker(struct records *r, FILE *file, unsigned worker, parse_line *parse) {
     char line[512];
     for (uint64_t n = 0; fgets(line, sizeof line, file) != NULL; n++) {
         if (r->count == r->room) {
@@ -74,14 +102,14 @@ static void read_worker(struct records *r, FILE *file, unsigned worker) {
         if (newline == NULL)
             fail_msg("worker %u, line %" PRIu64 ": not whole: %s", worker, n + 1, line);
         *newline = '\0';
-        if (!parse_line(line, row) || row->worker != worker)
+        if (!parse(line, worker, row))
             fail_msg("worker %u, line %" PRIu64 ": not a record", worker, n + 1);
         row->line = n;
         r->count++;
     }
 }
 
-void records_read(struct records *r, const char *directory) {
+static void read_workers(struct records *r, const char *directory, parse_line *parse) {
     memset(r, 0, sizeof *r);
     for (unsigned worker = 0; worker < WORKERS_MAX; worker++) {
         char path[512];
@@ -89,10 +117,18 @@ void records_read(struct records *r, const char *directory) {
         FILE *file = fopen(path, "re");
         if (file == NULL)
             continue;
-        read_worker(r, file, worker);
+        read_worker(r, file, worker, parse);
         fclose(file);
         r->workers++;
     }
+}
+
+void records_read(struct records *r, const char *directory) {
+    read_workers(r, directory, parse_record);
+}
+
+void records_read_packet_log(struct records *r, const char *directory) {
+    read_workers(r, directory, parse_packet_log);
 }
 
 void records_free(struct records *r) {

@@ -7,9 +7,10 @@
 #include <stdint.h>
 
 /*
- * What the inspector `record` wrote, read back and judged. The checks fail the
- * test and name the first frame that is wrong. The trace itself is read with
- * libpcap and taken apart by hand: the project's decoder does not vouch for it.
+ * What the inspector `record`, or a packet log of tests/examples, wrote, read
+ * back and judged. The checks fail the test and name the first frame that is
+ * wrong. The trace itself is read with libpcap and taken apart by hand: the
+ * project's decoder does not vouch for it.
  */
 enum record_flag {
     RECORD_START = 1,
@@ -38,6 +39,8 @@ struct records {
 
 /* Reads directory/worker-K.tsv of every K. */
 void records_read(struct records *r, const char *directory);
+/* The same of what a packet log of tests/examples wrote; `id` is of the two ends of the flow. */
+void records_read_packet_log(struct records *r, const char *directory);
 void records_free(struct records *r);
 
 /* Sorts by frame. The row of a frame is then at frame - 1 where each is there once. */
