@@ -72,8 +72,9 @@ static void fill(void) {
     while (fb_tx_reserve(&tx, FRAME, &position)) {
         write_frame(fb_tx_bytes(&tx, position));
         uint32_t flow = (uint32_t)(frames % FLOWS);
+        frames++;
         *fb_tx_stage(&tx, position, FRAME) =
-            (struct fb_desc){.frame = ++frames,
+            (struct fb_desc){.frame = frames,
                              .arena_pos = position,
                              .flow_id = flow,
                              .caplen = FRAME,
