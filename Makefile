@@ -25,7 +25,7 @@ MISSING  := $(strip $(if $(LIBS),,$(foreach pkg,$(PKGS),$(shell pkg-config --exi
 sources    = $(wildcard $(1)/*.c $(1)/*/*.c)
 SHM_SRC    := $(filter-out shm/flow_stat.c shm/common/option_doc.c,$(call sources,shm))
 DISP_SRC   := $(filter-out dispatcher/main.c,$(call sources,dispatcher))
-WORK_SRC   := $(filter-out worker/main.c,$(call sources,worker))
+WORK_SRC   := $(filter-out worker/main.c worker/offline_load.c,$(call sources,worker))
 
 # A test program NAME.c becomes $(BUILD)/tests/NAME, wherever it is.
 TEST_SRC   := $(sort $(wildcard $(addprefix tests/,$(addsuffix test_*.c,unit/*/ unit/*/*/ sim/ bench/ weave/))))
@@ -66,6 +66,7 @@ LIB_MAP    := worker/consumer/libflowbalancer.map
 LIB_STATIC := $(BUILD)/libflowbalancer.a
 LIB_SHARED := $(BUILD)/libflowbalancer.so.$(LIB_MAJOR).$(LIB_MINOR)
 LIBRARY    := $(LIB_STATIC) $(LIB_SHARED)
+OFFLINE    := $(BUILD)/flow-offline.so
 # What users compile against; these include no other header of ours.
 PUBLIC_HEADERS := $(addprefix include/flow_balancer/,consumer.h flow.h inspector.h)
 PROGRAMS := $(BUILD)/flow-dispatcher $(BUILD)/flow-worker $(BUILD)/flow-stat
@@ -114,7 +115,7 @@ help:
 	@echo
 	@echo 'Variables: CC, CFLAGS, BUILD, PREFIX, DESTDIR. What a bare machine lacks: scripts/install-deps'
 
-build: $(PROGRAMS) $(TOOLS) $(LIBRARY) $(MADE_PAGES) $(COMPLETION)
+build: $(PROGRAMS) $(OFFLINE) $(TOOLS) $(LIBRARY) $(MADE_PAGES) $(COMPLETION)
 
 tests: $(TESTS) $(PROC_TESTS) $(TEST_WORKERS) $(PLUGINS) $(BENCHES)
 
@@ -164,13 +165,19 @@ $(DISP_LIB): $(call obj,$(DISP_SRC))
 $(WORK_LIB): $(call obj,$(WORK_SRC))
 $(TEST_LIB): $(call obj,$(wildcard tests/lib/*.c))
 $(WEAVE_LIB): $(call obj,$(filter-out tests/weave/test_%,$(wildcard tests/weave/*.c))) $(WEAVE_SRC:%.c=$(BUILD)/obj/weave/%.o)
-$(SHM_LIB) $(DISP_LIB) $(WORK_LIB) $(TEST_LIB) $(WEAVE_LIB) $(LIB_STATIC) $(BUILD)/pic/libfb_shm.a:
+$(SHM_LIB) $(DISP_LIB) $(WORK_LIB) $(TEST_LIB) $(WEAVE_LIB) $(LIB_STATIC) $(BUILD)/pic/libfb_shm.a $(BUILD)/pic/libfb_dispatcher.a:
 	@rm -f $@
 	$(AR) rcs $@ $^
 
 $(BUILD)/flow-dispatcher: $(call obj,dispatcher/main.c) $(DISP_LIB) $(SHM_LIB)
 # With the part of the dispatcher that --read needs.
-$(BUILD)/flow-worker: $(call obj,worker/main.c) $(WORK_LIB) $(DISP_LIB) $(SHM_LIB)
+# With --read it loads flow-offline.so, which logs through the program's functions.
+$(BUILD)/flow-worker: $(call obj,worker/main.c worker/offline_load.c) $(WORK_LIB) $(SHM_LIB)
+$(BUILD)/flow-worker: private LDFLAGS += -Wl,--as-needed -Wl,--export-dynamic-symbol=fb_log -Wl,--export-dynamic-symbol='fb_log_*'
+$(OFFLINE): $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard dispatcher/offline/*.c)) $(BUILD)/pic/libfb_dispatcher.a $(BUILD)/pic/libfb_shm.a dispatcher/offline/offline.map
+	$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,--version-script=dispatcher/offline/offline.map -Wl,-z,defs -Wl,--as-needed \
+	    -o $@ $(filter %.o %.a,$^) $(LIBS) -lm -lpthread
+$(BUILD)/pic/libfb_dispatcher.a: $(patsubst %.c,$(BUILD)/pic/%.o,$(DISP_SRC))
 $(BUILD)/flow-stat: $(call obj,shm/flow_stat.c) $(SHM_LIB)
 $(BUILD)/tracegen: $(call obj,$(wildcard tests/tools/tracegen*.c))
 # Its own list of inspectors comes first: that of the library is then not linked.
@@ -329,6 +336,7 @@ ZSH_DIR   := $(SHARE_DIR)/zsh/site-functions
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/flow-balancer/supervisor
 	install -m 0755 $(PROGRAMS) scripts/flow-balancer $(DESTDIR)$(PREFIX)/bin
+	install -m 0644 $(OFFLINE) $(DESTDIR)$(PREFIX)/lib/flow-balancer
 	install -m 0644 scripts/supervisor/*.py $(DESTDIR)$(PREFIX)/lib/flow-balancer/supervisor
 	install -m 0755 scripts/preflight $(DESTDIR)$(PREFIX)/bin/flow-preflight
 	for page in $(MAN_PAGES); do \

@@ -90,17 +90,26 @@ static const struct fb_option_rule rules[FB_OPTIONS] = {
     [FB_OPT_PARENT] = FB_RULE_COUNT64(OWNER, parent, 1, INT32_MAX),
 };
 
+/* Whether --read is among the words: what it needs is loaded before they are read. */
+static bool names_files(int argc, const char **argv) {
+    for (int i = 1; i < argc; i++) {
+        if (strncmp(argv[i], "-r", 2) == 0 || strncmp(argv[i], "--read", 6) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* An option of the dispatcher that also counts with --read: on the command line, else in the file.
  */
 static bool take_reading(struct worker_options *o, enum fb_option option, char *text, bool on,
                          enum fb_origin origin) {
-    if (!o->line.given[FB_OPT_WORKER_READ] && origin == FB_FROM_WORDS) {
+    if (o->offline == NULL && origin == FB_FROM_WORDS) {
         fb_error("%s: flow-worker has it with --read FILE only: leave it out, or give it to the "
                  "dispatcher",
                  fb_option_line(option)->spelled);
         return false;
     }
-    if (!o->line.given[FB_OPT_WORKER_READ] && origin == FB_FROM_FILE)
+    if (o->offline == NULL)
         return true;
     return fb_offline_take(o->offline, &o->line,
                            option == FB_OPT_WORKER_READ ? FB_OPT_READ : option, text, on, origin);
@@ -159,9 +168,11 @@ static const struct fb_program program = {
 enum fb_command_line_end worker_options_parse(struct worker_options *options, int argc,
                                               const char **argv) {
     *options = (struct worker_options){.worker = FB_WORKER_ANY, .place.node = PLACE_PLAN};
-    options->offline = fb_offline_options_new();
-    if (options->offline == NULL)
-        return FB_COMMAND_LINE_WRONG;
+    if (names_files(argc, argv)) {
+        options->offline = fb_offline_options_new();
+        if (options->offline == NULL)
+            return FB_COMMAND_LINE_WRONG;
+    }
     enum fb_command_line_end end =
         fb_command_line_read(&options->line, &program, argc, argv, take, options);
     return end != FB_COMMAND_LINE_TAKEN || check_together(options) ? end : FB_COMMAND_LINE_WRONG;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * worker/read.c, worker/main.c: flow-worker --read as it is used to write and debug an inspector.
- * That it is told what a worker is told: proc_read_captures.c.
+ * worker/read.c, worker/offline_load.c, worker/main.c: flow-worker --read as it is used to write
+ * and debug an inspector. That it is told what a worker is told: proc_read_captures.c.
  */
 #include "tests/lib/process.h"
 
