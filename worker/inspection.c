@@ -50,10 +50,11 @@ static void log_failure(const struct inspection *inspection, const struct fb_ins
     if (fb_log_errors() != inspection->errors)
         return;
     if (rc < 0)
-        fb_error("inspector %s: %s() failed: %s", ops->name, function, strerror(-rc));
+        fb_error("%sinspector %s: %s() failed: %s", inspection->who, ops->name, function,
+                 strerror(-rc));
     else
-        fb_error("inspector %s: %s() returned %d, which is neither 0 nor an error", ops->name,
-                 function, rc);
+        fb_error("%sinspector %s: %s() returned %d, which is neither 0 nor an error",
+                 inspection->who, ops->name, function, rc);
 }
 
 /* What a function returned that is not called for each packet. */
@@ -92,8 +93,8 @@ static void host_log(const struct fb_host *host, enum fb_host_level level, const
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     make_one_line(text);
-    fb_log(level <= FB_HOST_DEBUG ? (enum fb_log_level)level : FB_LOG_DEBUG, "inspector %s: %s",
-           item->ops->name, text);
+    fb_log(level <= FB_HOST_DEBUG ? (enum fb_log_level)level : FB_LOG_DEBUG, "%sinspector %s: %s",
+           watched != NULL ? watched->who : "", item->ops->name, text);
 }
 
 static int check_state(const struct fb_inspector *ops, const struct fb_setup *setup) {
@@ -160,6 +161,7 @@ int inspection_add(struct inspection *inspection, const struct fb_inspector *ops
 }
 
 int inspection_claimed(struct inspection *inspection, const struct fb_instance *instance) {
+    snprintf(inspection->who, sizeof inspection->who, "worker %u: ", instance->worker);
     inspection->next = 0;
     inspection->is_started = false;
     for (unsigned i = 0; i < inspection->count; i++) {
@@ -206,13 +208,32 @@ static const char *function_of(const struct inspection *inspection, const struct
                : "packet";
 }
 
-int inspection_returned(const struct inspection *inspection, const struct fb_event *event, int rc) {
+/* Says once that it waits, unless the inspector did. */
+static void log_waiting(struct inspection *inspection, const struct fb_inspector *ops) {
+    if (inspection->waits || fb_log_errors() != inspection->errors)
+        return;
+    inspection->waits = true;
+    fb_error("%sinspector %s: its output cannot be written: the worker waits until it can",
+             inspection->who, ops->name);
+    inspection->errors = fb_log_errors();
+}
+
+int inspection_returned(struct inspection *inspection, const struct fb_event *event, int rc) {
     const struct fb_inspector *ops = inspection->items[inspection->next].ops;
     if (inspection->is_child)
         end_child(ops, function_of(inspection, event));
-    if (rc != 0 && rc != FB_OUTPUT_FAILED)
+    if (rc == FB_OUTPUT_FAILED)
+        log_waiting(inspection, ops);
+    else if (rc != 0)
         log_failure(inspection, ops, function_of(inspection, event), rc);
     return rc;
+}
+
+void inspection_goes_on(struct inspection *inspection) {
+    const struct fb_inspector *ops = inspection->items[inspection->next].ops;
+    if (inspection->waits)
+        fb_info("%sinspector %s: its output can be written again", inspection->who, ops->name);
+    inspection->waits = false;
 }
 
 /* Before the first packet of a flow that this process gets; once, however often it is tried. */

@@ -37,6 +37,8 @@ struct inspection {
     unsigned next;      /* who is to see the present event next */
     bool is_started;    /* and has had flow_start() for it */
     bool is_child;      /* this is a child that one of them forked */
+    bool waits;         /* one of them cannot write its output */
+    char who[24];       /* "worker K: " before what is logged, once a number is claimed */
     size_t state_bytes; /* that all need for a flow */
     unsigned errors;    /* lines of level error when it was last looked */
     struct inspection_item items[INSPECTIONS_MAX];
@@ -65,7 +67,7 @@ int inspection_claimed(struct inspection *inspection, const struct fb_instance *
 int inspection_event_of_many(struct inspection *inspection, const struct fb_event *event);
 
 /* What is to be done where a function of an inspector returned this for an event, or in a child. */
-int inspection_returned(const struct inspection *inspection, const struct fb_event *event, int rc);
+int inspection_returned(struct inspection *inspection, const struct fb_event *event, int rc);
 
 static inline int inspection_event(struct inspection *inspection, const struct fb_event *event) {
     const struct inspection_item *item = &inspection->items[0];
@@ -78,6 +80,9 @@ static inline int inspection_event(struct inspection *inspection, const struct f
         return inspection_returned(inspection, event, rc);
     return 0;
 }
+
+/* An event whose output failed was taken at last: says so if it was said that it waits. */
+void inspection_goes_on(struct inspection *inspection);
 
 /* Milliseconds to wait before the next try of an event whose output failed; before: the last such
  * pause, 0: this is the first one. */

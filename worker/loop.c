@@ -16,6 +16,7 @@ static int try_again(struct worker_loop *loop, const struct fb_event *event, int
         if (ended != 0)
             return ended;
     }
+    inspection_goes_on(loop->inspection);
     return rc == 0 ? 0 : LOOP_FAILED;
 }
 

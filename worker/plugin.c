@@ -12,6 +12,8 @@
 
 #include "flow_balancer/common/log.h"
 
+#include "worker/inspection.h"
+
 #define NAME_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789_-"
 
 bool plugin_is_path(const char *name) {
@@ -26,7 +28,7 @@ static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
 static char crash_stack[16384];                /* the inspector may have used up its own */
 static struct sigaction before[CRASH_SIGNALS]; /* what the signals did without us */
 static char crash_line[1024];
-static size_t crash_length;
+static size_t crash_length, crash_signal_at; /* where its two digits go */
 
 static void set_crash_stack(bool on) {
     const stack_t stack = {
@@ -35,6 +37,8 @@ static void set_crash_stack(bool on) {
 }
 
 static void on_crash(int signo) {
+    crash_line[crash_signal_at] = (char)('0' + signo / 10);
+    crash_line[crash_signal_at + 1] = (char)('0' + signo % 10);
     if (write(STDERR_FILENO, crash_line, crash_length) < 0)
         crash_length = 0; /* there is no one to tell */
     for (unsigned i = 0; i < CRASH_SIGNALS; i++)
@@ -55,12 +59,15 @@ void plugin_watch_opening(const char *name, const struct fb_inspector *ops) {
     char built[64] = "";
     if (ops != NULL)
         snprintf(built, sizeof built, "it is built for interface %u.%u, ", ops->major, ops->minor);
-    int n = snprintf(
-        crash_line, sizeof crash_line,
-        "flow-worker: error: --inspector %s: it crashed while it was %s: %sthis worker "
-        "has interface %u.%u\n",
-        name, ops != NULL ? "opened" : "loaded", built, FB_INSPECTOR_MAJOR, FB_INSPECTOR_MINOR);
-    crash_length = (size_t)n < sizeof crash_line ? (size_t)n : sizeof crash_line - 1;
+    int n =
+        snprintf(crash_line, sizeof crash_line,
+                 "flow-worker: error: --inspector %.512s: it crashed while it was %s, by signal ",
+                 name, ops != NULL ? "opened" : "loaded");
+    crash_signal_at = (size_t)n;
+    n += snprintf(crash_line + n, sizeof crash_line - (size_t)n,
+                  "00 (%sthis worker has interface %u.%u)\n", built, FB_INSPECTOR_MAJOR,
+                  FB_INSPECTOR_MINOR);
+    crash_length = (size_t)n;
     set_crash_stack(true);
     struct sigaction action = {.sa_handler = on_crash, .sa_flags = SA_ONSTACK};
     sigemptyset(&action.sa_mask);
@@ -114,6 +121,20 @@ static const struct fb_inspector *complete(const char *path, const struct fb_ins
     return NULL;
 }
 
+/* An object is loaded once, however often it is asked for, and so are its static variables. */
+static void warn_of_shared(const char *path, const void *object) {
+    static const void *objects[INSPECTIONS_MAX];
+    static unsigned count;
+    for (unsigned i = 0; i < count; i++) {
+        if (objects[i] == object)
+            fb_warning("--inspector %s: it is given twice: what it keeps in static variables is "
+                       "shared by both, and its counters are added up",
+                       path);
+    }
+    if (count < INSPECTIONS_MAX)
+        objects[count++] = object;
+}
+
 const struct fb_inspector *plugin_load(const char *path) {
     plugin_watch_opening(path, NULL); /* its constructors run */
     void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -133,5 +154,7 @@ const struct fb_inspector *plugin_load(const char *path) {
         ops = NULL;
     if (ops == NULL)
         dlclose(object);
+    else
+        warn_of_shared(path, object);
     return ops;
 }

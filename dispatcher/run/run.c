@@ -401,9 +401,10 @@ static void abandon_rest(struct run *run) {
     dropped[FB_DROP_ABANDONED] += fleet_abandon(&run->fleet);
     if (dropped[FB_DROP_ABANDONED] != 0) {
         run->failed = true;
-        fb_error("%" PRIu64 " packets were not inspected: they waited when the time to drain was "
-                 "over",
-                 dropped[FB_DROP_ABANDONED]);
+        fb_error("%" PRIu64 " packets were not inspected: they waited when %s",
+                 dropped[FB_DROP_ABANDONED],
+                 run->stages.hurried ? "a second signal, or 'stop --now', ended the run"
+                                     : "the time to drain was over (--drain-timeout)");
     }
     if (dropped[FB_DROP_NO_WORKER] != 0 && run->datapath.egress.block) {
         run->failed = true;

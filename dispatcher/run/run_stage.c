@@ -29,6 +29,7 @@ bool run_stage_ask(struct run_stages *p, const struct run_asked *asked, uint64_t
         p->signals = asked->signals;
     if (asked->signals > p->signals || asked->now) {
         p->stage = RUN_HURRYING;
+        p->hurried = true;
         p->deadline_ns = now_ns;
     }
     return first;

@@ -38,6 +38,7 @@ struct run_stages {
     uint64_t signal_ns;   /* when the first signal was seen; 0: none was */
     unsigned signals;     /* signals that count as that one */
     uint64_t finished;    /* descriptors finished in all, when the deadline was last put off */
+    bool hurried;         /* it has been hurrying */
 };
 
 /* A run that reads. */

@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 
-from . import arguments, config, values
+from . import arguments, config, log, values
 from .child import STANDARD_ERROR, describe
 from .failure import EXIT_FAILED, EXIT_USAGE, Failure
 from .options import DEFAULT_WORKERS, ORPHAN_TIMEOUT_S
@@ -19,6 +19,7 @@ from .options import DEFAULT_WORKERS, ORPHAN_TIMEOUT_S
 
 # The worker itself says that an inspector crashed while it was opened.
 CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL)
+CHECK_PAUSE_S = 10  # between two lines while the inspectors are opened
 
 
 class Checked(Failure):
@@ -94,6 +95,20 @@ class Plan:
         """The same processor for each process of a worker number."""
         return ["--cpu", str(self.worker_cpus[number % len(self.worker_cpus)])] if self.worker_cpus else []
 
+    @staticmethod
+    def await_check(check):
+        """An inspector may load for minutes; one that blocks has to be seen."""
+        waited_s = 0
+        while True:
+            try:
+                return check.wait(CHECK_PAUSE_S)
+            except subprocess.TimeoutExpired:
+                waited_s += CHECK_PAUSE_S
+                log.Log().warning(f"the inspectors are not opened yet, after {waited_s} s: open() of one of them takes long")
+            except BaseException:
+                check.kill()  # an inspector may have blocked what would end it
+                raise
+
     def check_worker_options(self):
         """Worker options are refused before anything is started; the worker says why itself.
 
@@ -102,7 +117,8 @@ class Plan:
         argv = [self.program("flow-worker"), "--check", *self.config, *self.inspector_args]
         if self.worker_cpus:
             argv += ["--cpu", ",".join(str(cpu) for cpu in self.worker_cpus)]
-        status = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=STANDARD_ERROR, check=False).returncode
+        with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=STANDARD_ERROR) as check:
+            status = self.await_check(check)
         if status in (EXIT_FAILED, EXIT_USAGE) or -status in CRASHES:
             raise Checked(status)
         if status:

@@ -81,9 +81,12 @@ static void log_too_late(const struct fb_consumer_config *config, bool joined) {
         fb_error("instance '%s' offered no worker number for %.0f s: its dispatcher says why",
                  config->instance, waited_s);
     else
-        fb_error("no dispatcher of instance '%s' for %.0f s: start flow-dispatcher -n %s, or see "
-                 "--orphan-timeout",
-                 config->instance, waited_s, config->instance);
+        fb_error("no dispatcher of instance '%s' for %.0f s: start flow-dispatcher -n %s, or wait "
+                 "longer for one (%s)",
+                 config->instance, waited_s, config->instance,
+                 config->program != NULL && strcmp(config->program, "flow-worker") == 0
+                     ? "--orphan-timeout"
+                     : "config.wait_ms");
 }
 
 /* One try with the ctl that is joined, which is left again unless the number was claimed. */
