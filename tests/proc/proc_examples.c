@@ -3,8 +3,8 @@
  * The examples of tests/examples, built against the installed headers, library and module, as
  * plugins of flow-worker and as programs in the place of workers: each logs each packet once, each
  * flow in order at one worker, and the same as the others; after kill -9, on a full disk, and when
- * its files are rotated too. See also proc_examples_long.c; the module of Python has tests of its
- * own, proc_python.c.
+ * its files are rotated too. And the examples of flow-balancer-inspectors(7). See also
+ * proc_examples_long.c; the module of Python has tests of its own, proc_python.c.
  */
 #include "tests/lib/examples.h"
 #include "tests/lib/life.h"
@@ -222,6 +222,65 @@ static void says_that_its_number_is_taken(struct test *t, const struct example *
 
 /* ---- each test for each example */
 
+/* ---- the manual page */
+
+/* Takes the program out of the installed page that begins with these words, as a reader would. */
+static void write_example_of_page(struct test *t, const char *begins, const char *name) {
+    char path[PROCESS_PATH_MAX], line[512];
+    snprintf(path, sizeof path, "%s/root/usr/share/man/man7/flow-balancer-inspectors.7",
+             examples_folder());
+    FILE *page = fopen(path, "re"), *program = fopen(file_in(t, name), "we");
+    assert_non_null(page);
+    assert_non_null(program);
+    bool in_it = false, found = false;
+    while (fgets(line, sizeof line, page) != NULL) {
+        in_it = (in_it || strstr(line, begins) == line) && strcmp(line, ".Ed\n") != 0;
+        found = found || in_it;
+        char *escaped = strstr(line, "\\e");
+        if (escaped != NULL) /* how a page writes a backslash */
+            memmove(escaped + 1, escaped + 2, strlen(escaped + 2) + 1), *escaped = '\\';
+        if (in_it)
+            assert_true(fputs(line, program) >= 0);
+    }
+    fclose(page);
+    fclose(program);
+    assert_true(found);
+}
+
+static void compile(struct test *t, const char *options) {
+    assert_int_equal(process_run(t, "/usr/bin/env gcc -O2 -Wall -Werror -I%s/root/usr/include %s",
+                                 examples_folder(), options),
+                     EXIT_DONE);
+    processes_forget(t);
+}
+
+static void the_plugin_of_the_manual_page_works(void **state) {
+    struct test *t = *state;
+    write_example_of_page(t, "#include <arpa/inet.h>", "heavy.c");
+    compile(t, "-shared -fPIC -o heavy.so heavy.c");
+    struct process *run =
+        process_start(t, "flow-worker --read %s --inspector ./heavy.so:30000", trace());
+    process_expect(t, run, EXIT_DONE);
+    assert_non_null(strstr(process_errors(t, run), "inspector heavy: "));
+    assert_non_null(strstr(process_errors(t, run), " bytes to 198.18."));
+    assert_non_null(strstr(process_errors(t, run), "heavy: flows"));
+}
+
+static void the_program_of_the_manual_page_works(void **state) {
+    struct test *t = *state;
+    write_example_of_page(t, "#include <flow_balancer/consumer.h>", "bytes.c");
+    char options[PROCESS_PATH_MAX];
+    snprintf(options, sizeof options, "-o bytes bytes.c -L%s/root/usr/lib -lflowbalancer",
+             examples_folder());
+    compile(t, options);
+    struct process *dispatcher = start_dispatcher(t, 1, "");
+    t->enter = examples_enter;
+    struct process *program = process_start(t, "%s @", file_in(t, "bytes"));
+    process_expect(t, dispatcher, EXIT_DONE);
+    process_expect(t, program, EXIT_DONE);
+    assert_non_null(strstr(process_output(t, program), " bytes\n"));
+}
+
 #define TEST(test, number)                                                                         \
     static void test##_##number(void **state) {                                                    \
         example_or_skip(&examples[number]);                                                        \
@@ -253,6 +312,8 @@ int main(void) {
         PLUGIN_ENTRY(refuses_to_work_without_a_directory),
         PROGRAM_ENTRY(leaves_when_it_is_asked_to),
         PROGRAM_ENTRY(says_that_its_number_is_taken),
+        PROCESS_TEST(the_plugin_of_the_manual_page_works),
+        PROCESS_TEST(the_program_of_the_manual_page_works),
     };
     return cmocka_run_group_tests(tests, examples_set_up, examples_tear_down);
 }
