@@ -409,6 +409,8 @@ class Supervisor:
             self.start_later(worker, 0)
         elif not seen or not settled:
             self.loop.after(SETTLE_S, lambda: self.check_left(worker, settled=True))
+        elif stopping and seen["state"] == "vacant":
+            self.worker_crashed(worker, "left with packets that wait for it")
         elif stopping or not seen["wanted"]:
             worker.awaited = False
         else:

@@ -126,6 +126,13 @@ static void a_process_that_ends_without_exit_is_one_that_crashed(void **state) {
     expect_poison(t, run, "worker 0 crashed: exit status 9");
 }
 
+/* Status 0 is that of a worker that was told to leave, which this one was not. */
+static void a_process_that_ends_with_0_is_replaced_while_the_run_drains_too(void **state) {
+    struct test *t = *state;
+    struct process *run = play(t, EXIT_DONE, "packet,quit=0", "");
+    expect_poison(t, run, "worker 0 crashed: left with");
+}
+
 static void what_failed_once_is_redelivered_and_inspected(void **state) {
     struct test *t = *state;
     play(t, EXIT_DONE, "packet,error=5!", "");
@@ -307,6 +314,7 @@ int main(void) {
         PROCESS_TEST(a_packet_that_calls_exit_is_taken_for_one_that_kills),
         PROCESS_TEST(exit_with_0_is_no_way_to_leave),
         PROCESS_TEST(a_process_that_ends_without_exit_is_one_that_crashed),
+        PROCESS_TEST(a_process_that_ends_with_0_is_replaced_while_the_run_drains_too),
         PROCESS_TEST(what_failed_once_is_redelivered_and_inspected),
         PROCESS_TEST(a_tick_that_calls_exit_or_fails_makes_no_packet_suspect),
         PROCESS_TEST(a_claim_that_fails_is_tried_again),
