@@ -124,15 +124,17 @@ static const struct fb_inspector *complete(const char *path, const struct fb_ins
 /* An object is loaded once, however often it is asked for, and so are its static variables. */
 static void warn_of_shared(const char *path, const void *object) {
     static const void *objects[INSPECTIONS_MAX];
-    static unsigned count;
-    for (unsigned i = 0; i < count; i++) {
-        if (objects[i] == object)
-            fb_warning("--inspector %s: it is given twice: what it keeps in static variables is "
-                       "shared by both, and its counters are added up",
-                       path);
-    }
-    if (count < INSPECTIONS_MAX)
-        objects[count++] = object;
+    static unsigned times[INSPECTIONS_MAX];
+    unsigned i = 0;
+    while (i < INSPECTIONS_MAX && objects[i] != NULL && objects[i] != object)
+        i++;
+    if (i == INSPECTIONS_MAX)
+        return;
+    objects[i] = object;
+    if (++times[i] == 2)
+        fb_warning("--inspector %s: it is given more than once: what it keeps in static variables "
+                   "is shared, and its counters are added up",
+                   path);
 }
 
 const struct fb_inspector *plugin_load(const char *path) {

@@ -34,6 +34,7 @@ static struct fb_tx tx;
 static struct fb_consumer consumer;
 static struct inspection inspection;
 static const volatile int never;
+static struct fb_flow flows[FLOWS]; /* their records */
 static uint64_t frames;
 
 /* ---- the ring -------------------------------------------------------------------------------- */
@@ -55,6 +56,9 @@ static void make_ring(void) {
     fb_up_format(up, ctl.ctl->header.instance, 0, 1, 0);
     fb_tx_init(&tx, down, up);
     fb_tx_set_epoch(&tx, 1);
+    for (unsigned i = 0; i < FLOWS; i++)
+        flows[i].id = i;
+    fb_down_set_flow_records(down, FLOWS);
 }
 
 /* TCP over IPv4 over Ethernet: an acknowledgement with padding. */
@@ -142,14 +146,16 @@ struct row {
 };
 
 static void add_inspector(const char *name) {
-    const struct fb_inspector *ops =
-        plugin_is_path(name) ? plugin_load(name) : inspector_find(name);
+    static const struct fb_inspector *plugin;
+    if (plugin == NULL && plugin_is_path(name))
+        plugin = plugin_load(name);
+    const struct fb_inspector *ops = plugin_is_path(name) ? plugin : inspector_find(name);
     if (ops == NULL || inspection_add(&inspection, ops, NULL) != 0)
         bench_die("no inspector %s", name);
 }
 
 static void measure(struct row *row) {
-    const struct consumer_sides sides = {.ctl = &seen, .down = down, .up = up};
+    const struct consumer_sides sides = {.ctl = &seen, .down = down, .up = up, .flows = flows};
     struct fb_consumer_config config = FB_CONSUMER_CONFIG;
     for (unsigned i = 0; i < 2 && row->inspectors[i] != NULL; i++)
         add_inspector(row->inspectors[i]);
