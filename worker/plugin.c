@@ -26,14 +26,29 @@ static const int crash_signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
 #define CRASH_SIGNALS (sizeof crash_signals / sizeof crash_signals[0])
 
 static char crash_stack[16384];                /* the inspector may have used up its own */
+static stack_t stack_before;                   /* what another one was opened with */
 static struct sigaction before[CRASH_SIGNALS]; /* what the signals did without us */
 static char crash_line[1024];
 static size_t crash_length, crash_signal_at; /* where its two digits go */
 
-static void set_crash_stack(bool on) {
-    const stack_t stack = {
-        .ss_sp = crash_stack, .ss_size = sizeof crash_stack, .ss_flags = on ? 0 : SS_DISABLE};
-    sigaltstack(&stack, NULL);
+static void use_crash_stack(void) {
+    const stack_t stack = {.ss_sp = crash_stack, .ss_size = sizeof crash_stack};
+    sigaltstack(&stack, &stack_before);
+}
+
+static void on_crash(int signo);
+
+/* An inspector may have brought a stack and handlers of its own, a runtime's say: they stay. */
+static void end_watching(void) {
+    stack_t stack;
+    crash_length = 0; /* who calls on what was there before comes to on_crash() */
+    if (sigaltstack(NULL, &stack) == 0 && stack.ss_sp == crash_stack)
+        sigaltstack(&stack_before, NULL);
+    for (unsigned i = 0; i < CRASH_SIGNALS; i++) {
+        struct sigaction now;
+        if (sigaction(crash_signals[i], NULL, &now) == 0 && now.sa_handler == on_crash)
+            sigaction(crash_signals[i], &before[i], NULL);
+    }
 }
 
 static void on_crash(int signo) {
@@ -48,11 +63,8 @@ static void on_crash(int signo) {
 
 void plugin_watch_opening(const char *name, const struct fb_inspector *ops) {
     static bool watching;
-    if (watching) {
-        for (unsigned i = 0; i < CRASH_SIGNALS; i++)
-            sigaction(crash_signals[i], &before[i], NULL);
-        set_crash_stack(false);
-    }
+    if (watching)
+        end_watching();
     watching = name != NULL;
     if (!watching)
         return;
@@ -68,7 +80,7 @@ void plugin_watch_opening(const char *name, const struct fb_inspector *ops) {
                   "00 (%sthis worker has interface %u.%u)\n", built, FB_INSPECTOR_MAJOR,
                   FB_INSPECTOR_MINOR);
     crash_length = (size_t)n;
-    set_crash_stack(true);
+    use_crash_stack();
     struct sigaction action = {.sa_handler = on_crash, .sa_flags = SA_ONSTACK};
     sigemptyset(&action.sa_mask);
     for (unsigned i = 0; i < CRASH_SIGNALS; i++)

@@ -44,7 +44,8 @@ extern "C" {
  * threads should block signals. A child has none of the worker's number: it lives on when the
  * worker dies and is in no one's way. It ends, after one logged line, if it returns from the
  * function that forked: it calls exec or _exit(). SIGTERM, SIGINT, SIGHUP, SIGPIPE and SIGXFSZ
- * are the worker's, which sets their handlers once more after open().
+ * are the worker's, which sets their handlers once more after open(); those of other signals stay
+ * as the inspector sets them.
  *
  * Standard input is /dev/null under the supervisor. What is printed to standard output
  * goes to standard error, among the log lines: the standard output of a run may be its

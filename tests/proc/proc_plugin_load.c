@@ -100,6 +100,19 @@ static void a_crash_while_it_is_loaded_or_opened_is_one_line(void **state) {
         "interface 1.0");
 }
 
+/* A runtime in a plugin lives by handlers like these, on a stack of its own. */
+static void a_crash_handler_that_open_sets_stays(void **state) {
+    enum { TRAPPED = 42 };
+    struct test *t = *state;
+    make_trace(t, 500);
+    use_plugin(t, "misbehave");
+    struct process *run = process_start(t, "flow-worker --read t.pcap --inspector "
+                                           "./misbehave.so:open,trap --inspector "
+                                           "./misbehave.so:packet,deep");
+    process_expect(t, run, TRAPPED);
+    expect_said(t, run, "trapped by the inspector");
+}
+
 static void one_that_ends_the_check_without_a_word_is_said_by_the_script(void **state) {
     struct test *t = *state;
     make_trace(t, 10);
@@ -215,6 +228,7 @@ int main(void) {
         PROCESS_TEST(what_is_no_shared_object_is_refused),
         PROCESS_TEST(an_open_that_fails_ends_with_what_it_returned),
         PROCESS_TEST(a_crash_while_it_is_loaded_or_opened_is_one_line),
+        PROCESS_TEST(a_crash_handler_that_open_sets_stays),
         PROCESS_TEST(one_that_ends_the_check_without_a_word_is_said_by_the_script),
         PROCESS_TEST(a_plugin_by_a_relative_path_works_in_a_run),
         PROCESS_TEST(of_an_older_one_what_it_does_not_know_is_not_read),
