@@ -106,10 +106,11 @@ int fb_consumer_next(struct fb_consumer *consumer, int timeout_ms, const struct 
 
 /*
  * The same in two steps, for programs with something to do once a burst.
- * fb_consumer_burst() finishes what was handed out, and returns how many events can be
- * stepped through at least, or as fb_consumer_next(). fb_consumer_step() finishes the event
- * before and returns the next of the burst, which alone is the suspect if the process dies;
- * NULL: the burst is over, or this process is revoked.
+ * fb_consumer_burst() finishes what was handed out, and returns more than 0 if there is a burst
+ * to step through, which may turn out to have no event, or as fb_consumer_next().
+ * fb_consumer_step() finishes the event before and returns the next of the burst, which alone is
+ * the suspect if the process dies; NULL: the burst is over, or there are no more events, and the
+ * next call of fb_consumer_burst() says why.
  */
 int fb_consumer_burst(struct fb_consumer *consumer, int timeout_ms);
 const struct fb_event *fb_consumer_step(struct fb_consumer *consumer);
@@ -125,9 +126,9 @@ int fb_consumer_retry(struct fb_consumer *consumer, unsigned pause_ms);
 /*
  * A descriptor for poll(), select() and epoll, the consumer's, that is readable when
  * fb_consumer_next() may have something: then call that with a timeout of 0 until it returns
- * 0, which also makes the descriptor wait again. The first call asks for packets, as that of
- * fb_consumer_next() does, and starts a thread. Returns
- * -errno after one logged line.
+ * 0, which also makes the descriptor wait again. config->leave makes it readable too, within
+ * 100 ms. The first call asks for packets, as that of fb_consumer_next() does, and starts a
+ * thread. Returns -errno after one logged line.
  */
 int fb_consumer_fd(struct fb_consumer *consumer);
 

@@ -58,18 +58,15 @@ static int asked(const struct fb_consumer *c) {
     return c->leave != NULL ? *c->leave : 0;
 }
 
-/* Notes when it was first asked to leave. */
-static void note_leave(struct fb_consumer *c) {
-    if (asked(c) != 0 && c->asked_ns == 0)
-        c->asked_ns = fb_now_ns();
-}
-
-static bool may_leave(const struct fb_consumer *c) {
+/*
+ * Returns whether a request to leave is followed now, if no packet waits. The handler that counts
+ * them may run at any instruction: so one look at the count, and what it finds is noted.
+ */
+static bool consider_leaving(struct fb_consumer *c) {
     int times = asked(c);
-    if (times == 0)
-        return false;
-    return times >= 2 || (fb_ctl_run_state(c->ctl->ctl) != FB_RUN_STOPPING &&
-                          fb_now_ns() - c->asked_ns >= LEAVE_GRACE_NS);
+    if (times != 0 && c->asked_ns == 0)
+        c->asked_ns = fb_now_ns();
+    return consumer_leave_is_due(c->ctl->ctl, times, c->asked_ns);
 }
 
 static void publish_counters(struct fb_consumer *c) {
@@ -242,6 +239,13 @@ static const struct fb_event *no_event(struct fb_consumer *c, enum fb_ended ende
     return NULL;
 }
 
+/* For the state of a flow. That memory ran out is not the packet's fault: it is not suspected. */
+static const struct fb_event *no_room(struct fb_consumer *c) {
+    if (flow_states_may_have(c->out.raw.desc.handle))
+        fb_rx_pause(&c->rx, c->step - 1);
+    return no_event(c, FB_ENDED_FAILED);
+}
+
 const struct fb_event *fb_consumer_step(struct fb_consumer *c) {
     fb_rx_end(); /* of the one before: nothing of it moves below the next cursor */
     while (c->step < c->steps) {
@@ -253,7 +257,7 @@ const struct fb_event *fb_consumer_step(struct fb_consumer *c) {
         c->busy = true;
         if (__builtin_expect((desc->flags & (FB_F_END | FB_F_SKIP)) == 0, 1)) {
             if (__builtin_expect(!hand_out_packet(c), 0))
-                return no_event(c, FB_ENDED_FAILED);
+                return no_room(c);
             return &c->out.event;
         }
         if ((desc->flags & FB_F_SKIP) == 0 && hand_out_end(c))
@@ -307,13 +311,12 @@ int fb_consumer_retry(struct fb_consumer *c, unsigned pause_ms) {
     publish_counters(c);
     count_packet(c, true);
     pause_at_most(pause_ms);
-    note_leave(c);
     int ended = 0;
     if (fb_rx_revoked(&c->rx))
         ended = FB_ENDED_REVOKED;
     else if (fb_rx_command(&c->rx) == FB_COMMAND_LEAVE)
         ended = FB_ENDED_STOPPED;
-    else if (may_leave(c))
+    else if (consider_leaving(c))
         ended = FB_ENDED_LEFT;
     else if (!fb_ctl_alive(c->ctl))
         ended = fail_retry(c);
@@ -349,12 +352,11 @@ static bool look(struct fb_consumer *c, int *ended) {
     enum fb_command command = fb_rx_command(&c->rx);
     if (fb_rx_peek(&c->rx) != 0)
         return true;
-    note_leave(c);
     if (fb_rx_revoked(&c->rx))
         *ended = FB_ENDED_REVOKED;
     else if (command == FB_COMMAND_STOP || command == FB_COMMAND_LEAVE)
         *ended = FB_ENDED_STOPPED;
-    else if (may_leave(c))
+    else if (consider_leaving(c))
         *ended = FB_ENDED_LEFT;
     return *ended != 0;
 }
@@ -388,10 +390,10 @@ static void ask_for_packets(struct fb_consumer *c) {
 int fb_consumer_fd(struct fb_consumer *c) {
     ask_for_packets(c);
     if (c->fd == NULL)
-        c->fd = consumer_fd_start(c->ctl);
+        c->fd = consumer_fd_start(c->ctl, c->leave);
     if (c->fd == NULL)
-        return -ENOMEM;
-    consumer_fd_arm(c->fd, &c->rx);
+        return -errno;
+    consumer_fd_arm(c->fd, &c->rx, c->asked_ns);
     return consumer_fd_number(c->fd);
 }
 
@@ -403,7 +405,7 @@ static bool park(struct fb_consumer *c, uint64_t until_ns) {
     fb_log_report_lost();
     unsigned ms = most_ms < PARK_MS ? (unsigned)most_ms : PARK_MS;
     if (c->fd != NULL) { /* its thread is the one that parks */
-        consumer_fd_arm(c->fd, &c->rx);
+        consumer_fd_arm(c->fd, &c->rx, c->asked_ns);
         return consumer_fd_wait(c->fd, ms);
     }
     enum fb_wake wake = fb_rx_park(&c->rx, ms);
@@ -444,7 +446,7 @@ static int wait_for_burst(struct fb_consumer *c, int timeout_ms) {
         if (undisturbed && c->now_ns < until_ns)
             continue;
         if (c->fd != NULL)
-            consumer_fd_arm(c->fd, &c->rx);
+            consumer_fd_arm(c->fd, &c->rx, c->asked_ns);
         return 0;
     }
 }

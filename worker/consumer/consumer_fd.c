@@ -13,26 +13,41 @@
 
 #include "flow_balancer/common/log.h"
 
+#include "worker/consumer/consumer_parts.h"
+
 #define PARK_MS 100u /* bounds every lost wake, and the wait of consumer_fd_stop() */
+
+/* What the consumer has seen. */
+struct arming {
+    struct fb_rx rx;
+    uint64_t asked_ns; /* when it noted a request to leave, or 0 */
+    uint64_t number;
+};
 
 struct consumer_fd {
     const struct fb_ctl_handle *ctl;
+    const volatile int *leave;
     int event; /* the eventfd */
     pthread_t thread;
     pthread_mutex_t mutex; /* over what follows */
     pthread_cond_t changed;
-    struct fb_rx rx; /* what the consumer has seen of the ring */
-    uint64_t armings;
+    struct arming last;
     bool armed;
     bool quit;
 };
 
-/* Whether there is something beyond what the consumer has seen, of which *rx is a copy. */
-static bool find_more(const struct consumer_fd *fd, struct fb_rx *rx, uint32_t seen_command) {
+/* Whether the consumer has to look at a request to leave: for the first time, or to follow it. */
+static bool is_to_leave(const struct consumer_fd *fd, uint64_t asked_ns) {
+    int times = fd->leave != NULL ? *fd->leave : 0;
+    return times != 0 && (asked_ns == 0 || consumer_leave_is_due(fd->ctl->ctl, times, asked_ns));
+}
+
+/* Whether there is something beyond what the consumer has seen, of which *a is a copy. */
+static bool find_more(const struct consumer_fd *fd, struct arming *a, uint32_t seen_command) {
     /* The command first: what was published before it is then seen. */
-    uint32_t command = fb_rx_command(rx);
-    return fb_rx_peek(rx) != 0 || command != seen_command || fb_rx_revoked(rx) ||
-           !fb_ctl_alive(fd->ctl);
+    uint32_t command = fb_rx_command(&a->rx);
+    return fb_rx_peek(&a->rx) != 0 || command != seen_command || fb_rx_revoked(&a->rx) ||
+           !fb_ctl_alive(fd->ctl) || is_to_leave(fd, a->asked_ns);
 }
 
 static void fire(struct consumer_fd *fd) {
@@ -43,12 +58,11 @@ static void fire(struct consumer_fd *fd) {
 }
 
 /* Waits until it is armed, and takes the copy; false: it is to end. */
-static bool await_arming(struct consumer_fd *fd, struct fb_rx *rx, uint64_t *arming) {
+static bool await_arming(struct consumer_fd *fd, struct arming *arming) {
     pthread_mutex_lock(&fd->mutex);
     while (!fd->armed && !fd->quit)
         pthread_cond_wait(&fd->changed, &fd->mutex);
-    *rx = fd->rx;
-    *arming = fd->armings;
+    *arming = fd->last;
     bool go_on = !fd->quit;
     pthread_mutex_unlock(&fd->mutex);
     return go_on;
@@ -57,7 +71,7 @@ static bool await_arming(struct consumer_fd *fd, struct fb_rx *rx, uint64_t *arm
 /* Fires if `found`; true while the arming is the last one, and what it is for was not found. */
 static bool settle(struct consumer_fd *fd, uint64_t arming, bool found) {
     pthread_mutex_lock(&fd->mutex);
-    bool last = fd->armed && fd->armings == arming && !fd->quit;
+    bool last = fd->armed && fd->last.number == arming && !fd->quit;
     if (last && found)
         fire(fd);
     pthread_mutex_unlock(&fd->mutex);
@@ -66,12 +80,11 @@ static bool settle(struct consumer_fd *fd, uint64_t arming, bool found) {
 
 static void *watch(void *arg) {
     struct consumer_fd *fd = arg;
-    struct fb_rx rx;
-    uint64_t arming;
-    while (await_arming(fd, &rx, &arming)) {
-        uint32_t command = rx.command;
-        while (settle(fd, arming, find_more(fd, &rx, command)))
-            fb_rx_park(&rx, PARK_MS);
+    struct arming arming;
+    while (await_arming(fd, &arming)) {
+        uint32_t command = arming.rx.command;
+        while (settle(fd, arming.number, find_more(fd, &arming, command)))
+            fb_rx_park(&arming.rx, PARK_MS);
     }
     return NULL;
 }
@@ -88,11 +101,12 @@ static int start_thread(struct consumer_fd *fd) {
     return error;
 }
 
-struct consumer_fd *consumer_fd_start(const struct fb_ctl_handle *ctl) {
+struct consumer_fd *consumer_fd_start(const struct fb_ctl_handle *ctl, const volatile int *leave) {
     struct consumer_fd *fd = calloc(1, sizeof *fd);
     int error = ENOMEM;
     if (fd != NULL) {
         fd->ctl = ctl;
+        fd->leave = leave;
         pthread_mutex_init(&fd->mutex, NULL);
         pthread_cond_init(&fd->changed, NULL);
         fd->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -104,6 +118,7 @@ struct consumer_fd *consumer_fd_start(const struct fb_ctl_handle *ctl) {
     if (fd != NULL && fd->event >= 0)
         close(fd->event);
     free(fd);
+    errno = error;
     return NULL;
 }
 
@@ -123,13 +138,12 @@ int consumer_fd_number(const struct consumer_fd *fd) {
     return fd->event;
 }
 
-void consumer_fd_arm(struct consumer_fd *fd, const struct fb_rx *rx) {
+void consumer_fd_arm(struct consumer_fd *fd, const struct fb_rx *rx, uint64_t asked_ns) {
     uint64_t count;
     pthread_mutex_lock(&fd->mutex);
     if (!fd->armed && read(fd->event, &count, sizeof count) < 0)
         count = 0; /* EAGAIN: it did not fire */
-    fd->rx = *rx;
-    fd->armings++;
+    fd->last = (struct arming){.rx = *rx, .asked_ns = asked_ns, .number = fd->last.number + 1};
     fd->armed = true;
     pthread_cond_signal(&fd->changed);
     pthread_mutex_unlock(&fd->mutex);

@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "flow_balancer/claim.h"
+#include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/event.h"
 #include "flow_balancer/consumer.h"
 #include "flow_balancer/ring.h"
@@ -98,6 +99,13 @@ void consumer_add_stats(struct fb_consumer *consumer, const char *owner, const c
  * the end of the burst.
  */
 #define LEAVE_GRACE_NS UINT64_C(500000000)
+
+/* Whether who was asked so many times, noted at asked_ns, leaves now if the ring is empty. Any
+ * thread. */
+static inline bool consumer_leave_is_due(const struct fb_ctl *ctl, int times, uint64_t asked_ns) {
+    return times >= 2 || (times == 1 && fb_ctl_run_state(ctl) != FB_RUN_STOPPING &&
+                          fb_now_ns() - asked_ns >= LEAVE_GRACE_NS);
+}
 
 #define CONSUMER_STATE_MAX (1u << 20) /* bytes a flow, of all inspectors together */
 

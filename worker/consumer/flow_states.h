@@ -20,6 +20,11 @@ struct flow_states {
     char **chunks; /* each of FLOW_STATES_PER_CHUNK states, or NULL */
 };
 
+/* Whether the handle is in range: there is a state for it unless memory runs out. */
+static inline bool flow_states_may_have(uint32_t handle) {
+    return handle / FLOW_STATES_PER_CHUNK < FLOW_STATES_CHUNKS;
+}
+
 /* Returns 0, or -ENOMEM after one logged line. */
 int flow_states_init(struct flow_states *states, size_t flow_bytes);
 void flow_states_fini(struct flow_states *states);

@@ -141,6 +141,24 @@ static void a_signal_handler_ends_the_wait(void **state) {
     }
 }
 
+static void ask_to_leave(struct loop_fixture *f) {
+    f->leave_signals = 1;
+}
+
+/* Whichever instruction of the look the signal comes at: often, since that is by chance. */
+static void a_request_to_leave_in_the_middle_of_a_look_has_its_grace(void **state) {
+    struct loop_fixture *f = *state;
+    make_loop(f, 0);
+    f->consumer.spin = true;
+    for (unsigned i = 0; i < 200; i++) {
+        f->leave_signals = 0;
+        f->consumer.asked_ns = 0;
+        in_ms(f, 1, ask_to_leave);
+        assert_int_equal(next_ended(f, 3), 0);
+        assert_int_equal(f->leave_signals, 1);
+    }
+}
+
 static void what_has_ended_has_ended(void **state) {
     struct loop_fixture *f = *state;
     make_loop(f, 0);
@@ -322,6 +340,30 @@ static void a_retry_that_ends_leaves_the_event_uninspected(void **state) {
     }
 }
 
+/* AddressSanitizer: calloc() may say no, as it does without it. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void) {
+    return "allocator_may_return_null=1";
+}
+
+/* Else one packet after the other would be kept from all processes. */
+static void a_packet_for_whose_flow_there_is_no_memory_is_not_suspected(void **state) {
+    struct loop_fixture *f = *state;
+    struct caught caught;
+    make_loop(f, 0);
+    set_state_bytes(f, 8);
+    give_packet(f, 1, 1, FB_F_START);
+    give_packet(f, 2, FLOW_STATES_PER_CHUNK, FB_F_START);
+    next_event(f);
+    f->consumer.states.stride = (size_t)1 << 47; /* of all that is allocated from now on */
+    catch_begin(&caught);
+    assert_int_equal(next_ended(f, 0), FB_ENDED_FAILED);
+    catch_end(&caught);
+    assert_non_null(strstr(caught.text, "no state for flow handle 4096: no memory"));
+    assert_int_equal(counted(f, FB_WORKER_PACKETS), 1);
+    expect_resume(f, 1, false);
+}
+
 /* ---- without a dispatcher */
 
 static void orphaned_flows_end_one_by_one(void **state) {
@@ -428,6 +470,7 @@ int main(void) {
         LOOP_TEST(a_timeout_is_waited_for_and_not_longer),
         LOOP_TEST(without_a_timeout_it_waits_until_there_is_something),
         LOOP_TEST(a_signal_handler_ends_the_wait),
+        LOOP_TEST(a_request_to_leave_in_the_middle_of_a_look_has_its_grace),
         LOOP_TEST(what_has_ended_has_ended),
         LOOP_TEST(a_burst_is_given_back_when_it_is_over),
         LOOP_TEST(a_burst_in_a_burst_gives_back_what_was_stepped_through),
@@ -438,6 +481,7 @@ int main(void) {
         LOOP_TEST(a_retry_pauses_the_cursor_and_keeps_the_event),
         LOOP_TEST(a_retry_of_nothing_does_not_wait),
         LOOP_TEST(a_retry_that_ends_leaves_the_event_uninspected),
+        LOOP_TEST(a_packet_for_whose_flow_there_is_no_memory_is_not_suspected),
         LOOP_TEST(orphaned_flows_end_one_by_one),
         LOOP_TEST(bursts_of_orphaned_flows_go_on_where_they_were),
         LOOP_TEST(the_end_of_an_orphaned_flow_may_be_tried_until_it_is_to_leave),

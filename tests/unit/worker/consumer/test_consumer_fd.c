@@ -5,13 +5,18 @@
  */
 #include "tests/lib/ring_fixture.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "flow_balancer/common/clock.h"
+#include "tests/lib/caught.h"
+#include "worker/consumer/consumer_fd.h"
 #include "worker/consumer/consumer_parts.h"
 
 #define SOON_MS 5000 /* for what must come */
@@ -20,6 +25,7 @@
 static struct fb_ctl_handle ctl, seen;
 static struct fb_consumer consumer;
 static const struct fb_event *event;
+static volatile int leave_signals;
 static int fd;
 
 static void open_consumer(struct ring_fixture *r) {
@@ -31,7 +37,9 @@ static void open_consumer(struct ring_fixture *r) {
     fb_ctl_format(&ctl);
     assert_int_equal(fb_ctl_join(&seen, name), FB_JOINED);
     const struct consumer_sides sides = {.ctl = &seen, .down = r->down, .up = r->up};
-    const struct fb_consumer_config config = FB_CONSUMER_CONFIG;
+    struct fb_consumer_config config = FB_CONSUMER_CONFIG;
+    config.leave = &leave_signals;
+    leave_signals = 0;
     assert_int_equal(consumer_init(&consumer, &sides, &config), 0);
     fd = fb_consumer_fd(&consumer);
     assert_true(fd >= 0);
@@ -132,6 +140,55 @@ static void that_the_dispatcher_is_gone_makes_it_readable_too(void **state) {
     close_consumer();
 }
 
+/* Who only polls would not look again when the half second is over. */
+static void a_request_to_leave_makes_it_readable_to_be_noted_and_followed(void **state) {
+    struct ring_fixture *r = *state;
+    open_consumer(r);
+    assert_int_equal(fb_consumer_next(&consumer, 0, &event), 0);
+    leave_signals = 1;
+    uint64_t begin_ns = fb_now_ns();
+    assert_true(readable(SOON_MS));
+    assert_int_equal(fb_consumer_next(&consumer, 0, &event), 0);
+    assert_false(readable(NEVER_MS));
+    assert_true(readable(SOON_MS));
+    assert_true(fb_now_ns() - begin_ns >= LEAVE_GRACE_NS);
+    assert_int_equal(fb_consumer_next(&consumer, 0, &event), FB_ENDED_LEFT);
+    close_consumer();
+}
+
+/* It is not followed then: not readable all the time. */
+static void a_request_to_leave_while_the_run_stops_is_noted_only(void **state) {
+    struct ring_fixture *r = *state;
+    open_consumer(r);
+    fb_ctl_set_run_state(ctl.ctl, FB_RUN_STOPPING);
+    leave_signals = 1;
+    assert_true(readable(SOON_MS));
+    assert_int_equal(fb_consumer_next(&consumer, 0, &event), 0);
+    assert_false(readable(800));
+    leave_signals = 2;
+    assert_true(readable(SOON_MS));
+    assert_int_equal(fb_consumer_next(&consumer, 0, &event), FB_ENDED_LEFT);
+    close_consumer();
+}
+
+static void without_room_for_a_descriptor_there_is_one_line_and_the_reason(void **state) {
+    struct ring_fixture *r = *state;
+    struct rlimit limit;
+    struct caught caught;
+    open_consumer(r);
+    consumer_fd_stop(consumer.fd);
+    consumer.fd = NULL;
+    catch_begin(&caught);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, limit.rlim_max});
+    int result = fb_consumer_fd(&consumer);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    catch_end(&caught);
+    assert_int_equal(result, -EMFILE);
+    assert_int_equal(lines_of(caught.text), 1);
+    close_consumer();
+}
+
 static void note(int signo) {
     (void)signo;
 }
@@ -158,6 +215,9 @@ int main(void) {
         RING_TEST(what_comes_between_the_last_look_and_the_arming_is_found),
         RING_TEST(the_end_makes_it_readable_too),
         RING_TEST(that_the_dispatcher_is_gone_makes_it_readable_too),
+        RING_TEST(a_request_to_leave_makes_it_readable_to_be_noted_and_followed),
+        RING_TEST(a_request_to_leave_while_the_run_stops_is_noted_only),
+        RING_TEST(without_room_for_a_descriptor_there_is_one_line_and_the_reason),
         RING_TEST(a_wait_with_it_ends_by_packet_time_and_signal),
     };
     return ring_run_tests(tests, sizeof tests / sizeof *tests);
