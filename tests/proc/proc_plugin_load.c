@@ -89,15 +89,17 @@ static void a_crash_while_it_is_loaded_or_opened_is_one_line(void **state) {
     make_trace(t, 10);
     use_plugin(t, "misbehave");
     use_plugin(t, "crash_in_constructor");
-#define BOTH "it crashed while it was opened: it is built for interface 1.0, this worker has "
-    refused(t, "./misbehave.so:open,segv", 128 + SIGSEGV, BOTH "interface 1.0");
-    refused(t, "./misbehave.so:open,abort", 128 + SIGABRT, BOTH "interface 1.0");
-    refused(t, "./misbehave.so:open,deep", 128 + SIGSEGV, BOTH "interface 1.0");
-#undef BOTH
+#define OPENED(signal)                                                                             \
+    "it crashed while it was opened, by signal " signal " (it is built for interface 1.0, this "   \
+    "worker has interface 1.0)"
+    refused(t, "./misbehave.so:open,segv", 128 + SIGSEGV, OPENED("11"));
+    refused(t, "./misbehave.so:open,abort", 128 + SIGABRT, OPENED("06"));
+    refused(t, "./misbehave.so:open,deep", 128 + SIGSEGV, OPENED("11"));
+#undef OPENED
     refused(
         t, "./crash_in_constructor.so", 128 + SIGABRT,
-        "--inspector ./crash_in_constructor.so: it crashed while it was loaded: this worker has "
-        "interface 1.0");
+        "--inspector ./crash_in_constructor.so: it crashed while it was loaded, by signal 06 (this "
+        "worker has interface 1.0)");
 }
 
 /* A runtime in a plugin lives by handlers like these, on a stack of its own. */
