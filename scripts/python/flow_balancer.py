@@ -381,13 +381,14 @@ class Flow:
 class _Present:
     """What the event that was taken last lends: of the process, as the consumer is."""
 
-    event: Optional[tuple] = None
+    event: Optional[tuple] = None  # _COMES while the loop takes the first one of a burst
     view: Optional[memoryview] = None  # of its bytes, if they were looked at
     flows: dict[int, Flow] = {}  # by their ids, those that were looked at
     flow_ids: dict[int, Any] = {}  # by the addresses of their records: where the id is
 
 
 _present = _Present()
+_COMES = ()  # the library may have handed out an event that the program has not seen: it is not finished
 
 
 def _refuse() -> None:
@@ -715,6 +716,7 @@ class Consumer:
             left = _WAIT_MS if until is None else max(0, min(_WAIT_MS, round((until - time.monotonic()) * 1000)))
             taken = _burst(handle, left)
             if taken > 0:
+                _present.event = _COMES
                 return True
             if taken < 0:
                 self._end(taken)

@@ -70,6 +70,10 @@ static void a_packet_at_which_the_program_fails_comes_once_more(void **state) {
     takes_all(*state, "raised", 1);
 }
 
+static void a_packet_that_a_signal_kept_from_the_loop_comes_once_more(void **state) {
+    takes_all(*state, "raised_in_between", 1);
+}
+
 static void a_loop_that_is_left_has_finished_its_packet(void **state) {
     takes_all(*state, "broken_off", 0);
 }
@@ -128,6 +132,7 @@ int main(void) {
         PROCESS_TEST(events_are_taken_with_select),
         PROCESS_TEST(events_are_taken_in_asyncio),
         PROCESS_TEST(a_packet_at_which_the_program_fails_comes_once_more),
+        PROCESS_TEST(a_packet_that_a_signal_kept_from_the_loop_comes_once_more),
         PROCESS_TEST(a_loop_that_is_left_has_finished_its_packet),
         PROCESS_TEST(a_consumer_may_be_closed_in_its_own_loop),
         PROCESS_TEST(a_child_has_no_consumer),

@@ -151,6 +151,34 @@ def raised(name):
     return count
 
 
+def raised_in_between(name):
+    """A signal whose handler raises before the loop has the first packet of a burst: it comes once more."""
+    plain = flow_balancer._PACKET_AT
+
+    class Interrupting:
+        """In the place of the call that follows the library's."""
+
+        @staticmethod
+        def unpack_from(_buffer):
+            raise KeyboardInterrupt
+
+    def first():
+        with Consumer(name) as consumer:
+            for _ in consumer:
+                raise AssertionError("it has a packet")
+
+    flow_balancer._PACKET_AT = Interrupting
+    refuses(KeyboardInterrupt, first)
+    flow_balancer._PACKET_AT = plain
+    count = 0
+    with Consumer(name, worker=0) as consumer:
+        for event in consumer:
+            if isinstance(event, Packet):
+                assert (event.frame == 1) == bool(event.flags & Flag.REDELIVERED) == (event.deaths == 1)
+                count += 1
+    return count
+
+
 def broken_off(name):
     """A packet at which the program leaves is finished; loops may be left and begun."""
     count = 0
