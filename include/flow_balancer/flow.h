@@ -103,6 +103,9 @@ enum fb_tunnel {
  * VLAN ids, tunnel and interface are those of the packet that the record was made from: the
  * first of the flow. A flow that comes from a worker that is lost has the record that it
  * had there, or, if that is gone, one made from its next packet, with first_ns 0.
+ *
+ * Where /dev/shm is full a flow has no record. Each packet of it comes with one made from that
+ * packet alone: id, addresses, ports, proto, layer, the rest 0; its end with the id only.
  */
 struct fb_flow {
     uint64_t id;       /* unique in the run, below 2^53; 0 is an id like any other */
@@ -131,7 +134,8 @@ struct fb_flow {
  * Offsets count from data. One that is not FB_NO_OFFSET lies within the captured bytes:
  *
  *   l3_off       the innermost IP header, whose addresses are captured; FB_NO_OFFSET if there
- *                is none. In a later fragment too.
+ *                is none. In a later fragment too: of a datagram with a tunnel in it that is
+ *                the outer header, whose addresses are not those of the flow.
  *   l4_off       the transport header, whose ports (ICMP: type and code) are captured, where it
  *                has such; FB_NO_OFFSET if there is none, as in later fragments.
  *   payload_off  the first byte after a whole transport header (at most caplen); FB_NO_OFFSET
