@@ -143,6 +143,14 @@ static inline void look_up_record(const struct ingress *in, const struct flows *
     flow_record_make(record, key, flow_first_swapped(entry), ids);
 }
 
+/* What follows the payload, for fb_desc_tail(). Where there is none it says FB_TAIL_LONG, but for
+ * frames so large that it does not matter. */
+static inline unsigned look_up_tail(const struct decoded *decoded, uint32_t caplen) {
+    uint32_t captured = caplen - decoded->payload_off;
+    uint32_t tail = captured > decoded->payload_len ? captured - decoded->payload_len : 0;
+    return tail < FB_TAIL_LONG ? tail : FB_TAIL_LONG;
+}
+
 /*
  * Writes the descriptor of packet i, but for arena_pos, which is the caller's, and counts the
  * packet in its flow: once a packet. bound: the flow had a worker before.
@@ -176,7 +184,8 @@ static inline void look_up_describe(const struct ingress *in, struct flows *flow
     desc->payload_off = decoded->payload_off;
     desc->flags = (uint16_t)flags;
     desc->proto = decoded->proto;
-    desc->dir_deaths_reason = fb_pack_dir_deaths_reason(look_up_direction(entry, decoded), 0, 0);
+    desc->dir_deaths_reason = fb_pack_dir_deaths_reason(look_up_direction(entry, decoded), 0,
+                                                        look_up_tail(decoded, frame->caplen));
     entry->seq++;
     entry->gap = 0;
 }

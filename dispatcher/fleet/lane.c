@@ -238,8 +238,8 @@ bool lane_mark_suspect(struct lane *lane) {
     }
     unsigned deaths = fb_desc_deaths(desc);
     desc->flags |= FB_F_REDELIVERED;
-    desc->dir_deaths_reason =
-        fb_pack_dir_deaths_reason(fb_desc_dir(desc), deaths < 3 ? deaths + 1 : 3, 0);
+    desc->dir_deaths_reason = fb_pack_dir_deaths_reason(
+        fb_desc_dir(desc), deaths < 3 ? deaths + 1 : 3, fb_desc_tail(desc));
     return true;
 }
 

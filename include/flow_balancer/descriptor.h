@@ -35,7 +35,7 @@ struct fb_desc {
     uint16_t payload_off;      /* first byte after the transport header, or FB_NO_OFFSET */
     uint16_t flags;            /* FB_F_*, and the link index in the upper 4 bits */
     uint8_t proto;             /* IP protocol number of the innermost header, else 0 */
-    uint8_t dir_deaths_reason; /* see fb_desc_dir(), fb_desc_deaths(), fb_desc_reason() */
+    uint8_t dir_deaths_reason; /* see fb_desc_dir(), _deaths(), _reason(), _tail() */
 };
 _Static_assert(sizeof(struct fb_desc) == 64, "one descriptor is one cache line");
 
@@ -64,8 +64,18 @@ static inline enum fb_end_reason fb_desc_reason(const struct fb_desc *d) {
     return (enum fb_end_reason)(d->dir_deaths_reason >> 3);
 }
 
-static inline uint8_t fb_pack_dir_deaths_reason(unsigned dir, unsigned deaths, unsigned reason) {
-    return (uint8_t)((dir & 1u) | ((deaths & 3u) << 1) | (reason << 3));
+/*
+ * Of a packet: captured bytes from the end of its payload to the end of the frame, such as the
+ * padding of Ethernet; FB_TAIL_LONG: as many or more, or not known. Where FB_F_END is not set.
+ */
+#define FB_TAIL_LONG 31u
+static inline unsigned fb_desc_tail(const struct fb_desc *d) {
+    return d->dir_deaths_reason >> 3;
+}
+
+/* last: the reason of a flow end, or the tail of a packet. */
+static inline uint8_t fb_pack_dir_deaths_reason(unsigned dir, unsigned deaths, unsigned last) {
+    return (uint8_t)((dir & 1u) | ((deaths & 3u) << 1) | (last << 3));
 }
 
 #endif

@@ -37,10 +37,11 @@ EVENT_SAME(dir, dir_deaths_reason);
 _Static_assert(offsetof(struct fb_packet, payload_len) == sizeof(struct fb_desc), "and goes on");
 
 /*
- * Captured bytes of payload: up to the end of the IP packet by its own length, or of the
- * capture; a length of 0 (segmentation offload, jumbograms) ends with the capture.
+ * Captured bytes of payload where the dispatcher does not say how many follow it: up to the end of
+ * the IP packet by its own length, or of the capture; a length of 0 (segmentation offload,
+ * jumbograms) ends with the capture.
  */
-static inline uint32_t event_payload_len(const struct fb_desc *desc, const uint8_t *data) {
+static inline uint32_t event_find_payload_len(const struct fb_desc *desc, const uint8_t *data) {
     enum { IP4_LENGTH = 2, IP6_LENGTH = 4, IP6_HEADER = 40 };
     if (desc->payload_off == FB_NO_OFFSET || desc->l3_off == FB_NO_OFFSET)
         return 0;
@@ -51,6 +52,13 @@ static inline uint32_t event_payload_len(const struct fb_desc *desc, const uint8
     uint32_t end = desc->l3_off + length + (is_ip6 ? IP6_HEADER : 0);
     end = length == 0 || end > desc->caplen ? desc->caplen : end;
     return end > desc->payload_off ? end - desc->payload_off : 0;
+}
+
+static inline uint32_t event_payload_len(const struct fb_desc *desc, const uint8_t *data) {
+    unsigned tail = fb_desc_tail(desc);
+    if (__builtin_expect(tail == FB_TAIL_LONG, 0))
+        return event_find_payload_len(desc, data);
+    return desc->payload_off == FB_NO_OFFSET ? 0 : desc->caplen - desc->payload_off - tail;
 }
 
 /* What is handed out: a packet is made where its descriptor was copied to. */

@@ -188,7 +188,7 @@ static void a_suspect_packet_is_marked_once_more_each_time(void **state) {
     finish(1);
     struct fb_desc *desc = &lane.tx.descs[seq & lane.tx.slot_mask];
     desc->flags = FB_F_START | FB_F_GAP | 3u << FB_LINK_SHIFT;
-    desc->dir_deaths_reason = fb_pack_dir_deaths_reason(1, 0, 0);
+    desc->dir_deaths_reason = fb_pack_dir_deaths_reason(1, 0, 17);
     static const unsigned deaths[] = {1, 2, 3, 3};
     for (unsigned n = 0; n < 4; n++) {
         assert_true(lane_mark_suspect(&lane));
@@ -196,7 +196,7 @@ static void a_suspect_packet_is_marked_once_more_each_time(void **state) {
                          FB_F_START | FB_F_GAP | FB_F_REDELIVERED | 3u << FB_LINK_SHIFT);
         assert_int_equal(fb_desc_deaths(desc), deaths[n]);
         assert_int_equal(fb_desc_dir(desc), 1);
-        assert_int_equal(fb_desc_reason(desc), 0);
+        assert_int_equal(fb_desc_tail(desc), 17);
     }
     /* Its neighbours are as they were. */
     assert_int_equal(lane.tx.descs[(seq - 1) & lane.tx.slot_mask].flags, 0);

@@ -28,12 +28,14 @@ static void put16(uint8_t *at, unsigned value) {
 /* Addresses 10, 11, ... and 50, 51, ...; ports 1001 and 2002. length: the field of the header. */
 static void make_sample(struct sample *s, bool is_ip6, uint16_t at, unsigned length) {
     uint16_t header = is_ip6 ? IP6_BYTES : IP4_BYTES;
-    *s = (struct sample){.desc = {.caplen = ROOM,
-                                  .wirelen = ROOM,
-                                  .l3_off = at,
-                                  .l4_off = (uint16_t)(at + header),
-                                  .payload_off = (uint16_t)(at + header + UDP_BYTES),
-                                  .proto = UDP}};
+    *s = (struct sample){
+        .desc = {.caplen = ROOM,
+                 .wirelen = ROOM,
+                 .l3_off = at,
+                 .l4_off = (uint16_t)(at + header),
+                 .payload_off = (uint16_t)(at + header + UDP_BYTES),
+                 .proto = UDP,
+                 .dir_deaths_reason = fb_pack_dir_deaths_reason(0, 0, FB_TAIL_LONG)}};
     uint8_t *ip = s->data + at;
     ip[0] = is_ip6 ? 0x60 : 0x45;
     put16(ip + (is_ip6 ? 4 : 2), length);
@@ -76,7 +78,7 @@ static void every_member_is_that_of_the_descriptor(void **state) {
         .payload_off = 40,
         .flags = FB_F_GAP | FB_F_TRUNCATED | FB_F_ICMP_ERROR | 9u << FB_LINK_SHIFT,
         .proto = TCP,
-        .dir_deaths_reason = fb_pack_dir_deaths_reason(1, 2, FB_END_WORKER_LOST),
+        .dir_deaths_reason = fb_pack_dir_deaths_reason(1, 2, 30),
     };
     const struct sample s = {.data = {0x45, 0, 0, 90}, .desc = desc};
     struct fb_packet packet = packet_of(&s, FB_F_MID_STREAM);
@@ -96,7 +98,7 @@ static void every_member_is_that_of_the_descriptor(void **state) {
     assert_int_equal(packet.flags, FB_F_GAP | FB_F_TRUNCATED | FB_F_ICMP_ERROR | FB_F_MID_STREAM);
     assert_int_equal(packet.proto, TCP);
     assert_int_equal(packet.dir, 1);
-    assert_int_equal(packet.payload_len, 50);
+    assert_int_equal(packet.payload_len, 200 - 40 - 30);
     assert_int_equal(packet.reserved, 0);
 }
 
@@ -159,6 +161,23 @@ static void of_a_truncated_packet_only_captured_bytes_count(void **state) {
     s.desc.caplen = 14 + IP4_BYTES + UDP_BYTES + 3;
     assert_int_equal(payload_of(&s), 3);
     s.desc.caplen = s.desc.payload_off;
+    assert_int_equal(payload_of(&s), 0);
+}
+
+static void what_the_dispatcher_says_of_the_tail_counts(void **state) {
+    (void)state;
+    struct sample s;
+    make_sample(&s, false, 14, 0); /* of whose length the header says nothing */
+    for (unsigned tail = 0; tail < FB_TAIL_LONG; tail++) {
+        s.desc.dir_deaths_reason = fb_pack_dir_deaths_reason(1, 3, tail);
+        assert_int_equal(payload_of(&s), s.desc.caplen - s.desc.payload_off - tail);
+        assert_int_equal(packet_of(&s, 0).dir, 1);
+        assert_int_equal(packet_of(&s, 0).deaths, 3);
+    }
+    s.desc.caplen = s.desc.payload_off;
+    s.desc.dir_deaths_reason = 0;
+    assert_int_equal(payload_of(&s), 0);
+    s.desc.payload_off = FB_NO_OFFSET;
     assert_int_equal(payload_of(&s), 0);
 }
 
@@ -279,6 +298,7 @@ int main(void) {
         cmocka_unit_test(what_the_descriptor_does_not_flag_is_not_flagged),
         cmocka_unit_test(payload_ends_where_the_ip_packet_does),
         cmocka_unit_test(of_a_truncated_packet_only_captured_bytes_count),
+        cmocka_unit_test(what_the_dispatcher_says_of_the_tail_counts),
         cmocka_unit_test(without_an_offset_there_is_no_payload),
         cmocka_unit_test(source_is_who_sent_the_first_packet_in_both_directions),
         cmocka_unit_test(only_protocols_that_have_ports_give_ports),
