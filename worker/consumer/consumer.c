@@ -229,6 +229,8 @@ static inline void prefetch_step(const struct fb_consumer *c, uint32_t i) {
     const struct fb_desc *later = fb_rx_desc(&c->rx, i);
     flow_states_prefetch(&c->states, later->handle);
     __builtin_prefetch(fb_rx_bytes(&c->rx, later));
+    if ((later->flags & FB_F_START) != 0 && later->handle < c->rx.flow_records)
+        __builtin_prefetch(&c->rx.flows[later->handle]); /* the other core has just written it */
 }
 
 /* Nothing is handed out, and nothing more is touched. */
