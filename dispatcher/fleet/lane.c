@@ -212,13 +212,19 @@ static bool is_within(uint16_t offset, uint32_t bytes) {
     return offset == FB_NO_OFFSET || offset < bytes;
 }
 
+/* What a worker computes the length of the payload from. */
+static bool has_payload(const struct fb_desc *desc) {
+    return desc->payload_off == FB_NO_OFFSET || fb_desc_tail(desc) == FB_TAIL_LONG ||
+           desc->payload_off + fb_desc_tail(desc) <= desc->caplen;
+}
+
 bool lane_desc_plausible(const struct lane *lane, const struct fb_desc *desc) {
     const struct fb_tx *tx = &lane->tx;
     uint64_t offset = desc->arena_pos & tx->arena_mask;
     return desc->caplen <= (tx->arena_mask + 1) / 4 &&
            offset + desc->caplen <= tx->arena_mask + 1 && desc->caplen <= desc->wirelen &&
            is_within(desc->l3_off, desc->caplen) && is_within(desc->l4_off, desc->caplen) &&
-           is_within(desc->payload_off, desc->caplen + 1) &&
+           is_within(desc->payload_off, desc->caplen + 1) && has_payload(desc) &&
            (desc->flags & (FB_F_END | FB_F_SKIP)) == 0 && desc->handle < lane->handles.fresh;
 }
 

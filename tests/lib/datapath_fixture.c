@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow_balancer/common/event.h"
 #include "tests/lib/packet.h"
+
+#define MOST_TRAILER 6u
 
 #define TIME_BASE (UINT64_C(1700000000) * SECOND)
 
@@ -98,10 +101,15 @@ static uint32_t header_bytes(unsigned tuple) {
     return tuple_is_tcp(tuple) ? 54 : 42;
 }
 
+/* Bytes of a frame behind its IP packet, as a trailer of Ethernet: some, where it has payload. */
+static uint32_t trailer_bytes(const struct sent *s) {
+    return s->wirelen - header_bytes(s->tuple) > MOST_TRAILER ? s->tuple % (MOST_TRAILER + 1) : 0;
+}
+
 static void add_headers(struct packet *p, const struct sent *s) {
     bool tcp = tuple_is_tcp(s->tuple);
     unsigned port = 10000u + s->tuple, host = s->reverse ? 2 : 1;
-    uint32_t total = s->wirelen - 14, udp = total - 20;
+    uint32_t total = s->wirelen - 14 - trailer_bytes(s), udp = total - 20;
     ADD(p, 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0);
     ADD(p, 0x45, 0, HIGH(total), LOW(total), 0, 0, 0, 0, 64, tcp ? 6 : 17, 0, 0);
     ADD(p, 10, 0, 0, (uint8_t)host, 10, 0, 0, (uint8_t)(3 - host));
@@ -219,6 +227,8 @@ void expect_bytes_sent(const struct datapath_fixture *f, const struct fb_desc *d
     assert_memory_equal(bytes, headers.bytes, headers.n < s->caplen ? headers.n : s->caplen);
     for (uint32_t i = headers.n; i < s->caplen; i++)
         assert_int_equal(bytes[i], byte_of((uint32_t)desc->frame, i));
+    /* The length that a worker gets: as the descriptor has it, and by the headers. */
+    assert_int_equal(event_payload_len(desc, bytes), event_find_payload_len(desc, bytes));
 }
 
 static void hear_packet(struct datapath_fixture *f, unsigned k, const struct fb_desc *desc,

@@ -106,7 +106,8 @@ uint64_t dropped_in_all(const struct datapath_fixture *f);
 
 /* ---- the workers' side */
 
-/* The bytes of a descriptor are those that were sent under its frame number. */
+/* The bytes of a descriptor are those that were sent under its frame number, and what it says of
+ * their payload is so. */
 void expect_bytes_sent(const struct datapath_fixture *f, const struct fb_desc *desc,
                        const uint8_t *bytes);
 

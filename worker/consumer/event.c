@@ -4,7 +4,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { IP4_SOURCE = 12, IP4_ADDRESS = 4, IP6_SOURCE = 8, IP6_ADDRESS = 16 };
+#include "flow_balancer/common/event.h"
+
+enum { IP4_SOURCE = 12, IP4_ADDRESS = 4, IP6_SOURCE = 8, IP6_ADDRESS = 16, PORTS_BYTES = 4 };
 
 static uint16_t load16(const uint8_t *bytes) {
     return (uint16_t)(bytes[0] << 8 | bytes[1]);
@@ -16,7 +18,8 @@ static bool has_ports(uint8_t proto) {
 
 void event_partial_flow(struct fb_flow *flow, uint64_t flow_id, const struct fb_packet *packet) {
     *flow = (struct fb_flow){.id = flow_id};
-    if (packet == NULL || packet->l3_off == FB_NO_OFFSET || (packet->flags & FB_F_ICMP_ERROR) != 0)
+    if (packet == NULL || (packet->flags & FB_F_ICMP_ERROR) != 0 ||
+        !event_has_ip(packet->data, packet->l3_off, packet->caplen))
         return;
     const uint8_t *ip = packet->data + packet->l3_off;
     bool is_ip6 = ip[0] >> 4 == 6;
@@ -26,7 +29,8 @@ void event_partial_flow(struct fb_flow *flow, uint64_t flow_id, const struct fb_
     memcpy(packet->dir == 0 ? flow->dst : flow->src, sender + size, size);
     flow->layer = is_ip6 ? FB_LAYER_IP6 : FB_LAYER_IP4;
     flow->proto = packet->proto;
-    if (packet->l4_off == FB_NO_OFFSET || !has_ports(packet->proto))
+    if (packet->l4_off == FB_NO_OFFSET || !has_ports(packet->proto) ||
+        packet->l4_off + (uint32_t)PORTS_BYTES > packet->caplen)
         return;
     const uint8_t *ports = packet->data + packet->l4_off;
     flow->src_port = load16(ports + (packet->dir == 0 ? 0 : 2));

@@ -37,13 +37,23 @@ EVENT_SAME(dir, dir_deaths_reason);
 _Static_assert(offsetof(struct fb_packet, payload_len) == sizeof(struct fb_desc), "and goes on");
 
 /*
+ * Whether the addresses of an IP header are captured, which an l3_off promises: looked at again,
+ * where it costs nothing, since a descriptor of a lost ring has been where others may write.
+ */
+static inline bool event_has_ip(const uint8_t *data, uint16_t l3_off, uint32_t caplen) {
+    enum { IP4_BYTES = 20, IP6_BYTES = 40 };
+    return l3_off != FB_NO_OFFSET && l3_off < caplen &&
+           caplen - l3_off >= (data[l3_off] >> 4 == 6 ? IP6_BYTES : IP4_BYTES);
+}
+
+/*
  * Captured bytes of payload where the dispatcher does not say how many follow it: up to the end of
  * the IP packet by its own length, or of the capture; a length of 0 (segmentation offload,
  * jumbograms) ends with the capture.
  */
 static inline uint32_t event_find_payload_len(const struct fb_desc *desc, const uint8_t *data) {
     enum { IP4_LENGTH = 2, IP6_LENGTH = 4, IP6_HEADER = 40 };
-    if (desc->payload_off == FB_NO_OFFSET || desc->l3_off == FB_NO_OFFSET)
+    if (desc->payload_off == FB_NO_OFFSET || !event_has_ip(data, desc->l3_off, desc->caplen))
         return 0;
     const uint8_t *ip = data + desc->l3_off;
     bool is_ip6 = ip[0] >> 4 == 6;

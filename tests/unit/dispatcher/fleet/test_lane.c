@@ -456,16 +456,22 @@ static void a_descriptor_that_was_not_written_so_is_told(void **state) {
                                  .l4_off = 99,
                                  .payload_off = 100,
                                  .flags = FB_F_START | FB_F_GAP | FB_F_MALFORMED | 0xf000};
-    struct fb_desc none = good, most = good;
+    struct fb_desc none = good, most = good, tail = good;
     none.l3_off = none.l4_off = none.payload_off = FB_NO_OFFSET;
     none.caplen = 0;
     most.arena_pos = 65536;
     most.caplen = most.wirelen = 65536 / 4;
     assert_true(lane_desc_plausible(&lane, &good));
     assert_true(lane_desc_plausible(&lane, &none));
+    tail.payload_off = 94;
+    tail.dir_deaths_reason = fb_pack_dir_deaths_reason(1, 1, 6);
     assert_true(lane_desc_plausible(&lane, &most));
-    struct fb_desc bad[12];
-    for (unsigned i = 0; i < 12; i++)
+    assert_true(lane_desc_plausible(&lane, &tail));
+    tail.payload_off = FB_NO_OFFSET;
+    assert_true(lane_desc_plausible(&lane, &tail));
+    tail.payload_off = 94;
+    struct fb_desc bad[13];
+    for (unsigned i = 0; i < 13; i++)
         bad[i] = good;
     bad[0].arena_pos++; /* runs over the end of the arena */
     bad[1].caplen = 101;
@@ -480,7 +486,9 @@ static void a_descriptor_that_was_not_written_so_is_told(void **state) {
     bad[9].payload_off = 101;
     bad[10].flags |= FB_F_END;
     bad[11].flags |= FB_F_SKIP;
-    for (unsigned i = 0; i < 12; i++)
+    bad[12] = tail; /* more behind the payload than there is */
+    bad[12].dir_deaths_reason = fb_pack_dir_deaths_reason(1, 1, 7);
+    for (unsigned i = 0; i < 13; i++)
         if (lane_desc_plausible(&lane, &bad[i]))
             fail_msg("case %u passes", i);
 }

@@ -256,6 +256,26 @@ static void only_protocols_that_have_ports_give_ports(void **state) {
     }
 }
 
+/* What promises more than there is was written over on its way through a lost ring. */
+static void what_lies_beyond_the_captured_bytes_is_not_read(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        bool is_ip6 = i != 0;
+        struct sample s;
+        make_sample(&s, is_ip6, 14, 100);
+        s.desc.caplen = 14u + (is_ip6 ? IP6_BYTES : IP4_BYTES) - 1u;
+        s.desc.payload_off = 20;
+        struct fb_flow flow = record_of(&s);
+        expect_record(&flow, &(struct fb_flow){.layer = FB_LAYER_NONE});
+        assert_int_equal(payload_of(&s), 0);
+        make_sample(&s, is_ip6, 14, 100);
+        s.desc.caplen = s.desc.l4_off + 3u;
+        flow = record_of(&s);
+        assert_int_equal(flow.layer, is_ip6 ? FB_LAYER_IP6 : FB_LAYER_IP4);
+        assert_int_equal(flow.src_port | flow.dst_port, 0);
+    }
+}
+
 static void a_later_fragment_has_addresses_and_no_ports(void **state) {
     (void)state;
     struct sample s;
@@ -296,6 +316,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_member_is_that_of_the_descriptor),
         cmocka_unit_test(what_the_descriptor_does_not_flag_is_not_flagged),
+        cmocka_unit_test(what_lies_beyond_the_captured_bytes_is_not_read),
         cmocka_unit_test(payload_ends_where_the_ip_packet_does),
         cmocka_unit_test(of_a_truncated_packet_only_captured_bytes_count),
         cmocka_unit_test(what_the_dispatcher_says_of_the_tail_counts),
