@@ -210,9 +210,9 @@ static const char *function_of(const struct inspection *inspection, const struct
 
 /* Says once that it waits, unless the inspector did. */
 static void log_waiting(struct inspection *inspection, const struct fb_inspector *ops) {
-    if (inspection->waits || fb_log_errors() != inspection->errors)
+    if (inspection->waits == ops || fb_log_errors() != inspection->errors)
         return;
-    inspection->waits = true;
+    inspection->waits = ops;
     fb_error("%sinspector %s: its output cannot be written: the worker waits until it can",
              inspection->who, ops->name);
     inspection->errors = fb_log_errors();
@@ -230,10 +230,10 @@ int inspection_returned(struct inspection *inspection, const struct fb_event *ev
 }
 
 void inspection_goes_on(struct inspection *inspection) {
-    const struct fb_inspector *ops = inspection->items[inspection->next].ops;
-    if (inspection->waits)
-        fb_info("%sinspector %s: its output can be written again", inspection->who, ops->name);
-    inspection->waits = false;
+    if (inspection->waits != NULL)
+        fb_info("%sinspector %s: its output can be written again", inspection->who,
+                inspection->waits->name);
+    inspection->waits = NULL;
 }
 
 /* Before the first packet of a flow that this process gets; once, however often it is tried. */

@@ -34,10 +34,10 @@ struct inspection_item {
 
 struct inspection {
     unsigned count;
-    unsigned next;      /* who is to see the present event next */
-    bool is_started;    /* and has had flow_start() for it */
-    bool is_child;      /* this is a child that one of them forked */
-    bool waits;         /* one of them cannot write its output */
+    unsigned next;                    /* who is to see the present event next */
+    bool is_started;                  /* and has had flow_start() for it */
+    bool is_child;                    /* this is a child that one of them forked */
+    const struct fb_inspector *waits; /* of which it was said that it cannot write its output */
     char who[24];       /* "worker K: " before what is logged, once a number is claimed */
     size_t state_bytes; /* that all need for a flow */
     unsigned errors;    /* lines of level error when it was last looked */
@@ -81,7 +81,7 @@ static inline int inspection_event(struct inspection *inspection, const struct f
     return 0;
 }
 
-/* An event whose output failed was taken at last: says so if it was said that it waits. */
+/* An event whose output failed was taken at last: says so if it was said that one waits. */
 void inspection_goes_on(struct inspection *inspection);
 
 /* Milliseconds to wait before the next try of an event whose output failed; before: the last such

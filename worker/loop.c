@@ -16,8 +16,10 @@ static int try_again(struct worker_loop *loop, const struct fb_event *event, int
         if (ended != 0)
             return ended;
     }
+    if (rc != 0)
+        return LOOP_FAILED;
     inspection_goes_on(loop->inspection);
-    return rc == 0 ? 0 : LOOP_FAILED;
+    return 0;
 }
 
 /* How long the next wait for packets may take. */

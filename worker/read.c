@@ -32,7 +32,7 @@ static int inspect(void *arg, const struct fb_event *event) {
         nanosleep(&pause, NULL);
         fb_log_report_lost();
     }
-    if (__builtin_expect(pause_ms != 0, 0))
+    if (__builtin_expect(pause_ms != 0 && rc == 0, 0))
         inspection_goes_on(read->inspection);
     return rc;
 }

@@ -3,6 +3,10 @@
 #include <signal.h>
 #include <sys/time.h>
 
+#include <string.h>
+
+#include "flow_balancer/common/log.h"
+#include "tests/lib/caught.h"
 #include "tests/lib/loop_fixture.h"
 
 static unsigned output_fails; /* so many times more */
@@ -90,10 +94,78 @@ static void a_worker_that_waits_for_its_output_leaves_for_every_reason(void **st
     }
 }
 
+/* ---- what is said of it */
+
+#define TRIES 3u /* that fail, of each frame that cannot be written */
+
+static bool says_so; /* the inspector does, itself */
+static unsigned tries;
+
+static int late_open(struct fb_setup *setup) {
+    (void)setup;
+    tries = 0;
+    return 0;
+}
+
+/* Frames 3 and 20 of two bursts cannot be written at first. */
+static int late_packet(void *self, void *flow, const struct fb_packet *packet) {
+    (void)self, (void)flow;
+    if (packet->frame != 3 && packet->frame != 20)
+        return 0;
+    if (tries++ % (TRIES + 1) == TRIES)
+        return 0;
+    if (says_so)
+        fb_error("inspector late: /full: no space left");
+    return FB_OUTPUT_FAILED;
+}
+
+static const struct fb_inspector late = {FB_INSPECTOR_HEAD, .name = "late", .open = late_open,
+                                         .packet = late_packet};
+
+static unsigned times_in(const char *text, const char *part) {
+    unsigned times = 0;
+    for (; (text = strstr(text, part)) != NULL; text++)
+        times++;
+    return times;
+}
+
+/* What is logged in a run in which the second of two inspectors cannot write twice. */
+static const char *log_of_late(struct loop_fixture *f, bool says) {
+    static struct caught caught;
+    make_loop(f, 0);
+    add_inspector(f, &late);
+    says_so = says;
+    give_frames(f, 30);
+    fb_log_set_level(FB_LOG_INFO);
+    catch_begin(&caught);
+    int ended = run_to_the_stop_command(f);
+    const char *text = catch_end(&caught);
+    fb_log_set_level(FB_LOG_ERROR);
+    assert_int_equal(ended, FB_ENDED_STOPPED);
+    assert_int_equal(tries, 2 * (TRIES + 1));
+    assert_int_equal(f->call_count, 30); /* the first sees nothing twice */
+    return text;
+}
+
+static void each_wait_is_said_once_with_its_end(void **state) {
+    const char *text = log_of_late(*state, false);
+    assert_int_equal(times_in(text, "inspector late: its output cannot be written"), 2);
+    assert_int_equal(times_in(text, "inspector late: its output can be written again"), 2);
+    assert_int_equal(lines_of(text), 4);
+}
+
+static void what_the_inspector_says_itself_is_not_said_again(void **state) {
+    const char *text = log_of_late(*state, true);
+    assert_int_equal(times_in(text, "/full: no space left"), 2 * TRIES);
+    assert_int_equal(lines_of(text), 2 * TRIES);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         LOOP_TEST(what_cannot_be_written_comes_again_and_is_not_suspected_meanwhile),
         LOOP_TEST(a_worker_that_waits_for_its_output_leaves_for_every_reason),
+        LOOP_TEST(each_wait_is_said_once_with_its_end),
+        LOOP_TEST(what_the_inspector_says_itself_is_not_said_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
