@@ -185,11 +185,16 @@ static void count_packet(struct fb_consumer *c, bool counts) {
     c->counters[FB_WORKER_BYTES] += counts ? bytes : -bytes;
 }
 
+/* Nothing is handed out any more, and nothing more of the burst is touched or given back. */
+static void leave_burst(struct fb_consumer *c) {
+    c->busy = false;
+    c->steps = c->step = 0;
+}
+
 /* The event that is handed out was not inspected. */
 static void take_back(struct fb_consumer *c) {
     count_packet(c, false);
-    c->busy = false;
-    c->steps = c->step = 0; /* nothing more of the burst is given back */
+    leave_burst(c);
 }
 
 void consumer_finish(struct fb_consumer *c, bool abandon) {
@@ -199,11 +204,11 @@ void consumer_finish(struct fb_consumer *c, bool abandon) {
         return; /* the cursor stays at it: the dispatcher sees a process that died there */
     }
     uint32_t done = c->step;
+    bool has_burst = c->steps != 0;
     fb_rx_end();
-    c->busy = false;
-    if (c->steps == 0)
+    leave_burst(c);
+    if (!has_burst)
         return;
-    c->steps = c->step = 0;
     publish_counters(c);
     fb_rx_release(&c->rx, done);
 }
@@ -233,10 +238,8 @@ static inline void prefetch_step(const struct fb_consumer *c, uint32_t i) {
         __builtin_prefetch(&c->rx.flows[later->handle]); /* the other core has just written it */
 }
 
-/* Nothing is handed out, and nothing more is touched. */
 static const struct fb_event *no_event(struct fb_consumer *c, enum fb_ended ended) {
-    c->busy = false;
-    c->steps = c->step = 0;
+    leave_burst(c);
     end_with(c, ended);
     return NULL;
 }

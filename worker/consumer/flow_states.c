@@ -25,22 +25,14 @@ void flow_states_fini(struct flow_states *states) {
     states->chunks = NULL;
 }
 
-static struct flow_state_tag *find(const struct flow_states *states, uint32_t handle) {
-    uint32_t chunk = handle / FLOW_STATES_PER_CHUNK;
-    if (chunk >= FLOW_STATES_CHUNKS || states->chunks[chunk] == NULL)
-        return NULL;
-    return (struct flow_state_tag *)(void *)(states->chunks[chunk] +
-                                             handle % FLOW_STATES_PER_CHUNK * states->stride);
-}
-
 void *flow_states_begin(struct flow_states *states, uint32_t handle, uint16_t generation,
                         uint64_t flow_id, bool *known) {
-    struct flow_state_tag *tag = find(states, handle);
+    struct flow_state_tag *tag = flow_states_find(states, handle);
     if (tag == NULL) {
         uint32_t chunk = handle / FLOW_STATES_PER_CHUNK;
         if (chunk < FLOW_STATES_CHUNKS)
             states->chunks[chunk] = calloc(FLOW_STATES_PER_CHUNK, states->stride);
-        tag = find(states, handle);
+        tag = flow_states_find(states, handle);
         if (tag == NULL) {
             fb_error("no state for flow handle %u: %s", handle,
                      chunk < FLOW_STATES_CHUNKS ? "no memory" : "out of range");
@@ -57,7 +49,7 @@ void *flow_states_begin(struct flow_states *states, uint32_t handle, uint16_t ge
 }
 
 void *flow_states_end(struct flow_states *states, uint32_t handle, uint16_t generation) {
-    struct flow_state_tag *tag = find(states, handle);
+    struct flow_state_tag *tag = flow_states_find(states, handle);
     if (tag == NULL || tag->begun != FLOW_STATE_BEGUN(generation))
         return NULL;
     tag->begun = 0;
@@ -67,7 +59,7 @@ void *flow_states_end(struct flow_states *states, uint32_t handle, uint16_t gene
 bool flow_states_take(struct flow_states *states, uint32_t *next, struct begun_flow *flow) {
     while (*next / FLOW_STATES_PER_CHUNK < FLOW_STATES_CHUNKS) {
         uint32_t handle = *next;
-        struct flow_state_tag *tag = find(states, handle);
+        struct flow_state_tag *tag = flow_states_find(states, handle);
         if (tag == NULL) {
             *next = (handle / FLOW_STATES_PER_CHUNK + 1) * FLOW_STATES_PER_CHUNK;
             continue;

@@ -51,23 +51,28 @@ static inline struct flow_state_tag *flow_state_tag(void *state) {
     return (struct flow_state_tag *)state - 1;
 }
 
-/* The state of a flow that was begun, or NULL. */
-static inline void *flow_states_known(const struct flow_states *states, uint32_t handle,
-                                      uint16_t generation) {
+/* Where the tag of a handle is; NULL: out of range, or none of its chunk was begun. */
+static inline struct flow_state_tag *flow_states_find(const struct flow_states *states,
+                                                      uint32_t handle) {
     uint32_t chunk = handle / FLOW_STATES_PER_CHUNK;
     if (chunk >= FLOW_STATES_CHUNKS || states->chunks[chunk] == NULL)
         return NULL;
-    struct flow_state_tag *tag =
-        (struct flow_state_tag *)(void *)(states->chunks[chunk] +
-                                          handle % FLOW_STATES_PER_CHUNK * states->stride);
-    return tag->begun == FLOW_STATE_BEGUN(generation) ? tag + 1 : NULL;
+    return (struct flow_state_tag *)(void *)(states->chunks[chunk] +
+                                             handle % FLOW_STATES_PER_CHUNK * states->stride);
+}
+
+/* The state of a flow that was begun, or NULL. */
+static inline void *flow_states_known(const struct flow_states *states, uint32_t handle,
+                                      uint16_t generation) {
+    struct flow_state_tag *tag = flow_states_find(states, handle);
+    return tag != NULL && tag->begun == FLOW_STATE_BEGUN(generation) ? tag + 1 : NULL;
 }
 
 /* Fetches a flow's state ahead of flow_states_begin(); harmless for any handle. */
 static inline void flow_states_prefetch(const struct flow_states *states, uint32_t handle) {
-    uint32_t chunk = handle / FLOW_STATES_PER_CHUNK;
-    if (chunk < FLOW_STATES_CHUNKS && states->chunks[chunk] != NULL)
-        __builtin_prefetch(states->chunks[chunk] + handle % FLOW_STATES_PER_CHUNK * states->stride);
+    const struct flow_state_tag *tag = flow_states_find(states, handle);
+    if (tag != NULL)
+        __builtin_prefetch(tag);
 }
 
 /* Forgets a flow. Returns its state, valid until the next call, or NULL if it was not begun. */
