@@ -523,12 +523,12 @@ static void a_worker_number_beyond_the_instances_is_refused(void **state) {
     UNTIL(t, stat_of(t, t->name) != NULL);
     struct process *worker = process_start(t, "flow-worker -n @ -k 2");
     process_expect(t, worker, EXIT_RUNTIME);
-    expect_one_line_with(t, worker, "-k 2: instance '");
+    expect_one_line_with(t, worker, "worker number 2: instance '");
     expect_one_line_with(t, worker, "only once it is added: 'flow-balancer add -n ");
     worker = process_start(t, "flow-worker -n @ -k 6");
     process_expect(t, worker, EXIT_RUNTIME);
-    expect_one_line_with(t, worker, "-k 6: instance '");
-    expect_one_line_with(t, worker, "has worker numbers 0 to 5");
+    expect_one_line_with(t, worker, "worker number 6: instance '");
+    expect_one_line_with(t, worker, "has numbers 0 to 5");
     process_signal(dispatcher, SIGTERM);
     process_expect(t, dispatcher, EXIT_DONE);
     assert_int_equal(objects_of(t->name), 0);

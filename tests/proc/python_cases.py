@@ -242,7 +242,7 @@ def refused(name):
     assert "no dispatcher of instance 'nothing-here' for" in refuses(
         flow_balancer.NothingToClaim, Consumer, "nothing-here", None, 0.1
     )
-    assert "has worker numbers 0 to " in refuses(flow_balancer.Error, Consumer, name, 300)
+    assert "has numbers 0 to " in refuses(flow_balancer.Error, Consumer, name, 300)
     with Consumer(name):
         assert "close that consumer first" in refuses(flow_balancer.Error, Consumer, name)
     threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()

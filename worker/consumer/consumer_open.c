@@ -38,11 +38,11 @@ static enum fb_claim_result try_number(const struct fb_consumer_config *config,
     if (config->worker < numbers && fb_ctl_epoch(ctl->ctl, config->worker) != 0)
         return fb_claim_take(claim, ctl, config->worker);
     if (config->worker < numbers)
-        fb_error("-k %u: instance '%s' has this worker number only once it is added: "
+        fb_error("worker number %u: instance '%s' has it only once it is added: "
                  "'flow-balancer add -n %s'",
                  config->worker, config->instance, config->instance);
     else
-        fb_error("-k %u: instance '%s' has worker numbers 0 to %u", config->worker,
+        fb_error("worker number %u: instance '%s' has numbers 0 to %u", config->worker,
                  config->instance, numbers - 1);
     return FB_CLAIM_WRONG;
 }
@@ -70,8 +70,8 @@ static void log_busy(const struct fb_consumer_config *config, const struct fb_ct
                  "--max-workers",
                  config->instance);
     else
-        fb_error("worker %u of instance '%s' is already running (pid %lld): leave -k out for a "
-                 "free number",
+        fb_error("worker %u of instance '%s' is already running (pid %lld): leave the number "
+                 "out for a free one",
                  config->worker, config->instance, (long long)fb_ctl_pid(ctl, config->worker));
 }
 
@@ -82,11 +82,8 @@ static void log_too_late(const struct fb_consumer_config *config, bool joined) {
                  config->instance, waited_s);
     else
         fb_error("no dispatcher of instance '%s' for %.0f s: start flow-dispatcher -n %s, or wait "
-                 "longer for one (%s)",
-                 config->instance, waited_s, config->instance,
-                 config->program != NULL && strcmp(config->program, "flow-worker") == 0
-                     ? "--orphan-timeout"
-                     : "config.wait_ms");
+                 "longer for one (--orphan-timeout, or wait_ms of a program's configuration)",
+                 config->instance, waited_s, config->instance);
 }
 
 /* One try with the ctl that is joined, which is left again unless the number was claimed. */

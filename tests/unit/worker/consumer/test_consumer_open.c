@@ -75,7 +75,7 @@ static void a_number_that_there_is_not_is_wrong(void **state) {
     struct fleet_fixture *f = make(state);
     struct fb_consumer_config config = config_of(f);
     config.worker = FB_MAX_WORKERS;
-    refused(&config, -EINVAL, "has worker numbers 0 to");
+    refused(&config, -EINVAL, "has numbers 0 to");
 }
 
 static void what_a_later_library_knows_is_refused(void **state) {
@@ -180,7 +180,8 @@ static void lines_go_where_they_are_wanted_and_to_standard_error_again(void **st
     assert_string_equal(catch_end(&caught), "");
     assert_int_equal(lines.count, 1);
     assert_int_equal(lines.level, FB_LOG_ERROR);
-    assert_int_equal(strncmp(lines.last, "-k ", 3), 0); /* without program, level and time */
+    /* Without program, level and time. */
+    assert_int_equal(strncmp(lines.last, "worker number ", 14), 0);
     catch_begin(&caught);
     fb_error("after that");
     expect_one_line(catch_end(&caught), "prog: error: after that");
