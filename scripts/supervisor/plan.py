@@ -107,6 +107,7 @@ class Plan:
                 log.Log().warning(f"the inspectors are not opened yet, after {waited_s} s: open() of one of them takes long")
             except BaseException:
                 check.kill()  # an inspector may have blocked what would end it
+                check.wait()
                 raise
 
     def check_worker_options(self):

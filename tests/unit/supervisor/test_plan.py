@@ -2,9 +2,11 @@
 """What `run` and `start` were asked for, and what each program gets of it."""
 
 import os
+import signal
 
 from fakes import FolderTest
 from supervisor import options
+from supervisor import plan as module
 from supervisor.failure import Failure
 from supervisor.log import Log
 from supervisor.paths import Places
@@ -104,17 +106,21 @@ class Checks(PlanTest):
         self.assertIn("count", words)
         self.assertEqual(words[words.index("--cpu") + 1], "1,3")
 
-    def test_what_an_inspector_prints_then_is_no_part_of_our_output(self):
-        self.write("flow-worker", "#!/bin/sh\necho printed\n", 0o700)
+    def errors_of(self, what):
+        """What is written to standard error, by us or by a program, while it is done."""
         before = os.dup(2)
         with open(self.path("errors"), "w", encoding="utf-8") as errors:
             os.dup2(errors.fileno(), 2)
         try:
-            self.plan("-r", "x").check_worker_options()
+            what()
         finally:
             os.dup2(before, 2)
             os.close(before)
-        self.assertEqual(self.read("errors"), "printed\n")
+        return self.read("errors")
+
+    def test_what_an_inspector_prints_then_is_no_part_of_our_output(self):
+        self.write("flow-worker", "#!/bin/sh\necho printed\n", 0o700)
+        self.assertEqual(self.errors_of(self.plan("-r", "x").check_worker_options), "printed\n")
 
     def test_its_refusal_ends_the_program_without_another_word(self):
         for theirs, ours in (("2", 2), ("1", 1)):
@@ -123,6 +129,22 @@ class Checks(PlanTest):
                 self.plan("-r", "x").check_worker_options()
             self.assertEqual((str(caught.exception), caught.exception.status), ("", ours))
 
+    def test_one_that_takes_long_is_seen_and_one_that_never_ends_does_not_outlive_us(self):
+        self.addCleanup(setattr, module, "CHECK_PAUSE_S", module.CHECK_PAUSE_S)
+        module.CHECK_PAUSE_S = 1
+        self.write("flow-worker", "#!/bin/sh\nsleep 1.5\n", 0o700)
+        said = self.errors_of(self.plan("-r", "x").check_worker_options)
+        self.assertRegex(said, "warning: the inspectors are not opened yet, after 1 s: open.. of one of them takes long")
+        self.assertEqual(said.count("\n"), 1)
+
+        self.write("flow-worker", f"#!/bin/sh\necho $$ >{self.path('pid')}\ntrap '' INT\nexec sleep 60\n", 0o700)
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        with self.assertRaises(KeyboardInterrupt):
+            self.plan("-r", "x").check_worker_options()
+        with self.assertRaises(ProcessLookupError):
+            os.kill(int(self.read("pid")), 0)
 
     def test_a_crash_that_it_says_itself_ends_the_program_and_one_that_it_cannot_say_is_a_line(self):
         for how, words in (
