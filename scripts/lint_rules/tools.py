@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What other tools find: clang-format, shellcheck and the Python compiler."""
+"""What other tools find: clang-format, shellcheck, the Python compiler and patch."""
 
 import os
 import re
@@ -11,6 +11,7 @@ from .tree import SCRIPT_DIRS
 def check(tree):
     check_white_space(tree)
     check_scripts(tree)
+    check_mutants(tree)
 
 
 def check_white_space(tree):
@@ -52,9 +53,23 @@ def check_python(tree, path, source):
         tree.report(path, error.lineno or 1, f"Python: {error.msg}")
 
 
+def check_mutants(tree):
+    """A mutant that no longer fits its source shows nothing of the tests."""
+    patches = [path for path in tree.walk(["tests/mutants"]) if path.endswith(".patch")]
+    if not patches or not tree.have_tool("patch"):
+        return
+    for path in patches:
+        argv = ["patch", "--dry-run", "-s", "-f", "-F0", "-p1", "-i", path]
+        done = subprocess.run(argv, cwd=tree.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        if done.returncode:
+            tree.report(path, 1, "does not apply: make the patch again from what is there now")
+
+
+MUTANT = "--- a/shm/m.c\n+++ b/shm/m.c\n@@ -1 +1 @@\n-int kept;\n+int lost;\n"
 CASES = [
     ("white space", "shm/w.c", {"shm/w.c": "int  x;\n"}, "white space"),
     ("shell", "scripts/run", {"scripts/run": "#!/bin/bash\nrm $1\n"}, "SC2086"),
     ("python", "scripts/run", {"scripts/run": "#!/usr/bin/env python3\ndef:\n"}, "Python:"),
+    ("mutant", "tests/mutants/1.patch", {"tests/mutants/1.patch": MUTANT, "shm/m.c": "int renamed;\n"}, "does not apply"),
 ]
-ALLOWED = []
+ALLOWED = [("a mutant", {"tests/mutants/1.patch": MUTANT, "shm/m.c": "int kept;\n"})]
