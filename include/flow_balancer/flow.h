@@ -170,14 +170,16 @@ struct fb_packet {
     uint32_t reserved;
 };
 
-/* The end of a flow; valid as a packet is. */
+/*
+ * The end of a flow; valid as a packet is. One on which a process died is not told again: what
+ * that process knew of the flow is gone. A flow that ended as orphaned has no time and no frame.
+ */
 struct fb_flow_end {
     const struct fb_flow *flow;
-    uint64_t
-        time_ns;    /* capture time at which it ended, as the dispatcher's clock was; orphaned: 0 */
-    uint64_t frame; /* last frame taken before it ended; orphaned: 0 */
-    uint32_t reason; /* enum fb_end_reason */
-    uint32_t flags;  /* FB_F_REDELIVERED: a process died while it was told this end; or 0 */
+    uint64_t time_ns; /* capture time at which it ended, as the dispatcher's clock was */
+    uint64_t frame;   /* last frame taken before it ended */
+    uint32_t reason;  /* enum fb_end_reason */
+    uint32_t flags;   /* FB_F_REDELIVERED, where an end may come again: not in this version */
 };
 
 #endif
