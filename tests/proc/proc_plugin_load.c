@@ -200,6 +200,21 @@ static void two_inspectors_have_the_same_packets(void **state) {
     expect_recorded_in(t, "one", PACKETS, 0);
 }
 
+static void one_that_is_given_twice_shares_its_statics_and_is_warned_of(void **state) {
+    struct test *t = *state;
+    make_trace(t, 500);
+    use_plugin(t, "good");
+    struct process *run = process_start(t, "flow-worker --read t.pcap --inspector ./good.so "
+                                           "--inspector ./good.so --inspector ./good.so");
+    process_expect(t, run, EXIT_DONE);
+    const char *said = strstr(process_errors(t, run), "./good.so: it is given more than once");
+    assert_non_null(said);
+    assert_null(strstr(said + 1, "more than once"));
+    run = process_start(t, "flow-worker --read t.pcap --inspector ./good.so --inspector count");
+    process_expect(t, run, EXIT_DONE);
+    assert_null(strstr(process_errors(t, run), "more than once"));
+}
+
 static void a_file_asks_for_several_and_the_command_line_for_others(void **state) {
     enum { PACKETS = 500 };
     struct test *t = *state;
@@ -236,6 +251,7 @@ int main(void) {
         PROCESS_TEST(of_an_older_one_what_it_does_not_know_is_not_read),
         PROCESS_TEST(start_leaves_the_directory_as_it_is),
         PROCESS_TEST(two_inspectors_have_the_same_packets),
+        PROCESS_TEST(one_that_is_given_twice_shares_its_statics_and_is_warned_of),
         PROCESS_TEST(a_file_asks_for_several_and_the_command_line_for_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,7 @@ static unsigned lines_with(const struct test *t, const char *name, const char *w
     return count;
 }
 
-/* Its standard input gets the first bytes of the trace, and then nothing more for now. */
+/* Its standard input has the first bytes of the trace, and stays open. */
 static void feed(const struct test *t, struct process *p, size_t bytes) {
     static char text[1 << 22];
     FILE *file = fopen(file_in(t, "t.pcap"), "re");

@@ -165,6 +165,7 @@ static void a_second_signal_ends_a_drain_that_would_take_long(void **state) {
     pause_ms(1500); /* what comes within a second of the first counts as the same */
     process_signal(run, SIGTERM);
     process_expect(t, run, EXIT_RUNTIME);
+    expect_said(t, run, "they waited when a second signal, or 'stop --now', ended the run");
     const json_t *report = report_of(t, "out.json");
     expect_balanced(report);
     assert_true(number_at(report, "ledger.dropped.abandoned") > 1000);
@@ -184,7 +185,7 @@ static void a_stuck_worker_is_waited_for_until_the_drain_timeout(void **state) {
     UNTIL(t, stat_number(t, t->name, "workers.1.backlog") > 100);
     process_signal(run, SIGTERM);
     process_expect(t, run, EXIT_RUNTIME);
-    expect_said(t, run, "packets were not inspected");
+    expect_said(t, run, "packets were not inspected: they waited when the time to drain was over");
     const json_t *report = report_of(t, "out.json");
     expect_balanced(report);
     assert_true(number_at(report, "ledger.dropped.abandoned") > 100);

@@ -85,6 +85,8 @@ static void requests_within_a_second_are_one(void **state) {
     assert_false(ask(4, false, NOW + 5 * SECOND));
     assert_int_equal(p.stage, RUN_HURRYING);
     assert_true(run_stage_is_late(&p, NOW + 5 * SECOND));
+    run_stage_drained(&p);
+    assert_true(p.hurried); /* what is said of what was left */
 }
 
 static void who_asks_again_without_a_signal_waits_for_the_same_end(void **state) {
@@ -95,6 +97,7 @@ static void who_asks_again_without_a_signal_waits_for_the_same_end(void **state)
     assert_int_equal(p.stage, RUN_STOPPING);
     assert_false(run_stage_is_late(&p, NOW + DRAIN - 1));
     assert_true(run_stage_is_late(&p, NOW + DRAIN));
+    assert_false(p.hurried);
 }
 
 static void one_signal_beside_a_request_is_no_second_one(void **state) {
