@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "flow_balancer/prefetch.h"
+
 /* Destination lines are fetched for writing this far ahead of the copy (256 to 512 measured alike).
  */
 #define COPY_WRITE_AHEAD 384u
@@ -21,21 +23,21 @@ static inline void copy_frame(uint8_t *to, const uint8_t *from, uint32_t n, size
         uint32_t at = 0;
         do {
             if (ahead != 0)
-                __builtin_prefetch(from + at + ahead);
-            __builtin_prefetch(to + at + COPY_WRITE_AHEAD, 1);
+                fb_prefetch(from + at + ahead);
+            fb_prefetch_to_write(to + at + COPY_WRITE_AHEAD);
             memcpy(to + at, from + at, 64);
             at += 64;
         } while (at + 64 <= n);
         if (at != n) {
             if (ahead != 0)
-                __builtin_prefetch(from + at + ahead);
+                fb_prefetch(from + at + ahead);
             memcpy(to + n - 64, from + n - 64, 64);
         }
         return;
     }
     if (ahead != 0)
-        __builtin_prefetch(from + ahead);
-    __builtin_prefetch(to + COPY_WRITE_AHEAD, 1);
+        fb_prefetch(from + ahead);
+    fb_prefetch_to_write(to + COPY_WRITE_AHEAD);
     if (n >= 32) {
         memcpy(to, from, 32);
         memcpy(to + n - 32, from + n - 32, 32);

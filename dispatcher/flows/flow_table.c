@@ -87,7 +87,7 @@ uint32_t flow_table_candidate(const struct flow_table *table, uint64_t hash) {
     while (found != 0) {
         uint32_t number = line[__builtin_ctz(found)] & table->index_mask;
         if (number != 0) {
-            __builtin_prefetch(&table->entries[number - 1], 1);
+            fb_prefetch_to_write(&table->entries[number - 1]);
             return number - 1;
         }
         found &= found - 1;

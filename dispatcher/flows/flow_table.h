@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "flow_balancer/flow_key.h"
+#include "flow_balancer/prefetch.h"
 
 /*
  * The flow table: which flow a key belongs to. Private memory of the
@@ -117,7 +118,7 @@ static inline uint32_t flow_table_line(const struct flow_table *table, uint64_t 
 }
 
 static inline void flow_table_prefetch(const struct flow_table *table, uint64_t hash) {
-    __builtin_prefetch(&table->slots[(size_t)flow_table_line(table, hash) * 16]);
+    fb_prefetch(&table->slots[(size_t)flow_table_line(table, hash) * 16]);
 }
 
 /* The first entry in the home line whose tag is the hash's, fetched ahead; NO_FLOW if none. */

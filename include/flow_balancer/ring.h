@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "flow_balancer/align.h"
+#include "flow_balancer/prefetch.h"
 #include "flow_balancer/sides.h"
 
 /*
@@ -15,11 +16,10 @@
  *
  * Why it is correct:
  *
- * Data. The producer writes descriptors [published, seq) and their bytes, then
- * stores published (R1, release); the consumer loads published (A1, acquire)
- * and reads what lies before it. The consumer finishes with descriptors, then
- * stores consumed (R2, release); the producer loads consumed (A2, acquire) and
- * uses again what lies before it. So neither reads bytes that the other writes.
+ * Data. The producer writes descriptors [published, seq) and their bytes, then stores published
+ * (R1, release); the consumer loads published (A1, acquire) and reads what lies before it. The
+ * consumer finishes with descriptors, then stores consumed (R2, release); the producer loads
+ * consumed (A2, acquire) and uses again what lies before it. None reads what is being written.
  *
  * Bytes. A frame never wraps: it is padded to the start of the next lap of the
  * arena. The tail, the first byte still in use, is the arena position of the
@@ -125,7 +125,7 @@ static inline uint8_t *fb_tx_bytes(const struct fb_tx *tx, uint64_t position) {
 /* Stages a packet at the position just reserved; the caller fills the descriptor. */
 static inline struct fb_desc *fb_tx_stage(struct fb_tx *tx, uint64_t position, uint32_t caplen) {
     struct fb_desc *desc = &tx->descs[tx->seq & tx->slot_mask];
-    __builtin_prefetch(&tx->descs[(tx->seq + FB_DESC_AHEAD) & tx->slot_mask], 1);
+    fb_prefetch_to_write(&tx->descs[(tx->seq + FB_DESC_AHEAD) & tx->slot_mask]);
     tx->seq++;
     tx->head = position + fb_align_up(caplen, FB_ARENA_ALIGN);
     return desc;

@@ -50,6 +50,9 @@ ATOMIC_FILES = re.compile(r"(include/flow_balancer|shm)/(object|ring|sides|ctl|l
 # The last word of a key holds bits of its flow too: its layout, who makes it, and the table.
 KEY_WORD = re.compile(r"\bword\[4\]")
 KEY_FILES = re.compile(r"include/flow_balancer/flow_key\.h|dispatcher/(decode/decode\.c|flows/flow_table\.[ch])")
+# A prefetch of the compiler's own may be left out, as prefetch.h says.
+PREFETCH = re.compile(r"\b__builtin_prefetch\b")
+PREFETCH_FILE = "include/flow_balancer/prefetch.h"
 
 
 def check(tree):
@@ -69,7 +72,7 @@ def check(tree):
         if path != numa_files[0][0]:
             tree.report(path, line, f"<{name}> is already used in {numa_files[0][0]}: one file only")
     check_cycles(tree)
-    check_key_word(tree)
+    check_words_of_few_files(tree)
     check_room_comments(tree)
 
 
@@ -127,11 +130,13 @@ def check_cycles(tree):
         visit(path)
 
 
-def check_key_word(tree):
+def check_words_of_few_files(tree):
     for path, source in tree.product().items():
         for number, line in enumerate(source.code, 1):
             if KEY_WORD.search(line) and not KEY_FILES.fullmatch(path):
                 tree.report(path, number, "word[4] of a key only where its layout is known: see KEY_FILES in lint_rules/rooms.py")
+            if PREFETCH.search(line) and path != PREFETCH_FILE:
+                tree.report(path, number, f"__builtin_prefetch only in {PREFETCH_FILE}: fb_prefetch()")
 
 
 def check_room_comments(tree):
@@ -158,6 +163,7 @@ CASES = [
     ("numa", "worker/loop.c", {"shm/n.c": "#include <numaif.h>\n"}, "one file only"),
     ("stdatomic", "shm/region.c", {"shm/region.c": "#include <stdatomic.h>\n"}, "<stdatomic.h> only in"),
     ("key word", "worker/loop.c", {"worker/loop.c": "int f(void) {\n    return key.word[4];\n}\n"}, "word[4] of a key only"),
+    ("prefetch", "worker/loop.c", {"worker/loop.c": "void f(void) {\n    __builtin_prefetch(0);\n}\n"}, "__builtin_prefetch only in"),
     ("no room comment", "dispatcher/run/run.h", {"dispatcher/run/run.h": "int run(void);\n"}, "comment of at least 8 lines"),
     ("short room comment", "dispatcher/run/run.h", {"dispatcher/run/run.h": ROOM_COMMENT.replace(" * About this room.\n", "", 1)}, "comment of at least 8 lines"),
     ("late room comment", "dispatcher/run/run.h", {"dispatcher/run/run.h": "int run(void);\n\n" + ROOM_COMMENT}, "comment of at least 8 lines"),

@@ -9,6 +9,7 @@
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/flow_records.h"
+#include "flow_balancer/prefetch.h"
 #include "flow_balancer/stats.h"
 
 #include "worker/consumer/consumer_fd.h"
@@ -233,9 +234,9 @@ static inline void prefetch_step(const struct fb_consumer *c, uint32_t i) {
         return;
     const struct fb_desc *later = fb_rx_desc(&c->rx, i);
     flow_states_prefetch(&c->states, later->handle);
-    __builtin_prefetch(fb_rx_bytes(&c->rx, later));
+    fb_prefetch(fb_rx_bytes(&c->rx, later));
     if ((later->flags & FB_F_START) != 0 && later->handle < c->rx.flow_records)
-        __builtin_prefetch(&c->rx.flows[later->handle]); /* the other core has just written it */
+        fb_prefetch(&c->rx.flows[later->handle]); /* the other core has just written it */
 }
 
 static const struct fb_event *no_event(struct fb_consumer *c, enum fb_ended ended) {
@@ -343,7 +344,7 @@ static int begin_burst(struct fb_consumer *c, uint32_t n) {
     if (stamp_ns != 0)
         fb_up_add_latency(c->up, c->now_ns > stamp_ns ? c->now_ns - stamp_ns : 0);
     for (uint32_t i = 0; i < n; i++)
-        __builtin_prefetch(fb_rx_desc(rx, i));
+        fb_prefetch(fb_rx_desc(rx, i));
     c->steps = n;
     c->step = 0;
     for (uint32_t i = 0; i < STATES_AHEAD; i++)

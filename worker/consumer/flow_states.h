@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "flow_balancer/prefetch.h"
+
 /*
  * The inspector's state per flow, found by the handle: an array, no hash. It
  * grows in steps that leave what is there in place, since handles are dense
@@ -72,7 +74,7 @@ static inline void *flow_states_known(const struct flow_states *states, uint32_t
 static inline void flow_states_prefetch(const struct flow_states *states, uint32_t handle) {
     const struct flow_state_tag *tag = flow_states_find(states, handle);
     if (tag != NULL)
-        __builtin_prefetch(tag);
+        fb_prefetch(tag);
 }
 
 /* Forgets a flow. Returns its state, valid until the next call, or NULL if it was not begun. */
