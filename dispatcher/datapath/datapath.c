@@ -54,23 +54,33 @@ static const struct fb_flow *find_record(const struct datapath *d, uint32_t flow
                            flow_table_id(&d->flows->table, flow));
 }
 
-/* Binds the flow of packet i to a worker, whose processes find its record from now on. Not inlined:
- * the way of a packet whose flow is bound is shorter so. */
-static __attribute__((noinline)) void bind_flow(struct datapath *d, unsigned i, uint32_t flow,
-                                                unsigned worker, bool created) {
-    const struct fb_flow *known = created ? NULL : find_record(d, flow);
-    if (created)
-        look_up_note_digest(&d->ingress, d->flows, i, flow);
+/* Binds a flow to a worker. Returns the place for its record, or NULL. */
+static inline struct fb_flow *bind_to(struct datapath *d, uint32_t flow, unsigned worker) {
+    struct fleet *fleet = d->egress.fleet;
     flows_bind(d->flows, flow, (uint8_t)worker);
     egress_count_flow(&d->egress, worker);
-    struct fb_flow *record =
-        fleet_flow_slot(d->egress.fleet, worker, d->flows->table.entries[flow].handle);
-    fleet_prefetch_flow_slot(d->egress.fleet, worker);
-    if (__builtin_expect(record == NULL, 0))
-        return;
-    if (known != NULL)
+    fleet_prefetch_flow_slot(fleet, worker);
+    return fleet_flow_slot(fleet, worker, d->flows->table.entries[flow].handle);
+}
+
+/* Binds the flow that packet i has begun to a worker, whose processes find its record from now on.
+ * Not inlined: the way of a packet whose flow is bound is shorter so. */
+static __attribute__((noinline)) void bind_flow(struct datapath *d, unsigned i, uint32_t flow,
+                                                unsigned worker) {
+    look_up_note_digest(&d->ingress, d->flows, i, flow);
+    struct fb_flow *record = bind_to(d, flow, worker);
+    if (__builtin_expect(record != NULL, 1))
+        look_up_record(&d->ingress, d->flows, i, flow, record);
+}
+
+/* The same for a flow that has lost its worker: its record goes with it where it can be found. */
+static __attribute__((noinline)) void bind_flow_again(struct datapath *d, unsigned i, uint32_t flow,
+                                                      unsigned worker) {
+    const struct fb_flow *known = find_record(d, flow);
+    struct fb_flow *record = bind_to(d, flow, worker);
+    if (record != NULL && known != NULL)
         *record = *known;
-    else
+    else if (record != NULL)
         look_up_record(&d->ingress, d->flows, i, flow, record);
 }
 
@@ -108,8 +118,10 @@ static enum egress_result deliver_packet(struct datapath *d, unsigned i) {
         return result;
     }
     flow = look_up_touch_or_create(&d->ingress, flows, i, flow);
-    if (!bound)
-        bind_flow(d, i, flow, to.worker, entry == NULL);
+    if (entry == NULL)
+        bind_flow(d, i, flow, to.worker);
+    else if (!bound)
+        bind_flow_again(d, i, flow, to.worker);
     copy_packet(d, i, flow, &to, bound);
     return EGRESS_DONE;
 }

@@ -119,28 +119,41 @@ static inline void look_up_note_digest(const struct ingress *in, struct flows *f
     flows_set_digest(flows, flow, ids.digest);
 }
 
-/* The record of packet i's flow, which no worker had before, or whose record is gone. */
-static inline void look_up_record(const struct ingress *in, const struct flows *flows, unsigned i,
-                                  uint32_t flow, struct fb_flow *record) {
-    static const struct decoded_ids none = {.tunnel = FB_TUNNEL_NONE};
+/* key: the flow's, without a digest of ids. */
+static inline void look_up_write_record(const struct ingress *in, const struct flows *flows,
+                                        unsigned i, uint32_t flow, const struct fb_flow_key *key,
+                                        const struct decoded_ids *ids, struct fb_flow *record) {
     const struct frame *frame = &in->burst.frames[i];
     const struct flow_entry *entry = &flows->table.entries[flow];
-    const struct fb_flow_key *key = &entry->key;
-    struct fb_flow_key clear;
-    struct decoded_ids found;
-    const struct decoded_ids *ids = &none;
-    if (decoded_may_have_ids(&in->burst.decoded[i], in->links[in->burst.links[i]])) {
-        ingress_find_ids(in, i, &found);
-        ids = &found;
-    }
-    if (__builtin_expect(flows->digests != NULL, 0)) {
-        clear = flows_clear_key(flows, flow);
-        key = &clear;
-    }
     record->id = flow_table_id(&flows->table, flow);
     record->first_ns = entry->seq == entry->gap ? frame->time_ns : 0;
     record->interface = frame->interface;
     flow_record_make(record, key, flow_first_swapped(entry), ids);
+}
+
+/* Of a flow that may be in a VLAN or a tunnel, or have their ids in its key. */
+static __attribute__((noinline, unused)) void look_up_record_with_ids(const struct ingress *in,
+                                                                      const struct flows *flows,
+                                                                      unsigned i, uint32_t flow,
+                                                                      struct fb_flow *record) {
+    struct fb_flow_key key = flows->digests != NULL ? flows_clear_key(flows, flow)
+                                                    : flow_plain_key(&flows->table.entries[flow]);
+    struct decoded_ids ids = {.tunnel = FB_TUNNEL_NONE};
+    if (decoded_may_have_ids(&in->burst.decoded[i], in->links[in->burst.links[i]]))
+        ingress_find_ids(in, i, &ids);
+    look_up_write_record(in, flows, i, flow, &key, &ids, record);
+}
+
+/* The record of packet i's flow, which no worker had before, or whose record is gone. */
+static inline void look_up_record(const struct ingress *in, const struct flows *flows, unsigned i,
+                                  uint32_t flow, struct fb_flow *record) {
+    static const struct decoded_ids none = {.tunnel = FB_TUNNEL_NONE};
+    bool may_have_ids = flows->digests != NULL ||
+                        decoded_may_have_ids(&in->burst.decoded[i], in->links[in->burst.links[i]]);
+    if (__builtin_expect(may_have_ids, 0))
+        look_up_record_with_ids(in, flows, i, flow, record);
+    else
+        look_up_write_record(in, flows, i, flow, &flows->table.entries[flow].key, &none, record);
 }
 
 /* What follows the payload, for fb_desc_tail(). Where there is none it says FB_TAIL_LONG, but for

@@ -29,6 +29,15 @@ static int lay_out(struct fleet *fleet) {
     return 0;
 }
 
+/* Behind all rings: what they need comes first. */
+static void get_flow_slots_ready(struct fleet *fleet, uint32_t records) {
+    for (unsigned k = 0; k < fleet->count; k++) {
+        struct lane *lane = &fleet->lanes[k];
+        flow_slots_get_ready(&lane->slots, records / fleet->count);
+        fb_down_set_flow_records(lane->tx.down, lane->slots.populated);
+    }
+}
+
 int fleet_init(struct fleet *fleet, const struct fleet_config *config) {
     struct fb_ctl *ctl = config->ctl;
     memset(fleet, 0, sizeof *fleet);
@@ -50,6 +59,8 @@ int fleet_init(struct fleet *fleet, const struct fleet_config *config) {
     int error = 0;
     while (fleet->count < config->rings && error == 0)
         error = lay_out(fleet);
+    if (error == 0)
+        get_flow_slots_ready(fleet, config->flow_records);
     return error;
 }
 

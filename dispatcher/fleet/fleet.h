@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "flow_balancer/ctl.h"
+#include "flow_balancer/prefetch.h"
 #include "flow_balancer/region.h"
 #include "flow_balancer/report.h"
 
@@ -92,8 +93,10 @@ struct fleet {
 #define OFFER_AGAIN_NS UINT64_C(1000000000)
 
 struct fleet_config {
-    struct fb_ctl *ctl; /* the caller's, its geometry filled in; outlives the fleet */
-    unsigned rings;     /* made now, 1 to geometry.max_workers */
+    struct fb_ctl *ctl;    /* the caller's, its geometry filled in; outlives the fleet */
+    unsigned rings;        /* made now, 1 to geometry.max_workers */
+    uint32_t flow_records; /* of all of them, that have their memory from the start; at most
+                              max_flows */
     const struct policy *policy;
     double max_share; /* of the new flows for one worker; 0: no bound */
     enum fb_hugepages hugepages;
@@ -147,7 +150,7 @@ static inline struct fb_flow *fleet_flow_slot(struct fleet *fleet, unsigned work
 static inline void fleet_prefetch_flow_slot(const struct fleet *fleet, unsigned worker) {
     const struct lane *lane = &fleet->lanes[worker];
     /* Beyond what is populated nothing is fetched, and nothing faults. */
-    __builtin_prefetch(&lane->slots.records[handles_next(&lane->handles)], 1);
+    fb_prefetch_to_write(&lane->slots.records[handles_next(&lane->handles)]);
 }
 
 /* Nobody will start this number again: it is lost as soon as it has no process. */

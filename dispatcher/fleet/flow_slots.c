@@ -44,6 +44,11 @@ static int populate_chunk(const struct flow_slots *slots) {
     return has_room(slots) ? fb_region_populate(&slots->region, offset, CHUNK_BYTES) : -ENOSPC;
 }
 
+void flow_slots_get_ready(struct flow_slots *slots, uint32_t count) {
+    while (slots->populated < count && populate_chunk(slots) == 0)
+        slots->populated += FB_FLOW_CHUNK;
+}
+
 /* A flow that was to have one of them has none; all zero would be the record of flow 0. */
 static void clear_chunk(struct flow_slots *slots) {
     for (uint32_t i = 0; i < FB_FLOW_CHUNK; i++)

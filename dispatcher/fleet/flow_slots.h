@@ -12,7 +12,8 @@
 /*
  * The flow records of one worker number (flow_records.h) as the dispatcher holds them: one
  * place a handle, of which the first `populated` may be touched. Fresh handles are taken in
- * order, so what is populated grows with them, a chunk at a time. One thread.
+ * order, so what is populated grows with them, a chunk at a time. The first are there from the
+ * start (FLOW_SLOTS_READY): no flow waits for memory before there are many. One thread.
  *
  * Records come last: what they leave in /dev/shm is enough for an up side of every number,
  * twice, or a worker that dies could not be replaced. If they get no room, that is tried
@@ -30,6 +31,9 @@ struct flow_slots {
 
 #define FLOW_SLOTS_RETRY 256u
 
+/* Records that a run has from the start, of all its workers: 16 MB, 6 ms. */
+#define FLOW_SLOTS_READY 262144u
+
 /*
  * Makes the object of a number and gives it its name; the region's descriptor is -1 before.
  * Returns 0, or -errno after one logged line.
@@ -37,6 +41,10 @@ struct flow_slots {
 int flow_slots_init(struct flow_slots *slots, const struct fb_ctl *ctl, unsigned worker,
                     uint32_t capacity);
 void flow_slots_fini(struct flow_slots *slots);
+
+/* Populates the first `count` records, or as many as there is room for. At the start, when the
+ * rings are there. */
+void flow_slots_get_ready(struct flow_slots *slots, uint32_t count);
 
 /*
  * A handle beyond those that are populated was taken: populates the next chunk. Returns

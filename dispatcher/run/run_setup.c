@@ -56,6 +56,7 @@ static int make_fleet(struct run *run) {
     const struct fleet_config config = {
         .ctl = run->ctl.ctl,
         .rings = o->rings,
+        .flow_records = o->max_flows < FLOW_SLOTS_READY ? o->max_flows : FLOW_SLOTS_READY,
         .policy = o->policy,
         .max_share = o->max_share,
         .hugepages = o->hugepages,

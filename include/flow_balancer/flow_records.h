@@ -41,7 +41,7 @@ struct fb_flow_records {
     uint64_t offset;   /* of the first, from the start of the object */
 };
 
-/* Records that are populated together: 256 KB, 85 us of work at the least. */
+/* Records that are populated together: 256 KB, 85 us of work at the least, 21 ns a record. */
 #define FB_FLOW_CHUNK 4096u
 
 /* No flow has this id: what is in a place that was not written though others behind it may be. */

@@ -77,6 +77,7 @@ void make_fleet(struct fleet_fixture *f, unsigned workers, uint32_t depth, const
                                         .drain_ns = 30 * SECOND};
     f->made = true;
     assert_int_equal(fleet_init(&f->fleet, &(struct fleet_config){.ctl = f->ctl.ctl,
+                                                                  .flow_records = f->flow_records,
                                                                   .rings = workers - f->unmade,
                                                                   .policy = policy_find(policy),
                                                                   .hugepages = FB_HUGEPAGES_NEVER,

@@ -31,7 +31,8 @@ struct fleet_fixture {
     uint64_t now_ns;
     bool made;
     /* What the next fleet is made with. */
-    uint64_t max_flows; /* that the handles of each worker are made for */
+    uint64_t max_flows;    /* that the handles of each worker are made for */
+    uint32_t flow_records; /* from the start, of all workers */
     uint64_t hang_ns;
     unsigned unmade;         /* the last numbers, so many, have no ring yet */
     int node;                /* of the dispatcher, -1: none */

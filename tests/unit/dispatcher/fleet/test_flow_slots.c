@@ -62,6 +62,24 @@ static void memory_is_taken_chunk_by_chunk(void **state) {
     assert_int_equal(f->fleet.flow_records_missing, 0);
 }
 
+/* All workers have the same from the start, whole chunks, and it is theirs to read. */
+static void some_are_there_from_the_start(void **state) {
+    struct fleet_fixture *f = *state;
+    f->flow_records = 2 * FB_FLOW_CHUNK + 2;
+    two_workers(f);
+    for (unsigned k = 0; k < 2; k++) {
+        const struct flow_slots *slots = &lane_of(f, k)->slots;
+        assert_int_equal(slots->populated, 2 * FB_FLOW_CHUNK);
+        assert_int_equal(fb_down_flow_records(lane_of(f, k)->tx.down), slots->populated);
+        assert_int_equal(blocks_of(&slots->region),
+                         fb_flow_records_head() + 2 * FB_FLOW_CHUNK * sizeof(struct fb_flow));
+    }
+    worker_starts(f, 0);
+    assert_true(give(f, 7));
+    assert_int_equal(found(f, 0, 7)->first_ns, 8);
+    assert_int_equal(lane_of(f, 0)->slots.populated, 2 * FB_FLOW_CHUNK);
+}
+
 static void the_records_of_a_worker_are_its_own_and_in_no_core_dump(void **state) {
     struct fleet_fixture *f = *state;
     two_workers(f);
@@ -162,6 +180,7 @@ int main(void) {
     fb_log_init("test_flow_slots", FB_LOG_ERROR);
     const struct CMUnitTest tests[] = {
         FLEET_TEST(memory_is_taken_chunk_by_chunk),
+        FLEET_TEST(some_are_there_from_the_start),
         FLEET_TEST(the_records_of_a_worker_are_its_own_and_in_no_core_dump),
         FLEET_TEST(each_process_of_the_number_finds_them),
         FLEET_TEST(without_memory_there_is_no_record),
