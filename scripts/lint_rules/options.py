@@ -75,7 +75,7 @@ TREE = {
     "scripts/man/flow-stat.1": "No options.\n",
     "scripts/man/flow-balancer.1": ".It Fl r , Fl -read Ar FILE\n",
 }
-PREFLIGHT = {"scripts/preflight": '#!/usr/bin/env python3\nparser.add_argument("-j", "--json")\n'}
+PREFLIGHT = {"scripts/preflight": '#!/usr/bin/python3\nparser.add_argument("-j", "--json")\n'}
 CASES = [
     ("option not in a page", "scripts/man/flow-dispatcher.1.in", {**TREE, "scripts/man/flow-dispatcher.1.in": ""}, "--read is not in the page"),
     ("marker of another", "scripts/man/flow-dispatcher.1.in", {**TREE, "scripts/man/flow-dispatcher.1.in": '.\\" @OPTIONS worker@\n'}, "--read is not in the page"),

@@ -69,7 +69,7 @@ MUTANT = "--- a/shm/m.c\n+++ b/shm/m.c\n@@ -1 +1 @@\n-int kept;\n+int lost;\n"
 CASES = [
     ("white space", "shm/w.c", {"shm/w.c": "int  x;\n"}, "white space"),
     ("shell", "scripts/run", {"scripts/run": "#!/bin/bash\nrm $1\n"}, "SC2086"),
-    ("python", "scripts/run", {"scripts/run": "#!/usr/bin/env python3\ndef:\n"}, "Python:"),
+    ("python", "scripts/run", {"scripts/run": "#!/usr/bin/python3\ndef:\n"}, "Python:"),
     ("mutant", "tests/mutants/1.patch", {"tests/mutants/1.patch": MUTANT, "shm/m.c": "int renamed;\n"}, "does not apply"),
 ]
 ALLOWED = [("a mutant", {"tests/mutants/1.patch": MUTANT, "shm/m.c": "int kept;\n"})]

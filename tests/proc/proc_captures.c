@@ -360,8 +360,7 @@ static void judge_rows(struct suite *suite) {
 static void judge(struct suite *suite, bool by_flow) {
     struct test *t = suite->test;
     struct process *p = process_start(
-        t,
-        "/usr/bin/env python3 %s/compare.py --mode %s --optional= --all-frames --dir %s/truth %s",
+        t, "/usr/bin/python3 %s/compare.py --mode %s --optional= --all-frames --dir %s/truth %s",
         suite->directory, suite->tunnel, suite->directory, by_flow ? "flows" : "workers");
     process_wait(t, p);
     bool total = false;

@@ -196,8 +196,9 @@ static void a_signal_to_a_worker_with_threads_is_followed(void **state) {
     static const int signals[] = {SIGTERM, SIGINT};
     make_trace(t);
     for (unsigned i = 0; i < 2; i++) {
-        struct process *dispatcher = process_start(
-            t, "flow-dispatcher -n @ -r t.pcap -w 1 --loop 1000000 --report out.json");
+        struct process *dispatcher =
+            process_start(t, "flow-dispatcher -n @ -r t.pcap -w 1 --loop 1000000 --drain-timeout 1 "
+                             "--report out.json");
         struct process *worker =
             process_start(t, "flow-worker -n @ --inspector ./misbehave.so:claimed,threads");
         UNTIL(t, inspected(t) >= 1000);
@@ -223,7 +224,7 @@ static void handlers_that_were_changed_in_open_are_those_of_the_worker_again(voi
     use_plugin(t, "good");
     struct process *dispatcher =
         process_start(t, "flow-dispatcher -n @ -r t.pcap -w 1 --loop 1000000 --speed 1 "
-                         "--report out.json");
+                         "--drain-timeout 1 --report out.json");
     struct process *worker =
         process_start(t, "flow-worker -n @ --inspector ./misbehave.so:open,handlers "
                          "--inspector ./good.so:lines");

@@ -115,7 +115,7 @@ static void flows_are_ended_where_the_dispatcher_is_gone(void **state) {
 
 static void a_process_that_is_replaced_is_told_so(void **state) {
     struct test *t = *state;
-    struct process *dispatcher = start_dispatcher(t, "--hang 0.3 " FOREVER);
+    struct process *dispatcher = start_dispatcher(t, "--hang 0.3 --drain-timeout 1 " FOREVER);
     struct process *p = start_case(t, "revoked");
     UNTIL(t, strcmp(process_output(t, p), "hanging\n") == 0);
     UNTIL(t, worker_is(t, t->name, 0, "vacant"));
