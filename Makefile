@@ -12,9 +12,12 @@ endif
 
 # May be missing: nothing is placed on NUMA nodes then. `make NUMA=` builds as if it were.
 NUMA := $(shell pkg-config --modversion numa 2>/dev/null)
-PKGS := libpcap jansson popt libcrypto inih $(if $(NUMA),numa)
+# May be missing: compressed capture files are not read then. `make UNPACK=` builds as if they were.
+UNPACK_PKGS := zlib liblzma libzstd liblz4
+UNPACK := $(shell pkg-config --exists $(UNPACK_PKGS) 2>/dev/null && echo $(UNPACK_PKGS))
+PKGS := libpcap jansson popt libcrypto inih $(if $(NUMA),numa) $(UNPACK)
 WARN     := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
-CPPFLAGS += -D_GNU_SOURCE -DFB_VERSION='"$(VERSION)"' -Iinclude -I.
+CPPFLAGS += -D_GNU_SOURCE -DFB_VERSION='"$(VERSION)"' -Iinclude -I. $(if $(UNPACK),-DFB_HAVE_UNPACK)
 CFLAGS   ?= -O2 -g
 ALL_CFLAGS := -std=c11 $(WARN) $(CFLAGS) -MMD -MP
 LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
@@ -179,6 +182,7 @@ $(OFFLINE): $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard dispatcher/offline/*.c)) 
 	    -o $@ $(filter %.o %.a,$^) $(LIBS) -lm -lpthread
 $(BUILD)/pic/libfb_dispatcher.a: $(patsubst %.c,$(BUILD)/pic/%.o,$(DISP_SRC))
 $(BUILD)/flow-stat: $(call obj,shm/flow_stat.c) $(SHM_LIB)
+$(BUILD)/flow-stat: private LDFLAGS += -Wl,--as-needed
 $(BUILD)/tracegen: $(call obj,$(wildcard tests/tools/tracegen*.c))
 # Its own list of inspectors comes first: that of the library is then not linked.
 $(FAULT_WORKER): $(call obj,worker/main.c) $(FAULT_OBJ) $(WORK_LIB) $(DISP_LIB) $(SHM_LIB)

@@ -31,6 +31,7 @@
  *   capture_filter.h .c    the filter, compiled by a thread of its own
  *   capture_file.c         source: files, one after another
  *   capture_window.h .c      the bytes of one of them, or of a pipe without waiting
+ *   capture_unpack.h .c      one that is compressed, as it was before
  *   capture_ng.h .c          the frames of pcapng
  *   capture_links.h .c       link types of its interfaces, and filters for each
  *   capture_pipe.h .c        pcap in a pipe, for libpcap
@@ -142,6 +143,9 @@ enum capture_status {
 };
 
 struct capture;
+
+/* What compressed files it reads, "gzip, xz, zstd, lz4", or "not built in". */
+const char *capture_unpack_ways(void);
 
 /*
  * Opens the sources. Every regular file is opened once and its header, link

@@ -1,48 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/capture/capture_begin.h"
+#include "dispatcher/capture/capture_unpack.h"
 #include "flow_balancer/common/log.h"
 
 #include <string.h>
-
-/*
- * What to say of a file that libpcap refuses to open. Its own message counts wrongly
- * when the file header breaks off, and does not recognise compressed files.
- */
-static const struct packed {
-    const char *magic, *what, *unpack;
-} all_packed[] = {
-    {"\x1f\x8b", "gzip", "gunzip -c"},
-    {"\xfd"
-     "7zXZ",
-     "xz", "xz -dc"},
-    {"\x28\xb5\x2f\xfd", "zstd", "zstd -dc"},
-    {"\x04\x22\x4d\x18", "lz4", "lz4 -dc"},
-    {"BZh", "bzip2", "bunzip2 -c"},
-};
-
-static const struct packed *find_packed(const uint8_t *bytes, size_t count) {
-    for (size_t i = 0; i < sizeof all_packed / sizeof *all_packed; i++) {
-        size_t length = strlen(all_packed[i].magic);
-        if (count >= length && memcmp(bytes, all_packed[i].magic, length) == 0)
-            return &all_packed[i];
-    }
-    return NULL;
-}
 
 const char *capture_shown_name(const char *name) {
     return strcmp(name, "-") == 0 ? "standard input" : name;
 }
 
+/* libpcap's own message counts wrongly when the file header breaks off, and does not recognise
+ * compressed files. */
 void capture_say_no_begin(const char *name, const uint8_t *bytes, size_t count,
                           const char *reason) {
-    const struct packed *packed = find_packed(bytes, count);
+    const struct capture_packed *packed = capture_find_packed(bytes, count);
     const char *shown = capture_shown_name(name);
 
     if (packed != NULL && shown == name)
-        fb_error("cannot read %s: it is compressed: give '%s %s | ... -r -'", name, packed->unpack,
-                 name);
+        fb_error("cannot read %s: what comes from this pipe is compressed: give '%s %s | ... -r -'",
+                 name, packed->command, name);
     else if (packed != NULL)
-        fb_error("cannot read %s: it is compressed: put '%s |' before", shown, packed->unpack);
+        fb_error("cannot read %s: it is compressed: put '%s |' before, or name the file", shown,
+                 packed->command);
     else if (count == 0)
         fb_error("cannot read %s: truncated dump file: it is empty: give a pcap or pcapng file",
                  shown);

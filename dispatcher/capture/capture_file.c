@@ -3,6 +3,7 @@
 #include "dispatcher/capture/capture_ng.h"
 #include "dispatcher/capture/capture_pipe.h"
 #include "dispatcher/capture/capture_source.h"
+#include "dispatcher/capture/capture_unpack.h"
 #include "dispatcher/capture/capture_window.h"
 #include "flow_balancer/common/errno_text.h"
 #include "flow_balancer/common/log.h"
@@ -28,7 +29,7 @@
  * Capture files, one open at a time, from the first to the last, once per loop. A file
  * is opened as a window; its first bytes say who reads on: capture_ng.c reads pcapng
  * from the window, libpcap everything else from a stream, which is that of the file, or
- * takes whole records from the window of a pipe.
+ * takes whole records from the window of a pipe or a compressed file.
  *
  *     closed -> opening -> reading -> closed (next name) ... -> end
  *                  |          +-- breaks off: logged, failed --^
@@ -146,7 +147,7 @@ static int open_pcap(struct capture_file *f, const char *name) {
     count = count < sizeof head ? count : sizeof head;
     if (count != 0)
         memcpy(head, capture_window_bytes(w), count);
-    err = open_stream(f, w->is_pipe || turned);
+    err = open_stream(f, w->is_pipe || w->unpack != NULL || turned);
     if (err < 0) {
         fb_error("cannot read %s: %s", capture_shown_name(name), fb_errno_text(-err));
         return err;
@@ -162,6 +163,25 @@ static int open_pcap(struct capture_file *f, const char *name) {
     return err < 0 ? err : ask_filter(f->filters->present, f->pcap, name, &f->bpf);
 }
 
+/* If the file in the window is compressed, its first bytes are now those that it had before. What
+ * comes through a pipe is not looked into: it cannot be read again from its first byte. */
+static int unpack(struct capture_window *w, const char *name) {
+    const struct capture_packed *packed =
+        capture_find_packed(capture_window_bytes(w), capture_window_count(w));
+    int err;
+
+    if (packed == NULL || w->is_pipe)
+        return 0;
+    err = capture_window_unpack(w, packed, capture_shown_name(name));
+    if (err < 0 || capture_window_need(w, CAPTURE_BEGIN_BYTES) == CAPTURE_WINDOW_HAS)
+        return err;
+    if (w->error == 0)
+        return 0;
+    fb_error("cannot read %s: %s: give a whole file", capture_shown_name(name),
+             capture_window_problem(w));
+    return -w->error;
+}
+
 /*
  * Reads the header of the file in the window. Returns 0; -EAGAIN if a pipe has not given
  * enough of it yet; -ENODATA if it is empty and one of several, with nothing logged;
@@ -169,9 +189,13 @@ static int open_pcap(struct capture_file *f, const char *name) {
  */
 static int open_header(struct capture_file *f, const char *name) {
     struct capture_window *w = &f->window;
+    int err;
 
     if (capture_window_need(w, CAPTURE_BEGIN_BYTES) == CAPTURE_WINDOW_WAITS)
         return -EAGAIN;
+    err = unpack(w, name);
+    if (err < 0)
+        return err;
     if (capture_window_count(w) == 0 && w->error == 0 && f->config->file_count > 1)
         return -ENODATA;
     f->any = true;
@@ -388,7 +412,7 @@ static enum capture_status read_pcap(struct capture_file *f, struct capture_sink
     if (n < 0) {
         fb_error("%s breaks off after %llu frames: %s: the frames before were taken",
                  capture_shown_name(present_name(f)), (unsigned long long)sink->seen,
-                 pcap_geterr(f->pcap));
+                 f->window.error != 0 ? capture_window_problem(&f->window) : pcap_geterr(f->pcap));
         f->failed = true;
     }
     return CAPTURE_END;
@@ -432,7 +456,7 @@ static uint64_t present_offset(struct capture_file *f) {
     if (fstat(has_stream ? fileno(f->stream) : f->window.fd, &st) == 0 &&
         (uint64_t)st.st_size > named->bytes)
         named->bytes = (uint64_t)st.st_size;
-    at = has_stream ? (uint64_t)ftello(f->stream) : capture_window_offset(&f->window);
+    at = has_stream ? (uint64_t)ftello(f->stream) : capture_window_file_offset(&f->window);
     return at < named->bytes ? at : named->bytes;
 }
 
@@ -457,28 +481,43 @@ static void file_position(void *state, const struct frame *next,
     position->loops_left = f->loops_left;
 }
 
+/* As ask_filter(), of a file whose first bytes are in a window that is not read on. */
+static int check_window(struct capture_filter *filter, const struct capture_config *config,
+                        struct capture_window *w, const char *name) {
+    const struct bpf_program *bpf;
+    char reason[PCAP_ERRBUF_SIZE];
+    pcap_t *pcap = NULL;
+    FILE *stream;
+    int err = 0;
+
+    if (capture_window_need(w, CAPTURE_BEGIN_BYTES) == CAPTURE_WINDOW_ENDS || unpack(w, name) < 0)
+        return 0;
+    if (memcmp(capture_window_bytes(w), CAPTURE_NG_MAGIC, CAPTURE_NG_MAGIC_BYTES) == 0)
+        return check_ng(config, filter, w, name);
+    capture_turn_version(capture_window_bytes(w));
+    if (capture_pipe_open(w, &stream) == NULL)
+        return 0;
+    pcap = pcap_fopen_offline(stream, reason);
+    if (pcap == NULL) {
+        fclose(stream);
+        return 0;
+    }
+    err = ask_filter(filter, pcap, name, &bpf);
+    pcap_close(pcap); /* closes the stream */
+    return err;
+}
+
 /* Returns 0 if the filter fits a file that is read later, or if that file cannot be opened now:
  * that is reported when its turn comes. */
 static int check_later(const struct capture_file *f, unsigned file, struct capture_filter *filter) {
     const char *name = f->config->files[file];
     struct capture_window window = {.fd = -1};
-    const struct bpf_program *bpf;
-    char reason[PCAP_ERRBUF_SIZE];
-    pcap_t *pcap = NULL;
-    int err = 0;
+    int err;
 
     if (!f->named[file].is_regular || strcmp(name, "-") == 0 ||
         capture_window_open(&window, name) < 0)
         return 0;
-    if (capture_window_need(&window, CAPTURE_NG_MAGIC_BYTES) == CAPTURE_WINDOW_HAS &&
-        memcmp(capture_window_bytes(&window), CAPTURE_NG_MAGIC, CAPTURE_NG_MAGIC_BYTES) == 0)
-        err = check_ng(f->config, filter, &window, name);
-    else
-        pcap = pcap_open_offline(name, reason);
-    if (pcap != NULL) {
-        err = ask_filter(filter, pcap, name, &bpf);
-        pcap_close(pcap);
-    }
+    err = check_window(filter, f->config, &window, name);
     capture_window_close(&window);
     capture_window_free(&window);
     return err;

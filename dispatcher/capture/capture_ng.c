@@ -175,7 +175,7 @@ __attribute__((format(printf, 2, 3))) static bool refuse(struct capture_ng *n, c
 
 static void refuse_end(struct capture_ng *n, uint64_t length, uint64_t there) {
     if (n->window->error != 0)
-        refuse(n, "cannot be read: %s", strerror(n->window->error));
+        refuse(n, "cannot be read: %s", capture_window_problem(n->window));
     else
         refuse(n, "truncated, %" PRIu64 " of %" PRIu64 " bytes are there", there, length);
 }

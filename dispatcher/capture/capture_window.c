@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/capture/capture_window.h"
 #include "flow_balancer/common/clock.h"
+#include "flow_balancer/common/errno_text.h"
+#include "flow_balancer/common/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +33,27 @@ int capture_window_open(struct capture_window *w, const char *path) {
     return 0;
 }
 
+int capture_window_unpack(struct capture_window *w, const struct capture_packed *packed,
+                          const char *name) {
+    int err;
+
+    if (lseek(w->fd, -(off_t)capture_window_count(w), SEEK_CUR) < 0) {
+        err = -errno;
+        fb_error("cannot read %s: %s", name, fb_errno_text(-err));
+        return err;
+    }
+    err = capture_unpack_open(&w->unpack, packed, w->fd, name);
+    if (err < 0)
+        return err;
+    w->ended = false;
+    w->pos = 0;
+    w->filled = 0;
+    return 0;
+}
+
 void capture_window_close(struct capture_window *w) {
+    capture_unpack_close(w->unpack);
+    w->unpack = NULL;
     if (w->fd >= 0)
         close(w->fd);
     w->fd = -1;
@@ -96,6 +118,29 @@ static bool may_read(const struct capture_window *w, bool *hung_up) {
     return true;
 }
 
+/* As read(2). */
+static ssize_t read_bytes(struct capture_window *w, size_t size) {
+    uint8_t *to = w->buffer + w->filled;
+    ssize_t n;
+
+    if (w->unpack == NULL)
+        return read(w->fd, to, size);
+    n = capture_unpack_read(w->unpack, to, size);
+    if (n >= 0)
+        return n;
+    errno = (int)-n;
+    return -1;
+}
+
+const char *capture_window_problem(const struct capture_window *w) {
+    return w->unpack != NULL && w->error == EBADMSG ? capture_unpack_problem(w->unpack)
+                                                    : fb_errno_text(w->error);
+}
+
+uint64_t capture_window_file_offset(const struct capture_window *w) {
+    return w->unpack != NULL ? capture_unpack_offset(w->unpack) : capture_window_offset(w);
+}
+
 enum capture_window_state capture_window_read(struct capture_window *w, size_t count) {
     size_t most;
     ssize_t n;
@@ -109,7 +154,7 @@ enum capture_window_state capture_window_read(struct capture_window *w, size_t c
         if (!may_read(w, &hung_up))
             return CAPTURE_WINDOW_WAITS;
         most = count > READ_BYTES ? count : READ_BYTES;
-        n = hung_up ? 0 : read(w->fd, w->buffer + w->filled, most - w->filled);
+        n = hung_up ? 0 : read_bytes(w, most - w->filled);
         if (n > 0)
             w->filled += (size_t)n;
         else if (n == 0)

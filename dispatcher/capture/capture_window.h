@@ -6,9 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dispatcher/capture/capture_unpack.h"
+
 /*
  * The bytes of a file or pipe, seen through a window that moves forward. A pipe is
- * read without waiting. Of one source, one thread. Knows no file format.
+ * read without waiting, a compressed file as it was before. Of one source, one thread. Knows no
+ * capture format.
  *
  *     buffer: | passed | bytes that came | free |
  *             0        pos               filled  size
@@ -16,9 +19,10 @@
 struct capture_window {
     int fd; /* -1: closed */
     bool is_pipe;
-    bool ended;    /* no more bytes will come */
-    int error;     /* errno of a read that failed, then ended too */
-    uint64_t gone; /* bytes of the file before the buffer's first */
+    bool ended;                    /* no more bytes will come */
+    int error;                     /* errno of a read that failed, then ended too */
+    struct capture_unpack *unpack; /* not NULL: the file is compressed */
+    uint64_t gone;                 /* bytes of the file before the buffer's first */
     size_t pos, filled, size;
     uint8_t *buffer; /* kept over files */
 };
@@ -40,6 +44,14 @@ void capture_window_close(struct capture_window *window);
 
 /* Frees the buffer. */
 void capture_window_free(struct capture_window *window);
+
+/*
+ * Goes on with a regular file as what it was before it was compressed, from where the window is,
+ * all of whose bytes are there still. name: for log lines. Returns 0, or -errno after one logged
+ * line.
+ */
+int capture_window_unpack(struct capture_window *window, const struct capture_packed *packed,
+                          const char *name);
 
 /*
  * Gives the descriptor of a regular file away, at the byte where the window is: the
@@ -72,10 +84,16 @@ static inline void capture_window_pass(struct capture_window *w, size_t count) {
     w->pos += count;
 }
 
-/* How many bytes of the file were passed. */
+/* What is wrong, if error is set. Valid until the next call. */
+const char *capture_window_problem(const struct capture_window *window);
+
+/* How many bytes were passed. */
 static inline uint64_t capture_window_offset(const struct capture_window *w) {
     return w->gone + w->pos;
 }
+
+/* How many bytes of the file itself were passed; of a compressed one, taken from it. */
+uint64_t capture_window_file_offset(const struct capture_window *window);
 
 /* Returns when there is something to read, or after timeout_us; immediately for a regular file. */
 void capture_window_wait(const struct capture_window *window, unsigned timeout_us);

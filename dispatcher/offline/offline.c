@@ -107,6 +107,7 @@ static void tear_down(struct offline *o) {
     flows_fini(&o->flows);
     fragments_fini(&o->fragments);
     capture_close(o->capture);
+    sources_fini(&o->sources);
 }
 
 /* ---- what the sink is told ------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include "flow_balancer/common/command_line.h"
 #include "flow_balancer/common/json_text.h"
 
+#include "dispatcher/capture/capture.h"
 #include "dispatcher/capture/packet_clock.h"
 #include "dispatcher/run/options_rules.h"
 
@@ -163,6 +164,7 @@ static void print_more_help(void) {
 
 static void print_version(void) {
     fb_numa_print_version("flow-dispatcher");
+    printf("compressed files: %s\n", capture_unpack_ways());
 }
 
 static const struct fb_program program = {

@@ -167,5 +167,6 @@ void run_tear_down(struct run *run) {
     quarantine_close(&run->quarantine);
     fb_ctl_destroy(&run->ctl);
     capture_close(run->capture);
+    sources_fini(&run->sources);
     reload_fini(&run->reload);
 }

@@ -27,9 +27,12 @@ static enum capture_direction direction_of(const char *word) {
 }
 
 int sources_open(struct sources *sources, const struct options *o, struct capture **capture) {
+    int error = source_files_init(&sources->files, o->files, o->file_count, o->pattern);
+    if (error != 0)
+        return error;
     const struct capture_config config = {
-        .files = o->files,
-        .file_count = o->file_count,
+        .files = sources->files.names,
+        .file_count = sources->files.count,
         .interfaces = o->interfaces,
         .interface_count = o->interface_count,
         .filter = o->filter,
@@ -48,4 +51,8 @@ int sources_open(struct sources *sources, const struct options *o, struct captur
         .fanout = o->fanout,
     };
     return capture_open(capture, &config);
+}
+
+void sources_fini(struct sources *sources) {
+    source_files_fini(&sources->files);
 }

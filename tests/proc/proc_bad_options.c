@@ -33,6 +33,7 @@ struct option_row {
 
 static const struct option_row dispatcher_options[] = {
     {"read", NAME, "t.pcap", NULL},
+    {"pattern", TEXT, NULL, NULL},
     {"interface", NAME, NULL, NULL},
     {"filter-file", NAME, NULL, NULL},
     {"snapshot-length", WHOLE, "262144", "262145"},
@@ -110,6 +111,7 @@ static const struct option_row worker_options[] = {
 /* Those that count with --read only. */
 static const struct option_row reading_options[] = {
     {"read", NAME, "t.pcap", NULL},
+    {"pattern", TEXT, NULL, NULL},
     {"filter-file", NAME, NULL, NULL},
     {"snapshot-length", WHOLE, "262144", "262145"},
     {"bpf", TEXT, NULL, NULL},

@@ -28,10 +28,13 @@
 #define FB_OPTION_LIST(X)                                                                          \
     /* What is captured. */                                                                        \
     X(READ, "read", 'r', "FILE", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                        \
-      "Read packets from a pcap or pcapng file (- is standard input); may be repeated")            \
+      "Read packets from a pcap or pcapng file, also a compressed one, or from all files of a "    \
+      "directory in the order of their names; - is standard input; may be repeated")               \
     X(WORKER_READ, "read", 'r', "FILE", FB_NO_DEFAULT, FB_WORKER, FB_COMMAND_LINE,                 \
-      "Inspect the packets of a pcap or pcapng file (- is standard input) in this process alone, " \
-      "without a dispatcher; may be repeated")                                                     \
+      "Inspect the packets of a pcap or pcapng file, as flow-dispatcher reads it, in this "        \
+      "process alone, without a dispatcher; may be repeated")                                      \
+    X(PATTERN, "pattern", 0, "GLOB", FB_NO_DEFAULT, FB_READING, FB_ANYWHERE,                       \
+      "Take of the files of a directory only those whose names match, as '*.pcap.gz'")             \
     X(INTERFACE, "interface", 'i', "IFACE", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,             \
       "Capture from an interface; may be repeated")                                                \
     X(BPF, "bpf", 0, "EXPR", FB_NO_DEFAULT, FB_READING, FB_ANYWHERE,                               \
