@@ -31,6 +31,7 @@
  *   capture_filter.h .c    the filter, compiled by a thread of its own
  *   capture_file.c         source: files, one after another
  *   capture_window.h .c      the bytes of one of them, or of a pipe without waiting
+ *   capture_tcp.h .c         of a connection to another host
  *   capture_unpack.h .c      one that is compressed, as it was before
  *   capture_ng.h .c          the frames of pcapng
  *   capture_links.h .c       link types of its interfaces, and filters for each
@@ -80,7 +81,7 @@ enum capture_direction { CAPTURE_INOUT, CAPTURE_IN, CAPTURE_OUT };
 
 /* Either files or interfaces. Everything pointed to stays the caller's and outlives the capture. */
 struct capture_config {
-    const char *const *files; /* "-": standard input; a FIFO may be named */
+    const char *const *files; /* "-": standard input; a FIFO may be named, and tcp:HOST:PORT */
     unsigned file_count;
     const char *const *interfaces; /* no name twice */
     unsigned interface_count;      /* at most FB_MAX_INTERFACES */
@@ -91,6 +92,7 @@ struct capture_config {
     bool preload;   /* load all files into memory, then deliver from there */
     uint64_t loops; /* how often all files are delivered, at least 1 */
     double speed;   /* 1: as captured, 2: twice as fast; 0: without pauses */
+    bool reconnect; /* connections that end or fail are made again, each second */
 
     /* Interfaces only. */
     bool promiscuous;
@@ -143,6 +145,9 @@ enum capture_status {
 };
 
 struct capture;
+
+/* Whether a name of a file is that of a connection, tcp:HOST:PORT, valid or not. */
+bool capture_tcp_is(const char *name);
 
 /* What compressed files it reads, "gzip, xz, zstd, lz4", or "not built in". */
 const char *capture_unpack_ways(void);

@@ -3,8 +3,8 @@
 #include "dispatcher/capture/capture_ng.h"
 #include "dispatcher/capture/capture_pipe.h"
 #include "dispatcher/capture/capture_source.h"
-#include "dispatcher/capture/capture_unpack.h"
 #include "dispatcher/capture/capture_window.h"
+#include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/errno_text.h"
 #include "flow_balancer/common/log.h"
 
@@ -24,6 +24,7 @@
  * Half of a level-2 cache of 512 KB: the rest of the data path needs the other half.
  */
 #define STREAM_BYTES (256u << 10)
+#define RECONNECT_NS FB_NS_PER_S /* from the end of a connection to the next try */
 
 /*
  * Capture files, one open at a time, from the first to the last, once per loop. A file
@@ -43,6 +44,8 @@ struct capture_file {
     uint64_t loop_frames; /* frames read in this loop */
     bool any;             /* a file was not empty */
     bool failed;
+    bool told_again;   /* that a connection ended and is made again */
+    uint64_t again_ns; /* not before this */
 
     enum { CLOSED, OPENING, READING_PCAP, READING_NG } stage;
     struct capture_window window; /* open in every other stage, unless the stream has the file */
@@ -68,10 +71,14 @@ static int stat_name(const char *name, struct stat *st) {
 }
 
 static int open_window(struct capture_file *f, const char *name) {
-    int err = capture_window_open(&f->window, name);
+    int err = capture_tcp_is(name) ? capture_tcp_resolve(&f->window.tcp, name) : 0;
 
     if (err == 0)
+        err = capture_window_open(&f->window, name);
+    if (err == 0)
         f->stage = OPENING;
+    else if (f->window.is_connection && f->config->reconnect)
+        return err; /* the caller says so */
     else
         fb_error("cannot open %s: %s%s", capture_shown_name(name), fb_errno_text(-err),
                  err == -EMFILE ? "" : ": give a capture file that can be read");
@@ -163,29 +170,10 @@ static int open_pcap(struct capture_file *f, const char *name) {
     return err < 0 ? err : ask_filter(f->filters->present, f->pcap, name, &f->bpf);
 }
 
-/* If the file in the window is compressed, its first bytes are now those that it had before. What
- * comes through a pipe is not looked into: it cannot be read again from its first byte. */
-static int unpack(struct capture_window *w, const char *name) {
-    const struct capture_packed *packed =
-        capture_find_packed(capture_window_bytes(w), capture_window_count(w));
-    int err;
-
-    if (packed == NULL || w->is_pipe)
-        return 0;
-    err = capture_window_unpack(w, packed, capture_shown_name(name));
-    if (err < 0 || capture_window_need(w, CAPTURE_BEGIN_BYTES) == CAPTURE_WINDOW_HAS)
-        return err;
-    if (w->error == 0)
-        return 0;
-    fb_error("cannot read %s: %s: give a whole file", capture_shown_name(name),
-             capture_window_problem(w));
-    return -w->error;
-}
-
 /*
  * Reads the header of the file in the window. Returns 0; -EAGAIN if a pipe has not given
- * enough of it yet; -ENODATA if it is empty and one of several, with nothing logged;
- * -errno after one logged line.
+ * enough of it yet; -ENODATA if it is empty and one of several, or that of a connection
+ * that failed, with nothing logged; -errno after one logged line.
  */
 static int open_header(struct capture_file *f, const char *name) {
     struct capture_window *w = &f->window;
@@ -193,7 +181,9 @@ static int open_header(struct capture_file *f, const char *name) {
 
     if (capture_window_need(w, CAPTURE_BEGIN_BYTES) == CAPTURE_WINDOW_WAITS)
         return -EAGAIN;
-    err = unpack(w, name);
+    if (w->is_connection && w->error != 0 && capture_window_count(w) == 0)
+        return -w->error;
+    err = capture_window_unpack(w, CAPTURE_BEGIN_BYTES, capture_shown_name(name));
     if (err < 0)
         return err;
     if (capture_window_count(w) == 0 && w->error == 0 && f->config->file_count > 1)
@@ -252,7 +242,11 @@ static int check_name(struct capture_file *f, unsigned file) {
     struct stat st = {.st_mode = S_IFIFO};
     int err = 0;
 
-    if (strcmp(name, "-") != 0 && stat(name, &st) < 0)
+    if (capture_tcp_is(name)) {
+        err = capture_tcp_resolve(&f->window.tcp, name);
+        if (err < 0)
+            return err;
+    } else if (strcmp(name, "-") != 0 && stat(name, &st) < 0)
         err = errno;
     else if (S_ISDIR(st.st_mode))
         err = EISDIR;
@@ -361,19 +355,41 @@ static enum capture_status end_of_files(struct capture_file *f) {
     return CAPTURE_END;
 }
 
+/* After the end of a connection, for this reason or none: whether it is to be made again. */
+static bool connects_again(struct capture_file *f, int error) {
+    const char *name = present_name(f);
+
+    if (!f->config->reconnect || !capture_tcp_is(name))
+        return false;
+    if (!f->told_again)
+        fb_warning("%s: %s: connecting again every second", name,
+                   error == 0 || error == ENODATA ? "the stream has ended" : fb_errno_text(error));
+    f->told_again = true;
+    close_present(f);
+    f->again_ns = fb_now_ns() + RECONNECT_NS;
+    return true;
+}
+
 /* CAPTURE_MORE: the file is open; or it was skipped with a line, and the next call goes on. */
 static enum capture_status open_present(struct capture_file *f, struct capture_sink *sink) {
     int err = 0;
 
     if (f->next == f->config->file_count && !next_loop(f))
         return end_of_files(f);
+    if (f->stage == CLOSED && fb_now_ns() < f->again_ns)
+        return CAPTURE_IDLE;
     if (f->stage == CLOSED)
         err = open_window(f, present_name(f));
     if (err == 0)
         err = open_header(f, present_name(f));
     if (err == -EAGAIN)
         return CAPTURE_IDLE;
+    if (err < 0 && connects_again(f, -err))
+        return CAPTURE_IDLE;
     if (err < 0) {
+        if (f->stage == OPENING && f->window.is_connection && f->window.error != 0)
+            fb_error("cannot read %s: %s: start the server that sends it first", present_name(f),
+                     fb_errno_text(-err));
         if (err == -ENODATA)
             say_empty(f, f->next);
         else
@@ -381,6 +397,9 @@ static enum capture_status open_present(struct capture_file *f, struct capture_s
         go_to_next(f);
         return CAPTURE_MORE;
     }
+    if (f->told_again)
+        fb_info("%s: connected again", present_name(f));
+    f->told_again = false;
     sink->new_source = true;
     sink->seen = 0;
     return CAPTURE_MORE;
@@ -431,13 +450,20 @@ static enum capture_status file_read(void *state, struct capture_sink *sink, uns
     f->loop_frames += sink->count; /* without those that the filter drops: it would again */
     if (status != CAPTURE_END)
         return status;
+    if (connects_again(f, f->window.error))
+        return CAPTURE_IDLE;
     go_to_next(f);
     return CAPTURE_MORE;
 }
 
 static void file_wait(void *state, unsigned timeout_us) {
     struct capture_file *f = state;
-    capture_window_wait(&f->window, timeout_us);
+    const struct timespec timeout = fb_timespec(timeout_us * FB_NS_PER_US);
+
+    if (f->stage == CLOSED)
+        nanosleep(&timeout, NULL);
+    else
+        capture_window_wait(&f->window, timeout_us);
 }
 
 static bool file_failed(const void *state) {
@@ -490,7 +516,8 @@ static int check_window(struct capture_filter *filter, const struct capture_conf
     FILE *stream;
     int err = 0;
 
-    if (capture_window_need(w, CAPTURE_BEGIN_BYTES) == CAPTURE_WINDOW_ENDS || unpack(w, name) < 0)
+    if (capture_window_need(w, CAPTURE_BEGIN_BYTES) == CAPTURE_WINDOW_ENDS ||
+        capture_window_unpack(w, CAPTURE_BEGIN_BYTES, name) < 0)
         return 0;
     if (memcmp(capture_window_bytes(w), CAPTURE_NG_MAGIC, CAPTURE_NG_MAGIC_BYTES) == 0)
         return check_ng(config, filter, w, name);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/capture/capture_window.h"
+#include "dispatcher/capture/capture.h"
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/errno_text.h"
 #include "flow_balancer/common/log.h"
@@ -16,27 +17,60 @@
  * half. What 32 KB, 256 KB and 1 MB cost: see STREAM_BYTES in capture_file.c. */
 #define READ_BYTES ((size_t)256 << 10)
 
-int capture_window_open(struct capture_window *w, const char *path) {
-    struct stat st;
-
-    /* O_NONBLOCK: opening a FIFO must not wait for its writer. */
-    w->fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
-                                   : open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (w->fd < 0)
-        return -errno;
-    w->is_pipe = fstat(w->fd, &st) < 0 || !S_ISREG(st.st_mode);
+static void start(struct capture_window *w, bool is_pipe, bool is_connection) {
+    w->is_pipe = is_pipe;
+    w->is_connection = is_connection;
     w->ended = false;
     w->error = 0;
     w->gone = 0;
     w->pos = 0;
     w->filled = 0;
+}
+
+static int open_connection(struct capture_window *w) {
+    capture_tcp_rewind(&w->tcp);
+    w->fd = capture_tcp_connect(&w->tcp);
+    if (w->fd < 0)
+        return w->fd;
+    start(w, true, true);
     return 0;
 }
 
-int capture_window_unpack(struct capture_window *w, const struct capture_packed *packed,
-                          const char *name) {
+/* A connection that failed before anything came: the host may have other addresses. */
+static bool try_next_address(struct capture_window *w) {
+    int fd;
+
+    if (!w->is_connection || w->gone + w->filled != 0 || w->tcp.next == NULL)
+        return false;
+    fd = capture_tcp_connect(&w->tcp);
+    if (fd < 0)
+        return false;
+    close(w->fd);
+    w->fd = fd;
+    return true;
+}
+
+int capture_window_open(struct capture_window *w, const char *path) {
+    struct stat st;
+
+    if (capture_tcp_is(path))
+        return open_connection(w);
+    /* O_NONBLOCK: opening a FIFO must not wait for its writer. */
+    w->fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                                   : open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (w->fd < 0)
+        return -errno;
+    start(w, fstat(w->fd, &st) < 0 || !S_ISREG(st.st_mode), false);
+    return 0;
+}
+
+int capture_window_unpack(struct capture_window *w, size_t count, const char *name) {
+    const struct capture_packed *packed =
+        capture_find_packed(capture_window_bytes(w), capture_window_count(w));
     int err;
 
+    if (packed == NULL || w->is_pipe)
+        return 0;
     if (lseek(w->fd, -(off_t)capture_window_count(w), SEEK_CUR) < 0) {
         err = -errno;
         fb_error("cannot read %s: %s", name, fb_errno_text(-err));
@@ -48,7 +82,10 @@ int capture_window_unpack(struct capture_window *w, const struct capture_packed 
     w->ended = false;
     w->pos = 0;
     w->filled = 0;
-    return 0;
+    if (capture_window_need(w, count) == CAPTURE_WINDOW_HAS || w->error == 0)
+        return 0;
+    fb_error("cannot read %s: %s: give a whole file", name, capture_window_problem(w));
+    return -w->error;
 }
 
 void capture_window_close(struct capture_window *w) {
@@ -62,6 +99,7 @@ void capture_window_close(struct capture_window *w) {
 }
 
 void capture_window_free(struct capture_window *w) {
+    capture_tcp_free(&w->tcp);
     free(w->buffer);
     w->buffer = NULL;
     w->size = 0;
@@ -80,6 +118,14 @@ int capture_window_give_away(struct capture_window *w) {
 static void fail(struct capture_window *w, int error) {
     w->error = error;
     w->ended = true;
+}
+
+/* Where reading failed: the next address, or it is over, and true. */
+static bool fail_over(struct capture_window *w, int error) {
+    if (try_next_address(w))
+        return false;
+    fail(w, error);
+    return true;
 }
 
 /* Makes room for the next read, which `count` bytes from pos on are asked of. */
@@ -161,8 +207,8 @@ enum capture_window_state capture_window_read(struct capture_window *w, size_t c
             w->ended = true;
         else if (errno == EAGAIN || errno == EINTR)
             return CAPTURE_WINDOW_WAITS;
-        else
-            fail(w, errno);
+        else if (!fail_over(w, errno))
+            return CAPTURE_WINDOW_WAITS;
     }
     return capture_window_count(w) >= count ? CAPTURE_WINDOW_HAS : CAPTURE_WINDOW_ENDS;
 }

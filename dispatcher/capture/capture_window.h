@@ -6,19 +6,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dispatcher/capture/capture_tcp.h"
 #include "dispatcher/capture/capture_unpack.h"
 
 /*
- * The bytes of a file or pipe, seen through a window that moves forward. A pipe is
- * read without waiting, a compressed file as it was before. Of one source, one thread. Knows no
+ * The bytes of a file, pipe or connection, seen through a window that moves forward. All but files
+ * are read without waiting, a compressed file as it was before. Of one source, one thread. Knows no
  * capture format.
  *
  *     buffer: | passed | bytes that came | free |
  *             0        pos               filled  size
  */
 struct capture_window {
-    int fd; /* -1: closed */
-    bool is_pipe;
+    int fd;       /* -1: closed */
+    bool is_pipe; /* or a connection */
+    bool is_connection;
+    struct capture_tcp tcp;        /* kept over files */
     bool ended;                    /* no more bytes will come */
     int error;                     /* errno of a read that failed, then ended too */
     struct capture_unpack *unpack; /* not NULL: the file is compressed */
@@ -34,24 +37,25 @@ enum capture_window_state {
 };
 
 /*
- * Opens a path, or standard input (-), from where it stands. Returns 0, or -errno with
- * nothing logged. Starts as {.fd = -1}, else zero.
+ * Opens a path, or standard input (-), from where it stands, or begins to connect to one that was
+ * resolved (capture_tcp.h). Returns 0, or -errno with nothing logged. Starts as {.fd = -1}, else
+ * zero.
  */
 int capture_window_open(struct capture_window *window, const char *path);
 
 /* Of a file, or of one that is not open. The buffer stays for the next. */
 void capture_window_close(struct capture_window *window);
 
-/* Frees the buffer. */
+/* Frees what is kept. */
 void capture_window_free(struct capture_window *window);
 
 /*
- * Goes on with a regular file as what it was before it was compressed, from where the window is,
- * all of whose bytes are there still. name: for log lines. Returns 0, or -errno after one logged
- * line.
+ * If the bytes that are there say that a regular file is compressed, the window begins again with
+ * those that it had before; `count` of them, if there are so many. None was passed. What comes
+ * through a pipe is not looked into: it cannot be read again from its first byte. name: for log
+ * lines. Returns 0, or -errno after one logged line.
  */
-int capture_window_unpack(struct capture_window *window, const struct capture_packed *packed,
-                          const char *name);
+int capture_window_unpack(struct capture_window *window, size_t count, const char *name);
 
 /*
  * Gives the descriptor of a regular file away, at the byte where the window is: the

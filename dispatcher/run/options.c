@@ -124,6 +124,14 @@ static void choose_max_workers(struct options *o) {
         o->max_workers = FB_MAX_WORKERS;
 }
 
+static bool has_connection(const struct options *o) {
+    for (unsigned i = 0; i < o->file_count; i++) {
+        if (capture_tcp_is(o->files[i]))
+            return true;
+    }
+    return false;
+}
+
 static bool check_together(struct options *o) {
     choose_max_workers(o);
     if (!o->on_full_given)
@@ -136,6 +144,8 @@ static bool check_together(struct options *o) {
     else if (o->interface_count != 0 && (o->preload || o->loops > 1 || o->speed > 0))
         fb_error("--preload, --loop and --speed are for files: leave them out with -i '%s'",
                  o->interfaces[0]);
+    else if (o->reconnect && !has_connection(o))
+        fb_error("--reconnect: it is for -r tcp:HOST:PORT: give one, or leave it out");
     else if (o->file_count != 0 && o->merge_window_us != 0)
         fb_error("--merge-window %u: files are read one after another: leave it out, or join them "
                  "by time first, with mergecap",

@@ -22,7 +22,8 @@
 /* What the command line asks for, checked. Texts live as long as the struct. */
 struct options {
     const char *files[OPTIONS_SOURCES_MAX]; /* or directories */
-    const char *pattern;                    /* of the files in directories; NULL: all */
+    bool reconnect;
+    const char *pattern; /* of the files in directories; NULL: all */
     unsigned file_count;
     const char *interfaces[FB_MAX_INTERFACES];
     unsigned interface_count;

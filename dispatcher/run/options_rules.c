@@ -308,6 +308,7 @@ static bool set_runtime_dir(void *options, const struct fb_option_value *v) {
 const struct fb_option_rule options_rules[FB_OPTIONS] = {
     [FB_OPT_READ] = CALL(add_file),
     [FB_OPT_PATTERN] = TEXT(pattern),
+    [FB_OPT_RECONNECT] = FLAG(reconnect),
     [FB_OPT_INTERFACE] = CALL(add_interface),
     [FB_OPT_BPF] = CALL(set_filter),
     [FB_OPT_FILTER_FILE] = CALL(set_filter_file),

@@ -40,6 +40,7 @@ int sources_open(struct sources *sources, const struct options *o, struct captur
         .preload = o->preload,
         .loops = o->loops,
         .speed = o->speed,
+        .reconnect = o->reconnect,
         .promiscuous = !o->no_promiscuous,
         .buffer_kib = (int)o->buffer_kib,
         .direction = o->interface_count != 0 ? direction_of(o->direction) : CAPTURE_INOUT,

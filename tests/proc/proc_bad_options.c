@@ -34,6 +34,7 @@ struct option_row {
 static const struct option_row dispatcher_options[] = {
     {"read", NAME, "t.pcap", NULL},
     {"pattern", TEXT, NULL, NULL},
+    {"reconnect", FLAG, NULL, NULL},
     {"interface", NAME, NULL, NULL},
     {"filter-file", NAME, NULL, NULL},
     {"snapshot-length", WHOLE, "262144", "262145"},

@@ -29,10 +29,13 @@
     /* What is captured. */                                                                        \
     X(READ, "read", 'r', "FILE", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                        \
       "Read packets from a pcap or pcapng file, also a compressed one, or from all files of a "    \
-      "directory in the order of their names; - is standard input; may be repeated")               \
+      "directory in the order of their names; - is standard input, tcp:HOST:PORT what a host "     \
+      "sends; may be repeated")                                                                    \
     X(WORKER_READ, "read", 'r', "FILE", FB_NO_DEFAULT, FB_WORKER, FB_COMMAND_LINE,                 \
       "Inspect the packets of a pcap or pcapng file, as flow-dispatcher reads it, in this "        \
       "process alone, without a dispatcher; may be repeated")                                      \
+    X(RECONNECT, "reconnect", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                  \
+      "Connect again to tcp:HOST:PORT, every second, when the stream ends or fails")               \
     X(PATTERN, "pattern", 0, "GLOB", FB_NO_DEFAULT, FB_READING, FB_ANYWHERE,                       \
       "Take of the files of a directory only those whose names match, as '*.pcap.gz'")             \
     X(INTERFACE, "interface", 'i', "IFACE", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,             \
