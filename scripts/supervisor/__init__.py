@@ -11,7 +11,9 @@ From the top down; a module imports only from those below it:
     commands, background     what each command does; `start` in the background
     run, plan, instance      one run; what it was asked for; a running instance, asked by others
     options, arguments       the command line: ours, and what goes on to the dispatcher
-    worker, child, loop      one worker number; one process; timers and descriptors
+    worker, holding          one worker number; whether a program of --attach has its number
+    child, group, loop       one process; a program with all that it starts; timers and descriptors
+    attach, preload          the command of --attach; whether a program can be one
     control, paths           the dispatcher's control socket; where files and programs are
     outcome                  how a run ended, for who asks later
     config, values           what the script takes from the file of --config; values of options

@@ -23,7 +23,7 @@ def start(call):
     log_path = call.places.log(plan.name)
     log_fd = open_log(log_path, plan.name)
     begin = os.fstat(log_fd).st_size
-    outcome = Outcome(call.places.outcome(plan.name), plan.name, keep=True, log=log_path)
+    outcome = Outcome(call.places.outcome(plan.name), plan.name, keep=True, log=log_path, attached=bool(plan.attach))
     reader, writer = os.pipe()
     sys.stdout.flush()
     first = os.fork()

@@ -16,6 +16,8 @@ class Child:
     interface may well have.
     """
 
+    is_foreign = False  # it is a program of ours
+
     def __init__(self, argv, stdin=None, stdout=None, kept=()):
         program, *words = argv
         argv = [program, "--parent", str(os.getpid()), *words]
@@ -37,6 +39,10 @@ class Child:
         except OSError:
             return False
         return any(int(mask, 16) >> (signum - 1) & 1 for mask in masks)
+
+    def left_behind(self):
+        """What it starts is not ours to wait for."""
+        return None
 
     def reap(self):
         """The exit status, negative for a signal. Waits unless the pidfd has become readable."""

@@ -6,15 +6,16 @@ Must not know how the dispatcher is asked, nor how a run goes.
 
 import fcntl
 import os
+import re
 import selectors
 import time
 
-from . import outcome
+from . import outcome, preload
 from .control import Control, printable
-from .failure import EXIT_FAILED, Failure, explain
-from .instance import Instance, NoAnswer
+from .failure import EXIT_FAILED, EXIT_USAGE, Failure, explain
+from .instance import Instance, NoAnswer, user_name
 from .plan import Plan
-from .reload import ANSWER_S, DEAF, DIED, DONE, FAILED, RESULTS, SILENT
+from .reload import ANSWER_S, DEAF, DIED, DONE, FAILED, FOREIGN, RESULTS, SILENT
 from .run import Supervisor
 
 ADD_TIMEOUT_S = 5  # for a supervisor to start the worker that `add` asked for
@@ -29,7 +30,8 @@ def run(call):
     plan = Plan(call, unnamed)
     plan.check_worker_options()
     call.places.make_runtime_dir()
-    end = outcome.Outcome(call.places.outcome(plan.name), plan.name, keep=plan.name != unnamed)
+    path, keep = call.places.outcome(plan.name), plan.name != unnamed
+    end = outcome.Outcome(path, plan.name, keep, attached=bool(plan.attach))
     status = EXIT_FAILED
     try:
         status = Supervisor(plan, call.log, on_reload=end.note_reload).run()
@@ -184,15 +186,22 @@ def add(call):
     name = call.name()
     instance = Instance(name, call.places)
     number = int(instance.ask("add")["worker"])
-    if not instance.await_worker(number, ADD_TIMEOUT_S, lambda w: w["state"] in ("starting", "ready")):
+    seconds = START_TIMEOUT_S if is_attached(instance) else ADD_TIMEOUT_S
+    if not instance.await_worker(number, seconds, lambda w: w["state"] in ("starting", "ready")):
         raise Failure(
-            f"no process started worker {number} of '{name}' within {ADD_TIMEOUT_S} s: it is wanted; without a "
+            f"no process started worker {number} of '{name}' within {seconds} s: it is wanted; without a "
             f"supervisor start it yourself: flow-worker -n {name} -k {number}"
         )
     if not instance.await_worker(number, START_TIMEOUT_S, lambda w: w["state"] == "ready"):
         raise Failure(f"worker {number} of '{name}' did not become ready within {START_TIMEOUT_S} s")
     print(f"worker {number} of '{name}' is ready")
     return 0
+
+
+def is_attached(instance):
+    """Whether its workers are programs of --attach, which may take long before they open their device."""
+    found = outcome.Watched.running(instance.outcome())
+    return bool(found) and found.read().get("attached") is True
 
 
 def drain(call):
@@ -266,6 +275,11 @@ class Reloaded:
             return False
         found = self.wait()
         workers = {result: numbers_in(found.get(result)) for result in RESULTS}
+        if workers[FOREIGN]:
+            print(
+                f"{say_workers(workers[FOREIGN])} of '{name}' were not told: what signals mean to a program of --attach is "
+                f"its own affair; 'flow-balancer restart all -n {name}' starts new copies"
+            )
         if workers[DONE]:
             print(f"{say_workers(workers[DONE])} of '{name}' read the rules again")
         if workers[DEAF]:
@@ -328,3 +342,32 @@ def numbers_in(found):
 
 def say_workers(numbers):
     return f"worker {numbers[0]}" if len(numbers) == 1 else f"workers {', '.join(map(str, numbers))}"
+
+
+DEVICE = re.compile(r"fb:([A-Za-z0-9_-]{1,64})(:[0-9]+)?")
+
+
+def attach(call):
+    """Becomes the program, which sees the devices of instances; what started it has to start it again."""
+    words, places = call.rest, call.places
+    check_instances(call, {found[1] for found in map(DEVICE.fullmatch, words) if found})
+    try:
+        program = preload.find_program(words[0])
+        library = preload.find_library(places.library_dirs())
+        preload.check(program, library)
+        os.execve(program, words, preload.environment(library, places.environ))
+    except preload.Unfit as unfit:
+        raise Failure(f"attach: {unfit}", EXIT_USAGE) from None
+    except OSError as error:
+        raise Failure(f"cannot run {program}: {error.strerror}") from None
+
+
+def check_instances(call, names):
+    """Those that the command names, or else the one that is asked for, are there and ours."""
+    asked = call.options.name or call.options.config
+    for name in sorted(names | ({call.name()} if asked else set())):
+        owner = call.places.owner(name)
+        if owner is None:
+            raise Failure(f"no instance '{name}' is running: start it first, with 'flow-balancer start -n {name}'")
+        if owner != call.places.uid:
+            raise Failure(f"instance '{name}' belongs to user {user_name(owner)}: run this as that user")

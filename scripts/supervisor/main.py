@@ -19,6 +19,7 @@ COMMANDS = {
     "drain": commands.drain,
     "restart": commands.restart,
     "reload": commands.reload,
+    "attach": commands.attach,
 }
 EXIT_INTERRUPTED = 130
 

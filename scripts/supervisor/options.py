@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from . import config, values
+from .attach import Command
 from .failure import EXIT_USAGE, Failure
 from .log import LEVELS
 from .worker import CRASH_LIMIT, CRASH_WINDOW_S
@@ -29,6 +30,12 @@ PASSED_ON = (
 STOPPED = (
     "A second stop waits for the same end. Exit status: that of the run; 1 also if it cannot be told to stop or still "
     "runs after --timeout; 0 if no supervisor runs, whatever the dispatcher ends with; 2 wrong usage."
+)
+ATTACHED = (
+    "Runs the program of COMMAND in the place of this one, with libflowbalancer-pcap.so preloaded, so that libpcap opens "
+    "fb:NAME, the next free worker of an instance, and fb:NAME:K. For example: flow-balancer attach -n sensor -- tcpdump -i "
+    "fb:sensor. Exit status: that of the program; 1 if the instance does not run; 2 wrong usage, or a program that cannot "
+    "be preloaded."
 )
 PASSED_TO_STAT = (
     "Other options go to flow-stat as they are: --json, --config FILE. "
@@ -97,6 +104,12 @@ def add_run_options(parser, default_name):
         help="what the workers do with packets: the name of an inspector, or the path of a plugin such as ./mine.so; "
         "given several times, each does (default: count; see flow-worker --help)",
     )  # fmt: skip
+    parser.add_argument(
+        "--attach", metavar="COMMAND", type=Command,
+        help="start copies of this program as workers, in the place of flow-worker and its inspectors, for example "
+        "'tcpdump -i %%d -w part-%%k-%%r.pcap'; run without a shell; %%d is the device of the worker for a program that "
+        "uses libpcap, %%k its number, %%r how many copies it had before, %%n the instance, %%%% a percent sign",
+    )  # fmt: skip
     parser.add_argument("--wait", metavar="spin|park", help="how idle workers wait (default: park)")
     parser.add_argument(
         "--worker-cpu", metavar="LIST", type=values.cpu_list,
@@ -147,9 +160,9 @@ def make_parser(places):
         "have the workers read the rules of their inspectors again, one after the other"
     )
     reload = add("reload", text)
-    for command in (stop, status, more, drain, restart, reload):
+    attach = add("attach", "run a libpcap program as a worker of a running instance: attach -n NAME -- COMMAND", ATTACHED)
+    for command in (stop, status, more, drain, restart, reload, attach):
         add_name_option(command, DEFAULT_NAME)
-    for command in (stop, status, more, drain, restart, reload):
         command.add_argument("--config", metavar="FILE", help="take the instance name from this file")
     return parser, commands.choices
 
@@ -171,16 +184,27 @@ def check_command(argv, commands):
     raise Failure(f'the command comes first: write "flow-balancer {command} {shlex.join(argv)}"', EXIT_USAGE)
 
 
+def split_command(argv):
+    """The words before -- and those behind it, which of `attach` are another program's; None for other commands."""
+    if argv[0] != "attach" or "-h" in argv or "--help" in argv:
+        return argv, None
+    at = argv.index("--") if "--" in argv else len(argv)
+    if not argv[at + 1 :]:
+        raise Failure("attach needs a command: write -- before it, as in attach -n NAME -- tcpdump -i fb:NAME", EXIT_USAGE)
+    return argv[:at], argv[at + 1 :]
+
+
 def parse(argv, places, log):
     """The call that these words make; sets the log level. Failure if they are wrong."""
     parser, commands = make_parser(places)
     check_command(argv, list(commands))
+    argv, command = split_command(argv)
     options, rest = parser.parse_known_args(argv)
-    if options.command not in ("run", "start", "status") and rest:
+    if options.command not in ("run", "start", "status") and rest:  # nor what is before the -- of attach
         parser.error(f"{options.command} does not know '{rest[0]}'")
     level = getattr(options, "log_level", None)
     if level and level not in LEVELS:
         parser.error(f"--log-level '{level}' is none of {', '.join(LEVELS)}")
     log.level = level or log.level
     places.chosen = options.runtime_dir
-    return Call(options, rest, places, log)
+    return Call(options, rest if command is None else command, places, log)

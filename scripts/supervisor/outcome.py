@@ -37,12 +37,12 @@ class Turn:
 
 
 class Outcome:
-    """The file of our own run. keep: whether it stays when the run has ended."""
+    """The file of our own run. keep: whether it stays when the run has ended. attached: its workers are other programs."""
 
-    def __init__(self, path, name, keep, log=None):
+    def __init__(self, path, name, keep, log=None, attached=False):
         self.path = path
         self.keep = keep
-        self.record = {"started": stamp(), "log": log}
+        self.record = {"started": stamp(), "log": log, "attached": attached}
         self.length = 0  # of the longest record so far, which a shorter one covers
         new = f"{path}.{os.getpid()}"
         try:

@@ -12,6 +12,7 @@ import signal
 import subprocess
 
 from . import arguments, config, log, values
+from .attach import Command
 from .child import STANDARD_ERROR, describe
 from .failure import EXIT_FAILED, EXIT_USAGE, Failure
 from .options import DEFAULT_WORKERS, ORPHAN_TIMEOUT_S
@@ -39,6 +40,8 @@ class Plan:
         self.kept = [config.keep(options.config)] if options.config else []  # descriptors for the processes
         copy = ["--config", config.kept_path(self.kept[0])] if options.config else []
         log_level = ["--log-level", options.log_level] if options.log_level else []
+        self.library_folders = call.places.library_dirs()
+        self.attach = self.read_attach(options)
         self.inspector_args = [*log_level]
         for inspector in options.inspector or []:
             self.inspector_args += ["--inspector", inspector]
@@ -83,6 +86,25 @@ class Plan:
         """No program takes this from the file."""
         return (path and config.read_key(path, "worker-cpu", values.cpu_list)) or []
 
+    @staticmethod
+    def read_attach(options):
+        """The command that takes the place of flow-worker, or None. What is given on the command line wins over the file."""
+        command = options.attach
+        path = options.config if not command and not options.inspector else None
+        if path:
+            command = config.read_key(path, "attach", Command)
+            if command and config.read_key(path, "inspector", str):
+                raise Failure(f"{path}: 'attach' and 'inspector' exclude each other: leave one of them out", EXIT_USAGE)
+        if command:
+            for option in ("inspector", "wait", "orphan_timeout"):
+                if getattr(options, option) is not None:
+                    raise Failure(
+                        f"--attach and --{option.replace('_', '-')} exclude each other: the program of --attach takes the "
+                        "place of flow-worker",
+                        EXIT_USAGE,
+                    )
+        return command
+
     def post_mortem_args(self, option):
         """For the dispatcher's program: --last-report or --clean, of a dispatcher of ours that died."""
         report = ["--report", self.report] if self.report else []
@@ -91,9 +113,16 @@ class Plan:
     def program(self, name):
         return os.path.join(self.programs, name)
 
+    @property
+    def worker_program(self):
+        return self.attach.words[0] if self.attach else self.program("flow-worker")
+
+    def cpus_of(self, number):
+        """The same processor for each process of a worker number; none: it may run on all."""
+        return self.worker_cpus[number % len(self.worker_cpus) :][:1] if self.worker_cpus else []
+
     def cpu_args(self, number):
-        """The same processor for each process of a worker number."""
-        return ["--cpu", str(self.worker_cpus[number % len(self.worker_cpus)])] if self.worker_cpus else []
+        return [word for cpu in self.cpus_of(number) for word in ("--cpu", str(cpu))]
 
     @staticmethod
     def await_check(check):
@@ -113,8 +142,13 @@ class Plan:
     def check_worker_options(self):
         """Worker options are refused before anything is started; the worker says why itself.
 
-        An inspector may print while it is opened for that.
+        An inspector may print while it is opened for that. Of a program of --attach it is found out whether it can be
+        run at all.
         """
+        if self.attach:
+            self.attach.check(self.library_folders)
+            self.check_cpus()
+            return
         argv = [self.program("flow-worker"), "--check", *self.config, *self.inspector_args]
         if self.worker_cpus:
             argv += ["--cpu", ",".join(str(cpu) for cpu in self.worker_cpus)]
@@ -124,3 +158,16 @@ class Plan:
             raise Checked(status)
         if status:
             raise Failure(f"the check of the workers' options ended with {describe(status)}: an inspector ended it")
+
+    def check_cpus(self):
+        before = os.sched_getaffinity(0)
+        try:
+            for cpu in self.worker_cpus:
+                os.sched_setaffinity(0, {cpu})
+        except (OSError, ValueError):
+            raise Failure(
+                f"--worker-cpu: there is no processor {cpu} that this process may use: give some of "
+                f"{','.join(map(str, sorted(before)))}",
+            ) from None
+        finally:
+            os.sched_setaffinity(0, before)

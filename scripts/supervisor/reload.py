@@ -14,8 +14,8 @@ import signal
 POLL_S = 0.05
 ANSWER_S = 10.0  # for one worker: one that reads for longer than --hang, 5 s, is revoked if packets wait
 SERVING = ("ready", "draining")
-DONE, FAILED, SILENT, DIED, DEAF = "done", "failed", "silent", "died", "deaf"
-RESULTS = (DONE, FAILED, SILENT, DIED, DEAF)
+DONE, FAILED, SILENT, DIED, DEAF, FOREIGN = "done", "failed", "silent", "died", "deaf", "foreign"
+RESULTS = (DONE, FAILED, SILENT, DIED, DEAF, FOREIGN)
 PASSED_OVER = "passed over"  # its process ended before it was told: the next one begins with the rules that are there
 
 
@@ -31,6 +31,8 @@ class Turn:
 
     def result(self, seen):
         """After one look at what the dispatcher says of the worker, or nothing: one of RESULTS, or None."""
+        if self.child.is_foreign:  # to many programs it means their end, to others new files
+            return FOREIGN
         if self.worker.child is not self.child:
             if self.before is None:
                 return PASSED_OVER

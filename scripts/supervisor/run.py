@@ -11,6 +11,8 @@ import subprocess
 from .child import STANDARD_ERROR, Child, describe
 from .control import Control
 from .failure import EXIT_FAILED, EXIT_USAGE, explain
+from .group import Group, adopt_orphans, reap_adopted
+from .holding import HELD, SAY, Holding
 from .loop import Loop, Signals, stop_self
 from .reload import Reload
 from .worker import CRASH_LIMIT, CRASH_WINDOW_S, EXIT_REFUSED, EXIT_REVOKED, Crashes, Worker
@@ -21,6 +23,8 @@ SETTLE_S = 0.2  # a worker left with 0: by now the dispatcher knows whether it w
 LEAVE_S = 5.0  # for workers to leave by themselves once the dispatcher has ended
 TERMINATE_S = 2.0  # from SIGTERM to SIGKILL for those that did not
 HURRY_S = 0.3  # instead of both without draining: what waits is already counted as abandoned
+REST_S = 1.0  # from SIGTERM to SIGKILL for what a program of --attach has left behind
+HELD_S = 5.0  # a number that another process has is tried so long without a word
 REJOIN_S = 30.0  # for workers to finish the rings of a dispatcher that died and join the next one
 READY_POLL_S = 0.05  # how often the dispatcher is asked whether all workers are ready
 LOOK_S = 0.25  # how often the dispatcher is asked which workers it wants, and which hang
@@ -40,17 +44,18 @@ class Supervisor:
     """One dispatcher and its workers.
 
     What it needs of the system comes in from outside: loop (time and events), spawn (makes a
-    Child of argv and its streams), connect (makes a Control of a path), call (runs a program to its end),
+    Child of argv and its streams), spawn_group (the same of a program of --attach), connect (makes a Control of a path), call (runs a program to its end),
     stop_self (stops this process until it is continued).
     """
 
-    def __init__(self, plan, log, on_ready=None, on_reload=None, loop=None, spawn=Child, connect=Control,
-                 call=subprocess.run, terminal=None, stop=stop_self):  # fmt: skip
+    def __init__(self, plan, log, on_ready=None, on_reload=None, loop=None, spawn=Child, spawn_group=Group,
+                 connect=Control, call=subprocess.run, terminal=None, stop=stop_self):  # fmt: skip
         self.plan = plan
         self.log = log
         self.on_ready = on_ready
         self.loop = loop or Loop()
         self.spawn = spawn
+        self.spawn_group = spawn_group
         self.connect = connect
         self.call = call
         self.stop_self = stop
@@ -80,6 +85,8 @@ class Supervisor:
         """To the end of the last child; returns the exit status of the run."""
         signals = Signals((signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP))
         self.loop.watch(signals.fileno(), lambda: self.signals_arrived(signals.read()))
+        if self.plan.attach:
+            adopt_orphans()
         try:
             self.start_dispatcher()
             while self.children() or self.restarting:
@@ -101,6 +108,7 @@ class Supervisor:
         for child in self.children():
             child.kill(signal.SIGKILL)
             child.reap()
+        self.reap_adopted()
         died = self.dispatcher_status is None or self.dispatcher_status < 0 or self.ended_early
         if died or not self.was_listening:  # or one before it, and it did not come to replace what that left
             try:
@@ -159,20 +167,36 @@ class Supervisor:
         found = [worker.child for worker in self.workers.values() if worker.child]
         return found + [self.dispatcher] if self.dispatcher else found
 
-    def start_child(self, argv, on_end, **streams):
-        child = self.spawn(argv, kept=self.plan.kept, **streams)
+    def watch_child(self, child, on_end):
+        """on_end is called once it has ended, and all that it left behind."""
 
         def ended():
             self.loop.unwatch(child.pidfd)
-            on_end(child.reap())
+            left = child.left_behind()
+            if left is not None:
+                child.kill(signal.SIGTERM)
+                self.loop.after(REST_S, lambda: child.kill(signal.SIGKILL))
+            self.await_rest(child, left, lambda: on_end(child.reap()))
 
         self.loop.watch(child.pidfd, ended)
         return child
 
+    def await_rest(self, child, left, on_end):
+        """left: a pidfd of a process that it left behind, or None."""
+        if left is None:
+            on_end()
+            return
+
+        def ended():
+            self.loop.unwatch(left)
+            os.close(left)
+            self.await_rest(child, child.left_behind(), on_end)
+
+        self.loop.watch(left, ended)
+
     def start_dispatcher(self):
-        self.dispatcher = self.start_child(
-            [self.plan.program("flow-dispatcher"), *self.resume, *self.plan.dispatcher_args], self.dispatcher_ended
-        )
+        argv = [self.plan.program("flow-dispatcher"), *self.resume, *self.plan.dispatcher_args]
+        self.dispatcher = self.watch_child(self.spawn(argv, kept=self.plan.kept), self.dispatcher_ended)
         self.look_for_dispatcher(CONNECT_FIRST_S)
 
     def dispatcher_ended(self, status):
@@ -257,7 +281,9 @@ class Supervisor:
         self.listening = self.was_listening = True
         self.tell_what_was()
         for worker in self.workers.values():
-            if worker.child:  # of the dispatcher before
+            if worker.child and self.plan.attach:  # it has served the dispatcher before, and joins no other one
+                self.end_former(worker)
+            elif worker.child:  # of the dispatcher before
                 self.loop.after(REJOIN_S, lambda worker=worker, child=worker.child: self.check_joined(worker, child))
             self.start_worker(worker)
         if self.on_ready:
@@ -325,12 +351,16 @@ class Supervisor:
             if worker and worker.child and worker.revocations != seen["revocations"]:
                 self.log.warning(f"worker {number} was revoked and still runs: SIGKILL")
                 worker.child.kill(signal.SIGKILL)
+            elif worker and worker.child and worker.holding:
+                self.look_after_program(worker, seen, stopping)
             elif seen["wanted"] and not stopping:
                 if not worker or worker.given_up:
-                    self.workers[number] = worker = Worker(number, seen["restarts_asked"])
+                    starts = worker.starts if worker else 0
+                    self.workers[number] = worker = Worker(number, seen["restarts_asked"], starts)
                 self.start_worker(worker)
         if found and not stopping:
             self.reload.look(self.dispatcher.pid, self.reloads_asked)
+        self.reap_adopted()
         self.loop.after(LOOK_S, self.look_after_workers)
 
     # workers
@@ -341,22 +371,26 @@ class Supervisor:
             return False
         seen = self.ask_workers()[0].get(worker.number)
         worker.revocations, worker.claims = (seen["revocations"], seen["claims"]) if seen else (None, None)
+        worker.state = seen["state"] if seen else None
         return seen is None or seen["wanted"]  # one that was drained stays away, however it ended
 
     def start_worker(self, worker):
         if not self.may_start(worker):
             return
+        if self.plan.attach and worker.state in HELD:
+            self.wait_for_number(worker)
+            return
+        start, ended = (self.start_program, self.program_ended) if self.plan.attach else (self.start_own, self.worker_ended)
+        try:
+            worker.child = self.watch_child(start(worker), lambda status: ended(worker, status))
+        except OSError as error:  # the program may be replaced just now
+            self.worker_crashed(worker, f"{self.plan.worker_program} cannot be started: {error.strerror}")
+
+    def start_own(self, worker):
         argv = [self.plan.program("flow-worker"), *self.plan.worker_args, "-k", str(worker.number)]
         argv += self.plan.cpu_args(worker.number)
-        try:
-            worker.child = self.start_child(
-                argv,
-                lambda status: self.worker_ended(worker, status),
-                stdin=subprocess.DEVNULL,  # the capture may come through ours
-                stdout=STANDARD_ERROR,  # the report may go through ours
-            )
-        except OSError as error:  # the program may be replaced just now
-            self.worker_crashed(worker, f"{argv[0]} cannot be started: {error.strerror}")
+        # The capture may come through our standard input, and the report go through our standard output.
+        return self.spawn(argv, kept=self.plan.kept, stdin=subprocess.DEVNULL, stdout=STANDARD_ERROR)
 
     def start_later(self, worker, pause):
         def start():
@@ -372,7 +406,7 @@ class Supervisor:
             return  # the next dispatcher, if there is one, gets another process
         if status == 0:
             worker.awaited = True
-            self.check_left(worker, settled=False)
+            self.check_left(worker, status)
         elif status == EXIT_REFUSED and not self.has_claimed(worker):
             self.start_later(worker, worker.note_refusal())
         elif status == EXIT_USAGE and not self.was_ever_claimed(worker):
@@ -400,27 +434,30 @@ class Supervisor:
         self.log.warning(f"worker {worker.number} crashed: {how}; starting it again in {pause * 1000:.0f} ms")
         self.start_later(worker, pause)
 
-    def check_left(self, worker, settled):
-        """A worker that left with 0 without having been told to is as missing as one that crashed."""
+    def check_left(self, worker, status, settled=False):
+        """A worker that left with 0 without having been told to is as missing as one that crashed.
+
+        A program of --attach may end with any status when it is told to.
+        """
         found, stopping = self.ask_workers()
         seen = found.get(worker.number)
         if seen and not stopping and seen["restarts_asked"] != worker.restarts_asked:
             worker.restarts_asked = seen["restarts_asked"]
             self.start_later(worker, 0)
         elif not seen or not settled:
-            self.loop.after(SETTLE_S, lambda: self.check_left(worker, settled=True))
+            self.loop.after(SETTLE_S, lambda: self.check_left(worker, status, settled=True))
         elif stopping and seen["state"] == "vacant":
-            self.worker_crashed(worker, "left with packets that wait for it")
+            self.worker_crashed(worker, describe(status) if status else "left with packets that wait for it")
         elif stopping or not seen["wanted"]:
             worker.awaited = False
         else:
-            self.worker_crashed(worker, "left without having been told to")
+            self.worker_crashed(worker, describe(status) if status else "left without having been told to")
 
     def give_up(self, worker, how):
         self.log.error(
             f"worker {worker.number} crashed {CRASH_LIMIT} times within {CRASH_WINDOW_S:.0f} s, "
-            f"last by {how}: it is given up and its flows go to the others; fix the inspector, "
-            f"then 'flow-balancer add -n {self.plan.name}'",
+            f"last by {how}: it is given up and its flows go to the others; fix the "
+            f"{'command' if self.plan.attach else 'inspector'}, then 'flow-balancer add -n {self.plan.name}'",
         )
         worker.given_up = True
         self.forced_status = max(EXIT_FAILED, self.forced_status)
@@ -430,3 +467,83 @@ class Supervisor:
             self.log.error(f"the dispatcher does not accept that: {error}; it is stopped")
             if self.dispatcher:
                 self.dispatcher.kill(signal.SIGTERM)
+
+    # programs of --attach in the place of workers
+
+    def start_program(self, worker):
+        attach, number = self.plan.attach, worker.number
+        argv = attach.argv(self.plan.name, number, worker.starts)
+        environment = attach.environment(number, worker.starts)
+        mark = attach.mark(number, worker.starts)
+        child = self.spawn_group(
+            argv, environment, mark, self.plan.cpus_of(number), stdin=subprocess.DEVNULL, stdout=STANDARD_ERROR
+        )
+        worker.starts += 1
+        worker.former = worker.held_said = False
+        worker.held_since = None
+        worker.refusals = 0
+        worker.holding = Holding(self.loop.now(), worker.claims, worker.restarts_asked)
+        return child
+
+    def wait_for_number(self, worker):
+        """Another process has it: of the copy before, which is about to be gone, or one that something else started."""
+        worker.held_since = self.loop.now() if worker.held_since is None else worker.held_since
+        if not worker.held_said and self.loop.now() - worker.held_since >= HELD_S:
+            worker.held_said = True
+            self.log.warning(
+                f"worker {worker.number}: a process that is none of ours has the number, see "
+                f"'flow-balancer status -n {self.plan.name}': end it, and a copy is started"
+            )
+        self.start_later(worker, worker.note_refusal())
+
+    def look_after_program(self, worker, seen, stopping):
+        action = worker.holding.look(seen, stopping, self.loop.now())
+        if action == SAY:
+            self.log.warning(
+                f"worker {worker.number}: its program has not opened fb:{self.plan.name}:{worker.number} yet: the device "
+                "is %d in the command of --attach"
+            )
+        elif action:
+            name = signal.Signals(action).name
+            self.log.warning(f"worker {worker.number}: its program has lost its number, or left it, and still runs: {name}")
+            worker.child.kill(action)
+
+    def end_former(self, worker):
+        child = worker.child
+        worker.former = True
+        self.loop.after(LEAVE_S, lambda: child.kill(signal.SIGTERM))
+        self.loop.after(LEAVE_S + TERMINATE_S, lambda: child.kill(signal.SIGKILL))
+
+    def program_ended(self, worker, status):
+        """Its status means what it likes: what counts is whether it was told to leave. Then it may have any."""
+        child, worker.child = worker.child, None
+        if child.left_some and status == 0:
+            self.log.warning(
+                f"worker {worker.number}: its program ended and left processes behind, which were ended too: have it "
+                "stay in the foreground"
+            )
+        if self.signals_seen > SIGNALS_FORWARDED:
+            return
+        told = not self.listening or self.was_told_to_leave(worker)
+        if told and status and not self.in_hurry():
+            self.log.warning(f"worker {worker.number}: its program ended with {describe(status)} when its packets had ended")
+        if not self.listening:
+            return
+        if worker.former:
+            self.start_later(worker, 0)
+        elif told or status == 0:
+            worker.awaited = True
+            self.check_left(worker, status)
+        else:
+            self.worker_crashed(worker, describe(status))
+
+    def was_told_to_leave(self, worker):
+        found, stopping = self.ask_workers()
+        seen = found.get(worker.number)
+        if not seen:
+            return False
+        return stopping or not seen["wanted"] or seen["restarts_asked"] != worker.restarts_asked
+
+    def reap_adopted(self):
+        if self.plan.attach:
+            reap_adopted({child.pid for child in self.children()})

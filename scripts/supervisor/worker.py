@@ -38,7 +38,7 @@ class Crashes:
 class Worker:
     """One worker number."""
 
-    def __init__(self, number, restarts_asked=0):
+    def __init__(self, number, restarts_asked=0, starts=0):
         self.number = number
         self.child = None
         self.awaited = False  # its next start is on a timer
@@ -48,6 +48,13 @@ class Worker:
         self.claims = None  # of the number, then
         self.crashes = Crashes()
         self.refusals = 0  # refused claims in a row
+        # of a program of --attach:
+        self.starts = starts  # of the number in this run, which each process is told
+        self.holding = None  # whether the present process has the number
+        self.former = False  # the present process has served a dispatcher that died
+        self.state = None  # the dispatcher's word, when the next process was to be started
+        self.held_since = None  # another process has the number
+        self.held_said = False
 
     def note_crash(self, now):
         """Counts a crash; returns the pause before the next start, or None at the limit."""
@@ -59,6 +66,7 @@ class Worker:
         self.awaited = False
         self.restarts_asked = 0
         self.revocations = self.claims = None
+        self.holding = self.held_since = None
         self.refusals = 0
 
     def note_refusal(self):

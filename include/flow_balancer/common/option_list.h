@@ -104,6 +104,11 @@
       "Take this worker number")                                                                   \
     X(INSPECTOR, "inspector", 0, "NAME[:ARGS]", FB_DEFAULT("count"), FB_WORKER | FB_RUN,           \
       FB_ANYWHERE, "Choose what workers do with packets; flow-worker --help lists the inspectors") \
+    X(ATTACH, "attach", 0, "COMMAND", FB_NO_DEFAULT, FB_RUN, FB_ANYWHERE,                          \
+      "Start copies of this program as workers, in the place of flow-worker and its inspectors, "  \
+      "for example 'tcpdump -i %d -w part-%k-%r.pcap'; run without a shell; %d is the device of "  \
+      "the worker for a program that uses libpcap, %k its number, %r how many copies it had "      \
+      "before, %n the instance, %% a percent sign")                                                \
     X(WAIT, "wait", 0, "park|spin", FB_DEFAULT("park"), FB_WORKER | FB_RUN, FB_ANYWHERE,           \
       "Sleep while the ring is empty (park), or poll it (spin), which takes a whole CPU but has "  \
       "less delay")                                                                                \
@@ -219,6 +224,7 @@
     X("add", NULL, FB_ASK, 0, "Start one more worker")                                             \
     X("drain", "K", FB_ASK, 0, "Give a worker no new flows, and let it leave")                     \
     X("restart", "K|all", FB_ASK, 0, "Replace the process of a worker, or those of all")           \
-    X("reload", NULL, FB_ASK, 0, "Read the filter again")
+    X("reload", NULL, FB_ASK, 0, "Read the filter again")                                          \
+    X("attach", NULL, FB_ASK, 0, "Run a libpcap program as a worker")
 
 #endif

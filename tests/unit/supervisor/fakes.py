@@ -47,6 +47,7 @@ class FakeLoop(Loop):
 
 
 class FakeChild:
+    is_foreign = False
     numbers = itertools.count(5000)
 
     def __init__(self, loop, argv, stdin=None, stdout=None, kept=()):
@@ -62,6 +63,9 @@ class FakeChild:
         self.status = None
         self.reaped = False
 
+    def left_behind(self):
+        return None
+
     def kill(self, signum):
         self.signals.append(signum)
 
@@ -76,6 +80,24 @@ class FakeChild:
         """It ends, and the loop notices."""
         self.status = status
         self.loop.watched[self.pidfd]()
+
+
+class FakeGroup(FakeChild):
+    """A program of --attach."""
+
+    is_foreign = True
+
+    def __init__(self, loop, argv, environment, mark, cpus=(), **streams):
+        super().__init__(loop, argv, **streams)
+        self.environment = environment
+        self.mark = mark
+        self.cpus = cpus
+        self.left_some = False
+        self.left = []  # pidfds of what its leader leaves behind
+
+    def left_behind(self):
+        self.left_some = self.left_some or bool(self.left)
+        return self.left.pop(0) if self.left else None
 
 
 class FakeLog:
@@ -111,9 +133,10 @@ class FakePlan:
     dispatcher_args = ["-r", "x.pcap"]
     worker_args = ["--inspector", "count"]
     kept = [77]
-
-    def __init__(self, workers):
+    def __init__(self, workers, attach=None):
         self.workers = workers
+        self.attach = attach
+        self.worker_program = attach.words[0] if attach else "/programs/flow-worker"
 
     def program(self, name):
         return "/programs/" + name
@@ -123,6 +146,9 @@ class FakePlan:
 
     def cpu_args(self, number):
         return ["--cpu", str(number + 10)]
+
+    def cpus_of(self, number):
+        return [number + 10]
 
 
 class FakeControl:
@@ -188,7 +214,7 @@ class FakeDispatcher:
 class FakeRun:
     """A Supervisor with nothing real around it."""
 
-    def __init__(self, workers=2, terminal=False, on_ready=None):
+    def __init__(self, workers=2, terminal=False, on_ready=None, attach=None):
         self.loop = FakeLoop()
         self.log = FakeLog()
         self.said = FakeDispatcher()
@@ -198,12 +224,13 @@ class FakeRun:
         self.noted = []  # how each reload ended
         self.called = []  # programs that ran to their end
         self.supervisor = Supervisor(
-            FakePlan(workers),
+            FakePlan(workers, attach),
             self.log,
             on_ready,
             self.noted.append,
             loop=self.loop,
             spawn=self.spawn,
+            spawn_group=self.spawn_group,
             connect=self.said.connect,
             call=self.call,
             terminal=terminal,
@@ -226,6 +253,12 @@ class FakeRun:
         self.started.append(FakeChild(self.loop, argv, **streams))
         return self.started[-1]
 
+    def spawn_group(self, argv, environment, mark, cpus, **streams):
+        if self.missing:
+            raise FileNotFoundError(2, "No such file or directory")
+        self.started.append(FakeGroup(self.loop, argv, environment, mark, cpus, **streams))
+        return self.started[-1]
+
     def begin(self, listening=True):
         """Starts the dispatcher, and unless told otherwise lets it listen, so that the workers start."""
         self.supervisor.start_dispatcher()
@@ -240,7 +273,7 @@ class FakeRun:
         self.loop.advance(0.1)
 
     def dispatchers(self):
-        return [child for child in self.started if "-k" not in child.argv]
+        return [child for child in self.started if "-k" not in child.argv and not child.is_foreign]
 
     @property
     def dispatcher(self):

@@ -287,6 +287,77 @@ class Add(CommandTest):
             self.call(commands.add)
 
 
+class Attached(CommandTest):
+    """Where workers are programs of --attach."""
+
+    def test_an_added_one_may_take_long_before_it_opens_its_device(self):
+        for attached, looks in ((True, 30), (False, 3)):
+            path = self.path("flow-balancer", "x.status")
+            end = Outcome(path, "x", True, attached=attached)
+            with mock.patch.object(commands, "ADD_TIMEOUT_S", 0.0), mock.patch.object(commands, "START_TIMEOUT_S", 30):
+                self.running(add=[{"worker": 0}], workers=[workers(("absent", 0))] * looks + [workers(("ready", 5))])
+                if attached:
+                    self.assertEqual(self.call(commands.add), (0, "worker 0 of 'x' is ready\n"))
+                else:
+                    with self.assertRaisesRegex(Failure, "no process started worker 0 of 'x' within 0.0 s"):
+                        self.call(commands.add)
+            end.end(0)
+
+
+class Attach(CommandTest):
+    """A program by hand: what is checked before it takes our place."""
+
+    def setUp(self):
+        super().setUp()
+        os.mkdir(self.path("shm"))
+        self.places = Places(
+            "/scripts", environ={"FB_BUILD": self.folder, "PATH": self.path("bin"), "A": "b"}, shm=self.path("shm")
+        )
+        self.write("flow-dispatcher", "", 0o700)
+        self.library = self.write("libflowbalancer-pcap.so", "")
+        os.mkdir(self.path("bin"))
+        self.program = self.write("bin/tool", "#!/bin/sh\n", 0o700)
+
+    def attach(self, *words, **options):
+        options = argparse.Namespace(**{"name": None, "config": None, **options})
+        executed = []
+        path = mock.patch.dict(os.environ, {"PATH": self.path("bin")})
+        with path, mock.patch.object(commands.os, "execve", lambda *all: executed.append(all)):
+            commands.attach(Call(options, list(words), self.places, None))
+        return executed[0]
+
+    def refused_with(self, part, status, *words, **options):
+        with self.assertRaisesRegex(Failure, part) as caught:
+            self.attach(*words, **options)
+        self.assertEqual(caught.exception.status, status)
+
+    def test_it_becomes_the_program_with_its_words_and_the_library(self):
+        self.write("shm/x.ctl", "")
+        program, words, environ = self.attach("tool", "-i", "fb:x:1", "100%", name="x")
+        self.assertEqual((program, words), (self.program, ["tool", "-i", "fb:x:1", "100%"]))
+        self.assertEqual(environ["LD_PRELOAD"], self.library)
+        self.assertEqual(environ["A"], "b")
+        self.assertNotIn("FB_ATTACH_GROUP", environ)
+
+    def test_an_instance_that_is_not_there_is_said_whether_asked_for_or_in_the_command(self):
+        self.refused_with("^no instance 'x' is running: start it first", 1, "tool", name="x")
+        self.refused_with("^no instance 'y' is running", 1, "tool", "-i", "fb:y:3")
+        self.attach("tool", "-i", "eth0")
+
+    def test_one_of_another_user_is_said(self):
+        self.write("shm/x.ctl", "")
+        self.places.uid += 1
+        self.refused_with("^instance 'x' belongs to user .*: run this as that user", 1, "tool", "-i", "fb:x")
+
+    def test_what_cannot_be_preloaded_or_is_not_there_is_said(self):
+        self.refused_with("^attach: 'none' cannot be run: it is in no folder of PATH", 2, "none")
+        with open(self.program, "wb") as file:
+            file.write(b"\x7fELF\x02\x01" + bytes(26) + (64).to_bytes(8, "little") + bytes(14) + b"\x38\0\1\0" + bytes(62))
+        self.refused_with("^attach: .*/tool cannot be preloaded: it is statically linked", 2, "tool")
+        os.unlink(self.library)
+        self.refused_with("^attach: libflowbalancer-pcap.so is not in", 2, "tool")
+
+
 class Restart(CommandTest):
     def test_it_returns_when_another_process_is_ready(self):
         states = [workers(("ready", 7)), workers(("ready", 7)), workers(("vacant", 0)), workers(("ready", 8))]
@@ -385,6 +456,14 @@ class Rules(CommandTest):
             self.reload(),
             "workers 0, 2, 63 of 'x' read the rules again\n"
             "worker 1 of 'x' cannot read rules again: no handler of SIGHUP\n",
+        )
+
+    def test_programs_of_attach_are_named_with_what_starts_them_again(self):
+        self.note(foreign=[0, 1])
+        self.assertEqual(
+            self.reload(),
+            "workers 0, 1 of 'x' were not told: what signals mean to a program of --attach is its own affair; "
+            "'flow-balancer restart all -n x' starts new copies\n",
         )
 
     def test_who_did_not_is_an_error_with_the_log(self):

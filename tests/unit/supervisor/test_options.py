@@ -49,6 +49,10 @@ class Run(unittest.TestCase):
             (["add", "--max-workers", "3"], "add does not know '--max-workers'"),
             (["drain"], "K"),
             (["run", "-w"], "-w/--workers: expected one argument"),
+            (["run", "--attach", "tcpdump -i %x"], "argument --attach: '%x' in '%x' is none of %d"),
+            (["attach", "-n", "x", "tcpdump"], "attach needs a command: write -- before it"),
+            (["attach", "-n", "x", "--"], "attach needs a command: write -- before it"),
+            (["attach", "tcpdump", "--", "y"], "attach does not know 'tcpdump'"),
         ):
             with self.assertRaisesRegex(Failure, part) as caught:
                 parse(*words)
@@ -56,6 +60,11 @@ class Run(unittest.TestCase):
 
     def test_status_passes_on_what_flow_stat_knows(self):
         self.assertEqual(parse("status", "-n", "x", "--json").rest, ["--json"])
+
+    def test_what_is_behind_the_dashes_is_the_command_of_attach_as_it_is(self):
+        call = parse("attach", "-n", "x", "--", "tcpdump", "-n", "-i", "fb:x", "--", "port 53")
+        self.assertEqual(call.rest, ["tcpdump", "-n", "-i", "fb:x", "--", "port 53"])
+        self.assertEqual(call.options.name, "x")
 
     def test_stop_waits_longer_than_rings_may_drain(self):
         self.assertEqual(parse("stop").options.timeout, 40)
@@ -75,7 +84,7 @@ class Command(unittest.TestCase):
         self.assertEqual((str(caught.exception), caught.exception.status), (line, 2))
 
     def test_without_it_what_there_is_is_said(self):
-        commands = "run, start, stop, status, add, drain, restart or reload"
+        commands = "run, start, stop, status, add, drain, restart, reload or attach"
         self.refused([], f"no command: give {commands} (see 'flow-balancer --help')")
         self.refused(["fly", "-r", "x"], f"'fly' is no command: give {commands}")
 

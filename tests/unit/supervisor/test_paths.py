@@ -43,6 +43,14 @@ class Programs(FolderTest):
             self.find()
 
 
+class Library(FolderTest):
+    def test_the_one_for_libpcap_programs_is_beside_the_build_or_where_libraries_are_installed(self):
+        places = Places(self.path("tree", "bin"), environ={"FB_BUILD": self.folder})
+        self.write("flow-dispatcher", "", 0o700)
+        lib = self.path("tree", "lib")
+        self.assertEqual(places.library_dirs(), [self.folder, lib, lib + "/flow-balancer"])
+
+
 class RuntimeDir(FolderTest):
     def places(self, uid=None, **environ):
         uid = os.geteuid() if uid is None else uid

@@ -98,6 +98,59 @@ class Programs(PlanTest):
         self.assertTrue(self.plan("-r", "x", "-n", "a").socket.endswith("/flow-balancer/a.sock"))
 
 
+class Attach(PlanTest):
+    """A program in the place of flow-worker."""
+
+    def refused(self, part, *words):
+        with self.assertRaisesRegex(Failure, part) as caught:
+            self.plan(*words)
+        self.assertEqual(caught.exception.status, 2)
+
+    def test_it_is_the_command_of_the_command_line(self):
+        plan = self.plan("-r", "x", "-n", "a", "--attach", "sh -c 'x %k' %n")
+        self.assertEqual(plan.attach.argv(plan.name, 1, 0), ["sh", "-c", "x 1", "a"])
+        self.assertEqual(plan.worker_program, "sh")
+        self.assertNotIn("--attach", plan.dispatcher_args)
+        plan = self.plan("-r", "x")
+        self.assertEqual((plan.attach, plan.worker_program), (None, self.path("flow-worker")))
+
+    def test_options_of_flow_worker_exclude_it(self):
+        for words in (["--inspector", "count"], ["--wait", "spin"], ["--orphan-timeout", "3"]):
+            self.refused(f"^--attach and {words[0]} exclude each other", "-r", "x", "--attach", "sh %k", *words)
+
+    def test_it_is_checked_instead_of_the_options_of_flow_worker(self):
+        self.plan("-r", "x", "--attach", "sh %k").check_worker_options()
+        self.assertFalse(os.path.exists(self.path("flow-worker.words")))
+        with self.assertRaisesRegex(Failure, "^--attach: 'no-such-program' cannot be run"):
+            self.plan("-r", "x", "--attach", "no-such-program %k").check_worker_options()
+        with self.assertRaisesRegex(Failure, f"libflowbalancer-pcap.so is not in {self.folder} nor in /lib nor in"):
+            self.plan("-r", "x", "--attach", "sh %d").check_worker_options()
+
+    def test_its_processors_are_checked_too_and_ours_stay(self):
+        before = os.sched_getaffinity(0)
+        plan = self.plan("-r", "x", "--attach", "sh %k", "--worker-cpu", f"{min(before)}")
+        plan.check_worker_options()
+        self.assertEqual(plan.cpus_of(3), [min(before)])
+        with self.assertRaisesRegex(Failure, "^--worker-cpu: there is no processor 1023 that this process may use: give some of"):
+            self.plan("-r", "x", "--attach", "sh %k", "--worker-cpu", f"{min(before)},1023").check_worker_options()
+        self.assertEqual(os.sched_getaffinity(0), before)
+
+    def test_it_may_be_in_the_file_of_config_and_the_command_line_wins(self):
+        self.write("flow-dispatcher.says", "{}")
+        path = self.write("x.conf", "attach = sh -c 'x %k'\nwait = spin\n")
+        self.assertEqual(self.plan("--config", path).attach.words, ["sh", "-c", "x %k"])
+        self.assertEqual(self.plan("--config", path, "--attach", "y %d").attach.words, ["y", "%d"])
+        self.assertIsNone(self.plan("--config", path, "--inspector", "count").attach)
+        path = self.write("y.conf", "inspector = count\n")
+        self.assertEqual(self.plan("--config", path, "--attach", "y %d").attach.words, ["y", "%d"])
+
+    def test_a_file_with_both_or_with_a_wrong_one_is_a_line_with_its_place(self):
+        self.write("flow-dispatcher.says", "{}")
+        path = self.write("x.conf", "attach = x %k\ninspector = count\n")
+        self.refused("x.conf: 'attach' and 'inspector' exclude each other", "--config", path)
+        self.refused("x.conf:1: attach: '%H' in '%H' is none of", "--config", self.write("x.conf", "attach = x %k %H\n"))
+
+
 class Checks(PlanTest):
     def test_the_worker_checks_its_options_before_anything_is_started(self):
         self.plan("-r", "x", "--inspector", "count", "--worker-cpu", "1,3").check_worker_options()

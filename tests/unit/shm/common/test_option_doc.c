@@ -76,7 +76,7 @@ static void bash_offers_options_values_and_commands(void **state) {
         {"flow-worker --wor", "--worker"},
         {"flow-worker --wait s", "spin"},
         {"flow-stat --j", "--json"},
-        {"flow-balancer ''", "run start stop status add drain restart reload"},
+        {"flow-balancer ''", "run start stop status add drain restart reload attach"},
         {"flow-balancer st", "start stop status"},
         {"flow-balancer --", "--help --version"},
         {"flow-balancer run --worker", "--workers --worker-cpu"},
