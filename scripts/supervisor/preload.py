@@ -5,7 +5,6 @@ The dynamic linker ignores LD_PRELOAD in silence where a program is static or ha
 that is found out before. Must not know why a program is started, nor how. flow-preflight imports it too.
 """
 
-import glob
 import os
 import shutil
 import stat
@@ -120,10 +119,11 @@ def read_elf(path):
 def check_profile(path, real, library, root):
     profile = enforced_profile(path, real, root)
     if profile:
-        local = local_file(real, profile, root)
+        name = profile_file(real, profile, root)
         raise Unfit(
-            f"AppArmor's profile '{profile}' keeps {path} from the shared memory of the instance and from {library}: "
-            f"add these lines to {local}, then 'systemctl reload apparmor': {' '.join(profile_lines(library))}"
+            f"AppArmor's profile '{profile}' keeps {path} from the shared memory of an instance and from {library}: "
+            f"add these lines to /etc/apparmor.d/local/{name}, then 'apparmor_parser -r /etc/apparmor.d/{name}': "
+            + " ".join(profile_lines(library))
         )
 
 
@@ -139,22 +139,24 @@ def enforced_profile(path, real, root="/"):
     return next((name for name in enforced if name in names), None)
 
 
-def local_file(real, profile, root):
-    """Where Debian's profiles have what a site adds to them."""
+def profile_file(real, profile, root):
+    """Its name in /etc/apparmor.d; what a site adds to it is in local/ under the same name."""
     dotted = real.strip("/").replace("/", ".")
-    for name in (dotted, profile):
-        if glob.glob(os.path.join(root, "etc/apparmor.d", glob.escape(name))):
-            return f"/etc/apparmor.d/local/{name}"
-    return f"/etc/apparmor.d/local/{dotted}"
+    there = [name for name in (dotted, profile) if os.path.isfile(os.path.join(root, "etc/apparmor.d", name.lstrip("/")))]
+    return (there or [dotted])[0]
 
 
 def profile_lines(library):
-    """What a program needs to be a worker. Rings on a hugetlbfs mount need a line of their own."""
+    """What a program needs to be a worker; they are in flow-balancer-pcap(7) too."""
     return (
-        "/dev/shm/*.{ctl,down.*,flows.*} rk,",
-        "/dev/shm/*.up.* rwk,",
         f"{library} mr,",
-    )  # fmt: skip
+        "/dev/shm/ r,",
+        "/dev/shm/*.ctl r,",
+        "/dev/shm/*.{down,flows}.[0-9]* r,",
+        "/dev/shm/*.up.[0-9]* rwk,",
+        "/dev/hugepages/*.down.[0-9]* r,",
+        "@{PROC}/@{pid}/attr/current r,",
+    )
 
 
 def environment(library, environ):

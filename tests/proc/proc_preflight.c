@@ -372,6 +372,40 @@ static void a_machine_that_tells_nothing_is_looked_at_as_far_as_it_goes(void **s
     assert_non_null(strstr(said, "note    clock: unknown"));
 }
 
+/* Where there is a library to preload; any will do. */
+static void enter_with_library(const struct test *t) {
+    setenv("FB_BUILD", file_in(t, "programs"), 1);
+}
+
+static void a_program_that_is_to_be_a_worker_is_looked_at(void **state) {
+    static const char *const programs[][2] = {
+        {"flow-dispatcher", "programs/flow-dispatcher"},
+        {"libflowbalancer.so.1.0", "programs/libflowbalancer-pcap.so"}};
+    struct test *t = *state;
+    make_machine(t);
+    assert_int_equal(mkdir(file_in(t, "programs"), 0700), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        char from[2 * PROCESS_PATH_MAX];
+        snprintf(from, sizeof from, "%s/%s", t->programs, programs[i][0]);
+        assert_int_equal(symlink(from, file_in(t, programs[i][1])), 0);
+    }
+    t->enter = enter_with_library;
+    const char *said = preflight(t, EXIT_DONE, COMMAND " --attach sh");
+    assert_non_null(strstr(said, "ok      attach sh: /"));
+    said = preflight(t, 1, COMMAND " --attach no-such-program --attach sh");
+    assert_non_null(
+        strstr(said, "change  attach no-such-program: 'no-such-program' cannot be run"));
+    assert_non_null(strstr(said, "ok      attach sh: /"));
+    write_text(t, "sys/kernel/security/apparmor/profiles", "man (enforce)\nsh (enforce)\n");
+    said = preflight(t, 1, COMMAND " --attach sh");
+    assert_non_null(strstr(said, "change  attach sh: AppArmor's profile 'sh' keeps /"));
+    assert_non_null(strstr(said, "/programs/libflowbalancer-pcap.so mr, /dev/shm/ r,"));
+    assert_non_null(strstr(said, " /dev/shm/*.up.[0-9]* rwk, "));
+    assert_int_equal(unlink(file_in(t, "programs/libflowbalancer-pcap.so")), 0);
+    said = preflight(t, 1, COMMAND " --attach sh");
+    assert_non_null(strstr(said, "change  attach sh: libflowbalancer-pcap.so is not in "));
+}
+
 static void wrong_usage_is_one_line_and_status_2(void **state) {
     static const struct {
         const char *arguments, *part;
@@ -383,6 +417,7 @@ static void wrong_usage_is_one_line_and_status_2(void **state) {
         {"--cpu 12", "CPU 12 is not online"},
         {"--interface a/b", "'a/b' is no interface name"},
         {"--root nowhere", "'nowhere' is no directory"},
+        {"--attach '", "''' is no command, for example tcpdump"},
         {"--iface eth9", "unrecognized arguments: --iface eth9 (see 'preflight --help')"},
     };
     struct test *t = *state;
@@ -427,6 +462,7 @@ int main(void) {
         PROCESS_TEST(what_is_wrong_twice_has_two_lines),
         PROCESS_TEST(several_queues_are_right_with_a_symmetric_hash),
         PROCESS_TEST(a_machine_that_tells_nothing_is_looked_at_as_far_as_it_goes),
+        PROCESS_TEST(a_program_that_is_to_be_a_worker_is_looked_at),
         PROCESS_TEST(wrong_usage_is_one_line_and_status_2),
         PROCESS_TEST(it_runs_on_this_machine),
     };

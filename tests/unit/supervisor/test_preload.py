@@ -112,7 +112,7 @@ class Profile(PreloadTest):
         self.refused(
             path,
             "AppArmor's profile 'tcpdump' keeps .*/tcpdump from .*: add these lines to /etc/apparmor.d/local/tcpdump, then "
-            f"'systemctl reload apparmor': /dev/shm/.* rk, /dev/shm/.*up.* rwk, {self.library} mr,$",
+            f"'apparmor_parser -r /etc/apparmor.d/tcpdump': {self.library} mr, /dev/shm/ r, .* /dev/shm/.*up.* rwk, .* r,$",
         )
         os.unlink(self.path("etc/apparmor.d/tcpdump"))
         self.refused(path, f"/etc/apparmor.d/local/{self.folder.strip('/').replace('/', '.')}.tcpdump, then")
