@@ -157,6 +157,7 @@ static void make_files(struct test *t) {
         {"flag.conf", "preload = perhaps\n"},
         {"sources.conf", "read = a\ninterface = lo\n"},
         {"cpu.conf", "workers = 1\nworker-cpu = 3-1\n"},
+        {"attach.conf", "attach = x %H %k\n"},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         FILE *file = fopen(file_in(t, texts[i][0]), "we");
@@ -453,6 +454,11 @@ static const struct wrong {
     {{"flow-balancer", "run", "-r", "t.pcap", "--config", "cpu.conf"}, 2, "cpu.conf:2:", "1,3,5"},
     {{"flow-balancer", "stop", "--config", "line.conf"}, 2, "line.conf:1: ", "key = value"},
     {{"flow-balancer", "run", "-r", "t.pcap", "--worker-cpu", "1023"}, 1, "'1023'", "give some of"},
+    {{"flow-balancer", "run", "-r", "t.pcap", "--attach", "x %z"}, 2, "'%z' in '%z'", "write %%"},
+    {{"flow-balancer", "run", "-r", "t.pcap", "--attach", "x"}, 2, "'x' does not", "give it %d"},
+    {{"flow-balancer", "run", "-r", "t.pcap", "--attach", "no %k"}, 2, "'no' cannot", "install it"},
+    {{"flow-balancer", "run", "-r", "t.pcap", "--config", "attach.conf"}, 2, "attach.conf:1", "%%"},
+    {{"flow-balancer", "attach", "-n", "x"}, 2, "attach needs a command", "write -- before it"},
     {{"flow-balancer", "run", "-r"}, 2, "-r needs a value", "write -r FILE"},
     {{"flow-balancer", "run", "-r", "--preload"}, 2, "-r needs a value", "write -r FILE"},
     {{"flow-balancer", "run", "-r", "t.pcap", "tcp", "port", "80"}, 2, "'tcp' is", "--bpf 'EXPR'"},

@@ -494,8 +494,8 @@ static void help_and_version_are_status_0_everywhere(void **state) {
 
 static void dash_h_is_help_everywhere(void **state) {
     struct test *t = *state;
-    static const char *const commands[] = {"",     "run ",   "start ",   "stop ",  "status ",
-                                           "add ", "drain ", "restart ", "reload "};
+    static const char *const commands[] = {"",     "run ",   "start ",   "stop ",   "status ",
+                                           "add ", "drain ", "restart ", "reload ", "attach "};
     static const char *const programs[] = {"flow-dispatcher", "flow-worker", "flow-stat"};
     static const char *const scripts[] = {"quickstart", "test", "install-deps", "lint",
                                           "preflight"};
