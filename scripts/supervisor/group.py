@@ -33,13 +33,27 @@ def adopt_orphans():
 def own_children():
     """The pids of this process's children, those that have ended and are not reaped among them."""
     found = []
-    for task in os.listdir("/proc/self/task"):
-        try:
+    try:
+        for task in os.listdir("/proc/self/task"):
             with open(f"/proc/self/task/{task}/children", encoding="ascii") as children:
                 found += map(int, children.read().split())
-        except OSError:
-            pass  # a kernel without that: then only the group is known
+    except OSError:
+        return scan_for_children()  # a kernel without that
     return found
+
+
+def scan_for_children():
+    """The same, from all processes that there are."""
+    parent = str(os.getpid())
+    return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and parent_of(pid) == parent]
+
+
+def parent_of(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
+            return stat.read().rpartition(")")[2].split()[1]  # a name may have a parenthesis in it
+    except (OSError, IndexError):
+        return None  # it has just gone
 
 
 def reap_adopted(known):

@@ -7,17 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-import unittest
 
 from fakes import FolderTest
 from supervisor import group
 from supervisor.group import Group
 
 DEADLINE_S = 60  # a watchdog, not a measurement
-KNOWS_CHILDREN = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
 
 
-@unittest.skipUnless(KNOWS_CHILDREN, "this kernel does not list the children of a process")
 class RealGroup(FolderTest):
     def setUp(self):
         super().setUp()
@@ -111,6 +108,13 @@ class RealGroup(FolderTest):
         orphan.kill(signal.SIGKILL)
         self.assertFalse(self.is_gone(pid))
         self.assertIsNone(other.process.poll())
+
+    def test_children_are_found_among_all_processes_too_whatever_their_names(self):
+        os.symlink("/bin/sleep", self.path(") 1 ("))
+        child = self.start(f'exec "{self.path(") 1 (")}" 600')
+        self.assertIn(child.pid, group.own_children())
+        self.assertEqual(sorted(group.scan_for_children()), sorted(group.own_children()))
+        self.assertIsNone(group.parent_of("0"))
 
     def test_once_reaped_it_gets_no_signal(self):
         child = self.start("exit 0")
