@@ -220,6 +220,38 @@ static void says_that_its_number_is_taken(struct test *t, const struct example *
     process_expect(t, worker, EXIT_DONE);
 }
 
+/* With run --attach; one copy is killed. */
+static void has_a_supervisor(struct test *t, const struct example *example) {
+    char command[2 * PROCESS_PATH_MAX];
+    const char *at = strchr(example->program, '@');
+    assert_non_null(at);
+    snprintf(command, sizeof command, "%.*s%s%s -n %%n -k %%k log", (int)(at - example->program),
+             example->program, examples_folder(), at + 1);
+    const char *const words[] = {
+        "flow-balancer", "run",      "-n",         t->name,     "-r",
+        trace(),         "-w",       "2",          "--timeout", "all=never",
+        "--loop",        "1000000",  "--failover", "never",     "--report",
+        "out.json",      "--attach", command,      NULL};
+    t->enter = examples_enter;
+    struct process *run = process_start_words(t, words);
+    t->enter = NULL;
+    pid_t pid = 0;
+    UNTIL(t, (pid = ready_pid(t, 1)) != 0);
+    await_more(t, 5000);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    UNTIL(t, is_back(t, 1, pid));
+    await_more(t, 1000);
+    stop_run(t, run, EXIT_DONE);
+    expect_said(t, run, "worker 1 crashed: signal 9 (SIGKILL)");
+    const json_t *report = report_of(t, "out.json");
+    expect_balanced(report);
+    expect_number(report, "ledger.inspected", number_at(report, "ledger.received"));
+    size_t suspects = (size_t)number_at(report, "redelivered");
+    assert_in_range(suspects, 0, 1);
+    examples_expect_logged(t, "log", trace(), (uint64_t)number_at(report, "ledger.received"),
+                           suspects);
+}
+
 /* ---- each test for each example */
 
 /* ---- the manual page */
@@ -301,6 +333,7 @@ PLUGIN_TEST(goes_on_with_its_files_where_a_reload_fails)
 PLUGIN_TEST(refuses_to_work_without_a_directory)
 PROGRAM_TEST(leaves_when_it_is_asked_to)
 PROGRAM_TEST(says_that_its_number_is_taken)
+PROGRAM_TEST(has_a_supervisor)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -312,6 +345,7 @@ int main(void) {
         PLUGIN_ENTRY(refuses_to_work_without_a_directory),
         PROGRAM_ENTRY(leaves_when_it_is_asked_to),
         PROGRAM_ENTRY(says_that_its_number_is_taken),
+        PROGRAM_ENTRY(has_a_supervisor),
         PROCESS_TEST(the_plugin_of_the_manual_page_works),
         PROCESS_TEST(the_program_of_the_manual_page_works),
     };
