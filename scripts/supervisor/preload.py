@@ -117,9 +117,10 @@ def read_elf(path):
 
 
 def check_profile(path, real, library, root):
+    """Only of what can be read: where AppArmor refuses something else, the program says so when it opens its device."""
     profile = enforced_profile(path, real, root)
-    if profile:
-        name = profile_file(real, profile, root)
+    name = profile and profile_file(real, profile, root)
+    if name and not allows_shared_memory(name, root):
         raise Unfit(
             f"AppArmor's profile '{profile}' keeps {path} from the shared memory of an instance and from {library}: "
             f"add these lines to /etc/apparmor.d/local/{name}, then 'apparmor_parser -r /etc/apparmor.d/{name}': "
@@ -140,10 +141,20 @@ def enforced_profile(path, real, root="/"):
 
 
 def profile_file(real, profile, root):
-    """Its name in /etc/apparmor.d; what a site adds to it is in local/ under the same name."""
-    dotted = real.strip("/").replace("/", ".")
-    there = [name for name in (dotted, profile) if os.path.isfile(os.path.join(root, "etc/apparmor.d", name.lstrip("/")))]
-    return (there or [dotted])[0]
+    """Its name in /etc/apparmor.d, or None; what a site adds to it is in local/ under the same name."""
+    names = (real.strip("/").replace("/", "."), profile.strip("/").replace("/", "."))
+    return next((name for name in names if os.path.isfile(os.path.join(root, "etc/apparmor.d", name))), None)
+
+
+def allows_shared_memory(name, root):
+    for path in (name, os.path.join("local", name)):
+        try:
+            with open(os.path.join(root, "etc/apparmor.d", path), encoding="utf-8", errors="replace") as file:
+                if any("/dev/shm/" in line for line in file if not line.lstrip().startswith("#")):
+                    return True
+        except OSError:
+            pass
+    return False
 
 
 def profile_lines(library):

@@ -397,6 +397,7 @@ static void a_program_that_is_to_be_a_worker_is_looked_at(void **state) {
         strstr(said, "change  attach no-such-program: 'no-such-program' cannot be run"));
     assert_non_null(strstr(said, "ok      attach sh: /"));
     write_text(t, "sys/kernel/security/apparmor/profiles", "man (enforce)\nsh (enforce)\n");
+    write_text(t, "etc/apparmor.d/sh", "profile sh /bin/sh {\n}\n");
     said = preflight(t, 1, COMMAND " --attach sh");
     assert_non_null(strstr(said, "change  attach sh: AppArmor's profile 'sh' keeps /"));
     assert_non_null(strstr(said, "/programs/libflowbalancer-pcap.so mr, /dev/shm/ r,"));

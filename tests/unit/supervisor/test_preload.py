@@ -114,13 +114,31 @@ class Profile(PreloadTest):
             "AppArmor's profile 'tcpdump' keeps .*/tcpdump from .*: add these lines to /etc/apparmor.d/local/tcpdump, then "
             f"'apparmor_parser -r /etc/apparmor.d/tcpdump': {self.library} mr, /dev/shm/ r, .* /dev/shm/.*up.* rwk, .* r,$",
         )
-        os.unlink(self.path("etc/apparmor.d/tcpdump"))
-        self.refused(path, f"/etc/apparmor.d/local/{self.folder.strip('/').replace('/', '.')}.tcpdump, then")
 
-    def test_it_may_have_the_name_of_the_file(self):
+    def test_once_the_lines_are_there_it_can(self):
+        path = self.make("tcpdump")
+        self.profiles("tcpdump (enforce)\n")
+        os.makedirs(self.path("etc/apparmor.d/local"))
+        self.write("etc/apparmor.d/tcpdump", "# /dev/shm/ is missing\n")
+        self.write("etc/apparmor.d/local/tcpdump", "# nor here: /dev/shm/ r,\n")
+        self.refused(path, "AppArmor's profile")
+        self.write("etc/apparmor.d/local/tcpdump", "\n".join(preload.profile_lines(self.library)))
+        self.check(path)
+        os.unlink(self.path("etc/apparmor.d/local/tcpdump"))
+        self.write("etc/apparmor.d/tcpdump", "  /dev/shm/** rwk,\n")
+        self.check(path)
+
+    def test_what_cannot_be_read_is_left_to_the_program(self):
+        self.profiles("tcpdump (enforce)\n")
+        self.check(self.make("tcpdump"))
+
+    def test_it_and_its_file_may_have_the_name_of_the_program_file(self):
         path = self.make("program")
+        dotted = path.strip("/").replace("/", ".")
+        os.makedirs(self.path("etc/apparmor.d"))
+        self.write(f"etc/apparmor.d/{dotted}", "")
         self.profiles(f"{path} (enforce)\n")
-        self.refused(path, f"AppArmor's profile '{path}'")
+        self.refused(path, f"AppArmor's profile '{path}' .* add these lines to /etc/apparmor.d/local/{dotted}, then")
 
     def test_one_that_only_complains_or_is_of_another_program_is_none(self):
         self.profiles("tcpdump (complain)\n/usr/bin/other (enforce)\n")
