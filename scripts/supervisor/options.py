@@ -161,6 +161,7 @@ def make_parser(places):
     )
     reload = add("reload", text)
     attach = add("attach", "run a libpcap program as a worker of a running instance: attach -n NAME -- COMMAND", ATTACHED)
+    attach.usage = "%(prog)s [-h] [-n NAME] [--runtime-dir DIR] [--config FILE] -- PROGRAM [ARGUMENT ...]"
     for command in (stop, status, more, drain, restart, reload, attach):
         add_name_option(command, DEFAULT_NAME)
         command.add_argument("--config", metavar="FILE", help="take the instance name from this file")
@@ -186,9 +187,9 @@ def check_command(argv, commands):
 
 def split_command(argv):
     """The words before -- and those behind it, which of `attach` are another program's; None for other commands."""
-    if argv[0] != "attach" or "-h" in argv or "--help" in argv:
-        return argv, None
     at = argv.index("--") if "--" in argv else len(argv)
+    if argv[0] != "attach" or {"-h", "--help"} & set(argv[:at]):
+        return argv, None
     if not argv[at + 1 :]:
         raise Failure("attach needs a command: write -- before it, as in attach -n NAME -- tcpdump -i fb:NAME", EXIT_USAGE)
     return argv[:at], argv[at + 1 :]

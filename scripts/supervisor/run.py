@@ -12,7 +12,7 @@ from .child import STANDARD_ERROR, Child, describe
 from .control import Control
 from .failure import EXIT_FAILED, EXIT_USAGE, explain
 from .group import Group, adopt_orphans, reap_adopted
-from .holding import HELD, SAY, Holding
+from .holding import HELD, OPEN_S, SAY, Holding
 from .loop import Loop, Signals, stop_self
 from .reload import Reload
 from .worker import CRASH_LIMIT, CRASH_WINDOW_S, EXIT_REFUSED, EXIT_REVOKED, Crashes, Worker
@@ -500,8 +500,8 @@ class Supervisor:
         action = worker.holding.look(seen, stopping, self.loop.now())
         if action == SAY:
             self.log.warning(
-                f"worker {worker.number}: its program has not opened fb:{self.plan.name}:{worker.number} yet: the device "
-                "is %d in the command of --attach"
+                f"worker {worker.number}: its program has not taken the number within {OPEN_S:.0f} s: it is to open "
+                f"fb:{self.plan.name}:{worker.number}, %d in the command of --attach, or take number %k of instance %n"
             )
         elif action:
             name = signal.Signals(action).name

@@ -64,6 +64,7 @@ class Run(unittest.TestCase):
     def test_what_is_behind_the_dashes_is_the_command_of_attach_as_it_is(self):
         call = parse("attach", "-n", "x", "--", "tcpdump", "-n", "-i", "fb:x", "--", "port 53")
         self.assertEqual(call.rest, ["tcpdump", "-n", "-i", "fb:x", "--", "port 53"])
+        self.assertEqual(parse("attach", "--", "tcpdump", "-h", "--help").rest, ["tcpdump", "-h", "--help"])
         self.assertEqual(call.options.name, "x")
 
     def test_stop_waits_longer_than_rings_may_drain(self):

@@ -292,7 +292,8 @@ class Holder(AttachTest):
     def test_one_that_does_not_open_its_device_is_said_with_what_to_write(self):
         self.end(-9)
         self.run_.loop.advance(31)
-        self.assertIn("worker 0: its program has not opened fb:test:0 yet: the device is %d in the command", self.run_.log.text())
+        self.assertIn("worker 0: its program has not taken the number within 30 s: it is to open fb:test:0, %d in the command "
+                      "of --attach, or take number %k of instance %n", self.run_.log.text())  # fmt: skip
         self.assertEqual(self.run_.worker(0).signals, [])
 
 
