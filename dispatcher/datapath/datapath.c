@@ -18,6 +18,7 @@ void datapath_init(struct datapath *d, const struct datapath_config *config) {
     d->ingress.ctl = config->fleet->ctl;
     d->ingress.fragments = config->fragments;
     ingress_set_decoding(&d->ingress, config->decoding, &config->flows->hash);
+    ingress_tell_links(&d->ingress, config->links, config->link_count);
     egress_init(&d->egress, config->fleet, config->flows, config->block);
     d->egress.now_ns = config->now_ns;
     if (config->live)

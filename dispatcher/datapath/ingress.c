@@ -47,6 +47,11 @@ static uint8_t link_index_of(struct ingress *in, int dlt) {
     return (uint8_t)i;
 }
 
+void ingress_tell_links(struct ingress *in, const int *dlts, unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        link_index_of(in, dlts[i]);
+}
+
 void ingress_decode_again(struct ingress *in, unsigned i) {
     const struct frame *frame = &in->burst.frames[i];
     in->burst.links[i] = link_index_of(in, frame->dlt);

@@ -69,6 +69,13 @@ struct ingress {
 void ingress_set_decoding(struct ingress *in, const struct decode_options *options,
                           const struct key_hash *hash);
 
+/*
+ * Tells the link types that frames may have, in this order, before the first frame: who opens an
+ * instance as a libpcap device is to know its link type before it asks for packets. Those of a
+ * pipe come with their frames. At most FB_MAX_LINKS, all known to link_layer_of().
+ */
+void ingress_tell_links(struct ingress *in, const int *dlts, unsigned count);
+
 /* Frames to be taken, which stay valid until all are. None may be left of those given before. */
 void ingress_give(struct ingress *in, const struct frame *frames, unsigned count);
 

@@ -90,6 +90,8 @@ static void make_datapath(struct run *run) {
         .flows = &run->flows,
         .fragments = &run->fragments,
         .decoding = &o->decode,
+        .links = run->sources.links,
+        .link_count = run->sources.link_count,
         .block = o->block,
         .preloaded = o->preload,
         .live = capture_is_live(run->capture),

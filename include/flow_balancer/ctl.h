@@ -83,8 +83,8 @@ struct fb_ctl {
     /* Writer: dispatcher, while it runs. */
     _Alignas(FB_APART) _Atomic uint64_t heartbeat_ns; /* CLOCK_MONOTONIC */
     _Atomic uint32_t run_state;                       /* enum fb_run_state */
-    _Atomic uint32_t links;                           /* link types in use */
-    _Atomic int32_t link_types[FB_MAX_LINKS];         /* DLT_ values, by fb_desc_link() */
+    _Atomic uint32_t links; /* link types of the sources; of a pipe, once it had a frame */
+    _Atomic int32_t link_types[FB_MAX_LINKS]; /* DLT_ values, by fb_desc_link() */
 
     /* Writer: dispatcher, at least every 100 ms. */
     _Alignas(FB_APART) _Atomic uint64_t snapshot_sequence; /* odd while it is written */
@@ -204,6 +204,9 @@ static inline void fb_ctl_beat(struct fb_ctl *ctl, uint64_t now_ns) {
 /* Link types: relaxed, since a descriptor that names one is published with release after it. */
 static inline int fb_ctl_link_type(const struct fb_ctl *ctl, unsigned link) {
     return atomic_load_explicit(&ctl->link_types[link], memory_order_relaxed);
+}
+static inline uint32_t fb_ctl_links(const struct fb_ctl *ctl) {
+    return atomic_load_explicit(&ctl->links, memory_order_relaxed);
 }
 static inline void fb_ctl_add_link_type(struct fb_ctl *ctl, unsigned link, int dlt) {
     atomic_store_explicit(&ctl->link_types[link], dlt, memory_order_relaxed);
