@@ -28,7 +28,8 @@ MISSING  := $(strip $(if $(LIBS),,$(foreach pkg,$(PKGS),$(shell pkg-config --exi
 sources    = $(wildcard $(1)/*.c $(1)/*/*.c)
 SHM_SRC    := $(filter-out shm/flow_stat.c shm/common/option_doc.c,$(call sources,shm))
 DISP_SRC   := $(filter-out dispatcher/main.c,$(call sources,dispatcher))
-WORK_SRC   := $(filter-out worker/main.c worker/offline_load.c,$(call sources,worker))
+SHIM_SRC   := $(wildcard worker/shim/*.c)
+WORK_SRC   := $(filter-out worker/main.c worker/offline_load.c $(SHIM_SRC),$(call sources,worker))
 
 # A test program NAME.c becomes $(BUILD)/tests/NAME, wherever it is.
 TEST_SRC   := $(sort $(wildcard $(addprefix tests/,$(addsuffix test_*.c,unit/*/ unit/*/*/ sim/ bench/ weave/))))
@@ -69,6 +70,8 @@ LIB_MAP    := worker/consumer/libflowbalancer.map
 LIB_STATIC := $(BUILD)/libflowbalancer.a
 LIB_SHARED := $(BUILD)/libflowbalancer.so.$(LIB_MAJOR).$(LIB_MINOR)
 LIBRARY    := $(LIB_STATIC) $(LIB_SHARED)
+# What makes libpcap programs workers: loaded before their libraries, never linked with.
+SHIM       := $(BUILD)/libflowbalancer-pcap.so
 OFFLINE    := $(BUILD)/flow-offline.so
 # What users compile against; these include no other header of ours.
 PUBLIC_HEADERS := $(addprefix include/flow_balancer/,consumer.h flow.h inspector.h)
@@ -84,6 +87,8 @@ FAULT_WORKER := $(BUILD)/flow-worker-fault
 FAULT_OBJ    := $(call obj,$(wildcard tests/tools/fault_*.c))
 # One whose rules are read again, made of nothing but the contracts between processes.
 RULES_WORKER := $(BUILD)/flow-worker-rules
+# Programs that know libpcap only.
+PCAP_PROGRAMS := $(addprefix $(BUILD)/tests/,pcap_reader)
 TEST_WORKERS := $(FAULT_WORKER) $(RULES_WORKER)
 # Plugins for tests; of shapes.c one for each of these, which a worker has to refuse, or one that is as it should be.
 PLUGIN_SHAPES := good shorter later_minor other_major no_symbol no_name no_open no_packet bad_name crash_in_constructor
@@ -96,7 +101,7 @@ PLUGINS       := $(addprefix $(BUILD)/tests/plugins/,$(addsuffix .so,misbehave $
 help:
 	@echo 'flow-balancer $(VERSION): make TARGET'
 	@echo
-	@echo '  build       flow-dispatcher, flow-worker, flow-stat, libflowbalancer, the trace generator, man pages and completion, in $(BUILD)/'
+	@echo '  build       flow-dispatcher, flow-worker, flow-stat, libflowbalancer and its pcap door, the trace generator, man pages and completion, in $(BUILD)/'
 	@echo '  check       unit tests (seconds)'
 	@echo '  check-proc  tests with real processes, signals and kill -9; the captures where they are'
 	@echo '  check-proc-quick  those of them that scripts/test runs: without the longest'
@@ -113,14 +118,14 @@ help:
 	@echo '  lint        rooms and doors, calls, names, sizes, ordering labels, words, white space, shell and Python'
 	@echo '  format      let clang-format decide the white space'
 	@echo '  coverage    line coverage of the unit tests'
-	@echo '  install     programs, scripts, library, headers, Python module, manual pages and completion under $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
+	@echo '  install     programs, scripts, libraries, headers, Python module, manual pages and completion under $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
 	@echo '  clean       remove $(BUILD)/'
 	@echo
 	@echo 'Variables: CC, CFLAGS, BUILD, PREFIX, DESTDIR. What a bare machine lacks: scripts/install-deps'
 
-build: $(PROGRAMS) $(OFFLINE) $(TOOLS) $(LIBRARY) $(MADE_PAGES) $(COMPLETION)
+build: $(PROGRAMS) $(OFFLINE) $(TOOLS) $(LIBRARY) $(SHIM) $(call obj,$(SHIM_SRC)) $(MADE_PAGES) $(COMPLETION)
 
-tests: $(TESTS) $(PROC_TESTS) $(TEST_WORKERS) $(PLUGINS) $(BENCHES)
+tests: $(TESTS) $(PROC_TESTS) $(TEST_WORKERS) $(PCAP_PROGRAMS) $(PLUGINS) $(BENCHES)
 
 # Another compiler or other flags compile everything again. What cannot work is said before the compiler does.
 $(BUILD)/command: export COMMAND := $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CK_CFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(LIBS)
@@ -163,6 +168,10 @@ $(LIB_SHARED): $(BUILD)/pic/libflowbalancer.o $(LIB_MAP)
 	$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-soname,libflowbalancer.so.$(LIB_MAJOR) -Wl,--version-script=$(LIB_MAP) \
 	    -Wl,-z,defs -o $@ $< -lpthread
 
+$(SHIM): $(patsubst %.c,$(BUILD)/pic/%.o,$(SHIM_SRC) $(wildcard worker/consumer/*.c)) $(BUILD)/pic/libfb_shm.a worker/shim/shim.map
+	$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,-soname,$(notdir $@) -Wl,--version-script=worker/shim/shim.map -Wl,-z,defs \
+	    -o $@ $(filter %.o %.a,$^) -lpthread -ldl
+
 $(SHM_LIB): $(call obj,$(SHM_SRC))
 $(DISP_LIB): $(call obj,$(DISP_SRC))
 $(WORK_LIB): $(call obj,$(WORK_SRC))
@@ -191,6 +200,10 @@ $(DOC): $(call obj,shm/common/option_doc.c) $(SHM_LIB)
 $(PROGRAMS) $(TOOLS) $(TEST_WORKERS) $(DOC):
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lm -lpthread
 
+$(PCAP_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/tools/%.o
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpcap -lpthread
+
 PLUGIN_FLAGS = -Iinclude -std=gnu11 $(WARN) $(CFLAGS) -fPIC -shared
 $(BUILD)/tests/plugins/misbehave.so: tests/tools/plugins/misbehave.c include/flow_balancer/inspector.h include/flow_balancer/flow.h $(BUILD)/command
 	@mkdir -p $(@D)
@@ -218,6 +231,7 @@ $(BUILD)/completion/_flow-balancer: scripts/completion/_flow-balancer.in $(DOC)
 $(BUILD)/tests/proc_chaos: $(call obj,$(wildcard tests/chaos/chaos_*.c))
 $(BUILD)/tests/test_fault_inspector: $(FAULT_OBJ)
 $(BUILD)/tests/test_option_doc: $(DOC) $(COMPLETION) $(MADE_PAGES)
+$(BUILD)/tests/test_shim_device: $(call obj,$(addprefix worker/shim/shim_,device.c handle.c real.c))
 # The simulation of balancing, for its tests and its bench.
 $(BUILD)/tests/test_balance_sim $(BUILD)/tests/test_balance_trace $(BUILD)/bench/bench_balance: $(call obj,$(wildcard tests/sim/balance_*.c) tests/tools/tracegen_random.c)
 
@@ -249,10 +263,10 @@ $(BUILD)/bench/bench_worker: | $(BUILD)/bench/plugin_count.so
 check: $(TESTS)
 	@scripts/run-tests -j 2 tests/unit/scripts/test_scripts tests/unit/supervisor/test_supervisor $(TESTS)
 
-check-proc: build $(PROC_TESTS) $(TEST_WORKERS) $(PLUGINS)
+check-proc: build $(PROC_TESTS) $(TEST_WORKERS) $(PCAP_PROGRAMS) $(PLUGINS)
 	@$(call run_proc,$(PROC_TESTS))
 
-check-proc-quick: build $(PROC_QUICK) $(TEST_WORKERS) $(PLUGINS)
+check-proc-quick: build $(PROC_QUICK) $(TEST_WORKERS) $(PCAP_PROGRAMS) $(PLUGINS)
 	@$(call run_proc,$(PROC_QUICK))
 
 SAN_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -347,7 +361,7 @@ install: build
 	    install -D -m 0644 -t $(SHARE_DIR)/man/man$${page##*.} $$page || exit 1; done
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/include/flow_balancer $(PUBLIC_HEADERS)
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib $(LIB_STATIC)
-	install -m 0755 $(LIB_SHARED) $(DESTDIR)$(PREFIX)/lib
+	install -m 0755 $(LIB_SHARED) $(SHIM) $(DESTDIR)$(PREFIX)/lib
 	ln -sf $(notdir $(LIB_SHARED)) $(DESTDIR)$(PREFIX)/lib/libflowbalancer.so.$(LIB_MAJOR)
 	ln -sf libflowbalancer.so.$(LIB_MAJOR) $(DESTDIR)$(PREFIX)/lib/libflowbalancer.so
 	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig

@@ -27,6 +27,7 @@ MAY_INCLUDE = {
     "worker": ["worker", "worker/consumer", "worker/inspectors", *CONTRACTS],
     "worker/consumer": ["worker/consumer", *CONTRACTS],
     "worker/inspectors": ["worker/inspectors", *CONTRACTS],
+    "worker/shim": ["worker/shim", "worker/consumer", *CONTRACTS],
 }  # fmt: skip
 # The headers of a folder that other folders may include; where it has no row, all of them.
 # The first one says at its top what the folder does, what it may touch and what it must not know.
@@ -41,11 +42,12 @@ DOORS = {
     "worker": ["loop.h"],
     "worker/consumer": ["consumer_parts.h"],
     "worker/inspectors": ["inspectors.h"],
+    "worker/shim": ["shim.h"],
 }
 ROOM_COMMENT_LINES = 8
 # Modules that know nothing of their neighbours in the folder.
 LONERS = ["flow_table", "worker_heap", "timer_wheel"]
-PCAP_FILES = re.compile(r"dispatcher/(capture/capture(_\w+)?|fleet/quarantine(_\w+)?)\.[ch]")
+PCAP_FILES = re.compile(r"dispatcher/(capture/capture(_\w+)?|fleet/quarantine(_\w+)?)\.[ch]|worker/shim/\w+\.[ch]")
 ATOMIC_FILES = re.compile(r"(include/flow_balancer|shm)/(object|ring|sides|ctl|life|counters)\.[ch]")
 # The last word of a key holds bits of its flow too: its layout, who makes it, and the table.
 KEY_WORD = re.compile(r"\bword\[4\]")
@@ -103,7 +105,7 @@ def check_edge(tree, path, line, target):
 
 def check_library(tree, path, line, name):
     if name.startswith("pcap") and not PCAP_FILES.fullmatch(path):
-        tree.report(path, line, f"<{name}> only in capture/capture* and fleet/quarantine*")
+        tree.report(path, line, f"<{name}> only in capture/capture*, fleet/quarantine* and worker/shim/")
     if name == "stdatomic.h" and not ATOMIC_FILES.fullmatch(path):
         tree.report(path, line, "<stdatomic.h> only in the object, ring, sides, ctl, life and counter files")
 
