@@ -88,7 +88,7 @@ FAULT_OBJ    := $(call obj,$(wildcard tests/tools/fault_*.c))
 # One whose rules are read again, made of nothing but the contracts between processes.
 RULES_WORKER := $(BUILD)/flow-worker-rules
 # Programs that know libpcap only.
-PCAP_PROGRAMS := $(addprefix $(BUILD)/tests/,pcap_reader)
+PCAP_PROGRAMS := $(addprefix $(BUILD)/tests/,pcap_calls pcap_reader)
 TEST_WORKERS := $(FAULT_WORKER) $(RULES_WORKER)
 # Plugins for tests; of shapes.c one for each of these, which a worker has to refuse, or one that is as it should be.
 PLUGIN_SHAPES := good shorter later_minor other_major no_symbol no_name no_open no_packet bad_name crash_in_constructor

@@ -17,49 +17,48 @@ struct process *shim_dispatcher(struct test *t, unsigned workers, const char *op
     return dispatcher;
 }
 
-static void enter_preloaded(const struct test *t) {
+void shim_enter(const struct test *t) {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/libflowbalancer-pcap.so", t->programs);
     setenv("LD_PRELOAD", path, 1);
 }
 
 static void enter_attached(const struct test *t) {
-    enter_preloaded(t);
+    shim_enter(t);
     setenv("FB_ATTACH_GROUP", "1", 1);
     setpgid(0, 0);
 }
 
-static struct process *start(struct test *t, void (*enter)(const struct test *), const char *format,
-                             va_list arguments) {
-    char command[512], words[1024] = "";
+/* The command with the device in the place of each @@. */
+static void put_device(const struct test *t, char *words, size_t size, const char *format,
+                       va_list arguments) {
+    char command[512];
     vsnprintf(command, sizeof command, format, arguments);
     const char *rest = command;
+    words[0] = '\0';
     for (const char *at; (at = strstr(rest, "@@")) != NULL; rest = at + 2) {
         size_t used = strlen(words);
-        snprintf(words + used, sizeof words - used, "%.*sfb:%s", (int)(at - rest), rest, t->name);
+        snprintf(words + used, size - used, "%.*sfb:%s", (int)(at - rest), rest, t->name);
     }
-    strncat(words, rest, sizeof words - strlen(words) - 1);
-    t->enter = enter;
-    struct process *p = process_start(t, "%s", words);
-    t->enter = NULL;
-    return p;
+    strncat(words, rest, size - strlen(words) - 1);
 }
 
-struct process *shim_start(struct test *t, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    struct process *p = start(t, enter_preloaded, format, arguments);
-    va_end(arguments);
-    return p;
-}
-
-struct process *shim_start_attached(struct test *t, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    struct process *p = start(t, enter_attached, format, arguments);
-    va_end(arguments);
-    return p;
-}
+#define START(name, entered, starter)                                                              \
+    struct process *name(struct test *t, const char *format, ...) {                                \
+        char words[1024];                                                                          \
+        va_list arguments;                                                                         \
+        va_start(arguments, format);                                                               \
+        put_device(t, words, sizeof words, format, arguments);                                     \
+        va_end(arguments);                                                                         \
+        t->enter = entered;                                                                        \
+        struct process *p = starter(t, "%s", words);                                               \
+        t->enter = NULL;                                                                           \
+        return p;                                                                                  \
+    }
+START(shim_start, shim_enter, process_start)
+START(shim_start_piped, shim_enter, process_start_piped)
+START(shim_start_attached, enter_attached, process_start)
+#undef START
 
 const char *shim_program(const char *name) {
     static char path[64];

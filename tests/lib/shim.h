@@ -11,9 +11,15 @@
  * that waits until so many workers are ready. */
 struct process *shim_dispatcher(struct test *t, unsigned workers, const char *options);
 
+/* Has the library loaded before a program's own; for t->enter, and in it. */
+void shim_enter(const struct test *t);
+
 /* Starts a program with the library loaded before its own. In the command @@ and what follows is
  * the device of the instance: "@@" and "@@:1". */
 struct process *shim_start(struct test *t, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The same with a pipe as its standard input. */
+struct process *shim_start_piped(struct test *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The same as a supervisor starts it. */
 struct process *shim_start_attached(struct test *t, const char *format, ...)

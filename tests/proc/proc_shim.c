@@ -6,9 +6,14 @@
  * proc_shim_calls.c, which compares with libpcap itself.
  */
 #include "tests/lib/parts.h"
+#include "tests/lib/pcap_bytes.h"
 #include "tests/lib/shim.h"
 
+#include <signal.h>
+
 #define READER "tests/pcap_reader "
+#define PCAP_MAGIC_MICRO 0xa1b2c3d4
+#define LINKTYPE_RAW 101 /* in files; DLT_RAW is 12 */
 #define TO_THE_END "20000 packets, status -2\n"
 
 static void expect_printed(struct test *t, struct process *p, const char *text) {
@@ -76,6 +81,55 @@ static void filter_is_run_here_and_the_rest_counts_as_inspected(void **state) {
     assert_int_equal(dropped + left_out, 0);
 }
 
+/* ---- link types */
+
+static void write_file(const struct test *t, const char *name, const struct pcap_bytes *bytes) {
+    FILE *file = fopen(file_in(t, name), "we");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes->data, 1, bytes->size, file), bytes->size);
+    assert_int_equal(fclose(file), 0);
+    free(bytes->data);
+}
+
+/* Five packets of raw IP, and then seven of Ethernet. */
+static struct process *start_with_two_link_types(struct test *t) {
+    struct pcap_bytes raw = {.order = LITTLE}, ethernet = {.order = LITTLE};
+    put_pcap_header(&raw, PCAP_MAGIC_MICRO, LINKTYPE_RAW);
+    for (uint8_t n = 0; n < 5; n++)
+        put_record(&raw, n, 0, 60, 60, n);
+    put_plain_file(&ethernet, 7, 100);
+    write_file(t, "raw.pcap", &raw);
+    write_file(t, "ethernet.pcap", &ethernet);
+    struct process *dispatcher = process_start(
+        t, "flow-dispatcher -n @ -r raw.pcap -r ethernet.pcap -w 1 --report out.json");
+    UNTIL(t, stat_of(t, t->name) != NULL);
+    assert_int_equal(json_array_size(value_at(t->report, "links")), 2);
+    return dispatcher;
+}
+
+static void packets_of_another_link_type_are_left_out_and_said_once(void **state) {
+    struct test *t = *state;
+    struct process *dispatcher = start_with_two_link_types(t);
+    struct process *reader = shim_start(t, READER "filter @@ ether[0]>=0");
+    process_expect(t, reader, EXIT_DONE);
+    assert_string_equal(process_output(t, reader), "received 5, dropped 0, left out 7\n"
+                                                   "5 packets, status -2\n");
+    expect_one_line_with(t, reader, "packets of link type 1 (EN10MB) are left out");
+    expect_number(shim_expect_done(t, dispatcher), "ledger.inspected", 12);
+}
+
+static void link_type_of_the_first_source_is_known_before_its_first_packet(void **state) {
+    struct test *t = *state;
+    struct process *dispatcher = start_with_two_link_types(t);
+    struct process *asks = shim_start(t, READER "ask @@");
+    UNTIL(t, strstr(process_output(t, asks), "stats 0: 0\n") != NULL);
+    assert_non_null(strstr(process_output(t, asks), "link type 12, snapshot 262144\n"));
+    process_signal(asks, SIGKILL);
+    process_wait(t, asks);
+    process_signal(dispatcher, SIGTERM);
+    process_wait(t, dispatcher);
+}
+
 /* ---- breakloop */
 
 static void is_broken(struct test *t, const char *how) {
@@ -122,6 +176,8 @@ int main(void) {
         PROCESS_TEST(another_thread_than_opened_it_gives_every_packet_once),
         PROCESS_TEST(two_readers_share_the_flows),
         PROCESS_TEST(filter_is_run_here_and_the_rest_counts_as_inspected),
+        PROCESS_TEST(packets_of_another_link_type_are_left_out_and_said_once),
+        PROCESS_TEST(link_type_of_the_first_source_is_known_before_its_first_packet),
         PROCESS_TEST(breakloop_in_a_signal_handler_ends_a_wait),
         PROCESS_TEST(breakloop_in_another_thread_ends_a_wait),
         PROCESS_TEST(each_breakloop_ends_one_call_and_loses_no_packet),

@@ -8,10 +8,12 @@
 #include "tests/lib/shim.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 #define READER "tests/pcap_reader "
 #define TO_THE_END "20000 packets, status -2\n"
 #define FOREVER "--loop 1000000"
+#define NOBODY 65534u
 
 static void expect_printed(struct test *t, struct process *p, const char *text) {
     process_expect(t, p, EXIT_DONE);
@@ -116,6 +118,31 @@ static void devices_that_are_not_there_are_refused(void **state) {
     assert_int_equal(process_run(t, "flow-dispatcher -n @ --clean"), EXIT_DONE);
 }
 
+/* The user nobody, for whom the dispatcher's objects are not. */
+static void enter_as_another_user(const struct test *t) {
+    shim_enter(t);
+    if (setuid(NOBODY) != 0)
+        _exit(126);
+}
+
+static void another_user_is_told_whose_the_instance_is(void **state) {
+    struct test *t = *state;
+    char command[128];
+    if (geteuid() != 0)
+        SKIP("no other user to be: run it as root");
+    struct process *dispatcher = shim_dispatcher(t, 1, FOREVER);
+    snprintf(command, sizeof command, READER "loop fb:%s", t->name);
+    t->enter = enter_as_another_user;
+    struct process *refused = process_start(t, "%s", command);
+    t->enter = NULL;
+    process_expect(t, refused, EXIT_RUNTIME);
+    const char *output = process_output(t, refused);
+    assert_non_null(strstr(output, "You don't have permission"));
+    assert_non_null(strstr(output, ".ctl: "));
+    process_signal(dispatcher, SIGTERM);
+    process_wait(t, dispatcher);
+}
+
 static void of_two_that_race_one_is_told_when_it_reads(void **state) {
     struct test *t = *state;
     struct process *dispatcher = shim_dispatcher(t, 1, FOREVER), *both[2];
@@ -162,6 +189,7 @@ int main(void) {
         PROCESS_TEST(killed_process_is_followed_by_another_with_one_packet_twice),
         PROCESS_TEST(a_program_that_only_asks_takes_no_number),
         PROCESS_TEST(devices_that_are_not_there_are_refused),
+        PROCESS_TEST(another_user_is_told_whose_the_instance_is),
         PROCESS_TEST(of_two_that_race_one_is_told_when_it_reads),
         PROCESS_TEST(a_second_device_in_one_process_is_refused),
         PROCESS_TEST(what_only_an_interface_can_is_refused),

@@ -66,23 +66,21 @@ int pcap_set_datalink(pcap_t *p, int dlt) {
 /* ---- files: their header has the link type and the snapshot length ------------------------------
  */
 
-#define DUMP(name, type)                                                                           \
+#define DUMP(name, type, shown)                                                                    \
     pcap_dumper_t *pcap_##name(pcap_t *p, type file) {                                             \
         struct shim_handle *h = shim_find(p);                                                      \
         if (h == NULL)                                                                             \
             return shim_real()->name(p, file);                                                     \
-        if (!h->activated) {                                                                       \
-            shim_fail(h, PCAP_ERROR, "not-yet-activated pcap_t passed to pcap_" #name);            \
-            return NULL;                                                                           \
-        }                                                                                          \
-        pcap_dumper_t *dumper = shim_real()->name(h->inner, file);                                 \
-        if (dumper == NULL)                                                                        \
+        pcap_dumper_t *dumper = h->activated ? shim_real()->name(h->inner, file) : NULL;           \
+        if (!h->activated)                                                                         \
+            shim_fail(h, PCAP_ERROR, "%s: not-yet-activated pcap_t passed to pcap_" #name, shown); \
+        else if (dumper == NULL)                                                                   \
             shim_fail(h, PCAP_ERROR, "%s", shim_real()->geterr(h->inner));                         \
         return dumper;                                                                             \
     }
-DUMP(dump_open, const char *)
-DUMP(dump_open_append, const char *)
-DUMP(dump_fopen, FILE *)
+DUMP(dump_open, const char *, file)
+DUMP(dump_open_append, const char *, file)
+DUMP(dump_fopen, FILE *, "stream")
 #undef DUMP
 
 /* ---- the rest -------------------------------------------------------------------------------- */
@@ -108,14 +106,13 @@ int pcap_setdirection(pcap_t *p, pcap_direction_t direction) {
     struct shim_handle *h = shim_find(p);
     if (h == NULL)
         return shim_real()->setdirection(p, direction);
+    if (direction != PCAP_D_INOUT && direction != PCAP_D_IN && direction != PCAP_D_OUT)
+        return shim_fail(h, PCAP_ERROR, "Invalid direction");
     if (!h->activated)
         return shim_fail_inactive(h);
     if (direction == PCAP_D_INOUT)
         return 0;
-    return shim_fail(h, PCAP_ERROR,
-                     direction == PCAP_D_IN || direction == PCAP_D_OUT
-                         ? "Setting direction is not supported on this device"
-                         : "Invalid direction");
+    return shim_fail(h, PCAP_ERROR, "Setting direction is not supported on this device");
 }
 
 static int refuse_to_send(struct shim_handle *h) {
