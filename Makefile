@@ -335,7 +335,7 @@ soak: build $(BUILD)/tests/proc_chaos $(FAULT_WORKER)
 soak-live: build
 	@FB_BUILD=$(abspath $(BUILD)) tests/chaos/soak-live
 
-bench: build $(BENCHES)
+bench: build $(BENCHES) $(PCAP_PROGRAMS)
 	@FB_BUILD=$(abspath $(BUILD)) tests/bench/run $(if $(FULL),--full)
 
 bench-10m: build
