@@ -56,6 +56,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "flow_balancer/consumer.h"
 #include "flow_balancer/names.h"
@@ -93,7 +94,8 @@ struct shim_handle {
     struct fb_consumer *consumer; /* from the claim to the end */
     int fd;                       /* for the program, -1 before it asks; stays after the end */
     int ended;                    /* enum fb_ended, or 0 */
-    bool inherited;               /* claimed by the process that this one was forked from */
+    pid_t pid;                    /* of the process that claimed */
+    bool inherited;               /* this one was forked from it */
     volatile bool reading;        /* a call for packets is under way */
     volatile sig_atomic_t broken; /* breakloop was called */
     bool told_link;

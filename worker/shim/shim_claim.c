@@ -72,6 +72,7 @@ int shim_claim(struct shim_handle *h) {
             break;
         nanosleep(&(struct timespec){.tv_nsec = CLAIM_AGAIN_MS * 1000000L}, NULL);
     }
+    h->pid = getpid();
     return error == 0 ? 0 : say_refused(h, error);
 }
 
@@ -105,8 +106,9 @@ int shim_descriptor(struct shim_handle *h) {
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
+/* The pid: a fork that went around the C library is not noticed. */
 static void release(struct shim_handle *h) {
-    if (h->consumer != NULL && !h->inherited)
+    if (h->consumer != NULL && !h->inherited && h->pid == getpid())
         fb_consumer_close(h->consumer);
     h->consumer = NULL;
 }
