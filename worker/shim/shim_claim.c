@@ -6,10 +6,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
-
-#include "flow_balancer/common/clock.h"
 
 #include "worker/shim/shim_device.h"
 #include "worker/shim/shim_end.h"
@@ -18,7 +15,6 @@
 #define WAIT_BY_HAND_MS                                                                            \
     300u /* a number is offered again milliseconds after its process is gone                       \
           */
-#define CLAIM_AGAIN_MS 10
 
 unsigned shim_wait_ms(void) {
     return shim_is_attached() ? WAIT_ATTACHED_MS : WAIT_BY_HAND_MS;
@@ -62,16 +58,8 @@ int shim_claim(struct shim_handle *h) {
     config.log_level = shim_log_level();
     config.log = shim_log_line;
     pthread_once(&once, watch_forks);
-    uint64_t until_ns = fb_now_ns() + config.wait_ms * UINT64_C(1000000);
-    int error;
-    for (;;) {
-        shim_log_begin();
-        error = fb_consumer_open(&h->consumer, &config);
-        /* A number whose process has just gone is still taken. */
-        if (error != -EAGAIN || fb_now_ns() >= until_ns)
-            break;
-        nanosleep(&(struct timespec){.tv_nsec = CLAIM_AGAIN_MS * 1000000L}, NULL);
-    }
+    shim_log_begin();
+    int error = fb_consumer_open(&h->consumer, &config);
     h->pid = getpid();
     return error == 0 ? 0 : say_refused(h, error);
 }

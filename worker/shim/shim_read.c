@@ -79,7 +79,10 @@ struct patience {
 };
 
 static struct patience patience_of(const struct shim_handle *h) {
-    return (struct patience){.none = h->nonblock || h->timeout_ms<0, .bounded = h->timeout_ms> 0};
+    struct patience p = {.until_ns = 0};
+    p.none = h->nonblock || h->timeout_ms < 0;
+    p.bounded = h->timeout_ms > 0;
+    return p;
 }
 
 /* How long to wait now, in ms; 0: no longer. */
