@@ -130,26 +130,52 @@ static void link_type_of_the_first_source_is_known_before_its_first_packet(void 
     process_wait(t, dispatcher);
 }
 
-/* ---- breakloop */
+/* ---- what was dropped */
 
-static void is_broken(struct test *t, const char *how) {
+static void drops_are_told_by_the_gaps_that_packets_carry(void **state) {
+    struct test *t = *state;
+    unsigned received, dropped, left_out, packets;
+    struct process *dispatcher = shim_dispatcher(t, 1, "--on-full drop --ring-depth 64");
+    struct process *reader = shim_start(t, READER "filter @@ ether[0]>=0");
+    process_expect(t, reader, EXIT_DONE);
+    process_expect(t, dispatcher, EXIT_DONE);
+    assert_int_equal(sscanf(process_output(t, reader),
+                            "received %u, dropped %u, left out %u\n%u packets, status -2",
+                            &received, &dropped, &left_out, &packets),
+                     4);
+    const json_t *report = report_of(t, "out.json");
+    expect_number(report, "ledger.inspected", packets);
+    assert_int_equal(received, packets + dropped);
+    assert_int_equal(dropped, number_at(report, "workers.0.self_gap_packets"));
+    assert_true(dropped > 0);
+}
+
+/* ---- calls that wait */
+
+static void waits(struct test *t, const char *how, int status) {
     struct process *dispatcher =
         process_start_piped(t, "flow-dispatcher -n @ -r - -w 1 --report out.json");
     UNTIL(t, stat_of(t, t->name) != NULL);
     struct process *reader = shim_start(t, READER "%s @@", how);
     process_expect(t, reader, EXIT_DONE);
-    assert_string_equal(process_output(t, reader), "in time\n0 packets, status -2\n");
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, "in time\n0 packets, status %d\n", status);
+    assert_string_equal(process_output(t, reader), wanted);
     expect_said(t, reader, "Ethernet is assumed"); /* of a pipe that has given nothing yet */
     process_close_input(dispatcher);
     process_wait(t, dispatcher);
 }
 
 static void breakloop_in_a_signal_handler_ends_a_wait(void **state) {
-    is_broken(*state, "signal");
+    waits(*state, "signal", -2);
 }
 
 static void breakloop_in_another_thread_ends_a_wait(void **state) {
-    is_broken(*state, "other-thread");
+    waits(*state, "other-thread", -2);
+}
+
+static void a_call_without_packets_returns_when_its_timeout_is_over(void **state) {
+    waits(*state, "timeout", 0);
 }
 
 static void each_breakloop_ends_one_call_and_loses_no_packet(void **state) {
@@ -178,6 +204,8 @@ int main(void) {
         PROCESS_TEST(filter_is_run_here_and_the_rest_counts_as_inspected),
         PROCESS_TEST(packets_of_another_link_type_are_left_out_and_said_once),
         PROCESS_TEST(link_type_of_the_first_source_is_known_before_its_first_packet),
+        PROCESS_TEST(drops_are_told_by_the_gaps_that_packets_carry),
+        PROCESS_TEST(a_call_without_packets_returns_when_its_timeout_is_over),
         PROCESS_TEST(breakloop_in_a_signal_handler_ends_a_wait),
         PROCESS_TEST(breakloop_in_another_thread_ends_a_wait),
         PROCESS_TEST(each_breakloop_ends_one_call_and_loses_no_packet),

@@ -39,15 +39,23 @@ static void a_process_that_closed_its_handle_gets_none(void **state) {
     expect_printed(t, reader, TO_THE_END);
 }
 
-static void only_a_group_made_for_it_gets_signals(void **state) {
-    struct test *t = *state;
+/* The parent of the process that has the number, which are alone in their group. */
+static void parent_gets(struct test *t, const char *parent, int signo, double at_s) {
     struct process *dispatcher = shim_dispatcher(t, 1, "");
-    struct process *parent = shim_start_attached(t, READER "parent @@");
+    struct process *p = shim_start_attached(t, READER "%s @@", parent);
     shim_expect_done(t, dispatcher);
     double ended = seconds_now();
-    process_expect(t, parent, 128 + SIGKILL); /* it ignores SIGTERM */
-    assert_true(seconds_now() - ended > 4.0);
-    assert_string_equal(process_output(t, parent), TO_THE_END);
+    process_expect(t, p, 128 + signo);
+    assert_true(seconds_now() - ended > at_s - 0.5);
+    assert_string_equal(process_output(t, p), TO_THE_END);
+}
+
+static void a_group_made_for_it_gets_sigterm(void **state) {
+    parent_gets(*state, "parent", SIGTERM, 2.0);
+}
+
+static void a_group_made_for_it_that_ignores_that_is_killed(void **state) {
+    parent_gets(*state, "stubborn-parent", SIGKILL, 5.0);
 }
 
 static void the_end_of_the_dispatcher_is_the_end_of_the_packets(void **state) {
@@ -81,7 +89,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(a_process_that_lives_on_after_the_end_gets_sigterm),
         PROCESS_TEST(a_process_that_closed_its_handle_gets_none),
-        PROCESS_TEST(only_a_group_made_for_it_gets_signals),
+        PROCESS_TEST(a_group_made_for_it_gets_sigterm),
+        PROCESS_TEST(a_group_made_for_it_that_ignores_that_is_killed),
         PROCESS_TEST(the_end_of_the_dispatcher_is_the_end_of_the_packets),
         PROCESS_TEST(a_number_that_is_drained_ends),
     };

@@ -132,6 +132,13 @@ static int filter_nonsense(void) {
     return pcap_setfilter(p, &program);
 }
 
+/* What a program returns is how much of a packet is wanted. */
+static int filter_for_bytes(unsigned bytes) {
+    struct bpf_insn all = {.code = BPF_RET | BPF_K, .k = bytes};
+    struct bpf_program program = {.bf_len = 1, .bf_insns = &all};
+    return pcap_setfilter(p, &program);
+}
+
 static int list_datalinks(void) {
     int *list = NULL, count = pcap_list_datalinks(p, &list);
     if (count > 0)
@@ -303,6 +310,9 @@ static void read_some(void) {
     ask_for(2, 0);
     CALL(next_ex());
     CALL(next_ex());
+    CALL(filter_for_bytes(40));
+    ask_for(1, 1);
+    CALL(dispatch(-1));
     CALL(filter("udp port 80"));
     ask_for(2, 2);
     CALL(dispatch(-1));
@@ -375,7 +385,7 @@ static void read_broken(void) {
 static void by_open_live(void) {
     char text[PCAP_ERRBUF_SIZE] = "";
     say("open_live");
-    p = pcap_open_live(device, 0, 1, 50, text);
+    p = pcap_open_live(device, 100, 1, 50, text);
     if (p == NULL) {
         log_text(text);
         printf("\n");

@@ -95,10 +95,13 @@ static int by_loop(void) {
     return pcap_loop(handle, -1, take, NULL);
 }
 
+/* It comes back while there are more. */
 static int by_dispatch(void) {
     int status;
-    while ((status = pcap_dispatch(handle, -1, take, NULL)) >= 0)
-        continue;
+    while ((status = pcap_dispatch(handle, -1, take, NULL)) >= 0) {
+        if (status > 1000)
+            exit(3);
+    }
     return status;
 }
 
@@ -222,6 +225,15 @@ static void alarm_in_ms(long ms) {
     setitimer(ITIMER_REAL, &timer, NULL);
 }
 
+/* On a line without packets: 0 when the timeout is over, and not before. */
+static int wait_for_timeout(void) {
+    double began = seconds_now();
+    int status = pcap_dispatch(handle, -1, take, NULL);
+    double waited_s = seconds_now() - began;
+    printf("%s\n", waited_s < 0.09 ? "early" : waited_s < 0.3 ? "in time" : "late");
+    return say(status);
+}
+
 /* How long the call went on behind the 300 ms after which it is to end. */
 static int say_late(double began, int status) {
     double late_s = seconds_now() - began - 0.3;
@@ -339,9 +351,10 @@ static int linger(void) {
 }
 
 /* A parent with nothing of the capture, as tshark, and a child that has the number. */
-static int linger_in_parent(const char *device) {
+static int linger_in_parent(const char *device, bool stubborn) {
     fflush(stdout);
-    signal(SIGTERM, SIG_IGN);
+    if (stubborn)
+        signal(SIGTERM, SIG_IGN);
     if (fork() == 0) {
         handle = open_device(device, TIMEOUT_MS);
         say(by_loop());
@@ -431,6 +444,7 @@ static const struct {
     {"epoll", by_epoll, NULL, NULL},
     {"asking", by_asking, NULL, NULL},
     {"thread", by_thread, NULL, NULL},
+    {"timeout", NULL, wait_for_timeout, NULL},
     {"signal", NULL, broken_by_signal, NULL},
     {"other-thread", NULL, broken_by_thread, NULL},
     {"breaks", NULL, broken_again_and_again, NULL},
@@ -450,12 +464,12 @@ int main(int argc, char **argv) {
     const char *word = argc > 3 ? argv[3] : NULL;
     if (argc < 3)
         return 2;
-    if (strcmp(argv[1], "parent") == 0)
-        return linger_in_parent(argv[2]);
+    if (strcmp(argv[1], "parent") == 0 || strcmp(argv[1], "stubborn-parent") == 0)
+        return linger_in_parent(argv[2], argv[1][0] == 's');
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         if (strcmp(argv[1], cases[i].name) != 0)
             continue;
-        handle = open_device(argv[2], TIMEOUT_MS);
+        handle = open_device(argv[2], cases[i].alone == broken_by_thread ? 0 : TIMEOUT_MS);
         if (cases[i].with_word != NULL)
             return cases[i].with_word(word != NULL ? word : argv[2]);
         open_file(word);
