@@ -19,6 +19,8 @@
 /* Between two tries of an inspector that cannot write: doubled from the first to the last. */
 #define PAUSE_FIRST_MS 1u
 #define PAUSE_MOST_MS 100u
+/* Tries, in about a second: an output that is only slow is not told of. */
+#define TRIES_UNTOLD 16u
 #define STAT_NAME_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789_"
 
 /* ---- what may come of a call ----------------------------------------------------------------- */
@@ -208,9 +210,10 @@ static const char *function_of(const struct inspection *inspection, const struct
                : "packet";
 }
 
-/* Says once that it waits, unless the inspector did. */
+/* Says once that it waits, when that takes long, unless the inspector did. */
 static void log_waiting(struct inspection *inspection, const struct fb_inspector *ops) {
-    if (inspection->waits == ops || fb_log_errors() != inspection->errors)
+    if (++inspection->tries <= TRIES_UNTOLD || inspection->waits == ops ||
+        fb_log_errors() != inspection->errors)
         return;
     inspection->waits = ops;
     fb_error("%sinspector %s: its output cannot be written: the worker waits until it can",
@@ -234,6 +237,7 @@ void inspection_goes_on(struct inspection *inspection) {
         fb_info("%sinspector %s: its output can be written again", inspection->who,
                 inspection->waits->name);
     inspection->waits = NULL;
+    inspection->tries = 0;
 }
 
 /* Before the first packet of a flow that this process gets; once, however often it is tried. */

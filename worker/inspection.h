@@ -38,6 +38,7 @@ struct inspection {
     bool is_started;                  /* and has had flow_start() for it */
     bool is_child;                    /* this is a child that one of them forked */
     const struct fb_inspector *waits; /* of which it was said that it cannot write its output */
+    unsigned tries;                   /* of the present event that had to wait */
     char who[24];       /* "worker K: " before what is logged, once a number is claimed */
     size_t state_bytes; /* that all need for a flow */
     unsigned errors;    /* lines of level error when it was last looked */

@@ -2,6 +2,7 @@
 #include "worker/loop.h"
 
 #include "worker/consumer/consumer_parts.h"
+#include "worker/inspectors/inspectors.h"
 
 #define WAIT_MS 100u /* for packets, at most: then what else is to be done is looked at */
 #define TELL_NS UINT64_C(100000000) /* between two times that counters are told */
@@ -16,6 +17,8 @@ static int try_again(struct worker_loop *loop, const struct fb_event *event, int
         if (ended != 0)
             return ended;
     }
+    if (rc == INSPECTOR_OUTPUT_GONE)
+        consumer_give_back(loop->consumer);
     if (rc != 0)
         return LOOP_FAILED;
     inspection_goes_on(loop->inspection);

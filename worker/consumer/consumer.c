@@ -214,6 +214,14 @@ void consumer_finish(struct fb_consumer *c, bool abandon) {
     fb_rx_release(&c->rx, done);
 }
 
+void consumer_give_back(struct fb_consumer *c) {
+    if (!c->busy)
+        return;
+    fb_rx_pause(&c->rx, c->step - 1);
+    take_back(c);
+    publish_counters(c);
+}
+
 /* All flows that are known end, one a call. */
 static const struct fb_event *end_orphan(struct fb_consumer *c) {
     struct begun_flow flow;

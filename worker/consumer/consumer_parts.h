@@ -78,6 +78,10 @@ void consumer_fini(struct fb_consumer *consumer);
  * unless `abandon`. No step may follow before the next burst. */
 void consumer_finish(struct fb_consumer *consumer, bool abandon);
 
+/* The event that is handed out was not inspected, and is not suspected: it comes again as if it had
+ * not been begun. No step may follow. */
+void consumer_give_back(struct fb_consumer *consumer);
+
 /* Rules were read again, or could not be: a supervisor waits for that, so it is told
  * immediately. */
 void consumer_count_reload(struct fb_consumer *consumer, bool failed);

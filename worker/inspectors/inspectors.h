@@ -2,6 +2,8 @@
 #ifndef WORKER_INSPECTORS_INSPECTORS_H
 #define WORKER_INSPECTORS_INSPECTORS_H
 
+#include <errno.h>
+
 #include "flow_balancer/inspector.h"
 
 /*
@@ -39,5 +41,13 @@ const struct fb_inspector *inspector_find(const char *name);
  * last one. Constant and valid for ever. Worker; any thread.
  */
 const struct fb_inspector *inspector_at(unsigned i);
+
+/*
+ * For an inspector that is built in, beyond the interface: its output is gone for good, which is
+ * not the fault of the packet that it was given. The worker leaves with status 1 as for any other
+ * -errno, but that packet is not suspected and comes again as if it had not been begun. After one
+ * logged line.
+ */
+#define INSPECTOR_OUTPUT_GONE (-ENOTRECOVERABLE)
 
 #endif
