@@ -12,6 +12,7 @@
 #include "flow_balancer/align.h"
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
+#include "worker/inspectors/inspectors.h"
 
 #define STATE_ALIGN 16u /* enough for any type */
 #define TICK_MS_USUAL 1000u
@@ -181,6 +182,11 @@ int inspection_claimed(struct inspection *inspection, const struct fb_instance *
             return error;
     }
     return 0;
+}
+
+void inspection_finish(struct inspection *inspection, uint64_t until_ns) {
+    for (unsigned i = 0; i < inspection->count; i++)
+        inspector_finish(inspection->items[i].ops, inspection->items[i].self, until_ns);
 }
 
 void inspection_close(struct inspection *inspection) {

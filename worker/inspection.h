@@ -102,6 +102,10 @@ unsigned inspection_reload(struct inspection *inspection);
  * have grown since inspection_claimed(). */
 void inspection_stats(const struct inspection *inspection, unsigned i, uint64_t *values);
 
+/* The last event has come: those that are built in and hold something hand it on, until until_ns
+ * (CLOCK_MONOTONIC). The counters may grow by it. */
+void inspection_finish(struct inspection *inspection, uint64_t until_ns);
+
 void inspection_close(struct inspection *inspection);
 
 #endif

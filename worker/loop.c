@@ -6,6 +6,9 @@
 
 #define WAIT_MS 100u /* for packets, at most: then what else is to be done is looked at */
 #define TELL_NS UINT64_C(100000000) /* between two times that counters are told */
+/* For inspectors to hand on what they hold while it still counts in the report: less than a
+ * dispatcher waits for its workers. */
+#define FINISH_NS UINT64_C(4000000000)
 
 /* An event that an inspector did not take, with the result rc. Returns 0 once all of them did, or
  * why the loop must end. */
@@ -86,9 +89,18 @@ static int take_events(struct worker_loop *loop) {
     }
 }
 
+/* The end of the run, of which the dispatcher waits; or of this worker alone. */
+static void finish(struct worker_loop *loop, int ended) {
+    bool is_over =
+        ended == FB_ENDED_STOPPED && fb_rx_command(&loop->consumer->rx) == FB_COMMAND_STOP;
+    if (is_over || ended == FB_ENDED_LEFT)
+        inspection_finish(loop->inspection, fb_now_ns() + (is_over ? FINISH_NS : 0));
+}
+
 int worker_loop_run(struct worker_loop *loop) {
     name_stats(loop);
     int ended = take_events(loop);
+    finish(loop, ended);
     if (ended != FB_ENDED_REVOKED) /* then the up side is not ours any more */
         tell_stats(loop);
     return ended;

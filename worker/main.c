@@ -208,6 +208,7 @@ static int work(const struct worker_options *o) {
         fb_error("cannot print to standard error: %s", strerror(errno));
         return EXIT_FAILED;
     }
+    inspectors_configure(&o->inspectors_settings);
     /* Before the claim: a number that is claimed has packets waiting. */
     inspection_watch_children(&worker.inspection);
     int status = open_inspectors(&worker);

@@ -57,6 +57,14 @@ static bool set_wait(void *options, const struct fb_option_value *v) {
     return ok;
 }
 
+static bool set_exec_timeout(void *options, const struct fb_option_value *v) {
+    struct worker_options *o = options;
+    o->inspectors_settings.exec_timeout_ns = 0;
+    return strcmp(v->text, "never") == 0 ||
+           fb_parse_duration(v->name, v->text, FB_OPTION_SECOND_NS, FB_OPTION_DAY_NS,
+                             &o->inspectors_settings.exec_timeout_ns);
+}
+
 static bool set_cpu(void *options, const struct fb_option_value *v) {
     struct worker_options *o = options;
     o->place.cpus_given = true;
@@ -85,6 +93,9 @@ static const struct fb_option_rule rules[FB_OPTIONS] = {
     [FB_OPT_CPU] = FB_RULE_CALL(set_cpu),
     [FB_OPT_NUMA_NODE] = FB_RULE_CALL(set_numa_node),
     [FB_OPT_ORPHAN_TIMEOUT] = FB_RULE_SECONDS(OWNER, orphan_ns),
+    [FB_OPT_WORKER_DRAIN_TIMEOUT] = FB_RULE_SECONDS(OWNER, inspectors_settings.drain_ns),
+    [FB_OPT_EXEC_TIMEOUT] = FB_RULE_CALL(set_exec_timeout),
+    [FB_OPT_EXEC_OUTPUT] = FB_RULE_TEXT(OWNER, inspectors_settings.exec_output),
     [FB_OPT_LOG_LEVEL] = FB_RULE_LOG_LEVEL(OWNER, log_level),
     [FB_OPT_WORKER_CHECK] = FB_RULE_FLAG(OWNER, check),
     [FB_OPT_PARENT] = FB_RULE_COUNT64(OWNER, parent, 1, INT32_MAX),

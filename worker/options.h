@@ -9,6 +9,7 @@
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/common/offline.h"
 #include "worker/inspection.h"
+#include "worker/inspectors/inspectors.h"
 #include "worker/place.h"
 
 /* What the command line and the file of --config ask for, checked. */
@@ -28,6 +29,7 @@ struct worker_options {
     bool check;
     bool reads;                         /* --read: files, no instance */
     struct fb_offline_options *offline; /* then: which, and what is said of them */
+    struct inspectors_settings inspectors_settings;
     enum fb_log_level log_level;
     struct fb_command_line line; /* owns the texts that the members above point to */
 };

@@ -74,6 +74,7 @@ int worker_read_run(struct worker_read *read) {
     struct fb_offline_counts counts;
     uint64_t begin_ns = fb_now_ns();
     int rc = fb_offline_run(&config, &sink, &counts);
+    inspection_finish(read->inspection, UINT64_MAX);
     if (rc != 0 && counts.packets == 0)
         return rc;
     if (rc == -EINTR)

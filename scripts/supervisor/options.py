@@ -110,6 +110,15 @@ def add_run_options(parser, default_name):
         "'tcpdump -i %%d -w part-%%k-%%r.pcap'; run without a shell; %%d is the device of the worker for a program that "
         "uses libpcap, %%k its number, %%r how many copies it had before, %%n the instance, %%%% a percent sign",
     )  # fmt: skip
+    parser.add_argument(
+        "--exec-timeout", metavar="S|never",
+        help="kill a child of --inspector exec:COMMAND that reads nothing for so long though its pipe is full (default: never)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--exec-output", metavar="PATTERN",
+        help="file that the children of --inspector exec:COMMAND print to; %%k, %%r, %%n, %%l: worker, incarnation, "
+        "instance, link type (default: standard error)",
+    )  # fmt: skip
     parser.add_argument("--wait", metavar="spin|park", help="how idle workers wait (default: park)")
     parser.add_argument(
         "--worker-cpu", metavar="LIST", type=values.cpu_list,

@@ -20,6 +20,7 @@ from .options import DEFAULT_WORKERS, ORPHAN_TIMEOUT_S
 
 # The worker itself says that an inspector crashed while it was opened.
 CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL)
+DRAIN_TIMEOUT_S = 30.0  # the programs' own
 CHECK_PAUSE_S = 10  # between two lines while the inspectors are opened
 
 
@@ -45,11 +46,14 @@ class Plan:
         self.inspector_args = [*log_level]
         for inspector in options.inspector or []:
             self.inspector_args += ["--inspector", inspector]
-        for option in ("orphan_timeout", "wait"):
+        for option in ("orphan_timeout", "wait", "exec_timeout", "exec_output"):
             if getattr(options, option) is not None:
                 self.inspector_args += ["--" + option.replace("_", "-"), getattr(options, option)]
         if options.orphan_timeout is None and not options.config:
             self.inspector_args += ["--orphan-timeout", str(ORPHAN_TIMEOUT_S)]
+        drain = arguments.last_value(words, "--drain-timeout", known)
+        if drain is not None:  # workers have children to drain
+            self.inspector_args += ["--drain-timeout", drain]
         in_file = self.read_config([*self.config, *log_level, *words], call) if options.config else {}
         self.name = options.name or in_file.get("name") or default_name
         self.workers = options.workers if options.workers is not None else int(in_file.get("workers", DEFAULT_WORKERS))
@@ -61,6 +65,7 @@ class Plan:
         self.dispatcher_args = [*copy, *reload, *log_level, *self.place, "-w", str(self.workers), "-n", self.name, *words]
         self.report = arguments.last_value(words, "--report", known) or in_file.get("report")
         self.socket = call.places.socket(self.name)
+        self.end_s = self.time_to_end(options, drain or in_file.get("drain-timeout"))
 
     def read_config(self, args, call):
         """What the file says, as the dispatcher reads it; it refuses its options before anything is started."""
@@ -81,6 +86,17 @@ class Plan:
         found = {key: value[-1] if isinstance(value, list) else value for key, value in found.items()}
         call.log.level = found.get("log-level", call.log.level)
         return found
+
+    @staticmethod
+    def time_to_end(options, drain):
+        """How much longer than others workers may take to leave: for children of theirs to end."""
+        given = options.inspector or [options.config and config.read_key(options.config, "inspector", str)]
+        if not any(inspector and inspector.startswith("exec:") for inspector in given):
+            return 0.0
+        try:
+            return float(drain) if drain else DRAIN_TIMEOUT_S
+        except ValueError:
+            return 0.0  # the worker refuses it
 
     def worker_cpus_in_file(self, path):
         """No program takes this from the file."""

@@ -252,7 +252,7 @@ class Supervisor:
 
     def wait_for_workers(self):
         """No dispatcher follows: workers have some time to leave."""
-        leave, terminate = (HURRY_S, HURRY_S) if self.in_hurry() else (LEAVE_S, TERMINATE_S)
+        leave, terminate = (HURRY_S, HURRY_S) if self.in_hurry() else (LEAVE_S + self.plan.end_s, TERMINATE_S)
         self.loop.after(leave, lambda: self.end_workers(signal.SIGTERM))
         self.loop.after(leave + terminate, lambda: self.end_workers(signal.SIGKILL))
 

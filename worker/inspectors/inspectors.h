@@ -23,7 +23,8 @@
 #define INSPECTORS(X)                                                                              \
     X(count)                                                                                       \
     X(digest)                                                                                      \
-    X(record)
+    X(record)                                                                                      \
+    X(exec)
 
 #define X(name) extern const struct fb_inspector inspect_##name##_ops;
 INSPECTORS(X)
@@ -42,6 +43,16 @@ const struct fb_inspector *inspector_find(const char *name);
  */
 const struct fb_inspector *inspector_at(unsigned i);
 
+/* What options of the worker say of inspectors that are built in; texts outlive them. */
+struct inspectors_settings {
+    uint64_t drain_ns;        /* for what reads their output to end when they are closed */
+    uint64_t exec_timeout_ns; /* a child that reads nothing for so long is killed; 0: never */
+    const char *exec_output;  /* pattern of the file that a child prints to; NULL: standard error */
+};
+
+/* Before the first is opened; all zero else. Worker, once. */
+void inspectors_configure(const struct inspectors_settings *settings);
+
 /*
  * For an inspector that is built in, beyond the interface: its output is gone for good, which is
  * not the fault of the packet that it was given. The worker leaves with status 1 as for any other
@@ -49,5 +60,12 @@ const struct fb_inspector *inspector_at(unsigned i);
  * logged line.
  */
 #define INSPECTOR_OUTPUT_GONE (-ENOTRECOVERABLE)
+
+/*
+ * The last packet has come: has an inspector that is built in hand on what it still holds, and
+ * count what it could not, until until_ns (CLOCK_MONOTONIC) or a signal handler runs. Between
+ * the last packet and the last stats(). Does nothing for those that hold nothing, or are plugins.
+ */
+void inspector_finish(const struct fb_inspector *ops, void *self, uint64_t until_ns);
 
 #endif

@@ -164,6 +164,18 @@
     X(DRAIN_TIMEOUT, "drain-timeout", 0, "S", FB_DEFAULT("30"), FB_DISPATCHER, FB_ANYWHERE,        \
       "Wait at most this many seconds for the rings to drain at the end, and for the flows of a "  \
       "drained worker to end")                                                                     \
+    X(WORKER_DRAIN_TIMEOUT, "drain-timeout", 0, "S", FB_DEFAULT("30"), FB_WORKER, FB_ANYWHERE,     \
+      "Wait at most this many seconds at the end for the children of exec: to read what is left "  \
+      "and end")                                                                                   \
+    X(EXEC_TIMEOUT, "exec-timeout", 0, "S|never", FB_DEFAULT("never"), FB_WORKER | FB_RUN,         \
+      FB_ANYWHERE,                                                                                 \
+      "Kill a child of exec: that reads nothing for this many seconds though its pipe is full; "   \
+      "the worker then ends as if it had crashed")                                                 \
+    X(EXEC_OUTPUT, "exec-output", 0, "PATTERN", FB_DEFAULT_IS("standard error"),                   \
+      FB_WORKER | FB_RUN, FB_ANYWHERE,                                                             \
+      "Append what the children of exec: print to this file, in which %k, %r, %n and %l stand "    \
+      "for "                                                                                       \
+      "worker, incarnation, instance and link type")                                               \
     X(ORPHAN_TIMEOUT, "orphan-timeout", 0, "S", FB_DEFAULT("30"), FB_WORKER, FB_ANYWHERE,          \
       "Wait at most this many seconds for a dispatcher of the instance")                           \
     X(SCRIPT_ORPHAN_TIMEOUT, "orphan-timeout", 0, "S", FB_DEFAULT("1"), FB_RUN, FB_ANYWHERE,       \

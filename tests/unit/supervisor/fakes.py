@@ -133,6 +133,8 @@ class FakePlan:
     dispatcher_args = ["-r", "x.pcap"]
     worker_args = ["--inspector", "count"]
     kept = [77]
+    end_s = 0.0
+
     def __init__(self, workers, attach=None):
         self.workers = workers
         self.attach = attach

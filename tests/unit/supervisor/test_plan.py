@@ -77,6 +77,21 @@ class Programs(PlanTest):
             plan.worker_args, ["--inspector", "digest:5", "--orphan-timeout", "7", "--wait", "spin", "-n", "a"]
         )
 
+    def test_what_is_said_of_children_goes_to_the_workers_and_is_waited_for_with_exec_alone(self):
+        self.write("flow-dispatcher.options", OPTIONS + "drain-timeout\t-\tS\t30\tdispatcher\tyes\tWait\n")
+        words = ["-r", "x", "--exec-timeout", "3", "--exec-output", "out-%k", "--drain-timeout", "7", "-n", "a"]
+        plan = self.plan(*words, "--inspector", "exec:cat -u")
+        for pair in (["--exec-timeout", "3"], ["--exec-output", "out-%k"], ["--drain-timeout", "7"]):
+            self.assertEqual(plan.worker_args[plan.worker_args.index(pair[0]) + 1], pair[1])
+        self.assertEqual(plan.dispatcher_args[-2:], ["--drain-timeout", "7"])
+        self.assertEqual(plan.end_s, 7.0)
+        self.assertEqual(self.plan("-r", "x", "--inspector", "exec:cat").end_s, 30.0)
+        self.assertEqual(self.plan("-r", "x", "--drain-timeout", "7", "--inspector", "count").end_s, 0.0)
+        self.assertEqual(self.plan("-r", "x", "--drain-timeout", "7").end_s, 0.0)
+        path = self.write("x.conf", "inspector = exec:cat\n")
+        self.write("flow-dispatcher.says", '{"drain-timeout": "5"}')
+        self.assertEqual(self.plan("-r", "x", "-n", "a", "-w", "1", "--config", path).end_s, 5.0)
+
     def test_workers_get_each_inspector_in_the_order_given(self):
         plan = self.plan("-r", "x", "--inspector", "count", "--inspector", "./a.so:x y", "--inspector=count", "-n", "a")
         words = ["--inspector", "count", "--inspector", "./a.so:x y", "--inspector", "count"]
