@@ -24,7 +24,8 @@
     X(count)                                                                                       \
     X(digest)                                                                                      \
     X(record)                                                                                      \
-    X(exec)
+    X(exec)                                                                                        \
+    X(pcap)
 
 #define X(name) extern const struct fb_inspector inspect_##name##_ops;
 INSPECTORS(X)

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "flow_balancer/common/log.h"
 #include "worker/inspectors/community_id.h"
+#include "worker/inspectors/output_folder.h"
 
 /*
  * One line a packet in DIR/worker-K.tsv, for tests and audits. A line has left
@@ -24,9 +24,9 @@ struct record {
     struct community_id id;
     unsigned worker;
     int directory;
-    int file;            /* -1 until the number is claimed */
-    bool waits;          /* the last line could not be written */
-    char path[PATH_MAX]; /* for messages */
+    int file;         /* -1 until the number is claimed */
+    bool waits;       /* the last line could not be written */
+    const char *path; /* for messages */
 };
 
 /* Six numbers of 20 digits at most, the ID, all flag names, tabs: about 300; see append_flags(). */
@@ -128,37 +128,6 @@ static int cut_unfinished_line(int file) {
     return keep == st.st_size || ftruncate(file, keep) == 0 ? 0 : -errno;
 }
 
-/* mkdir -p */
-static int make_directories(char *path) {
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        int rc = mkdir(path, 0777) == 0 || errno == EEXIST ? 0 : -errno;
-        *slash = '/';
-        if (rc != 0)
-            return rc;
-    }
-    return mkdir(path, 0777) == 0 || errno == EEXIST ? 0 : -errno;
-}
-
-static int open_directory(struct record *record, const char *path) {
-    if (path == NULL || *path == '\0') {
-        fb_error("--inspector record: the directory is missing: write record:DIR");
-        return -EINVAL;
-    }
-    int n = snprintf(record->path, sizeof record->path, "%s", path);
-    int rc = n >= (int)sizeof record->path ? -ENAMETOOLONG : make_directories(record->path);
-    if (rc == 0) {
-        record->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        /* Known now, before packets wait for a file that cannot be made. */
-        rc = record->directory < 0 || access(path, W_OK | X_OK) != 0 ? -errno : 0;
-    }
-    if (rc != 0)
-        fb_error("--inspector record:%s: cannot make or use the directory: %s: give one that you "
-                 "may write to",
-                 path, strerror(-rc));
-    return rc;
-}
-
 static void record_close(void *self) {
     struct record *record = self;
     if (record->file >= 0)
@@ -177,13 +146,13 @@ static int record_open(struct fb_setup *setup) {
     }
     record->directory = -1;
     record->file = -1;
-    int rc = open_directory(record, setup->args);
-    if (rc == 0)
-        rc = community_id_init(&record->id);
+    record->directory = output_folder_open("record", setup->args);
+    int rc = record->directory < 0 ? record->directory : community_id_init(&record->id);
     if (rc != 0) {
         record_close(record);
         return rc;
     }
+    record->path = setup->args;
     setup->self = record;
     setup->needs = FB_NEEDS_FILES;
     return 0;
