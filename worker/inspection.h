@@ -103,7 +103,8 @@ unsigned inspection_reload(struct inspection *inspection);
 void inspection_stats(const struct inspection *inspection, unsigned i, uint64_t *values);
 
 /* The last event has come: those that are built in and hold something hand it on, until until_ns
- * (CLOCK_MONOTONIC). The counters may grow by it. */
+ * (CLOCK_MONOTONIC); 0: another process of the number follows, which is not to wait for them. The
+ * counters may grow by it. */
 void inspection_finish(struct inspection *inspection, uint64_t until_ns);
 
 void inspection_close(struct inspection *inspection);

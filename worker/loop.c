@@ -89,12 +89,15 @@ static int take_events(struct worker_loop *loop) {
     }
 }
 
-/* The end of the run, of which the dispatcher waits; or of this worker alone. */
+/* Not where another dispatcher may come. */
 static void finish(struct worker_loop *loop, int ended) {
     bool is_over =
         ended == FB_ENDED_STOPPED && fb_rx_command(&loop->consumer->rx) == FB_COMMAND_STOP;
-    if (is_over || ended == FB_ENDED_LEFT)
-        inspection_finish(loop->inspection, fb_now_ns() + (is_over ? FINISH_NS : 0));
+    uint64_t now_ns = fb_now_ns();
+    if (ended != FB_ENDED_ORPHANED)
+        inspection_finish(loop->inspection, is_over                  ? now_ns + FINISH_NS
+                                            : ended == FB_ENDED_LEFT ? now_ns
+                                                                     : 0);
 }
 
 int worker_loop_run(struct worker_loop *loop) {

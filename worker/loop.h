@@ -39,8 +39,8 @@ struct worker_loop {
 
 /*
  * Names the counters of the inspectors, then takes event after event and hands each to the
- * inspectors; ticks and reloads come between bursts, and none once the number is another's. When
- * the run is over it has them finish. Returns why it ended. The event at hand is not finished then.
+ * inspectors; ticks and reloads come between bursts, and none once the number is another's. At
+ * the end it has them finish. Returns why it ended. The event at hand is not finished then.
  */
 int worker_loop_run(struct worker_loop *loop);
 

@@ -49,10 +49,10 @@ struct exec {
     struct exec_values values; /* instance is ours */
     struct exec_child children[CHILDREN_MAX];
     unsigned count;
-    unsigned last;   /* which the last packet was given to */
-    bool has_failed; /* the worker leaves as if it had crashed */
-    bool is_last;    /* no process of the number follows that would have to wait for this one */
-    uint64_t deadline_ns; /* for the children to end by themselves; then */
+    unsigned last;        /* which the last packet was given to */
+    bool has_failed;      /* the worker leaves as if it had crashed */
+    bool is_followed;     /* by a process of the number, which is not to wait for this one */
+    uint64_t deadline_ns; /* for the children to end by themselves at the end; 0: not yet known */
     uint64_t stats[sizeof stat_names / sizeof *stat_names];
 };
 
@@ -233,19 +233,25 @@ static void kill_all(const struct exec *exec, int signo) {
         exec_child_kill(&exec->children[i], signo);
 }
 
+static void begin_end(struct exec *exec) {
+    end_inputs(exec);
+    if (exec->deadline_ns == 0)
+        exec->deadline_ns = fb_deadline_ns(fb_now_ns(), exec->settings->drain_ns);
+}
+
 void exec_finish(void *self, uint64_t until_ns) {
     struct exec *exec = self;
-    end_inputs(exec);
-    exec->is_last = true;
-    exec->deadline_ns = fb_deadline_ns(fb_now_ns(), exec->settings->drain_ns);
-    await_ends(exec, until_ns < exec->deadline_ns ? until_ns : exec->deadline_ns);
+    begin_end(exec);
+    exec->is_followed = until_ns == 0;
+    if (!exec->is_followed)
+        await_ends(exec, until_ns < exec->deadline_ns ? until_ns : exec->deadline_ns);
 }
 
 static void exec_close(void *self) {
     struct exec *exec = self;
-    end_inputs(exec);
+    begin_end(exec);
     /* Else flows wait for the next process, and those children end by themselves. */
-    if (exec->is_last && !exec->has_failed) {
+    if (!exec->is_followed && !exec->has_failed) {
         await_ends(exec, exec->deadline_ns);
         if (exec->count != 0)
             SAY(exec, FB_HOST_WARNING, "'%s' still runs though its input has ended: SIGTERM",

@@ -8,6 +8,7 @@ static const struct {
     inspector_finisher *finish;
 } finishers[] = {
     {&inspect_exec_ops, exec_finish},
+    {&inspect_serve_ops, serve_finish},
 };
 
 void inspector_finish(const struct fb_inspector *ops, void *self, uint64_t until_ns) {

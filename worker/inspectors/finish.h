@@ -7,6 +7,6 @@
 /* inspector_finish() of one inspector. */
 typedef void inspector_finisher(void *self, uint64_t until_ns);
 
-inspector_finisher exec_finish;
+inspector_finisher exec_finish, serve_finish;
 
 #endif

@@ -25,7 +25,8 @@
     X(digest)                                                                                      \
     X(record)                                                                                      \
     X(exec)                                                                                        \
-    X(pcap)
+    X(pcap)                                                                                        \
+    X(serve)
 
 #define X(name) extern const struct fb_inspector inspect_##name##_ops;
 INSPECTORS(X)
@@ -64,8 +65,9 @@ void inspectors_configure(const struct inspectors_settings *settings);
 
 /*
  * The last packet has come: has an inspector that is built in hand on what it still holds, and
- * count what it could not, until until_ns (CLOCK_MONOTONIC) or a signal handler runs. Between
- * the last packet and the last stats(). Does nothing for those that hold nothing, or are plugins.
+ * count what it could not, until until_ns (CLOCK_MONOTONIC) or a signal handler runs; 0:
+ * another process of the number follows, and nothing is waited for, in close() too. Between the
+ * last packet and the last stats(). Does nothing for those that hold nothing, or are plugins.
  */
 void inspector_finish(const struct fb_inspector *ops, void *self, uint64_t until_ns);
 

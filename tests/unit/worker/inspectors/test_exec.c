@@ -129,10 +129,21 @@ static void where_the_run_goes_on_no_child_is_waited_for(void **state) {
     claim("sh -c 'cat >/dev/null; sleep 0.3'", &patient);
     assert_int_equal(give(1), 0);
     uint64_t began_ns = fb_now_ns();
+    inspection_finish(&inspection, 0);
     inspection_close(&inspection);
     assert_in_range(fb_now_ns() - began_ns, 0, FB_NS_PER_S / 5);
     assert_int_equal(lines_of(catch_end(&caught)), 0);
     assert_true(waitpid(-1, NULL, 0) > 0); /* it ended by itself */
+}
+
+/* The dispatcher is gone, and no other one came. */
+static void where_no_one_follows_a_child_is_waited_for(void **state) {
+    (void)state;
+    claim("sh -c 'cat >/dev/null; sleep 0.3'", &patient);
+    assert_int_equal(give(1), 0);
+    inspection_close(&inspection);
+    assert_int_equal(lines_of(catch_end(&caught)), 0);
+    expect_no_child();
 }
 
 /* Those of the dispatcher before end by themselves, and are seen to. */
@@ -167,6 +178,7 @@ int main(void) {
         cmocka_unit_test(at_the_end_of_the_run_what_a_child_leaves_is_counted),
         cmocka_unit_test(one_that_does_not_end_in_time_is_ended_with_its_group),
         cmocka_unit_test(where_the_run_goes_on_no_child_is_waited_for),
+        cmocka_unit_test(where_no_one_follows_a_child_is_waited_for),
         cmocka_unit_test(another_claim_has_children_of_its_own),
         cmocka_unit_test(finishing_is_nothing_to_others),
     };

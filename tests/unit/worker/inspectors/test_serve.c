@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * worker/inspectors/serve.c over loopback: link types, clients that are too many, a second claim.
+ * Whole runs are in tests/proc/proc_serve.c.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "flow_balancer/common/clock.h"
+#include "flow_balancer/common/log.h"
+#include "tests/lib/caught.h"
+#include "tests/lib/unit.h"
+#include "worker/inspection.h"
+#include "worker/inspectors/inspectors.h"
+
+static const uint8_t bytes[100];
+static struct inspection inspection;
+static struct caught caught;
+static uint16_t port;
+enum { PACKETS, LOST, OTHER_LINK_TYPE, CLIENTS };
+
+static void claim(unsigned worker, uint64_t incarnation, int wanted) {
+    const struct fb_instance instance = {
+        .name = "test", .worker = worker, .incarnation = incarnation};
+    assert_int_equal(inspection_claimed(&inspection, &instance), wanted);
+}
+
+/* Worker 0 on a port that is free, as is the next one. */
+static void begin(const char *more) {
+    static const struct inspectors_settings settings = {.drain_ns = FB_NS_PER_S};
+    static char args[64];
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)(void *)&address, size), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)(void *)&address, &size), 0);
+    port = ntohs(address.sin_port);
+    close(fd);
+    snprintf(args, sizeof args, ":%u%s", port, more);
+    memset(&inspection, 0, sizeof inspection);
+    inspectors_configure(&settings);
+    catch_begin(&caught);
+    assert_int_equal(inspection_add(&inspection, &inspect_serve_ops, args), 0);
+    claim(0, 1, 0);
+}
+
+static int connect_to(unsigned number) {
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+                                        .sin_port = htons((uint16_t)number),
+                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    const struct timeval second = {.tv_sec = 1};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
+    if (connect(fd, (const struct sockaddr *)(const void *)&address, sizeof address) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static int give(int32_t link_type) {
+    const struct fb_packet packet = {
+        .data = bytes, .caplen = sizeof bytes, .wirelen = sizeof bytes, .link_type = link_type};
+    return inspect_serve_ops.packet(inspection.items[0].self, NULL, &packet);
+}
+
+static void tick(void) {
+    assert_int_equal(inspect_serve_ops.tick(inspection.items[0].self, fb_now_ns()), 0);
+}
+
+static uint64_t stat(unsigned i) {
+    uint64_t values[FB_STATS_MAX] = {0};
+    inspection_stats(&inspection, 0, values);
+    return values[i];
+}
+
+/* Reads so many bytes, and returns the last number of the header, the link type. */
+static uint32_t read_stream(int fd, size_t size) {
+    static uint8_t got[4096];
+    uint32_t link_type;
+    assert_int_equal(recv(fd, got, size, MSG_WAITALL), size);
+    memcpy(&link_type, got + 20, sizeof link_type);
+    return link_type;
+}
+
+static bool is_at_end(int fd) {
+    char byte;
+    return recv(fd, &byte, 1, 0) == 0;
+}
+
+/* One that came before the first packet and one that came after it. */
+static void a_stream_has_the_link_type_of_the_first_packet(void **state) {
+    (void)state;
+    begin("");
+    int first = connect_to(port);
+    tick();
+    assert_int_equal(give(12), 0);
+    int second = connect_to(port);
+    tick();
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(give(12), 0);
+        assert_int_equal(give(1), 0);
+    }
+    tick();
+    assert_int_equal(read_stream(first, 24 + 4 * 116), 101);
+    assert_int_equal(read_stream(second, 24 + 3 * 116), 101);
+    assert_int_equal(stat(OTHER_LINK_TYPE), 3);
+    assert_int_equal(stat(PACKETS), 4 + 3);
+    assert_int_equal(stat(LOST), 0);
+    inspection_close(&inspection);
+    assert_true(is_at_end(first) && is_at_end(second));
+    expect_one_line(catch_end(&caught), "packets of link type 1 are not served");
+    close(first);
+    close(second);
+}
+
+static void more_than_sixteen_are_sent_away(void **state) {
+    (void)state;
+    int fds[18];
+    begin("");
+    for (unsigned i = 0; i < 18; i++) {
+        fds[i] = connect_to(port);
+        tick();
+    }
+    assert_int_equal(stat(CLIENTS), 16);
+    assert_true(is_at_end(fds[16]) && is_at_end(fds[17]));
+    close(fds[3]);
+    int later = connect_to(port);
+    for (unsigned i = 0; i < 100 && stat(CLIENTS) == 16; i++) {
+        assert_int_equal(give(1), 0); /* that one has gone is seen when it is sent something */
+        tick();
+        usleep(1000);
+        if (stat(CLIENTS) == 16 && is_at_end(later)) {
+            close(later);
+            later = connect_to(port);
+        }
+    }
+    assert_int_equal(stat(CLIENTS), 17);
+    inspection_close(&inspection);
+    catch_end(&caught);
+    for (unsigned i = 0; i < 18; i++)
+        if (i != 3)
+            close(fds[i]);
+    close(later);
+}
+
+static void clients_stay_with_the_number(void **state) {
+    (void)state;
+    begin("");
+    int fd = connect_to(port);
+    tick();
+    assert_int_equal(give(1), 0);
+    claim(0, 7, 0); /* of another dispatcher */
+    assert_int_equal(give(1), 0);
+    tick();
+    assert_int_equal(read_stream(fd, 24 + 2 * 116), 1);
+    claim(1, 8, 0); /* another number is another port */
+    assert_true(is_at_end(fd));
+    assert_int_equal(connect_to(port), -1);
+    int other = connect_to(port + 1u);
+    assert_true(other >= 0);
+    claim(65535, 9, -EINVAL);
+    inspection_close(&inspection);
+    expect_one_line(catch_end(&caught), "there is no port for worker 65535");
+    close(fd);
+    close(other);
+}
+
+/* With `wait` a packet goes to the next client whole, and is not lost. */
+static void a_packet_that_waits_goes_to_the_next_client(void **state) {
+    (void)state;
+    begin(",wait");
+    assert_int_equal(give(1), FB_OUTPUT_FAILED);
+    int first = connect_to(port);
+    assert_int_equal(give(1), 0);
+    assert_int_equal(read_stream(first, 24 + 116), 1);
+    const struct linger hard = {.l_onoff = 1};
+    setsockopt(first, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    close(first); /* with a reset */
+    usleep(20000);
+    assert_int_equal(give(1), FB_OUTPUT_FAILED);
+    int second = connect_to(port);
+    assert_int_equal(give(1), 0);
+    assert_int_equal(read_stream(second, 24 + 116), 1);
+    assert_int_equal(stat(PACKETS), 2);
+    assert_int_equal(stat(LOST), 0);
+    inspection_close(&inspection);
+    assert_true(is_at_end(second));
+    assert_int_equal(lines_of(catch_end(&caught)), 0);
+    close(second);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_stream_has_the_link_type_of_the_first_packet),
+        cmocka_unit_test(more_than_sixteen_are_sent_away),
+        cmocka_unit_test(clients_stay_with_the_number),
+        cmocka_unit_test(a_packet_that_waits_goes_to_the_next_client),
+    };
+    fb_log_set_level(FB_LOG_WARNING);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
