@@ -206,7 +206,8 @@ static void a_client_that_reads_nothing_holds_no_one(void **state) {
     struct test *t = *state;
     make_door_trace(t);
     unsigned port = free_port();
-    struct process *run = start_serving(t, "", port, "", "-w 1 --speed 3 --loop 2");
+    struct process *run =
+        start_serving(t, "", port, "", "-w 1 --speed 3 --loop 2 --drain-timeout 0.5");
     int fd = -1;
     UNTIL(t, (fd = connect_to(AF_INET, port, 4096)) >= 0);
     process_expect(t, run, EXIT_DONE);
