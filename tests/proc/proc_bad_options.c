@@ -99,6 +99,9 @@ static const struct option_row worker_options[] = {
     {"wait", WORD, "spin", NULL},
     {"cpu", NAME, "0", NULL}, /* where the test may run on it, as nearly everywhere */
     {"numa-node", WHOLE, "off", "1024"},
+    {"drain-timeout", SPAN, "86400", "86401"},
+    {"exec-timeout", SPAN, "86400", "86401"},
+    {"exec-output", NAME, "out-%k-%r-%n-%l-%%", NULL},
     {"orphan-timeout", SPAN, "86400", "86401"},
     {"log-level", WORD, "info", NULL},
     {"config", NAME, "good.conf", NULL},
