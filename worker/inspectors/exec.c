@@ -120,6 +120,8 @@ static int check_command(struct exec *exec) {
 }
 
 static void free_exec(struct exec *exec) {
+    while (exec->count != 0)
+        exec_child_leave(&exec->children[--exec->count]);
     exec_words_free(&exec->words);
     free((char *)exec->values.instance);
     free(exec);

@@ -184,17 +184,21 @@ void exec_child_kill(const struct exec_child *child, int signo) {
     kill(-child->pid, signo);
 }
 
-int exec_child_reap(struct exec_child *child) {
-    int status = 0;
-    exec_child_kill(child,
-                    SIGKILL); /* its number is not another process's before it is waited for */
-    while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
-        continue;
+void exec_child_leave(struct exec_child *child) {
     if (child->input >= 0)
         close(child->input);
     if (child->unread >= 0)
         close(child->unread);
     free(child->ends);
     *child = (struct exec_child){.input = -1, .unread = -1};
+}
+
+int exec_child_reap(struct exec_child *child) {
+    int status = 0;
+    exec_child_kill(child,
+                    SIGKILL); /* its number is not another process's before it is waited for */
+    while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    exec_child_leave(child);
     return status;
 }

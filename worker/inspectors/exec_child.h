@@ -69,6 +69,9 @@ bool exec_child_has_ended(const struct exec_child *child);
 /* A signal to it and to those of its process group. */
 void exec_child_kill(const struct exec_child *child, int signo);
 
+/* Frees what there is of it, and lets it end by itself. */
+void exec_child_leave(struct exec_child *child);
+
 /* Kills what is left of its process group, waits for its end, and frees what there was of it.
  * Returns its status as waitpid() has it. */
 int exec_child_reap(struct exec_child *child);
