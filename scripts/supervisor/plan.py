@@ -112,7 +112,7 @@ class Plan:
             if command and config.read_key(path, "inspector", str):
                 raise Failure(f"{path}: 'attach' and 'inspector' exclude each other: leave one of them out", EXIT_USAGE)
         if command:
-            for option in ("inspector", "wait", "orphan_timeout"):
+            for option in ("inspector", "wait", "orphan_timeout", "exec_timeout", "exec_output"):
                 if getattr(options, option) is not None:
                     raise Failure(
                         f"--attach and --{option.replace('_', '-')} exclude each other: the program of --attach takes the "
