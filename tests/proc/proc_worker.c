@@ -34,7 +34,7 @@ static void a_number_that_the_instance_does_not_have_is_an_error(void **state) {
     UNTIL(t, stat_of(t, t->name) != NULL);
     struct process *worker = start_worker(t, "-k 2");
     process_expect(t, worker, EXIT_RUNTIME);
-    expect_one_line_with(t, worker, "-k 2: instance");
+    expect_one_line_with(t, worker, "worker number 2: instance");
     process_signal(dispatcher, SIGTERM);
     process_wait(t, dispatcher);
 }
