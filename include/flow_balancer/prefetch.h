@@ -14,7 +14,11 @@ static inline void fb_prefetch(const void *address) {
     __asm__ volatile("");
 }
 
-/* The same for a line that will be written. */
+/*
+ * The same for a line that will be written: no other core has it then, where a worker has just read
+ * it. With -mprfchw this is an instruction of its own, which processors that lack it (Intel's
+ * before 2014) take for none; without, compilers fetch the line as for reading.
+ */
 static inline void fb_prefetch_to_write(const void *address) {
     __builtin_prefetch(address, 1);
     __asm__ volatile("");
