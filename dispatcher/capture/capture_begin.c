@@ -17,8 +17,8 @@ void capture_say_no_begin(const char *name, const uint8_t *bytes, size_t count,
     const char *shown = capture_shown_name(name);
 
     if (packed != NULL && shown == name)
-        fb_error("cannot read %s: what comes from this pipe is compressed: give '%s %s | ... -r -'",
-                 name, packed->command, name);
+        fb_error("cannot read %s: it is compressed: give '%s %s | ... -r -'", name, packed->command,
+                 name);
     else if (packed != NULL)
         fb_error("cannot read %s: it is compressed: put '%s |' before, or name the file", shown,
                  packed->command);

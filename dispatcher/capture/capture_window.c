@@ -82,7 +82,13 @@ int capture_window_unpack(struct capture_window *w, size_t count, const char *na
     w->ended = false;
     w->pos = 0;
     w->filled = 0;
-    if (capture_window_need(w, count) == CAPTURE_WINDOW_HAS || w->error == 0)
+    capture_window_need(w, count);
+    if (capture_find_packed(capture_window_bytes(w), capture_window_count(w)) != NULL) {
+        fb_error("cannot read %s: it is compressed twice: unpack it once, with %s", name,
+                 packed->command);
+        return -EINVAL;
+    }
+    if (capture_window_count(w) >= count || w->error == 0)
         return 0;
     fb_error("cannot read %s: %s: give a whole file", name, capture_window_problem(w));
     return -w->error;

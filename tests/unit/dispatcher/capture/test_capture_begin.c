@@ -34,11 +34,10 @@ static void compressed_file_is_named_with_its_unpacker(void **state) {
     char expected[128];
     (void)state;
     for (unsigned i = 0; i < sizeof packed / sizeof *packed; i++) {
-        snprintf(
-            expected, sizeof expected,
-            "cannot read a.pcap: what comes from this pipe is compressed: give '%s a.pcap | ... "
-            "-r -'",
-            packed[i].unpack);
+        snprintf(expected, sizeof expected,
+                 "cannot read a.pcap: it is compressed: give '%s a.pcap | ... "
+                 "-r -'",
+                 packed[i].unpack);
         assert_said("a.pcap", packed[i].magic, packed[i].bytes, "unknown file format", expected);
         snprintf(
             expected, sizeof expected,

@@ -211,6 +211,18 @@ static void what_cannot_be_unpacked_is_said(void **state) {
     expect_open_refused(f, config_of(files), -ENOTSUP, "bunzip2 -c");
 }
 
+/* Once is enough for files that people have; what is compressed twice is said. */
+static void one_in_another_is_refused(void **state) {
+    struct capture_fixture *f = *state;
+    struct pcap_bytes inner = packed_file(PACKED_XZ, 1), b = {.order = LITTLE};
+    need_packed();
+    put_packed(&b, PACKED_GZIP, inner.data, inner.size);
+    free(inner.data);
+    const char *files[] = {save(f, "t.xz.gz", &b), NULL};
+    expect_open_refused(f, config_of(files), -EINVAL,
+                        "it is compressed twice: unpack it once, with gunzip");
+}
+
 static void nothing_in_it_is_an_empty_file(void **state) {
     struct capture_fixture *f = *state;
     need_packed();
@@ -233,6 +245,7 @@ int main(void) {
         CAPTURE_TEST(it_may_be_read_often_and_beside_others),
         CAPTURE_TEST(a_filter_is_tried_on_what_is_in_it),
         CAPTURE_TEST(what_cannot_be_unpacked_is_said),
+        CAPTURE_TEST(one_in_another_is_refused),
         CAPTURE_TEST(nothing_in_it_is_an_empty_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
