@@ -115,6 +115,7 @@ static void one_that_refuses_is_one_line(void **state) {
     assert_int_equal(take_frames(f, 1), CAPTURE_END);
     expect_one_line(catch_end(&log), "Connection refused");
     assert_true(capture_failed(f->capture));
+    capture_close(f->capture);
 }
 
 /* What came before is taken. */
@@ -135,6 +136,7 @@ static void one_that_breaks_off_has_failed(void **state) {
     expect_one_line(catch_end(&log), "breaks off after 2 frames");
     assert_int_equal(f->taken.count, 2);
     assert_true(capture_failed(f->capture));
+    capture_close(f->capture);
     close(listener);
     free(b.data);
 }
@@ -163,6 +165,7 @@ static void it_is_connected_to_again_where_asked(void **state) {
     assert_non_null(strstr(again, "connected again"));
     assert_int_equal(f->taken.new_sources, 2);
     assert_false(capture_failed(f->capture));
+    capture_close(f->capture);
     close(listener);
     free(b.data);
 }

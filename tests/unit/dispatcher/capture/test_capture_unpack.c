@@ -201,6 +201,7 @@ static void a_filter_is_tried_on_what_is_in_it(void **state) {
     assert_true(set_filter(f->capture, "ether host 1:2:3:4:5:6") < 0);
     assert_non_null(strstr(catch_end(&log), "later"));
     assert_int_equal(set_filter(f->capture, "less 100"), 0);
+    capture_close(f->capture);
 }
 
 static void what_cannot_be_unpacked_is_said(void **state) {
