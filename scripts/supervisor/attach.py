@@ -51,15 +51,15 @@ class Command:
         if "%" in self.words[0].replace("%%", ""):
             raise ArgumentTypeError(f"'{self.words[0]}' is no program: the same one is started for each worker")
         self.uses_device = "d" in used
-        self.program = self.library = None
+        self.program = self.shim = None
 
     def check(self, folders):
         """Finds the program, and the library in one of the folders. Failure before anything is started."""
         try:
             self.program = preload.find_program(self.words[0].replace("%%", "%"))
             if self.uses_device:
-                self.library = preload.find_library(folders)
-                preload.check(self.program, self.library)
+                self.shim = preload.find_library(folders)
+                preload.check(self.program, self.shim)
         except preload.Unfit as unfit:
             raise Failure(f"--attach: {unfit}", EXIT_USAGE) from None
 
@@ -68,7 +68,7 @@ class Command:
         return [PLACE.sub(lambda found: values[found[1]], word) for word in self.words]
 
     def environment(self, number, run, environ=os.environ):
-        found = preload.environment(self.library, environ) if self.library else dict(environ)
+        found = preload.environment(self.shim, environ) if self.shim else dict(environ)
         return {**found, GROUP: "1", MARK: f"{number}.{run}"}
 
     @staticmethod

@@ -353,7 +353,7 @@ def attach(call):
     check_instances(call, {found[1] for found in map(DEVICE.fullmatch, words) if found})
     try:
         program = preload.find_program(words[0])
-        library = preload.find_library(places.library_dirs())
+        library = preload.find_library(places.shim_dirs())
         preload.check(program, library)
         os.execve(program, words, preload.environment(library, places.environ))
     except preload.Unfit as unfit:

@@ -35,7 +35,7 @@ class Places:
             f"flow-dispatcher is not in {' nor in '.join(places)}: run 'make build', or set FB_BUILD to its folder"
         )
 
-    def library_dirs(self):
+    def shim_dirs(self):
         """Where the library for libpcap programs may be: beside the build, or installed."""
         installed = os.path.join(os.path.dirname(self.script_dir), "lib")
         return [self.program_dir(), installed, os.path.join(installed, "flow-balancer")]

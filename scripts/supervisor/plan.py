@@ -41,7 +41,7 @@ class Plan:
         self.kept = [config.keep(options.config)] if options.config else []  # descriptors for the processes
         copy = ["--config", config.kept_path(self.kept[0])] if options.config else []
         log_level = ["--log-level", options.log_level] if options.log_level else []
-        self.library_folders = call.places.library_dirs()
+        self.shim_dirs = call.places.shim_dirs()
         self.attach = self.read_attach(options)
         self.inspector_args = [*log_level]
         for inspector in options.inspector or []:
@@ -162,7 +162,7 @@ class Plan:
         run at all.
         """
         if self.attach:
-            self.attach.check(self.library_folders)
+            self.attach.check(self.shim_dirs)
             self.check_cpus()
             return
         argv = [self.program("flow-worker"), "--check", *self.config, *self.inspector_args]

@@ -52,7 +52,7 @@ class Words(unittest.TestCase):
 class Check(FolderTest):
     def setUp(self):
         super().setUp()
-        self.library = self.write("libflowbalancer-pcap.so", "")
+        self.shim = self.write("libflowbalancer-pcap.so", "")
 
     def check(self, text, folder=None):
         command = Command(text)
@@ -67,12 +67,12 @@ class Check(FolderTest):
     def test_a_program_with_a_device_gets_the_library_behind_what_is_preloaded_already(self):
         command = self.check("sh %d")
         found = command.environment(1, 7, {"HOME": "/x"})
-        self.assertEqual(found, {"HOME": "/x", "LD_PRELOAD": self.library, "FB_ATTACH_GROUP": "1", "FB_ATTACH_COPY": "1.7"})
-        self.assertEqual(command.environment(0, 0, {"LD_PRELOAD": "a.so"})["LD_PRELOAD"], f"a.so:{self.library}")
+        self.assertEqual(found, {"HOME": "/x", "LD_PRELOAD": self.shim, "FB_ATTACH_GROUP": "1", "FB_ATTACH_COPY": "1.7"})
+        self.assertEqual(command.environment(0, 0, {"LD_PRELOAD": "a.so"})["LD_PRELOAD"], f"a.so:{self.shim}")
         self.assertEqual(command.mark(1, 7), b"FB_ATTACH_COPY=1.7")
 
     def test_one_without_a_device_knows_the_library_itself_and_needs_none(self):
-        os.unlink(self.library)
+        os.unlink(self.shim)
         found = self.check("sh %k").environment(0, 0, {})
         self.assertEqual(found, {"FB_ATTACH_GROUP": "1", "FB_ATTACH_COPY": "0.0"})
 

@@ -314,7 +314,7 @@ class Attach(CommandTest):
             "/scripts", environ={"FB_BUILD": self.folder, "PATH": self.path("bin"), "A": "b"}, shm=self.path("shm")
         )
         self.write("flow-dispatcher", "", 0o700)
-        self.library = self.write("libflowbalancer-pcap.so", "")
+        self.shim = self.write("libflowbalancer-pcap.so", "")
         os.mkdir(self.path("bin"))
         self.program = self.write("bin/tool", "#!/bin/sh\n", 0o700)
 
@@ -335,7 +335,7 @@ class Attach(CommandTest):
         self.write("shm/x.ctl", "")
         program, words, environ = self.attach("tool", "-i", "fb:x:1", "100%", name="x")
         self.assertEqual((program, words), (self.program, ["tool", "-i", "fb:x:1", "100%"]))
-        self.assertEqual(environ["LD_PRELOAD"], self.library)
+        self.assertEqual(environ["LD_PRELOAD"], self.shim)
         self.assertEqual(environ["A"], "b")
         self.assertNotIn("FB_ATTACH_GROUP", environ)
 
@@ -354,7 +354,7 @@ class Attach(CommandTest):
         with open(self.program, "wb") as file:
             file.write(b"\x7fELF\x02\x01" + bytes(26) + (64).to_bytes(8, "little") + bytes(14) + b"\x38\0\1\0" + bytes(62))
         self.refused_with("^attach: .*/tool cannot be preloaded: it is statically linked", 2, "tool")
-        os.unlink(self.library)
+        os.unlink(self.shim)
         self.refused_with("^attach: libflowbalancer-pcap.so is not in", 2, "tool")
 
 

@@ -48,7 +48,7 @@ class Library(FolderTest):
         places = Places(self.path("tree", "bin"), environ={"FB_BUILD": self.folder})
         self.write("flow-dispatcher", "", 0o700)
         lib = self.path("tree", "lib")
-        self.assertEqual(places.library_dirs(), [self.folder, lib, lib + "/flow-balancer"])
+        self.assertEqual(places.shim_dirs(), [self.folder, lib, lib + "/flow-balancer"])
 
 
 class RuntimeDir(FolderTest):

@@ -26,7 +26,7 @@ def elf(kinds, bits=64, machine=X86_64, order="<"):
 class PreloadTest(FolderTest):
     def setUp(self):
         super().setUp()
-        self.library = self.make("libflowbalancer-pcap.so", elf([PT_LOAD]))
+        self.shim = self.make("libflowbalancer-pcap.so", elf([PT_LOAD]))
 
     def make(self, name, content=None, mode=0o755):
         path = self.path(name)
@@ -36,7 +36,7 @@ class PreloadTest(FolderTest):
         return path
 
     def check(self, path, uid=None):
-        preload.check(path, self.library, self.folder, uid)
+        preload.check(path, self.shim, self.folder, uid)
 
     def refused(self, path, part, uid=None):
         with self.assertRaisesRegex(preload.Unfit, part):
@@ -112,7 +112,7 @@ class Profile(PreloadTest):
         self.refused(
             path,
             "AppArmor's profile 'tcpdump' keeps .*/tcpdump from .*: add these lines to /etc/apparmor.d/local/tcpdump, then "
-            f"'apparmor_parser -r /etc/apparmor.d/tcpdump': {self.library} mr, /dev/shm/ r, .* /dev/shm/.*up.* rwk, .* r,$",
+            f"'apparmor_parser -r /etc/apparmor.d/tcpdump': {self.shim} mr, /dev/shm/ r, .* /dev/shm/.*up.* rwk, .* r,$",
         )
 
     def test_once_the_lines_are_there_it_can(self):
@@ -122,7 +122,7 @@ class Profile(PreloadTest):
         self.write("etc/apparmor.d/tcpdump", "# /dev/shm/ is missing\n")
         self.write("etc/apparmor.d/local/tcpdump", "# nor here: /dev/shm/ r,\n")
         self.refused(path, "AppArmor's profile")
-        self.write("etc/apparmor.d/local/tcpdump", "\n".join(preload.profile_lines(self.library)))
+        self.write("etc/apparmor.d/local/tcpdump", "\n".join(preload.profile_lines(self.shim)))
         self.check(path)
         os.unlink(self.path("etc/apparmor.d/local/tcpdump"))
         self.write("etc/apparmor.d/tcpdump", "  /dev/shm/** rwk,\n")
