@@ -71,13 +71,15 @@ static int stat_name(const char *name, struct stat *st) {
 }
 
 static int open_window(struct capture_file *f, const char *name) {
-    int err = capture_tcp_is(name) ? capture_tcp_resolve(&f->window.tcp, name) : 0;
+    bool is_connection = capture_tcp_is(name);
+    int err = is_connection ? capture_tcp_resolve(&f->window.tcp, name) : 0;
 
-    if (err == 0)
-        err = capture_window_open(&f->window, name);
+    if (err < 0)
+        return err; /* which was logged */
+    err = capture_window_open(&f->window, name);
     if (err == 0)
         f->stage = OPENING;
-    else if (f->window.is_connection && f->config->reconnect)
+    else if (is_connection && f->config->reconnect)
         return err; /* the caller says so */
     else
         fb_error("cannot open %s: %s%s", capture_shown_name(name), fb_errno_text(-err),

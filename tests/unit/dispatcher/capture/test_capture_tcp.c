@@ -105,6 +105,28 @@ static void a_stream_is_read_as_it_comes(void **state) {
     }
 }
 
+/* A name may have an address at which nothing listens before the one that does. */
+static void every_address_of_a_name_is_tried(void **state) {
+    struct capture_fixture *f = *state;
+    struct pcap_bytes b = {.order = LITTLE};
+    int listener = listen_on(AF_INET);
+    char port[16];
+    snprintf(port, sizeof port, "%s", strrchr(name, ':'));
+    snprintf(name, sizeof name, "tcp:localhost%s", port);
+    struct capture_config config = config_of_name(f);
+    put_plain_file(&b, 2, 1);
+    assert_int_equal(capture_open(&f->capture, &config), 0);
+    int server = accept_soon(f, listener);
+    send_all(server, b.data, b.size);
+    close(server);
+    assert_int_equal(take_frames(f, UINT32_MAX), CAPTURE_END);
+    assert_int_equal(f->taken.count, 2);
+    assert_false(capture_failed(f->capture));
+    capture_close(f->capture);
+    close(listener);
+    free(b.data);
+}
+
 static void one_that_refuses_is_one_line(void **state) {
     struct capture_fixture *f = *state;
     close(listen_on(AF_INET));
@@ -189,6 +211,7 @@ static void a_name_that_is_none_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         CAPTURE_TEST(a_stream_is_read_as_it_comes),
+        CAPTURE_TEST(every_address_of_a_name_is_tried),
         CAPTURE_TEST(one_that_refuses_is_one_line),
         CAPTURE_TEST(one_that_breaks_off_has_failed),
         CAPTURE_TEST(it_is_connected_to_again_where_asked),
