@@ -3,11 +3,13 @@
  * dispatcher/capture/capture_tcp.c, and the connections of capture_window.c and capture_file.c,
  * read through the capture. The server is this same process: a read that waited would never return.
  */
+#include "dispatcher/capture/capture_window.h"
 #include "flow_balancer/common/clock.h"
 #include "tests/lib/capture_fixture.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -105,26 +107,38 @@ static void a_stream_is_read_as_it_comes(void **state) {
     }
 }
 
+static struct addrinfo *address_of(const char *tcp_name) {
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+    struct addrinfo *found;
+    assert_int_equal(getaddrinfo("127.0.0.1", strrchr(tcp_name, ':') + 1, &hints, &found), 0);
+    return found;
+}
+
 /* A name may have an address at which nothing listens before the one that does. */
 static void every_address_of_a_name_is_tried(void **state) {
-    struct capture_fixture *f = *state;
-    struct pcap_bytes b = {.order = LITTLE};
+    struct capture_window window = {.fd = -1};
+    uint64_t until_ns = fb_now_ns() + 10 * FB_NS_PER_S;
+    (void)state;
+    close(listen_on(AF_INET));
+    window.tcp.addresses = address_of(name);
     int listener = listen_on(AF_INET);
-    char port[16];
-    snprintf(port, sizeof port, "%s", strrchr(name, ':'));
-    snprintf(name, sizeof name, "tcp:localhost%s", port);
-    struct capture_config config = config_of_name(f);
-    put_plain_file(&b, 2, 1);
-    assert_int_equal(capture_open(&f->capture, &config), 0);
-    int server = accept_soon(f, listener);
-    send_all(server, b.data, b.size);
+    window.tcp.addresses->ai_next = address_of(name);
+    window.tcp.name = strdup(name);
+    assert_int_equal(capture_window_open(&window, name), 0);
+    struct pollfd ready = {.fd = listener, .events = POLLIN};
+    while (poll(&ready, 1, 1) == 0) {
+        assert_int_equal(capture_window_need(&window, 3), CAPTURE_WINDOW_WAITS);
+        assert_true(fb_now_ns() < until_ns);
+    }
+    int server = accept_one(listener);
+    send_all(server, "abc", 3);
+    while (capture_window_need(&window, 3) == CAPTURE_WINDOW_WAITS)
+        assert_true(fb_now_ns() < until_ns);
+    assert_memory_equal(capture_window_bytes(&window), "abc", 3);
     close(server);
-    assert_int_equal(take_frames(f, UINT32_MAX), CAPTURE_END);
-    assert_int_equal(f->taken.count, 2);
-    assert_false(capture_failed(f->capture));
-    capture_close(f->capture);
     close(listener);
-    free(b.data);
+    capture_window_close(&window);
+    capture_window_free(&window);
 }
 
 static void one_that_refuses_is_one_line(void **state) {
