@@ -38,6 +38,11 @@ static void get_flow_slots_ready(struct fleet *fleet, uint32_t records) {
     }
 }
 
+void fleet_touch_flow_slots(struct fleet *fleet) {
+    for (unsigned k = 0; k < fleet->count; k++)
+        flow_slots_touch(&fleet->lanes[k].slots);
+}
+
 int fleet_init(struct fleet *fleet, const struct fleet_config *config) {
     struct fb_ctl *ctl = config->ctl;
     memset(fleet, 0, sizeof *fleet);

@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include "flow_balancer/ctl.h"
-#include "flow_balancer/prefetch.h"
 #include "flow_balancer/region.h"
 #include "flow_balancer/report.h"
 
@@ -112,6 +111,9 @@ struct fleet_config {
 int fleet_init(struct fleet *fleet, const struct fleet_config *config);
 void fleet_fini(struct fleet *fleet);
 
+/* Just before the first packet: see flow_slots_touch(). */
+void fleet_touch_flow_slots(struct fleet *fleet);
+
 /* Looks after claims, deaths and deadlines. Every few milliseconds. */
 void fleet_poll(struct fleet *fleet, uint64_t now_ns);
 
@@ -149,8 +151,7 @@ static inline struct fb_flow *fleet_flow_slot(struct fleet *fleet, unsigned work
 /* Fetches the place for the record of the worker's next flow. */
 static inline void fleet_prefetch_flow_slot(const struct fleet *fleet, unsigned worker) {
     const struct lane *lane = &fleet->lanes[worker];
-    /* Beyond what is populated nothing is fetched, and nothing faults. */
-    fb_prefetch_to_write(&lane->slots.records[handles_next(&lane->handles)]);
+    flow_slots_prefetch(&lane->slots, handles_next(&lane->handles));
 }
 
 /* Nobody will start this number again: it is lost as soon as it has no process. */

@@ -7,6 +7,7 @@
 #include "flow_balancer/sides.h"
 
 #define CHUNK_BYTES (FB_FLOW_CHUNK * sizeof(struct fb_flow))
+#define RECORDS_A_PAGE (4096u / sizeof(struct fb_flow)) /* of the smallest pages there are */
 
 int flow_slots_init(struct flow_slots *slots, const struct fb_ctl *ctl, unsigned worker,
                     uint32_t capacity) {
@@ -47,6 +48,12 @@ static int populate_chunk(const struct flow_slots *slots) {
 void flow_slots_get_ready(struct flow_slots *slots, uint32_t count) {
     while (slots->populated < count && populate_chunk(slots) == 0)
         slots->populated += FB_FLOW_CHUNK;
+}
+
+void flow_slots_touch(struct flow_slots *slots) {
+    volatile struct fb_flow *records = slots->records;
+    for (uint32_t i = 0; i < slots->populated; i += RECORDS_A_PAGE)
+        records[i].id = FB_FLOW_ID_NONE;
 }
 
 /* A flow that was to have one of them has none; all zero would be the record of flow 0. */

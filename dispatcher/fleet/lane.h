@@ -111,8 +111,10 @@ static inline void lane_account(struct lane *lane, uint64_t before) {
         const struct mark *mark = &lane->marks[lane->marks_head & lane->tx.slot_mask];
         if (mark->seq - before >= lane->tx.consumed - before)
             break;
-        if (mark->handle != NO_HANDLE)
+        if (mark->handle != NO_HANDLE) {
             handles_give_back(&lane->handles, mark->handle);
+            flow_slots_prefetch(&lane->slots, mark->handle); /* it is among the next to be taken */
+        }
         lane->marks_head++;
         passed--;
     }

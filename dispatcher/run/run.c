@@ -485,8 +485,10 @@ int run_dispatcher(const struct options *options) {
     int error = run_set_up(run);
     if (error == 0) {
         error = wait_for_workers(run);
-        if (error == 0)
+        if (error == 0) {
+            fleet_touch_flow_slots(&run->fleet);
             read_all(run);
+        }
         drain(run);
         progress_end(&run->progress);
         int reported = report(run);

@@ -62,6 +62,23 @@ static void memory_is_taken_chunk_by_chunk(void **state) {
     assert_int_equal(f->fleet.flow_records_missing, 0);
 }
 
+/* Each page is written to, behind the last one nothing, and no flow is in what was written. */
+static void touched_places_hold_no_flow(void **state) {
+    struct fleet_fixture *f = *state;
+    f->flow_records = 2 * FB_FLOW_CHUNK;
+    two_workers(f);
+    fleet_touch_flow_slots(&f->fleet);
+    for (unsigned k = 0; k < 2; k++) {
+        const struct flow_slots *slots = &lane_of(f, k)->slots;
+        for (uint32_t i = 0; i < slots->populated; i += 4096 / sizeof(struct fb_flow))
+            assert_int_equal(slots->records[i].id, FB_FLOW_ID_NONE);
+        assert_int_equal(blocks_of(&slots->region),
+                         fb_flow_records_head() + slots->populated * sizeof(struct fb_flow));
+    }
+    worker_starts(f, 0);
+    assert_null(found(f, 0, 0));
+}
+
 /* All workers have the same from the start, whole chunks, and it is theirs to read. */
 static void some_are_there_from_the_start(void **state) {
     struct fleet_fixture *f = *state;
@@ -181,6 +198,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         FLEET_TEST(memory_is_taken_chunk_by_chunk),
         FLEET_TEST(some_are_there_from_the_start),
+        FLEET_TEST(touched_places_hold_no_flow),
         FLEET_TEST(the_records_of_a_worker_are_its_own_and_in_no_core_dump),
         FLEET_TEST(each_process_of_the_number_finds_them),
         FLEET_TEST(without_memory_there_is_no_record),
