@@ -157,6 +157,8 @@ int inspection_add(struct inspection *inspection, const struct fb_inspector *ops
     item->stat_names = setup.stats;
     item->state_offset = fb_align_up(inspection->state_bytes, STATE_ALIGN);
     item->state_bytes = setup.state_bytes;
+    item->all_ends = setup.all_ends != 0;
+    inspection->all_ends |= item->all_ends;
     item->tick_ns = (setup.tick_ms != 0 ? setup.tick_ms : TICK_MS_USUAL) * UINT64_C(1000000);
     item->next_tick_ns = fb_now_ns() + item->tick_ns;
     inspection->state_bytes = item->state_offset + setup.state_bytes; /* none behind the last */
@@ -269,16 +271,24 @@ static inline int inspect_packet(struct inspection *inspection, const struct ins
 /* The end of an orphaned flow is told once: none who could wait is there any more. */
 static int inspect_end(const struct inspection_item *item, void *state,
                        const struct fb_flow_end *end) {
-    if (item->ops->flow_end == NULL)
+    bool is_unknown = (end->flags & FB_F_MID_STREAM) != 0;
+    if (item->ops->flow_end == NULL || (is_unknown && !item->all_ends))
         return 0;
     int rc = item->ops->flow_end(item->self, state, end);
     return rc == FB_OUTPUT_FAILED && end->reason == FB_END_ORPHANED ? 0 : rc;
 }
 
+/* NULL too where the flow is not known. */
+static void *state_of(const struct inspection_item *item, const struct fb_event *event) {
+    return item->state_bytes != 0 && event->state != NULL
+               ? (char *)event->state + item->state_offset
+               : NULL;
+}
+
 int inspection_event_of_many(struct inspection *inspection, const struct fb_event *event) {
     for (; inspection->next < inspection->count; inspection->next++) {
         const struct inspection_item *item = &inspection->items[inspection->next];
-        void *state = item->state_bytes != 0 ? (char *)event->state + item->state_offset : NULL;
+        void *state = state_of(item, event);
         int rc = event->kind == FB_EVENT_PACKET
                      ? inspect_packet(inspection, item, state, &event->packet)
                      : inspect_end(item, state, &event->end);

@@ -24,6 +24,7 @@ struct inspection_item {
     void *self;
     size_t state_offset; /* within the memory of a flow */
     size_t state_bytes;
+    bool all_ends;    /* as in struct fb_setup */
     uint64_t tick_ns; /* between two ticks */
     uint64_t next_tick_ns;
     unsigned stat_count;
@@ -41,6 +42,7 @@ struct inspection {
     unsigned tries;                   /* of the present event that had to wait */
     char who[24];       /* "worker K: " before what is logged, once a number is claimed */
     size_t state_bytes; /* that all need for a flow */
+    bool all_ends;      /* one of them asks for the ends of flows that are not known */
     unsigned errors;    /* lines of level error when it was last looked */
     struct inspection_item items[INSPECTIONS_MAX];
 };

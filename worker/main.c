@@ -150,6 +150,7 @@ static int claim_and_serve(struct worker *w) {
     config.worker = o->worker;
     config.wait_ms = (uint32_t)(o->orphan_ns / 1000000);
     config.state_bytes = w->inspection.state_bytes;
+    config.all_ends = w->inspection.all_ends;
     config.spin = o->spin;
     config.leave = &leave_signals;
     int status = -1;

@@ -100,7 +100,8 @@ static void quarantine_first(struct fleet *fleet, unsigned worker) {
     count_quarantined(fleet, lane, &desc);
 }
 
-/* A process died on the descriptor at the resume point: once is redelivered, twice is enough. */
+/* A process died on the descriptor at the resume point: once is redelivered, twice is enough. A
+ * flow end too: it may have been in the middle of what it says of the flow. */
 static void quarantine_or_mark(struct fleet *fleet, unsigned worker) {
     struct lane *lane = &fleet->lanes[worker];
     if (lane_first(lane) == LANE_PACKET && fb_desc_deaths(lane_first_desc(lane)) != 0)

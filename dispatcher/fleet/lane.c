@@ -238,15 +238,17 @@ void lane_take_out(struct lane *lane) {
 
 bool lane_mark_suspect(struct lane *lane) {
     struct fb_desc *desc = lane_first_desc(lane);
-    if (lane_first(lane) != LANE_PACKET) {
+    enum lane_first first = lane_first(lane);
+    unsigned deaths = fb_desc_deaths(desc);
+    if (first == LANE_SKIP || (first == LANE_END && deaths != 0)) {
         desc->flags = FB_F_SKIP; /* the handle of a flow end is given back as for any */
         return false;
     }
-    unsigned deaths = fb_desc_deaths(desc);
     desc->flags |= FB_F_REDELIVERED;
+    /* The tail of a packet is where the reason of an end is. */
     desc->dir_deaths_reason = fb_pack_dir_deaths_reason(
         fb_desc_dir(desc), deaths < 3 ? deaths + 1 : 3, fb_desc_tail(desc));
-    return true;
+    return first == LANE_PACKET;
 }
 
 void lane_quarantine_first(struct lane *lane) {

@@ -201,8 +201,8 @@ bool lane_desc_plausible(const struct lane *lane, const struct fb_desc *desc);
 void lane_take_out(struct lane *lane);
 
 /*
- * Marks the packet at the resume point as redelivered, one death more; makes
- * of a flow end there a skip. Returns true if it is a packet.
+ * Marks what is at the resume point as redelivered, one death more; makes a skip of a flow end on
+ * which a process has died before. Returns true if it is a packet.
  */
 bool lane_mark_suspect(struct lane *lane);
 

@@ -53,12 +53,15 @@ struct fb_consumer_config {
      * followed when no packet waits, but not while the run is stopping, which says so itself, nor
      * within the first half second; twice after the burst. */
     const volatile int *leave;
+    /* 1: the ends of flows of which this process had no packet, since another process of the number
+     * had them, are handed out too, with FB_F_MID_STREAM and state NULL. 0: they are not. */
+    uint32_t all_ends;
 };
 
 #define FB_CONSUMER_CONFIG                                                                         \
     {                                                                                              \
         sizeof(struct fb_consumer_config), "flow-balancer", FB_WORKER_ANY, 30000, 0, 0, 2, 0, 0,   \
-            0, 0, 0                                                                                \
+            0, 0, 0, 0                                                                             \
     }
 
 enum fb_event_kind {
@@ -69,7 +72,8 @@ enum fb_event_kind {
 /*
  * Valid until the next call with this consumer. state is state_bytes of memory of the flow,
  * zero with the first packet of it that this process gets (which has FB_F_START or
- * FB_F_MID_STREAM), the same until its end; NULL if state_bytes is 0.
+ * FB_F_MID_STREAM), the same until its end; NULL if state_bytes is 0, or where config->all_ends
+ * says so.
  */
 struct fb_event {
     int32_t kind;

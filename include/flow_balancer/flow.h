@@ -171,15 +171,16 @@ struct fb_packet {
 };
 
 /*
- * The end of a flow; valid as a packet is. One on which a process died is not told again: what
- * that process knew of the flow is gone. A flow that ended as orphaned has no time and no frame.
+ * The end of a flow; valid as a packet is. One on which a process died comes once more, to the next
+ * process of the number, if that asks for the ends of flows that it does not know: what the
+ * process before knew of the flow is gone. A flow that ended as orphaned has no time and no frame.
  */
 struct fb_flow_end {
     const struct fb_flow *flow;
     uint64_t time_ns; /* capture time at which it ended, as the dispatcher's clock was */
     uint64_t frame;   /* last frame taken before it ended */
     uint32_t reason;  /* enum fb_end_reason */
-    uint32_t flags;   /* FB_F_REDELIVERED, where an end may come again: not in this version */
+    uint32_t flags;   /* FB_F_REDELIVERED; FB_F_MID_STREAM: this process had no packet of it */
 };
 
 #endif

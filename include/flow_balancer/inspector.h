@@ -55,7 +55,7 @@ extern "C" {
 /* A plugin of another major version is refused, as is one of a later minor version than the
  * worker's. */
 #define FB_INSPECTOR_MAJOR 1u
-#define FB_INSPECTOR_MINOR 0u
+#define FB_INSPECTOR_MINOR 1u
 
 #define FB_OUTPUT_FAILED 1 /* "not now": the same call is made again */
 
@@ -104,6 +104,8 @@ struct fb_setup {
     uint32_t tick_ms;         /* how often tick() is wanted; 0: each second */
     const char *const *stats; /* names of its counters, [a-z0-9_], ends with NULL; or NULL. They
                                  stay as they are until close(). */
+    uint32_t all_ends;        /* 1: flow_end() also for flows that this process does not know; since
+                                 minor version 1 */
 };
 
 /* What claimed() is told; valid until it returns. */
@@ -143,7 +145,10 @@ struct fb_inspector {
 
     /*
      * The end of a flow that flow_start() was called for, or would have been. May be NULL.
-     * FB_OUTPUT_FAILED is possible, but for FB_END_ORPHANED, which is not told again.
+     * FB_OUTPUT_FAILED is possible, but for FB_END_ORPHANED, which is not told again. With all_ends
+     * the end of a flow that only a process before this one had packets of, too: it has
+     * FB_F_MID_STREAM, and state is NULL. It may then come twice, the second time with
+     * FB_F_REDELIVERED: if the process before died in it.
      */
     int (*flow_end)(void *self, void *state, const struct fb_flow_end *end);
 

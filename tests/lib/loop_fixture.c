@@ -34,6 +34,7 @@ int note_end(void *self, void *flow, const struct fb_flow_end *end) {
     assert_true(f->call_count < MOST_CALLS);
     f->calls[f->call_count++] =
         (struct call){.reason = (enum fb_end_reason)end->reason,
+                      .flags = (uint16_t)end->flags,
                       .packets_of_flow = flow != NULL ? *(uint32_t *)flow : 0};
     return 0;
 }
@@ -77,6 +78,7 @@ void set_state_bytes(struct loop_fixture *f, size_t state_bytes) {
     const struct consumer_sides sides = {.ctl = &f->seen, .down = f->down, .up = f->up};
     struct fb_consumer_config config = FB_CONSUMER_CONFIG;
     config.state_bytes = state_bytes;
+    config.all_ends = f->inspection.all_ends;
     config.leave = &f->leave_signals;
     consumer_fini(&f->consumer);
     assert_int_equal(consumer_init(&f->consumer, &sides, &config), 0);

@@ -36,7 +36,7 @@
  *
  * What must hold, as assertions below:
  *   nothing lost      what the dispatcher counts as inspected was inspected
- *   nothing doubled   inspected at most once more than it was a suspect; a flow end never
+ *   nothing doubled   inspected at most once more than it was a suspect
  *   nothing swapped   who has the number finds all before its packet settled
  *   alone             no two processes of one incarnation inspect at the same time
  *   told              an inspection that is not the first carries `redelivered`
@@ -194,7 +194,6 @@ inline begin_inspection() {
             assert(!moved[at]);
             begun[at]++;
             assert(begun[at] <= 1 + suspected[at] && begun[at] <= 2);
-            assert(at != END || begun[at] == 1);
             inspecting[me] = at;
             killed[me] = (at == POISON)
         fi
@@ -371,15 +370,12 @@ inline mark() {
         if
         :: suspect && !HEAD.skipped ->
             suspected[consumed]++;
+            HEAD.redelivered = 1;
+            HEAD.deaths++;
             if
-            :: consumed == END -> HEAD.skipped = 1
-            :: else ->
-                HEAD.redelivered = 1;
-                HEAD.deaths++;
-                if
-                :: HEAD.deaths == 2 -> quarantine()
-                :: else
-                fi
+            :: HEAD.deaths == 2 && consumed == END -> HEAD.skipped = 1
+            :: HEAD.deaths == 2 && consumed != END -> quarantine()
+            :: else
             fi
         :: else
         fi;
@@ -391,12 +387,12 @@ inline mark() {
 inline move() {
     d_step {
         if
-        :: consumed < seq && HEAD.deaths > 0 && !HEAD.skipped -> quarantine()
+        :: consumed < seq && consumed != END && HEAD.deaths > 0 && !HEAD.skipped -> quarantine()
         :: else
         fi;
         do
         :: consumed < seq ->
-            assert(begun[consumed] == 0 || HEAD.skipped);
+            assert(begun[consumed] == 0 || HEAD.skipped || consumed == END);
             moved[consumed] = !HEAD.skipped;
             consumed++
         :: else -> break
@@ -457,7 +453,7 @@ active proctype Dispatcher() {
         do
         :: resume < PACKETS ->
             assert(counted[resume] + quarantined[resume] + moved[resume] == 1 ||
-                   resume == END && suspected[END] == 1);
+                   resume == END && suspected[END] == 2);
             resume++
         :: else -> break
         od;

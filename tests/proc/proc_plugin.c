@@ -12,6 +12,8 @@
 
 #define PACKETS 2000
 #define FRAME 300 /* of misbehave.c */
+#define FLOW 7u
+#define FLOWS_MOST 2000u
 /* One worker; time decides nothing but where a test says so. */
 #define RUN                                                                                        \
     "flow-balancer run -n @ -r t.pcap -w 1 --timeout all=never --failover never --report "         \
@@ -124,6 +126,54 @@ static void a_process_that_ends_without_exit_is_one_that_crashed(void **state) {
     struct test *t = *state;
     struct process *run = play(t, EXIT_DONE, "packet,quit=9", "");
     expect_poison(t, run, "worker 0 crashed: exit status 9");
+}
+
+/* How often each flow was over, and how it was told the last time. */
+struct over {
+    unsigned times[FLOWS_MOST], flags[FLOWS_MOST], known[FLOWS_MOST];
+};
+
+static struct over over_of(struct test *t) {
+    struct over o = {.times = {0}};
+    for (const char *line = text_in(t, "seen"); line != NULL; line = strchr(line, '\n')) {
+        unsigned flow, flags, known;
+        line += *line == '\n';
+        if (sscanf(line, "over %u %u %u", &flow, &flags, &known) != 3)
+            continue;
+        assert_true(flow < FLOWS_MOST);
+        o.times[flow]++;
+        o.flags[flow] = flags;
+        o.known[flow] = known;
+    }
+    return o;
+}
+
+/* FLOW killed at its end; all others are over once, whether this process had packets of them or
+ * only the one before. */
+static void expect_over(struct test *t, unsigned restarts) {
+    const struct over o = over_of(t);
+    unsigned flows = (unsigned)number_at(report_of(t, "out.json"), "flows.created"), unknown = 0;
+    for (unsigned flow = 0; flow < flows; flow++) {
+        assert_int_equal(o.times[flow], flow == FLOW ? 2 : 1);
+        unsigned flags = o.known[flow] ? 0 : FB_F_MID_STREAM;
+        assert_int_equal(o.flags[flow], flow == FLOW ? flags | FB_F_REDELIVERED : flags);
+        unknown += !o.known[flow];
+    }
+    assert_true(unknown > 1 && unknown < flows);
+    assert_false(o.known[FLOW]);
+    expect_counts(t, 0, 0, restarts);
+}
+
+static void the_end_of_a_flow_that_kills_comes_once_more_if_that_is_asked_for(void **state) {
+    struct test *t = *state;
+    play(t, EXIT_DONE, "over,quit=9!", "");
+    expect_over(t, 1);
+}
+
+static void the_end_of_a_flow_that_kills_twice_is_left_out(void **state) {
+    struct test *t = *state;
+    play(t, EXIT_DONE, "over,quit=9", "");
+    expect_over(t, 2);
 }
 
 /* Status 0 is that of a worker that was told to leave, which this one was not. */
@@ -315,6 +365,8 @@ int main(void) {
         PROCESS_TEST(a_packet_that_calls_exit_is_taken_for_one_that_kills),
         PROCESS_TEST(exit_with_0_is_no_way_to_leave),
         PROCESS_TEST(a_process_that_ends_without_exit_is_one_that_crashed),
+        PROCESS_TEST(the_end_of_a_flow_that_kills_comes_once_more_if_that_is_asked_for),
+        PROCESS_TEST(the_end_of_a_flow_that_kills_twice_is_left_out),
         PROCESS_TEST(a_process_that_ends_with_0_is_replaced_while_the_run_drains_too),
         PROCESS_TEST(what_failed_once_is_redelivered_and_inspected),
         PROCESS_TEST(a_tick_that_calls_exit_or_fails_makes_no_packet_suspect),

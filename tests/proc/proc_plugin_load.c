@@ -31,19 +31,19 @@ static void versions_that_do_not_fit_are_named(void **state) {
     use_plugin(t, "other_major");
     use_plugin(t, "later_minor");
     refused(t, "./other_major.so", EXIT_WRONG_USAGE,
-            "--inspector ./other_major.so: it is built for inspector interface 2.0, this worker "
-            "has 1.0");
+            "--inspector ./other_major.so: it is built for inspector interface 2.1, this worker "
+            "has 1.1");
     refused(t, "./later_minor.so:x", EXIT_WRONG_USAGE,
-            "--inspector ./later_minor.so: it is built for inspector interface 1.3, this worker "
-            "has 1.0");
+            "--inspector ./later_minor.so: it is built for inspector interface 1.4, this worker "
+            "has 1.1");
 }
 
 static void what_is_no_whole_plugin_is_refused(void **state) {
     static const char *const rows[][2] = {
         {"no_symbol", "it exports no fb_plugin: define it with FB_PLUGIN"},
-        {"no_name", "its fb_plugin has no name (interface 1.0, this worker has 1.0)"},
-        {"no_open", "its fb_plugin has no open (interface 1.0, this worker has 1.0)"},
-        {"no_packet", "its fb_plugin has no packet (interface 1.0, this worker has 1.0)"},
+        {"no_name", "its fb_plugin has no name (interface 1.1, this worker has 1.1)"},
+        {"no_open", "its fb_plugin has no open (interface 1.1, this worker has 1.1)"},
+        {"no_packet", "its fb_plugin has no packet (interface 1.1, this worker has 1.1)"},
         {"bad_name", "its name 'No Name' must be 1 to 31 of a-z, 0-9, _ and -"}};
     struct test *t = *state;
     make_trace(t, 10);
@@ -90,8 +90,8 @@ static void a_crash_while_it_is_loaded_or_opened_is_one_line(void **state) {
     use_plugin(t, "misbehave");
     use_plugin(t, "crash_in_constructor");
 #define OPENED(signal)                                                                             \
-    "it crashed while it was opened, by signal " signal " (it is built for interface 1.0, this "   \
-    "worker has interface 1.0)"
+    "it crashed while it was opened, by signal " signal " (it is built for interface 1.1, this "   \
+    "worker has interface 1.1)"
     refused(t, "./misbehave.so:open,segv", 128 + SIGSEGV, OPENED("11"));
     refused(t, "./misbehave.so:open,abort", 128 + SIGABRT, OPENED("06"));
     refused(t, "./misbehave.so:open,deep", 128 + SIGSEGV, OPENED("11"));
@@ -99,7 +99,7 @@ static void a_crash_while_it_is_loaded_or_opened_is_one_line(void **state) {
     refused(
         t, "./crash_in_constructor.so", 128 + SIGABRT,
         "--inspector ./crash_in_constructor.so: it crashed while it was loaded, by signal 06 (this "
-        "worker has interface 1.0)");
+        "worker has interface 1.1)");
 }
 
 /* A runtime in a plugin lives by handlers like these, on a stack of its own. */

@@ -40,6 +40,7 @@ int consumer_init(struct fb_consumer *consumer, const struct consumer_sides *sid
     consumer->down = sides->down;
     consumer->up = sides->up;
     consumer->spin = config->spin != 0;
+    consumer->all_ends = config->all_ends != 0;
     consumer->leave = config->leave;
     consumer->now_ns = fb_now_ns();
     fb_rx_init(&consumer->rx, sides->down, sides->up);
@@ -158,22 +159,37 @@ static inline bool hand_out_packet(struct fb_consumer *c) {
     return true;
 }
 
-/* A flow end is handed out; false if nothing is known of the flow. */
-static bool hand_out_end(struct fb_consumer *c) {
+static void make_end(struct fb_consumer *c, void *state, const struct fb_flow *flow,
+                     unsigned flags) {
     const struct fb_desc *desc = &c->out.raw.desc;
-    void *state = flow_states_end(&c->states, desc->handle, desc->generation);
-    if (state == NULL) {
-        c->counters[FB_WORKER_UNKNOWN_ENDS]++;
-        return false;
-    }
-    c->counters[FB_WORKER_ENDS]++;
     c->out.event.kind = FB_EVENT_FLOW_END;
-    c->out.event.state = state_of(c, state);
-    c->out.event.end = (struct fb_flow_end){.flow = flow_of_end(c, state, desc->handle),
+    c->out.event.state = state;
+    c->out.event.end = (struct fb_flow_end){.flow = flow,
                                             .time_ns = desc->time_ns,
                                             .frame = desc->frame,
                                             .reason = fb_desc_reason(desc),
-                                            .flags = desc->flags & FB_F_REDELIVERED};
+                                            .flags = (desc->flags & FB_F_REDELIVERED) | flags};
+}
+
+/* The end of a flow that this process does not know; false if it is not to be told. */
+static bool hand_out_unknown_end(struct fb_consumer *c) {
+    const struct fb_desc *desc = &c->out.raw.desc;
+    c->counters[FB_WORKER_UNKNOWN_ENDS]++;
+    if (!c->all_ends)
+        return false;
+    const struct fb_flow *flow = fb_rx_flow(&c->rx, desc);
+    make_end(c, NULL, flow != NULL ? flow : partial_flow(c, desc->flow_id, NULL), FB_F_MID_STREAM);
+    return true;
+}
+
+/* A flow end is handed out; false if it is not to be told. */
+static bool hand_out_end(struct fb_consumer *c) {
+    const struct fb_desc *desc = &c->out.raw.desc;
+    void *state = flow_states_end(&c->states, desc->handle, desc->generation);
+    if (state == NULL)
+        return hand_out_unknown_end(c);
+    c->counters[FB_WORKER_ENDS]++;
+    make_end(c, state_of(c, state), flow_of_end(c, state, desc->handle), 0);
     return true;
 }
 

@@ -41,6 +41,7 @@ struct fb_consumer {
     uint32_t step;      /* those that were begun */
     bool busy;          /* the last one begun is handed out */
     bool spin;          /* on an empty ring, instead of parking */
+    bool all_ends;      /* those of flows that are not known are handed out too */
     bool ready;         /* it has asked for packets */
     bool orphaned;      /* the flows are being ended */
     int ended;          /* enum fb_ended, or 0 */

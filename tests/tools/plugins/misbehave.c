@@ -2,9 +2,10 @@
 /*
  * A plugin that does at one place what an inspector should not: misbehave.so:WHERE,WHAT[=N][!]
  *
- * WHERE is open, claimed, tick or packet, which is frame FRAME of the run. With ! only the first
- * process of the directory that comes there does it. Before and behind each packet a line goes
- * to the file `seen`: "begin FRAME FLAGS PID", "end FRAME PID".
+ * WHERE is open, claimed, tick, packet, which is frame FRAME of the run, or over, which is the end
+ * of flow FLOW. With ! only the first process of the directory that comes there does it. Before
+ * and behind each packet a line goes to the file `seen`: "begin FRAME FLAGS PID", "end FRAME PID",
+ * and before the end of a flow "over FLOW FLAGS STATE", STATE being 1 where it is known.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +21,7 @@
 #include "flow_balancer/inspector.h"
 
 #define FRAME 300u
+#define FLOW 7u
 
 struct player {
     const struct fb_host *host;
@@ -173,6 +175,8 @@ static int play_open(struct fb_setup *setup) {
     p->pid = getpid();
     setup->self = p;
     setup->tick_ms = 10;
+    setup->state_bytes = 1;
+    setup->all_ends = 1;
     return at(p, "open");
 }
 
@@ -192,12 +196,18 @@ static int play_packet(void *self, void *state, const struct fb_packet *packet) 
     return rc;
 }
 
+static int play_end(void *self, void *state, const struct fb_flow_end *end) {
+    struct player *p = self;
+    dprintf(p->seen, "over %" PRIu64 " %u %d\n", end->flow->id, end->flags, state != NULL);
+    return end->flow->id == FLOW ? at(p, "over") : 0;
+}
+
 static int play_tick(void *self, uint64_t now_ns) {
     (void)now_ns;
     return at(self, "tick");
 }
 
 FB_PLUGIN = {
-    FB_INSPECTOR_HEAD,       .name = "misbehave",   .open = play_open,
-    .claimed = play_claimed, .packet = play_packet, .tick = play_tick,
+    FB_INSPECTOR_HEAD,     .name = "misbehave",  .open = play_open, .claimed = play_claimed,
+    .packet = play_packet, .flow_end = play_end, .tick = play_tick,
 };

@@ -72,6 +72,37 @@ static void the_end_of_a_flow_that_is_not_known_is_counted_and_passed_over(void 
     is_idle_at(f, 4);
 }
 
+static int open_for_all_ends(struct fb_setup *setup) {
+    setup->all_ends = 1;
+    return note_open(setup);
+}
+
+/* To those inspectors that ask for them, and to no other. */
+static void ends_of_flows_that_are_not_known_are_told_where_they_are_asked_for(void **state) {
+    static const struct fb_inspector asking = {FB_INSPECTOR_HEAD, .name = "asking",
+                                               .open = open_for_all_ends, .packet = note_packet,
+                                               .flow_end = note_end};
+    struct loop_fixture *f = *state;
+    make_loop(f, 0);
+    add_inspector(f, &asking);
+    give_end(f, 7, 0, FB_F_END);
+    give_packet(f, 1, 8, FB_F_START);
+    give_end(f, 7, 5, FB_F_END | FB_F_REDELIVERED);
+    give_end(f, 8, 0, FB_F_END);
+    assert_int_equal(run_to_the_stop_command(f), FB_ENDED_STOPPED);
+    static const unsigned flags[] = {
+        FB_F_MID_STREAM, FB_F_START, FB_F_START, FB_F_MID_STREAM | FB_F_REDELIVERED, 0, 0};
+    static const unsigned packets[] = {0, 1, 1, 0, 1, 1};
+    assert_int_equal(f->call_count, 6);
+    for (unsigned n = 0; n < 6; n++) {
+        assert_int_equal(f->calls[n].flags, flags[n]);
+        assert_int_equal(f->calls[n].packets_of_flow, packets[n]);
+    }
+    assert_int_equal(counted(f, FB_WORKER_UNKNOWN_ENDS), 2);
+    assert_int_equal(counted(f, FB_WORKER_ENDS), 1);
+    is_idle_at(f, 4);
+}
+
 static void what_is_to_be_skipped_is_passed_over_unseen(void **state) {
     struct loop_fixture *f = *state;
     make_loop(f, 0);
@@ -423,6 +454,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         LOOP_TEST(packets_and_ends_reach_the_inspector_in_order),
         LOOP_TEST(the_end_of_a_flow_that_is_not_known_is_counted_and_passed_over),
+        LOOP_TEST(ends_of_flows_that_are_not_known_are_told_where_they_are_asked_for),
         LOOP_TEST(what_is_to_be_skipped_is_passed_over_unseen),
         LOOP_TEST(after_a_restart_flows_are_in_mid_stream_once),
         LOOP_TEST(an_inspector_that_fails_leaves_the_cursor_on_that_packet),

@@ -204,7 +204,8 @@ static void a_suspect_packet_is_marked_once_more_each_time(void **state) {
     counts_are(3, 1, 2);
 }
 
-static void a_suspect_flow_end_becomes_a_skip_and_its_handle_comes_back(void **state) {
+static void
+a_suspect_flow_end_comes_once_more_then_is_a_skip_and_its_handle_comes_back(void **state) {
     (void)state;
     make_lane(8, 16, 0);
     stage_packet();
@@ -212,6 +213,12 @@ static void a_suspect_flow_end_becomes_a_skip_and_its_handle_comes_back(void **s
     lane_stage_ends(&lane, 0, 0);
     stage_packet();
     finish(1);
+    assert_false(lane_mark_suspect(&lane));
+    assert_int_equal(lane.tx.descs[1].flags, FB_F_END | FB_F_REDELIVERED);
+    assert_int_equal(fb_desc_deaths(&lane.tx.descs[1]), 1);
+    assert_int_equal(fb_desc_reason(&lane.tx.descs[1]), FB_END_CLOSED);
+    assert_false(lane_mark_suspect(&lane));
+    assert_int_equal(lane.tx.descs[1].flags, FB_F_SKIP);
     assert_false(lane_mark_suspect(&lane));
     assert_int_equal(lane.tx.descs[1].flags, FB_F_SKIP);
     counts_are(2, 1, 1);
@@ -573,7 +580,8 @@ int main(void) {
         cmocka_unit_test(a_staged_end_is_whole),
         cmocka_unit_test(a_handle_comes_back_when_its_end_was_passed_and_not_before),
         cmocka_unit_test(a_suspect_packet_is_marked_once_more_each_time),
-        cmocka_unit_test(a_suspect_flow_end_becomes_a_skip_and_its_handle_comes_back),
+        cmocka_unit_test(
+            a_suspect_flow_end_comes_once_more_then_is_a_skip_and_its_handle_comes_back),
         cmocka_unit_test(the_cursor_of_a_dead_worker_counts_what_it_finished),
         cmocka_unit_test(packets_are_counted_right_with_ends_in_between),
         cmocka_unit_test(what_is_first_is_told_and_taken_out),
