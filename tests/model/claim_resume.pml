@@ -383,16 +383,21 @@ inline mark() {
     }
 }
 
-/* The number is lost: what waits in its ring goes to others, but for a suspect. */
+/* The number is lost: what waits in its ring goes to others, but for a suspect. A suspect flow end
+ * goes nowhere by itself: all packets of its flow that were in the ring are finished. */
 inline move() {
     d_step {
         if
-        :: consumed < seq && consumed != END && HEAD.deaths > 0 && !HEAD.skipped -> quarantine()
+        :: consumed < seq && HEAD.deaths > 0 && !HEAD.skipped ->
+            if
+            :: consumed == END -> HEAD.skipped = 1
+            :: else -> quarantine()
+            fi
         :: else
         fi;
         do
         :: consumed < seq ->
-            assert(begun[consumed] == 0 || HEAD.skipped || consumed == END);
+            assert(begun[consumed] == 0 || HEAD.skipped);
             moved[consumed] = !HEAD.skipped;
             consumed++
         :: else -> break
@@ -453,7 +458,7 @@ active proctype Dispatcher() {
         do
         :: resume < PACKETS ->
             assert(counted[resume] + quarantined[resume] + moved[resume] == 1 ||
-                   resume == END && suspected[END] == 2);
+                   resume == END && suspected[END] >= 1);
             resume++
         :: else -> break
         od;
