@@ -405,7 +405,7 @@ static void a_process_killed_in_a_flow_end_costs_no_packet(void **state) {
     worker_starts(f, 0);
     struct fb_rx *rx = &f->hands[0].rx;
     assert_int_equal(fb_rx_peek(rx), 3);
-    assert_int_equal(fb_rx_desc(rx, 0)->flags, FB_F_SKIP);
+    assert_int_equal(fb_rx_desc(rx, 0)->flags, FB_F_END | FB_F_REDELIVERED);
     assert_int_equal(fb_rx_desc(rx, 1)->flags, 0);
     worker_finishes(f, 0, 3);
     fleet_refresh(&f->fleet, 0, f->now_ns);
