@@ -24,9 +24,10 @@ MAY_INCLUDE = {
     "dispatcher/flows": ["dispatcher/flows", *SOURCES, *CONTRACTS],
     "dispatcher/capture": ["dispatcher/capture", *CONTRACTS],
     "dispatcher/decode": ["dispatcher/decode", *CONTRACTS],
-    "worker": ["worker", "worker/consumer", "worker/inspectors", *CONTRACTS],
+    "worker": ["worker", "worker/consumer", "worker/inspectors", "worker/records", *CONTRACTS],
     "worker/consumer": ["worker/consumer", *CONTRACTS],
-    "worker/inspectors": ["worker/inspectors", *CONTRACTS],
+    "worker/inspectors": ["worker/inspectors", "worker/records", *CONTRACTS],
+    "worker/records": ["worker/records", *CONTRACTS],
     "worker/shim": ["worker/shim", "worker/consumer", *CONTRACTS],
 }  # fmt: skip
 # The headers of a folder that other folders may include; where it has no row, all of them.

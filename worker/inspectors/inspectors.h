@@ -14,8 +14,9 @@
  *
  * It may read the packet and its descriptor, write to its own state and to its
  * flow's, and open what its arguments name. It knows nothing of rings, cursors,
- * claims, the dispatcher or other workers, and includes no header of worker/:
- * what it holds is the worker's, and may be gone at any instruction.
+ * claims, the dispatcher or other workers, and includes no header of worker/
+ * but those of records/: what it holds is the worker's, and may be gone at any
+ * instruction.
  *
  * Every inspector, in the order of --help. To add one: a file NAME.c that
  * defines inspect_NAME_ops, and NAME here.

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "flow_balancer/common/log.h"
-#include "worker/inspectors/community_id.h"
+#include "worker/records/community_id.h"
 #include "worker/inspectors/output_folder.h"
 
 /*

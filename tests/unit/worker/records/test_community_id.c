@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* worker/inspectors/community_id.c, by the examples of its specification. */
+/* worker/records/community_id.c, by the examples of its specification. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,8 +10,9 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 
+#include "flow_balancer/common/icmp_pairs.h"
 #include "flow_balancer/descriptor.h"
-#include "worker/inspectors/community_id.h"
+#include "worker/records/community_id.h"
 
 /* What the specification gives as expected values, version 1, seed 0; ICMP: type and code. */
 static const struct expected {
@@ -104,6 +105,30 @@ static void ids_are_those_of_the_specification(void **state) {
     }
 }
 
+static void flows_have_the_ids_of_their_packets(void **state) {
+    for (unsigned i = 0; i < SPECIFICATION_COUNT; i++) {
+        const struct expected *e = &specification[i];
+        bool six = strchr(e->src, ':') != NULL, is_icmp = e->proto == 1 || e->proto == 58;
+        uint8_t answer = (uint8_t)e->dport;
+        char text[COMMUNITY_ID_SIZE];
+        if (is_icmp)
+            fb_icmp_answer(e->proto, (uint8_t)e->sport, &answer);
+        struct fb_flow flow = {.src_port = e->sport,
+                               .dst_port = is_icmp ? answer : e->dport,
+                               .proto = e->proto,
+                               .layer = six ? FB_LAYER_IP6 : FB_LAYER_IP4};
+        assert_int_equal(inet_pton(six ? AF_INET6 : AF_INET, e->src, flow.src), 1);
+        assert_int_equal(inet_pton(six ? AF_INET6 : AF_INET, e->dst, flow.dst), 1);
+        assert_true(community_id_of_flow(*state, &flow, true, text));
+        assert_string_equal(text, e->id);
+        assert_true(community_id_of_flow(*state, &flow, false, text));
+        assert_int_equal(strcmp(text, e->id) == 0, e->proto == 46); /* RSVP has no ports */
+        flow.layer = FB_LAYER_MAC;
+        assert_false(community_id_of_flow(*state, &flow, true, text));
+        assert_string_equal(text, "-");
+    }
+}
+
 static void frame_without_ip_has_no_id(void **state) {
     struct made m;
     char text[COMMUNITY_ID_SIZE];
@@ -168,6 +193,7 @@ static void packet_is_never_read_past_its_end(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_are_those_of_the_specification),
+        cmocka_unit_test(flows_have_the_ids_of_their_packets),
         cmocka_unit_test(frame_without_ip_has_no_id),
         cmocka_unit_test(later_fragment_is_named_by_addresses_and_protocol),
         cmocka_unit_test(protocols_that_the_specification_gives_no_ports_have_none),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "worker/inspectors/community_id.h"
+#include "worker/records/community_id.h"
 
 #include <errno.h>
 #include <string.h>
@@ -124,16 +124,11 @@ void community_id_fini(struct community_id *id) {
     id->sha1 = NULL;
 }
 
-bool community_id_of(struct community_id *id, const struct community_id_packet *packet,
+static bool write_id(struct community_id *id, const struct endpoints *e, uint8_t proto,
                      char text[COMMUNITY_ID_SIZE]) {
-    struct endpoints e = {0};
     uint8_t tuple[TUPLE_MAX];
     uint8_t digest[SHA1_BYTES];
-    memcpy(text, "-", 2);
-    if (!find_addresses(packet, &e))
-        return false;
-    find_ports(packet, &e);
-    size_t n = build_tuple(&e, packet->proto, tuple);
+    size_t n = build_tuple(e, proto, tuple);
     if (EVP_DigestInit_ex2(id->context, id->sha1, NULL) != 1 ||
         EVP_DigestUpdate(id->context, tuple, n) != 1 ||
         EVP_DigestFinal_ex(id->context, digest, NULL) != 1)
@@ -141,4 +136,51 @@ bool community_id_of(struct community_id *id, const struct community_id_packet *
     memcpy(text, "1:", 2);
     EVP_EncodeBlock((unsigned char *)text + 2, digest, sizeof digest); /* writes the NUL too */
     return true;
+}
+
+bool community_id_of(struct community_id *id, const struct community_id_packet *packet,
+                     char text[COMMUNITY_ID_SIZE]) {
+    struct endpoints e = {0};
+    memcpy(text, "-", 2);
+    if (!find_addresses(packet, &e))
+        return false;
+    find_ports(packet, &e);
+    return write_id(id, &e, packet->proto, text);
+}
+
+static void put_port(uint8_t bytes[2], uint16_t port) {
+    bytes[0] = (uint8_t)(port >> 8);
+    bytes[1] = (uint8_t)port;
+}
+
+/* The record has what find_ports() makes of ICMP: the type, and what answers it, or the code. */
+static bool flow_has_ports(const struct fb_flow *flow) {
+    switch (flow->proto) {
+    case PROTO_TCP:
+    case PROTO_UDP:
+    case PROTO_SCTP:
+    case FB_PROTO_ICMP:
+    case FB_PROTO_ICMP6:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool community_id_of_flow(struct community_id *id, const struct fb_flow *flow, bool has_ports,
+                          char text[COMMUNITY_ID_SIZE]) {
+    bool is_icmp = flow->proto == FB_PROTO_ICMP || flow->proto == FB_PROTO_ICMP6;
+    uint8_t ignored;
+    memcpy(text, "-", 2);
+    if (flow->layer != FB_LAYER_IP4 && flow->layer != FB_LAYER_IP6)
+        return false;
+    struct endpoints e = {.src = flow->src,
+                          .dst = flow->dst,
+                          .address_bytes = flow->layer == FB_LAYER_IP4 ? 4 : ADDRESS_MAX};
+    e.has_ports = has_ports && flow_has_ports(flow);
+    e.one_way =
+        e.has_ports && is_icmp && !fb_icmp_answer(flow->proto, (uint8_t)flow->src_port, &ignored);
+    put_port(e.sport, flow->src_port);
+    put_port(e.dport, flow->dst_port);
+    return write_id(id, &e, flow->proto, text);
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef WORKER_INSPECTORS_COMMUNITY_ID_H
-#define WORKER_INSPECTORS_COMMUNITY_ID_H
+#ifndef WORKER_RECORDS_COMMUNITY_ID_H
+#define WORKER_RECORDS_COMMUNITY_ID_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <openssl/types.h>
+
+#include "flow_balancer/flow.h"
 
 /*
  * Community ID, version 1, seed 0: a name for a flow that tools agree on,
@@ -47,5 +49,12 @@ void community_id_fini(struct community_id *id);
  */
 bool community_id_of(struct community_id *id, const struct community_id_packet *packet,
                      char text[COMMUNITY_ID_SIZE]);
+
+/*
+ * The same of a flow, from its record: what community_id_of() gives for each of its packets.
+ * has_ports: false if all that was seen of it are later fragments.
+ */
+bool community_id_of_flow(struct community_id *id, const struct fb_flow *flow, bool has_ports,
+                          char text[COMMUNITY_ID_SIZE]);
 
 #endif
