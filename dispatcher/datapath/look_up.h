@@ -164,6 +164,13 @@ static inline unsigned look_up_tail(const struct decoded *decoded, uint32_t capl
     return tail < FB_TAIL_LONG ? tail : FB_TAIL_LONG;
 }
 
+/* The last five bits of a descriptor: what follows the payload, or what is wrong. */
+static inline unsigned look_up_last(const struct decoded *decoded, uint32_t caplen) {
+    return __builtin_expect((decoded->flags & FB_F_MALFORMED) != 0, 0)
+               ? decoded->reason
+               : look_up_tail(decoded, caplen);
+}
+
 /*
  * Writes the descriptor of packet i, but for arena_pos, which is the caller's, and counts the
  * packet in its flow: once a packet. bound: the flow had a worker before.
@@ -198,7 +205,7 @@ static inline void look_up_describe(const struct ingress *in, struct flows *flow
     desc->flags = (uint16_t)flags;
     desc->proto = decoded->proto;
     desc->dir_deaths_reason = fb_pack_dir_deaths_reason(look_up_direction(entry, decoded), 0,
-                                                        look_up_tail(decoded, frame->caplen));
+                                                        look_up_last(decoded, frame->caplen));
     entry->seq++;
     entry->gap = 0;
 }

@@ -212,8 +212,10 @@ static bool is_within(uint16_t offset, uint32_t bytes) {
     return offset == FB_NO_OFFSET || offset < bytes;
 }
 
-/* What a worker computes the length of the payload from. */
+/* What a worker computes the length of the payload from; where it does not, of what is wrong. */
 static bool has_payload(const struct fb_desc *desc) {
+    if ((desc->flags & FB_F_MALFORMED) != 0)
+        return fb_desc_decode(desc) < FB_DECODE_COUNT;
     return desc->payload_off == FB_NO_OFFSET || fb_desc_tail(desc) == FB_TAIL_LONG ||
            desc->payload_off + fb_desc_tail(desc) <= desc->caplen;
 }

@@ -15,40 +15,9 @@
  * A path says where the report has the counter: OBJECT.KEY. Counters of one
  * path are added up there, and the text shows them as parts. NULL, or no path:
  * in the object of its list, under its name. To add a counter: a line here, and
- * the line that counts it; JSON, text and flow-stat follow.
+ * the line that counts it; JSON, text and flow-stat follow. How a frame decoded, which
+ * inspectors are told, is in flow.h.
  */
-
-/* How a frame decoded. Each frame received counts in exactly one of these. */
-#define FB_DECODE_REASONS(X)                                                                       \
-    X(OK, "ok", "all headers up to the transport layer are whole")                                 \
-    X(NON_IP, "non_ip", "no IP header: keyed by MAC addresses and ethertype")                      \
-    X(FRAGMENT_FIRST, "fragment_first", "first fragment of a datagram")                            \
-    X(FRAGMENT_LATER, "fragment_later", "later fragment: goes with the first of its datagram")     \
-    X(ICMP_ERROR, "icmp_error", "ICMP or ICMPv6 error: goes with the flow that it quotes")         \
-    X(NO_NEXT_HEADER, "no_next_header", "IPv6 header chain ends with no next header (59)")         \
-    X(LINK_SHORT, "link_short", "link-layer header cut short")                                     \
-    X(VLAN_SHORT, "vlan_short", "VLAN or other bridge tag cut short")                              \
-    X(IP_VERSION, "ip_version", "IP version neither 4 nor 6, or not what the layer below says")    \
-    X(IP4_SHORT, "ip4_short", "IPv4 header cut short")                                             \
-    X(IP4_HEADER_LENGTH, "ip4_header_length", "IPv4 header length below 5 words")                  \
-    X(IP4_TOTAL_LENGTH, "ip4_total_length", "IPv4 total length below the header length")           \
-    X(IP6_SHORT, "ip6_short", "IPv6 header cut short")                                             \
-    X(IP6_EXT_SHORT, "ip6_ext_short", "IPv6 extension or authentication header cut short")         \
-    X(TCP_SHORT, "tcp_short", "TCP header cut short")                                              \
-    X(TCP_HEADER_LENGTH, "tcp_header_length", "TCP data offset below 5 words or past the segment") \
-    X(UDP_SHORT, "udp_short", "UDP header cut short")                                              \
-    X(UDP_LENGTH, "udp_length", "UDP length below 8 or past the datagram")                         \
-    X(SCTP_SHORT, "sctp_short", "SCTP common header cut short")                                    \
-    X(DCCP_SHORT, "dccp_short", "DCCP header cut short")                                           \
-    X(ICMP_SHORT, "icmp_short", "ICMP or ICMPv6 header cut short")                                 \
-    X(MPLS_SHORT, "mpls_short", "MPLS label stack cut short")                                      \
-    X(PPPOE, "pppoe", "PPPoE session header cut short or invalid")                                 \
-    X(TUNNEL_NON_IP, "tunnel_non_ip", "tunnel that carries no IP: keyed by the outer header")      \
-    X(TUNNEL_HEADER, "tunnel_header",                                                              \
-      "tunnel header cut short or invalid: keyed by the outer header")                             \
-    X(TUNNEL_INNER, "tunnel_inner",                                                                \
-      "tunnel for IP without a valid header: keyed by the outer one")                              \
-    X(TUNNEL_DEEP, "tunnel_deep", "more tunnels in each other than are opened")
 
 /* Why a packet was dropped. */
 #define FB_DROP_REASONS(X)                                                                         \
@@ -162,12 +131,6 @@
     X(REUSED, "id_reused", "datagrams begun under the identification of an older one")             \
     X(OTHER_FIRST, "other_first", "first fragments unlike the first one learned: it stayed")
 
-enum fb_decode_reason {
-#define X(id, ...) FB_DECODE_##id,
-    FB_DECODE_REASONS(X)
-#undef X
-        FB_DECODE_COUNT
-};
 enum fb_drop_reason {
 #define X(id, ...) FB_DROP_##id,
     FB_DROP_REASONS(X)

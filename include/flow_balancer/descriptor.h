@@ -35,7 +35,7 @@ struct fb_desc {
     uint16_t payload_off;      /* first byte after the transport header, or FB_NO_OFFSET */
     uint16_t flags;            /* FB_F_*, and the link index in the upper 4 bits */
     uint8_t proto;             /* IP protocol number of the innermost header, else 0 */
-    uint8_t dir_deaths_reason; /* see fb_desc_dir(), _deaths(), _reason(), _tail() */
+    uint8_t dir_deaths_reason; /* see fb_desc_dir(), _deaths(), _reason(), _tail(), _decode() */
 };
 _Static_assert(sizeof(struct fb_desc) == 64, "one descriptor is one cache line");
 
@@ -66,14 +66,24 @@ static inline enum fb_end_reason fb_desc_reason(const struct fb_desc *d) {
 
 /*
  * Of a packet: captured bytes from the end of its payload to the end of the frame, such as the
- * padding of Ethernet; FB_TAIL_LONG: as many or more, or not known. Where FB_F_END is not set.
+ * padding of Ethernet; FB_TAIL_LONG: as many or more, or not known. Where neither FB_F_END nor
+ * FB_F_MALFORMED is set.
  */
 #define FB_TAIL_LONG 31u
 static inline unsigned fb_desc_tail(const struct fb_desc *d) {
     return d->dir_deaths_reason >> 3;
 }
 
-/* last: the reason of a flow end, or the tail of a packet. */
+/*
+ * Of a packet with FB_F_MALFORMED, in the place of the tail, which is then not told: what is wrong
+ * with it, enum fb_decode_reason.
+ */
+static inline unsigned fb_desc_decode(const struct fb_desc *d) {
+    return d->dir_deaths_reason >> 3;
+}
+_Static_assert(FB_DECODE_COUNT <= 32, "five bits hold a reason");
+
+/* last: the reason of a flow end, or the tail of a packet, or what is wrong with it. */
 static inline uint8_t fb_pack_dir_deaths_reason(unsigned dir, unsigned deaths, unsigned last) {
     return (uint8_t)((dir & 1u) | ((deaths & 3u) << 1) | (last << 3));
 }

@@ -44,6 +44,48 @@ enum fb_desc_flag {
 #undef X
 };
 
+/*
+ * How a frame decoded. Each frame received counts in exactly one of these; those in which a header
+ * is cut short or invalid are told with the packet.
+ */
+#define FB_DECODE_REASONS(X)                                                                       \
+    X(OK, "ok", "all headers up to the transport layer are whole")                                 \
+    X(NON_IP, "non_ip", "no IP header: keyed by MAC addresses and ethertype")                      \
+    X(FRAGMENT_FIRST, "fragment_first", "first fragment of a datagram")                            \
+    X(FRAGMENT_LATER, "fragment_later", "later fragment: goes with the first of its datagram")     \
+    X(ICMP_ERROR, "icmp_error", "ICMP or ICMPv6 error: goes with the flow that it quotes")         \
+    X(NO_NEXT_HEADER, "no_next_header", "IPv6 header chain ends with no next header (59)")         \
+    X(LINK_SHORT, "link_short", "link-layer header cut short")                                     \
+    X(VLAN_SHORT, "vlan_short", "VLAN or other bridge tag cut short")                              \
+    X(IP_VERSION, "ip_version", "IP version neither 4 nor 6, or not what the layer below says")    \
+    X(IP4_SHORT, "ip4_short", "IPv4 header cut short")                                             \
+    X(IP4_HEADER_LENGTH, "ip4_header_length", "IPv4 header length below 5 words")                  \
+    X(IP4_TOTAL_LENGTH, "ip4_total_length", "IPv4 total length below the header length")           \
+    X(IP6_SHORT, "ip6_short", "IPv6 header cut short")                                             \
+    X(IP6_EXT_SHORT, "ip6_ext_short", "IPv6 extension or authentication header cut short")         \
+    X(TCP_SHORT, "tcp_short", "TCP header cut short")                                              \
+    X(TCP_HEADER_LENGTH, "tcp_header_length", "TCP data offset below 5 words or past the segment") \
+    X(UDP_SHORT, "udp_short", "UDP header cut short")                                              \
+    X(UDP_LENGTH, "udp_length", "UDP length below 8 or past the datagram")                         \
+    X(SCTP_SHORT, "sctp_short", "SCTP common header cut short")                                    \
+    X(DCCP_SHORT, "dccp_short", "DCCP header cut short")                                           \
+    X(ICMP_SHORT, "icmp_short", "ICMP or ICMPv6 header cut short")                                 \
+    X(MPLS_SHORT, "mpls_short", "MPLS label stack cut short")                                      \
+    X(PPPOE, "pppoe", "PPPoE session header cut short or invalid")                                 \
+    X(TUNNEL_NON_IP, "tunnel_non_ip", "tunnel that carries no IP: keyed by the outer header")      \
+    X(TUNNEL_HEADER, "tunnel_header",                                                              \
+      "tunnel header cut short or invalid: keyed by the outer header")                             \
+    X(TUNNEL_INNER, "tunnel_inner",                                                                \
+      "tunnel for IP without a valid header: keyed by the outer one")                              \
+    X(TUNNEL_DEEP, "tunnel_deep", "more tunnels in each other than are opened")
+
+enum fb_decode_reason {
+#define X(id, name, text) FB_DECODE_##id,
+    FB_DECODE_REASONS(X)
+#undef X
+        FB_DECODE_COUNT
+};
+
 /* Why a flow ended. `orphaned` is the worker's own, when its dispatcher is gone. */
 #define FB_END_REASONS(X)                                                                          \
     X(CLOSED, "closed", "TCP FIN both ways or RST, and the linger ran out")                        \
@@ -167,7 +209,8 @@ struct fb_packet {
     uint8_t proto;        /* IP protocol number of the packet; 0 where there is no IP */
     uint8_t dir;          /* 0: from flow->src; 1: from flow->dst */
     uint32_t payload_len; /* see above */
-    uint32_t reserved;
+    uint32_t decode;      /* FB_F_MALFORMED: what is wrong, enum fb_decode_reason; else 0. Since
+                             minor version 1. */
 };
 
 /*

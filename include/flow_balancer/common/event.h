@@ -66,7 +66,7 @@ static inline uint32_t event_find_payload_len(const struct fb_desc *desc, const 
 
 static inline uint32_t event_payload_len(const struct fb_desc *desc, const uint8_t *data) {
     unsigned tail = fb_desc_tail(desc);
-    if (__builtin_expect(tail == FB_TAIL_LONG, 0))
+    if (__builtin_expect(tail == FB_TAIL_LONG || (desc->flags & FB_F_MALFORMED) != 0, 0))
         return event_find_payload_len(desc, data);
     return desc->payload_off == FB_NO_OFFSET ? 0 : desc->caplen - desc->payload_off - tail;
 }
@@ -91,7 +91,9 @@ static inline void event_make_packet(union event_buffer *buffer, const uint8_t *
     const struct fb_desc *desc = &buffer->raw.desc;
     unsigned flags = (desc->flags & ((1u << FB_LINK_SHIFT) - 1)) | mid_stream;
     unsigned dir = fb_desc_dir(desc), deaths = fb_desc_deaths(desc);
+    unsigned decode = (flags & FB_F_MALFORMED) != 0 ? fb_desc_decode(desc) : 0;
     packet->payload_len = event_payload_len(desc, data);
+    packet->decode = decode;
     packet->data = data;
     packet->link_type = link_type;
     packet->deaths = (uint16_t)deaths;

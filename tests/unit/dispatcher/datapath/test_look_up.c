@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* dispatcher/datapath/look_up.h: what follows the payload of a packet. */
+/* dispatcher/datapath/look_up.h: what follows the payload of a packet, and what is wrong with it.
+ */
 #include "tests/lib/unit.h"
 
 #include "dispatcher/datapath/look_up.h"
@@ -29,8 +30,20 @@ static void the_tail_is_what_was_captured_behind_the_payload(void **state) {
     }
 }
 
+static void a_malformed_packet_says_what_is_wrong_instead(void **state) {
+    (void)state;
+    struct decoded decoded = {
+        .payload_off = 54, .reason = FB_DECODE_UDP_LENGTH, .flags = FB_F_TUNNEL};
+    assert_int_equal(look_up_last(&decoded, 60), 6);
+    decoded.flags |= FB_F_MALFORMED;
+    assert_int_equal(look_up_last(&decoded, 60), FB_DECODE_UDP_LENGTH);
+    decoded.payload_off = FB_NO_OFFSET;
+    assert_int_equal(look_up_last(&decoded, 60), FB_DECODE_UDP_LENGTH);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_malformed_packet_says_what_is_wrong_instead),
         cmocka_unit_test(the_tail_is_what_was_captured_behind_the_payload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

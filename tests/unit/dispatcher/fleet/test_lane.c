@@ -462,8 +462,8 @@ static void a_descriptor_that_was_not_written_so_is_told(void **state) {
                                  .l3_off = 14,
                                  .l4_off = 99,
                                  .payload_off = 100,
-                                 .flags = FB_F_START | FB_F_GAP | FB_F_MALFORMED | 0xf000};
-    struct fb_desc none = good, most = good, tail = good;
+                                 .flags = FB_F_START | FB_F_GAP | 0xf000};
+    struct fb_desc none = good, most = good, tail = good, wrong = good;
     none.l3_off = none.l4_off = none.payload_off = FB_NO_OFFSET;
     none.caplen = 0;
     most.arena_pos = 65536;
@@ -477,8 +477,11 @@ static void a_descriptor_that_was_not_written_so_is_told(void **state) {
     tail.payload_off = FB_NO_OFFSET;
     assert_true(lane_desc_plausible(&lane, &tail));
     tail.payload_off = 94;
-    struct fb_desc bad[13];
-    for (unsigned i = 0; i < 13; i++)
+    wrong.flags |= FB_F_MALFORMED;
+    wrong.dir_deaths_reason = fb_pack_dir_deaths_reason(1, 1, FB_DECODE_COUNT - 1);
+    assert_true(lane_desc_plausible(&lane, &wrong));
+    struct fb_desc bad[14];
+    for (unsigned i = 0; i < 14; i++)
         bad[i] = good;
     bad[0].arena_pos++; /* runs over the end of the arena */
     bad[1].caplen = 101;
@@ -495,7 +498,9 @@ static void a_descriptor_that_was_not_written_so_is_told(void **state) {
     bad[11].flags |= FB_F_SKIP;
     bad[12] = tail; /* more behind the payload than there is */
     bad[12].dir_deaths_reason = fb_pack_dir_deaths_reason(1, 1, 7);
-    for (unsigned i = 0; i < 13; i++)
+    bad[13] = wrong; /* in a way that there is not */
+    bad[13].dir_deaths_reason = fb_pack_dir_deaths_reason(1, 1, FB_DECODE_COUNT);
+    for (unsigned i = 0; i < 14; i++)
         if (lane_desc_plausible(&lane, &bad[i]))
             fail_msg("case %u passes", i);
 }

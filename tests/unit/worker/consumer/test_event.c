@@ -99,7 +99,7 @@ static void every_member_is_that_of_the_descriptor(void **state) {
     assert_int_equal(packet.proto, TCP);
     assert_int_equal(packet.dir, 1);
     assert_int_equal(packet.payload_len, 200 - 40 - 30);
-    assert_int_equal(packet.reserved, 0);
+    assert_int_equal(packet.decode, 0);
 }
 
 static void what_the_descriptor_does_not_flag_is_not_flagged(void **state) {
@@ -162,6 +162,24 @@ static void of_a_truncated_packet_only_captured_bytes_count(void **state) {
     assert_int_equal(payload_of(&s), 3);
     s.desc.caplen = s.desc.payload_off;
     assert_int_equal(payload_of(&s), 0);
+}
+
+/* Then the length of its payload is that of the IP header. */
+static void what_is_wrong_with_a_malformed_packet_is_told(void **state) {
+    (void)state;
+    struct sample s;
+    make_sample(&s, false, 0, 0);
+    uint32_t whole = payload_of(&s);
+    for (unsigned reason = 0; reason < FB_DECODE_COUNT; reason++) {
+        s.desc.flags |= FB_F_MALFORMED;
+        s.desc.dir_deaths_reason = fb_pack_dir_deaths_reason(1, 3, reason);
+        struct fb_packet packet = packet_of(&s, 0);
+        assert_int_equal(packet.decode, reason);
+        assert_int_equal(packet.payload_len, whole);
+        s.desc.flags &= (uint16_t)~FB_F_MALFORMED;
+        packet = packet_of(&s, 0);
+        assert_int_equal(packet.decode, 0);
+    }
 }
 
 static void what_the_dispatcher_says_of_the_tail_counts(void **state) {
@@ -319,6 +337,7 @@ int main(void) {
         cmocka_unit_test(what_lies_beyond_the_captured_bytes_is_not_read),
         cmocka_unit_test(payload_ends_where_the_ip_packet_does),
         cmocka_unit_test(of_a_truncated_packet_only_captured_bytes_count),
+        cmocka_unit_test(what_is_wrong_with_a_malformed_packet_is_told),
         cmocka_unit_test(what_the_dispatcher_says_of_the_tail_counts),
         cmocka_unit_test(without_an_offset_there_is_no_payload),
         cmocka_unit_test(source_is_who_sent_the_first_packet_in_both_directions),
