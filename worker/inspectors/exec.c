@@ -19,7 +19,9 @@
 #include "worker/inspectors/exec_child.h"
 #include "worker/inspectors/exec_words.h"
 #include "worker/inspectors/finish.h"
+#include "worker/inspectors/pcap_record.h"
 #include "worker/inspectors/settings.h"
+#include "worker/records/pattern.h"
 
 /*
  * Gives the packets to a program of the user's: a child for each link type, from the first packet
@@ -36,6 +38,7 @@
 #define TERMINATE_NS (1000 * MS_NS) /* from SIGTERM to SIGKILL; a supervisor waits for 2 s */
 #define SAY_NS (1000 * MS_NS)       /* a child that reads nothing for so long is told of */
 #define PAUSE_MOST_NS (20 * MS_NS)  /* between two looks whether it has ended */
+#define LETTERS "krnl"              /* of patterns */
 
 enum { STAT_PACKETS, STAT_LOST, STAT_CHILDREN };
 static const char *const stat_names[] = {
@@ -46,7 +49,7 @@ struct exec {
     const char *command;
     struct exec_words words;
     const struct inspectors_settings *settings;
-    struct exec_values values; /* instance is ours */
+    struct pattern_values values; /* instance is ours */
     struct exec_child children[CHILDREN_MAX];
     unsigned count;
     unsigned last;        /* which the last packet was given to */
@@ -103,11 +106,11 @@ static int check_command(struct exec *exec) {
         SAY(exec, FB_HOST_ERROR, "cannot take '%s' apart: %s", exec->command, problem);
         return -EINVAL;
     }
-    problem = exec_pattern_problem(exec->command);
+    problem = pattern_problem(exec->command, LETTERS);
     if (problem != NULL)
         return refuse_pattern(exec, "command", exec->command, problem);
     const char *pattern = exec->settings->exec_output;
-    problem = pattern != NULL ? exec_pattern_problem(pattern) : NULL;
+    problem = pattern != NULL ? pattern_problem(pattern, LETTERS) : NULL;
     if (problem != NULL)
         return refuse_pattern(exec, "--exec-output", pattern, problem);
     const char *program = exec->words.word[0];
@@ -276,16 +279,16 @@ static int exec_claimed(void *self, const struct fb_instance *instance) {
         return -ENOMEM;
     end_inputs(exec);
     free((char *)exec->values.instance);
-    exec->values = (struct exec_values){
+    exec->values = (struct pattern_values){
         .worker = instance->worker, .incarnation = instance->incarnation, .instance = name};
     return 0;
 }
 
 /* Where it prints: a descriptor, or -errno after one logged line. */
-static int open_output(const struct exec *exec, const struct exec_values *values) {
+static int open_output(const struct exec *exec, const struct pattern_values *values) {
     if (exec->settings->exec_output == NULL)
         return STDERR_FILENO;
-    char *path = exec_pattern_fill(exec->settings->exec_output, values);
+    char *path = pattern_fill(exec->settings->exec_output, values);
     int file = path == NULL ? -1 : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     int error = path == NULL ? -ENOMEM : file < 0 ? -errno : 0;
     if (error != 0)
@@ -302,10 +305,10 @@ static void free_words(char **words) {
 }
 
 /* The words of the command for one child; NULL: no memory. */
-static char **fill_words(const struct exec *exec, const struct exec_values *values) {
+static char **fill_words(const struct exec *exec, const struct pattern_values *values) {
     char **filled = calloc(exec->words.count + 1, sizeof *filled);
     for (unsigned i = 0; filled != NULL && i < exec->words.count; i++) {
-        filled[i] = exec_pattern_fill(exec->words.word[i], values);
+        filled[i] = pattern_fill(exec->words.word[i], values);
         if (filled[i] == NULL) {
             free_words(filled);
             return NULL;
@@ -317,8 +320,8 @@ static char **fill_words(const struct exec *exec, const struct exec_values *valu
 /* The child for a link type that has none. Returns 0, or INSPECTOR_OUTPUT_GONE after one logged
  * line. */
 static int start(struct exec *exec, int32_t link_type) {
-    struct exec_values values = exec->values;
-    values.link_type = link_type;
+    struct pattern_values values = exec->values;
+    values.link_type = pcap_link_type(link_type);
     exec->has_failed = true; /* unless it goes well */
     if (exec->count == CHILDREN_MAX) {
         SAY(exec, FB_HOST_ERROR, "'%s': there are %u link types, each with a child: no more",

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "worker/inspectors/exec_words.h"
 
-#include <inttypes.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "worker/inspectors/pcap_record.h"
-
 #define BLANKS " \t\n"
 #define NO_SHELL "|&;<>()$`" /* what a shell would act on, outside of quotes */
-#define VALUE_MAX 24u        /* characters of a number, with the 0 that ends it */
 
 static const char shell_wanted[] =
     "there is no shell for an unquoted |, &, ;, <, >, (, ), $ or `: put it into single quotes, or "
@@ -98,58 +92,4 @@ void exec_words_free(struct exec_words *words) {
     free(words->word);
     free(words->bytes);
     *words = (struct exec_words){.word = NULL};
-}
-
-const char *exec_pattern_problem(const char *text) {
-    for (const char *at = text; (at = strchr(at, '%')) != NULL; at += 2) {
-        if (at[1] == '\0' || strchr("krnl%", at[1]) == NULL)
-            return at;
-    }
-    return NULL;
-}
-
-/* What %c stands for; number is room for one. NULL: nothing. */
-static const char *value_of(char c, const struct exec_values *values, char number[VALUE_MAX]) {
-    uint64_t value = values->worker;
-    switch (c) {
-    case '%':
-        return "%";
-    case 'n':
-        return values->instance;
-    case 'k':
-        break;
-    case 'r':
-        value = values->incarnation;
-        break;
-    case 'l':
-        value = pcap_link_type(values->link_type);
-        break;
-    default:
-        return NULL;
-    }
-    snprintf(number, VALUE_MAX, "%" PRIu64, value);
-    return number;
-}
-
-char *exec_pattern_fill(const char *text, const struct exec_values *values) {
-    char *filled = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&filled, &size);
-    if (out == NULL)
-        return NULL;
-    for (; *text != '\0'; text++) {
-        char number[VALUE_MAX];
-        const char *value = *text == '%' ? value_of(text[1], values, number) : NULL;
-        if (value == NULL) {
-            putc(*text, out);
-            continue;
-        }
-        fputs(value, out);
-        text++;
-    }
-    bool ok = ferror(out) == 0;
-    if (fclose(out) == 0 && ok)
-        return filled;
-    free(filled);
-    return NULL;
 }

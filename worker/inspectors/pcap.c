@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +14,9 @@
 
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
-#include "flow_balancer/common/parse.h"
-#include "worker/inspectors/output_folder.h"
 #include "worker/inspectors/pcap_record.h"
+#include "worker/records/file_limits.h"
+#include "worker/records/output_folder.h"
 
 /*
  * The packets in files: DIR/worker-K-R-LINK-TIME.pcap, one for each link type, and further ones
@@ -23,10 +24,7 @@
  * header of the file, and kept nowhere else: so a file is whole between any two packets. Of a
  * record that could not be written nothing stays.
  */
-#define FILES_MAX 16u    /* open at the same time: link types */
-#define SIZE_LEAST 4096u /* of a file */
-#define SIZE_MOST (UINT64_C(1) << 50)
-#define SECONDS_MOST (366u * 86400u)
+#define FILES_MAX 16u   /* open at the same time: link types */
 #define NAMES_MAX 1000u /* tried for one file: those of runs before, of the same packets */
 #define NAME_BYTES 112u
 
@@ -44,7 +42,7 @@ struct pcap_output {
 struct pcap_files {
     char *path; /* of the folder */
     int directory;
-    uint64_t size_most, time_most_ns; /* of a file; UINT64_MAX: no limit */
+    struct file_limits limits;
     unsigned worker;
     uint64_t incarnation;
     struct pcap_output outputs[FILES_MAX];
@@ -55,39 +53,15 @@ struct pcap_files {
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* One of size=SIZE and seconds=S. */
-static int take_limit(struct pcap_files *pcap, const char *text) {
-    if (strncmp(text, "size=", 5) == 0)
-        return fb_parse_size("--inspector pcap: size", text + 5, SIZE_LEAST, SIZE_MOST,
-                             &pcap->size_most)
-                   ? 0
-                   : -EINVAL;
-    if (strncmp(text, "seconds=", 8) == 0) {
-        uint64_t seconds;
-        if (!fb_parse_count("--inspector pcap: seconds", text + 8, 1, SECONDS_MOST, &seconds))
-            return -EINVAL;
-        pcap->time_most_ns = seconds * FB_NS_PER_S;
-        return 0;
-    }
-    fb_error("--inspector pcap: '%s' is none of size=SIZE and seconds=S: write "
-             "pcap:DIR,size=1G,seconds=60; a comma cannot be part of DIR",
-             text);
-    return -EINVAL;
-}
-
 /* DIR[,size=SIZE][,seconds=S] */
 static int take_arguments(struct pcap_files *pcap, const char *args) {
     pcap->path = strdup(args != NULL ? args : "");
     if (pcap->path == NULL)
         return -ENOMEM;
-    char *rest = pcap->path;
-    int error = 0;
-    strsep(&rest, ",");
-    for (char *text; error == 0 && (text = strsep(&rest, ",")) != NULL;)
-        error = take_limit(pcap, text);
+    int error = file_limits_take(&pcap->limits, "--inspector pcap", pcap->path);
     if (error != 0)
         return error;
-    pcap->directory = output_folder_open("pcap", pcap->path);
+    pcap->directory = output_folder_open("--inspector pcap", pcap->path);
     return pcap->directory < 0 ? pcap->directory : 0;
 }
 
@@ -118,7 +92,6 @@ static int pcap_files_open(struct fb_setup *setup) {
         return -ENOMEM;
     }
     pcap->directory = -1;
-    pcap->size_most = pcap->time_most_ns = UINT64_MAX;
     for (unsigned i = 0; i < FILES_MAX; i++)
         pcap->outputs[i].fd = -1;
     int error = take_arguments(pcap, setup->args);
@@ -202,9 +175,9 @@ static __attribute__((noinline)) struct pcap_output *find_output(struct pcap_fil
 static bool is_full(const struct pcap_files *pcap, const struct pcap_output *output,
                     const struct fb_packet *packet) {
     uint64_t record = PCAP_RECORD_BYTES + packet->caplen;
-    return (output->size + record > pcap->size_most && output->size != 0) ||
+    return (output->size + record > pcap->limits.size && output->size != 0) ||
            (packet->time_ns > output->begin_ns &&
-            packet->time_ns - output->begin_ns >= pcap->time_most_ns);
+            packet->time_ns - output->begin_ns >= pcap->limits.time_ns);
 }
 
 /* What is left of a write that was cut short goes on: the error behind it then shows itself. */

@@ -2,17 +2,16 @@
 #include "worker/inspectors/inspectors.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "flow_balancer/common/log.h"
 #include "worker/records/community_id.h"
-#include "worker/inspectors/output_folder.h"
+#include "worker/records/lines.h"
+#include "worker/records/output_folder.h"
 
 /*
  * One line a packet in DIR/worker-K.tsv, for tests and audits. A line has left
@@ -84,50 +83,6 @@ static size_t format_line(struct record *record, const struct fb_packet *packet,
     return append_text(line, used, "\n");
 }
 
-/* A write that was cut short goes on: the error behind it (no space) then shows itself. */
-static int write_all(int file, const char *bytes, size_t n) {
-    while (n > 0) {
-        ssize_t written = write(file, bytes, n);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return -errno;
-        bytes += written;
-        n -= (size_t)written;
-    }
-    return 0;
-}
-
-/* The length of what ends with a newline; -errno if the file cannot be read. */
-static off_t whole_lines(int file, off_t size) {
-    char chunk[4096];
-    while (size > 0) {
-        size_t n = size < (off_t)sizeof chunk ? (size_t)size : sizeof chunk;
-        ssize_t got = pread(file, chunk, n, size - (off_t)n);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got != (ssize_t)n)
-            return got < 0 ? -errno : -EIO;
-        const char *newline = memrchr(chunk, '\n', n);
-        size -= (off_t)n;
-        if (newline != NULL)
-            return size + (newline - chunk) + 1;
-    }
-    return 0;
-}
-
-static int cut_unfinished_line(int file) {
-    struct stat st;
-    if (fstat(file, &st) != 0)
-        return -errno;
-    if (!S_ISREG(st.st_mode)) /* a pipe or a device has no lines to cut */
-        return 0;
-    off_t keep = whole_lines(file, st.st_size);
-    if (keep < 0)
-        return (int)keep;
-    return keep == st.st_size || ftruncate(file, keep) == 0 ? 0 : -errno;
-}
-
 static void record_close(void *self) {
     struct record *record = self;
     if (record->file >= 0)
@@ -146,7 +101,7 @@ static int record_open(struct fb_setup *setup) {
     }
     record->directory = -1;
     record->file = -1;
-    record->directory = output_folder_open("record", setup->args);
+    record->directory = output_folder_open("--inspector record", setup->args);
     int rc = record->directory < 0 ? record->directory : community_id_init(&record->id);
     if (rc != 0) {
         record_close(record);
@@ -158,21 +113,6 @@ static int record_open(struct fb_setup *setup) {
     return 0;
 }
 
-/* A link may lead to a device or a pipe. A file behind one is somebody's: it would be cut. */
-static int open_lines(int directory, const char *name) {
-    const int flags = O_RDWR | O_APPEND | O_CLOEXEC;
-    struct stat st;
-    int file = openat(directory, name, flags | O_CREAT | O_NOFOLLOW, 0666);
-    if (file < 0 && errno == ELOOP) {
-        file = openat(directory, name, flags);
-        if (file >= 0 && (fstat(file, &st) != 0 || S_ISREG(st.st_mode))) {
-            close(file);
-            return -ELOOP;
-        }
-    }
-    return file < 0 ? -errno : file;
-}
-
 static int record_claimed(void *self, const struct fb_instance *instance) {
     struct record *record = self;
     char name[32];
@@ -180,12 +120,10 @@ static int record_claimed(void *self, const struct fb_instance *instance) {
     record->worker = instance->worker;
     if (record->file >= 0)
         close(record->file); /* of the dispatcher before */
-    record->file = open_lines(record->directory, name);
-    int rc = record->file < 0 ? record->file : cut_unfinished_line(record->file);
+    record->file = lines_open(record->directory, name);
+    int rc = record->file < 0 ? record->file : lines_cut(record->file);
     if (rc != 0)
-        fb_error("inspector record: cannot open %s/%s: %s", record->path, name,
-                 rc == -ELOOP ? "a symbolic link to a file is not followed: remove it"
-                              : strerror(-rc));
+        fb_error("inspector record: cannot open %s/%s: %s", record->path, name, lines_error(rc));
     return rc;
 }
 
@@ -206,13 +144,13 @@ static int record_packet(void *self, void *state, const struct fb_packet *packet
     char line[LINE_MAX_BYTES];
     (void)state;
     size_t n = format_line(record, packet, line);
-    int rc = write_all(record->file, line, n);
+    int rc = lines_write(record->file, line, n);
     if (__builtin_expect(rc != 0 || record->waits, 0))
         set_waits(record, rc);
     if (rc == 0)
         return 0;
     /* What a cut-short write has left: the packet comes again. */
-    rc = cut_unfinished_line(record->file);
+    rc = lines_cut(record->file);
     return rc == 0 ? FB_OUTPUT_FAILED : rc;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* worker/inspectors/exec_words.c: words as sh parts them, and what % stands for. */
+/* worker/inspectors/exec_words.c: words as sh parts them. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/lib/unit.h"
@@ -69,40 +68,10 @@ static void what_is_no_command_is_told(void **state) {
     }
 }
 
-static void each_letter_stands_for_its_value(void **state) {
-    (void)state;
-    const struct exec_values values = {
-        .worker = 7, .incarnation = UINT64_C(1234567890123), .instance = "a%kb", .link_type = 12};
-    static const char *const rows[][2] = {
-        {"", ""},
-        {"plain", "plain"},
-        {"%k", "7"},
-        {"a%r-%n-%l.pcap", "a1234567890123-a%kb-101.pcap"}, /* DLT_RAW is 101 in files */
-        {"%%k%%", "%k%"},
-        {"%k%k", "77"},
-    };
-    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
-        assert_null(exec_pattern_problem(rows[i][0]));
-        char *filled = exec_pattern_fill(rows[i][0], &values);
-        assert_string_equal(filled, rows[i][1]);
-        free(filled);
-    }
-}
-
-static void a_letter_that_stands_for_nothing_is_found(void **state) {
-    (void)state;
-    static const char *const rows[] = {"%", "a%", "%x", "%K", "%%%", "%k%%%d", "% k"};
-    static const size_t at[] = {0, 1, 0, 0, 2, 4, 0};
-    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++)
-        assert_ptr_equal(exec_pattern_problem(rows[i]), rows[i] + at[i]);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_parted_as_a_shell_parts_them),
         cmocka_unit_test(what_is_no_command_is_told),
-        cmocka_unit_test(each_letter_stands_for_its_value),
-        cmocka_unit_test(a_letter_that_stands_for_nothing_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* worker/inspectors/pcap.c and worker/inspectors/output_folder.c: files, their names, and a full
+/* worker/inspectors/pcap.c and worker/records/output_folder.c: files, their names, and a full
  * disk. */
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "worker/inspectors/output_folder.h"
+#include "worker/records/output_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,15 +39,16 @@ static int make_and_open(const char *path) {
     return rc;
 }
 
-int output_folder_open(const char *inspector, const char *path) {
+int output_folder_open(const char *option, const char *path) {
     if (path == NULL || *path == '\0') {
-        fb_error("--inspector %s: the directory is missing: write %s:DIR", inspector, inspector);
+        const char *word = strrchr(option, ' ');
+        fb_error("%s: the directory is missing: write %s:DIR", option,
+                 word != NULL ? word + 1 : option);
         return -EINVAL;
     }
     int directory = make_and_open(path);
     if (directory < 0)
-        fb_error("--inspector %s:%s: cannot make or use the directory: %s: give one that you may "
-                 "write to",
-                 inspector, path, strerror(-directory));
+        fb_error("%s:%s: cannot make or use the directory: %s: give one that you may write to",
+                 option, path, strerror(-directory));
     return directory;
 }
