@@ -13,6 +13,7 @@
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
 #include "worker/inspectors/inspectors.h"
+#include "worker/records/sinks.h"
 
 #define STATE_ALIGN 16u /* enough for any type */
 #define TICK_MS_USUAL 1000u
@@ -169,10 +170,10 @@ int inspection_claimed(struct inspection *inspection, const struct fb_instance *
     snprintf(inspection->who, sizeof inspection->who, "worker %u: ", instance->worker);
     inspection->next = 0;
     inspection->is_started = false;
-    for (unsigned i = 0; i < inspection->count; i++) {
+    int error = sinks_claimed(instance);
+    for (unsigned i = 0; error == 0 && i < inspection->count; i++) {
         struct inspection_item *item = &inspection->items[i];
         uint64_t values[FB_STATS_MAX] = {0};
-        int error = 0;
         memset(item->stats_before, 0, sizeof item->stats_before);
         inspection_stats(inspection, i, values);
         memcpy(item->stats_before, values, sizeof values);
@@ -180,15 +181,14 @@ int inspection_claimed(struct inspection *inspection, const struct fb_instance *
         if (item->ops->claimed != NULL)
             error = returned(inspection, item->ops, "claimed",
                              item->ops->claimed(item->self, instance));
-        if (error != 0)
-            return error;
     }
-    return 0;
+    return error;
 }
 
 void inspection_finish(struct inspection *inspection, uint64_t until_ns) {
     for (unsigned i = 0; i < inspection->count; i++)
         inspector_finish(inspection->items[i].ops, inspection->items[i].self, until_ns);
+    sinks_finish(until_ns);
 }
 
 void inspection_close(struct inspection *inspection) {
@@ -200,6 +200,7 @@ void inspection_close(struct inspection *inspection) {
         returned(inspection, item->ops, "close", 0);
     }
     inspection->count = 0;
+    sinks_close();
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */
@@ -309,7 +310,7 @@ unsigned inspection_pause_ms(unsigned before) {
 /* ---- between events -------------------------------------------------------------------------- */
 
 uint64_t inspection_next_tick(const struct inspection *inspection) {
-    uint64_t next_ns = UINT64_MAX;
+    uint64_t next_ns = sinks_next_tick();
     for (unsigned i = 0; i < inspection->count; i++) {
         const struct inspection_item *item = &inspection->items[i];
         if (item->ops->tick != NULL && item->next_tick_ns < next_ns)
@@ -319,6 +320,7 @@ uint64_t inspection_next_tick(const struct inspection *inspection) {
 }
 
 int inspection_tick(struct inspection *inspection, uint64_t now_ns) {
+    sinks_tick(now_ns);
     inspection->errors = fb_log_errors();
     for (unsigned i = 0; i < inspection->count; i++) {
         struct inspection_item *item = &inspection->items[i];
@@ -336,7 +338,7 @@ int inspection_tick(struct inspection *inspection, uint64_t now_ns) {
 }
 
 unsigned inspection_reload(struct inspection *inspection) {
-    unsigned failed = 0;
+    unsigned failed = sinks_reload();
     for (unsigned i = 0; i < inspection->count; i++) {
         const struct inspection_item *item = &inspection->items[i];
         inspection->errors = fb_log_errors();

@@ -14,6 +14,9 @@
  * through all of them in one pass, each with a state of its own for the flow, and one behind
  * the other in the memory that the consumer keeps of a flow.
  *
+ * The sinks of their records (records/sinks.h) are looked after with them, from the claim to the
+ * close, but are opened and counted by others.
+ *
  * An inspector that cannot write its output holds the pass: it goes on there when the event is
  * tried again, and those before it do not see the event twice.
  */
@@ -97,16 +100,17 @@ int inspection_tick(struct inspection *inspection, uint64_t now_ns);
 /* When the next tick is due, CLOCK_MONOTONIC; UINT64_MAX: never. */
 uint64_t inspection_next_tick(const struct inspection *inspection);
 
-/* Calls reload() of all; returns how many of them failed, each after one logged line. */
+/* Calls reload() of all, and has the sinks open their files again; returns how many of them failed,
+ * each after one logged line. */
 unsigned inspection_reload(struct inspection *inspection);
 
 /* The values of the counters of item i, stat_count of them, into values[FB_STATS_MAX], as they
  * have grown since inspection_claimed(). */
 void inspection_stats(const struct inspection *inspection, unsigned i, uint64_t *values);
 
-/* The last event has come: those that are built in and hold something hand it on, until until_ns
- * (CLOCK_MONOTONIC); 0: another process of the number follows, which is not to wait for them. The
- * counters may grow by it. */
+/* The last event has come: those that are built in and hold something, and the sinks, hand it on,
+ * until until_ns (CLOCK_MONOTONIC); 0: another process of the number follows, which is not to wait
+ * for them. The counters may grow by it. */
 void inspection_finish(struct inspection *inspection, uint64_t until_ns);
 
 void inspection_close(struct inspection *inspection);

@@ -3,6 +3,7 @@
 
 #include "worker/consumer/consumer_parts.h"
 #include "worker/inspectors/inspectors.h"
+#include "worker/records/sinks.h"
 
 #define WAIT_MS 100u /* for packets, at most: then what else is to be done is looked at */
 #define TELL_NS UINT64_C(100000000) /* between two times that counters are told */
@@ -43,6 +44,8 @@ static void name_stats(const struct worker_loop *loop) {
         const struct inspection_item *item = &loop->inspection->items[i];
         consumer_add_stats(loop->consumer, item->ops->name, item->stat_names);
     }
+    for (unsigned i = 0; i < sinks_count(); i++)
+        consumer_add_stats(loop->consumer, sinks_name(i), sinks_stat_names);
 }
 
 static void tell_stats(struct worker_loop *loop) {
@@ -51,6 +54,11 @@ static void tell_stats(struct worker_loop *loop) {
     for (unsigned i = 0; i < loop->inspection->count; i++) {
         inspection_stats(loop->inspection, i, values);
         for (unsigned k = 0; k < loop->inspection->items[i].stat_count; k++)
+            fb_consumer_set_stat(loop->consumer, index++, values[k]);
+    }
+    for (unsigned i = 0; i < sinks_count(); i++) {
+        sinks_stats(i, values);
+        for (unsigned k = 0; k < SINK_STATS; k++)
             fb_consumer_set_stat(loop->consumer, index++, values[k]);
     }
     loop->told_ns = fb_consumer_now(loop->consumer);

@@ -14,6 +14,7 @@
  *   place.c            where the process runs
  *   consumer/          the ring: libflowbalancer
  *   inspectors/        those that are built in
+ *   records/           what they write about flows, and where it goes (--eve)
  *
  * It knows nothing of capture, decoding, the flow table, policies or other workers, and
  * includes no header of dispatcher/: what --read needs of that is behind a contract
@@ -38,8 +39,8 @@ struct worker_loop {
 };
 
 /*
- * Names the counters of the inspectors, then takes event after event and hands each to the
- * inspectors; ticks and reloads come between bursts, and none once the number is another's. At
+ * Names the counters of the inspectors and sinks, then takes event after event and hands each to
+ * the inspectors; ticks and reloads come between bursts, and none once the number is another's. At
  * the end it has them finish. Returns why it ended. The event at hand is not finished then.
  */
 int worker_loop_run(struct worker_loop *loop);

@@ -18,6 +18,7 @@
 #include "worker/place.h"
 #include "worker/plugin.h"
 #include "worker/read.h"
+#include "worker/records/sinks.h"
 
 /* Exit statuses: what a supervisor has to tell apart. */
 enum exit_status {
@@ -199,11 +200,22 @@ static int open_inspectors(struct worker *w) {
     return 0;
 }
 
+/* Returns 0, or an exit status after one logged line. */
+static int open_sinks(const struct worker_options *o) {
+    const struct sinks_config config = {.sinks = o->eve,
+                                        .count = o->eve_count,
+                                        .wait_ns = o->eve_wait_ns,
+                                        .drain_ns = o->inspectors_settings.drain_ns};
+    int error = sinks_open(&config);
+    return error == 0 ? 0 : error == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+}
+
 static int work(const struct worker_options *o) {
     static struct worker worker; /* 13 KB of topology */
     worker.options = o;
     if (place_init(&worker.place, &o->place) != 0 || !place_early(&worker))
         return EXIT_FAILED;
+    int status = open_sinks(o);
     /* Where the dispatcher may print the report: an inspector that prints would be in it. */
     if (!o->reads && dup2(STDERR_FILENO, STDOUT_FILENO) < 0) {
         fb_error("cannot print to standard error: %s", strerror(errno));
@@ -212,7 +224,8 @@ static int work(const struct worker_options *o) {
     inspectors_configure(&o->inspectors_settings);
     /* Before the claim: a number that is claimed has packets waiting. */
     inspection_watch_children(&worker.inspection);
-    int status = open_inspectors(&worker);
+    if (status == 0)
+        status = open_inspectors(&worker);
     handle_signals(o->parent == 0 && is_on_terminal()); /* what was loaded may have its own */
     if (status == 0 && !o->check)
         status = o->reads ? read_files(&worker) : claim_and_serve(&worker);

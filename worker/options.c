@@ -65,6 +65,24 @@ static bool set_exec_timeout(void *options, const struct fb_option_value *v) {
                              &o->inspectors_settings.exec_timeout_ns);
 }
 
+/* What it names is looked at when it is opened. */
+static bool set_eve(void *options, const struct fb_option_value *v) {
+    struct worker_options *o = options;
+    if (o->eve_count == SINKS_MAX) {
+        fb_error("%s '%s': at most %u sinks", v->name, v->text, SINKS_MAX);
+        return false;
+    }
+    o->eve[o->eve_count++] = v->text;
+    return true;
+}
+
+static bool set_eve_wait(void *options, const struct fb_option_value *v) {
+    struct worker_options *o = options;
+    o->eve_wait_ns = UINT64_MAX;
+    return strcmp(v->text, "forever") == 0 ||
+           fb_parse_duration(v->name, v->text, 1000000, FB_OPTION_DAY_NS, &o->eve_wait_ns);
+}
+
 static bool set_cpu(void *options, const struct fb_option_value *v) {
     struct worker_options *o = options;
     o->place.cpus_given = true;
@@ -89,6 +107,8 @@ static const struct fb_option_rule rules[FB_OPTIONS] = {
     [FB_OPT_NAME] = FB_RULE_NAME(OWNER, name),
     [FB_OPT_WORKER] = FB_RULE_COUNT(OWNER, worker, 0, FB_MAX_WORKERS - 1),
     [FB_OPT_INSPECTOR] = FB_RULE_CALL(set_inspector),
+    [FB_OPT_EVE] = FB_RULE_CALL(set_eve),
+    [FB_OPT_EVE_WAIT] = FB_RULE_CALL(set_eve_wait),
     [FB_OPT_WAIT] = FB_RULE_CALL(set_wait),
     [FB_OPT_CPU] = FB_RULE_CALL(set_cpu),
     [FB_OPT_NUMA_NODE] = FB_RULE_CALL(set_numa_node),
@@ -132,6 +152,10 @@ static bool take(void *arg, enum fb_option option, char *text, bool on, enum fb_
     if (option == FB_OPT_INSPECTOR && origin != o->inspectors_from) {
         o->inspector_count = 0; /* those of the file take the place of the default, and so on */
         o->inspectors_from = origin;
+    }
+    if (option == FB_OPT_EVE && origin != o->eve_from) {
+        o->eve_count = 0;
+        o->eve_from = origin;
     }
     if (rules[option].take == NULL)
         return take_reading(o, option, text, on, origin);

@@ -11,6 +11,7 @@
 #include "worker/inspection.h"
 #include "worker/inspectors/inspectors.h"
 #include "worker/place.h"
+#include "worker/records/sinks.h"
 
 /* What the command line and the file of --config ask for, checked. */
 struct worker_options {
@@ -22,6 +23,10 @@ struct worker_options {
     } inspectors[INSPECTIONS_MAX];
     unsigned inspector_count;
     enum fb_origin inspectors_from; /* where they were named: the last place counts */
+    const char *eve[SINKS_MAX];     /* sinks of records, as they are named */
+    unsigned eve_count;
+    enum fb_origin eve_from; /* likewise */
+    uint64_t eve_wait_ns;    /* UINT64_MAX: for ever */
     bool spin;
     struct place_request place;
     uint64_t orphan_ns;

@@ -10,6 +10,8 @@
 #include "flow_balancer/common/grouped.h"
 #include "flow_balancer/common/log.h"
 
+#include "worker/records/sinks.h"
+
 #define MS_NS UINT64_C(1000000)
 
 static uint64_t frame_of(const struct fb_event *event) {
@@ -49,20 +51,28 @@ static int tick_and_reload(void *arg) {
     return inspection_tick(read->inspection, fb_now_ns());
 }
 
+static void log_counters(const char *owner, const char *const *names, unsigned count,
+                         const uint64_t *values) {
+    int width = 0;
+    for (unsigned n = 0; n < count; n++) {
+        int length = (int)strlen(names[n]);
+        width = length > width ? length : width;
+    }
+    for (unsigned n = 0; n < count; n++)
+        fb_info("%s: %-*s %15s", owner, width, names[n], fb_grouped(values[n]).text);
+}
+
 void worker_read_log_stats(const struct inspection *inspection) {
     uint64_t values[FB_STATS_MAX];
     for (unsigned i = 0; i < inspection->count; i++) {
         const struct inspection_item *item = &inspection->items[i];
-        int width = 0;
-        for (unsigned n = 0; n < item->stat_count; n++) {
-            int length = (int)strlen(item->stat_names[n]);
-            width = length > width ? length : width;
-        }
         memset(values, 0, sizeof values);
         inspection_stats(inspection, i, values);
-        for (unsigned n = 0; n < item->stat_count; n++)
-            fb_info("%s: %-*s %15s", item->ops->name, width, item->stat_names[n],
-                    fb_grouped(values[n]).text);
+        log_counters(item->ops->name, item->stat_names, item->stat_count, values);
+    }
+    for (unsigned i = 0; i < sinks_count(); i++) {
+        sinks_stats(i, values);
+        log_counters(sinks_name(i), sinks_stat_names, SINK_STATS, values);
     }
 }
 

@@ -24,7 +24,7 @@ struct worker_read {
  */
 int worker_read_run(struct worker_read *read);
 
-/* Logs the inspectors' counters, a line each. */
+/* Logs the counters of the inspectors and sinks, a line each. */
 void worker_read_log_stats(const struct inspection *inspection);
 
 #endif

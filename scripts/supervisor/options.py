@@ -119,6 +119,15 @@ def add_run_options(parser, default_name):
         help="file that the children of --inspector exec:COMMAND print to; %%k, %%r, %%n, %%l: worker, incarnation, "
         "instance, link type (default: standard error)",
     )  # fmt: skip
+    parser.add_argument(
+        "--eve", metavar="SINK", action="append",
+        help="where the workers write the records of their inspectors to, a JSON object a line: file:PATTERN, in which "
+        "%%k, %%r and %%n stand for worker, incarnation and instance, unix:PATH, or - for standard output; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--eve-wait", metavar="MS|forever",
+        help="how long a sink of --eve that takes no more records may hold its worker in one outage (default: 1000)",
+    )  # fmt: skip
     parser.add_argument("--wait", metavar="spin|park", help="how idle workers wait (default: park)")
     parser.add_argument(
         "--worker-cpu", metavar="LIST", type=values.cpu_list,

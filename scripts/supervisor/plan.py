@@ -16,6 +16,7 @@ from .attach import Command
 from .child import STANDARD_ERROR, describe
 from .failure import EXIT_FAILED, EXIT_USAGE, Failure
 from .options import DEFAULT_WORKERS, ORPHAN_TIMEOUT_S
+from .sinks import Sinks
 
 
 # The worker itself says that an inspector crashed while it was opened.
@@ -46,13 +47,15 @@ class Plan:
         self.inspector_args = [*log_level]
         for inspector in options.inspector or []:
             self.inspector_args += ["--inspector", inspector]
-        for option in ("orphan_timeout", "wait", "exec_timeout", "exec_output"):
+        for sink in options.eve or []:
+            self.inspector_args += ["--eve", sink]
+        for option in ("orphan_timeout", "wait", "exec_timeout", "exec_output", "eve_wait"):
             if getattr(options, option) is not None:
                 self.inspector_args += ["--" + option.replace("_", "-"), getattr(options, option)]
         if options.orphan_timeout is None and not options.config:
             self.inspector_args += ["--orphan-timeout", str(ORPHAN_TIMEOUT_S)]
         drain = arguments.last_value(words, "--drain-timeout", known)
-        if drain is not None:  # workers have children to drain
+        if drain is not None:  # workers have children and records to drain
             self.inspector_args += ["--drain-timeout", drain]
         in_file = self.read_config([*self.config, *log_level, *words], call) if options.config else {}
         self.name = options.name or in_file.get("name") or default_name
@@ -64,6 +67,8 @@ class Plan:
         self.place = ["--runtime-dir", options.runtime_dir] if options.runtime_dir else []
         self.dispatcher_args = [*copy, *reload, *log_level, *self.place, "-w", str(self.workers), "-n", self.name, *words]
         self.report = arguments.last_value(words, "--report", known) or in_file.get("report")
+        self.sinks = Sinks(options.eve, options.config)
+        self.sinks.check(self.workers, self.report)
         self.socket = call.places.socket(self.name)
         self.end_s = self.time_to_end(options, drain or in_file.get("drain-timeout"))
 
@@ -87,11 +92,10 @@ class Plan:
         call.log.level = found.get("log-level", call.log.level)
         return found
 
-    @staticmethod
-    def time_to_end(options, drain):
-        """How much longer than others workers may take to leave: for children of theirs to end."""
+    def time_to_end(self, options, drain):
+        """How much longer than others workers may take to leave: for children of theirs to end, for readers of records."""
         given = options.inspector or [options.config and config.read_key(options.config, "inspector", str)]
-        if not any(inspector and inspector.startswith("exec:") for inspector in given):
+        if not self.sinks.are_queued and not any(inspector and inspector.startswith("exec:") for inspector in given):
             return 0.0
         try:
             return float(drain) if drain else DRAIN_TIMEOUT_S
@@ -112,7 +116,7 @@ class Plan:
             if command and config.read_key(path, "inspector", str):
                 raise Failure(f"{path}: 'attach' and 'inspector' exclude each other: leave one of them out", EXIT_USAGE)
         if command:
-            for option in ("inspector", "wait", "orphan_timeout", "exec_timeout", "exec_output"):
+            for option in ("inspector", "wait", "orphan_timeout", "exec_timeout", "exec_output", "eve", "eve_wait"):
                 if getattr(options, option) is not None:
                     raise Failure(
                         f"--attach and --{option.replace('_', '-')} exclude each other: the program of --attach takes the "

@@ -112,7 +112,7 @@ class Supervisor:
         died = self.dispatcher_status is None or self.dispatcher_status < 0 or self.ended_early
         if died or not self.was_listening:  # or one before it, and it did not come to replace what that left
             try:
-                self.call(self.plan.post_mortem_args("--clean"), check=False)
+                self.call(self.plan.post_mortem_args("--clean"), check=False, stdout=self.report_output())
             except OSError as error:
                 self.log.error(f"what the dispatcher left in shared memory stays there: {explain(error)}")
 
@@ -194,9 +194,14 @@ class Supervisor:
 
         self.loop.watch(left, ended)
 
+    def report_output(self):
+        """The stream that the readable report goes to: not the one of records."""
+        return STANDARD_ERROR if self.plan.sinks.take_output else None
+
     def start_dispatcher(self):
         argv = [self.plan.program("flow-dispatcher"), *self.resume, *self.plan.dispatcher_args]
-        self.dispatcher = self.watch_child(self.spawn(argv, kept=self.plan.kept), self.dispatcher_ended)
+        child = self.spawn(argv, kept=self.plan.kept, stdout=self.report_output())
+        self.dispatcher = self.watch_child(child, self.dispatcher_ended)
         self.look_for_dispatcher(CONNECT_FIRST_S)
 
     def dispatcher_ended(self, status):
@@ -240,7 +245,7 @@ class Supervisor:
         try:
             if self.unreported:
                 # The next one takes over what is there, so that no name is free meanwhile.
-                self.call(self.plan.post_mortem_args("--last-report"), check=False)
+                self.call(self.plan.post_mortem_args("--last-report"), check=False, stdout=self.report_output())
                 self.unreported = False
             self.start_dispatcher()
         except OSError as error:  # the program may be replaced just now
@@ -390,7 +395,8 @@ class Supervisor:
         argv = [self.plan.program("flow-worker"), *self.plan.worker_args, "-k", str(worker.number)]
         argv += self.plan.cpu_args(worker.number)
         # The capture may come through our standard input, and the report go through our standard output.
-        return self.spawn(argv, kept=self.plan.kept, stdin=subprocess.DEVNULL, stdout=STANDARD_ERROR)
+        output = None if self.plan.sinks.take_output else STANDARD_ERROR
+        return self.spawn(argv, kept=self.plan.kept, stdin=subprocess.DEVNULL, stdout=output)
 
     def start_later(self, worker, pause):
         def start():

@@ -96,6 +96,8 @@ static const struct option_row worker_options[] = {
     {"name", NAME, "a", NULL},
     {"worker", WHOLE, "255", "256"},
     {"inspector", WORD, "digest:1000000000", NULL},
+    {"eve", NAME, "file:out-%k-%r-%n-%%", NULL},
+    {"eve-wait", SPAN, "86400000", "86400001"},
     {"wait", WORD, "spin", NULL},
     {"cpu", NAME, "0", NULL}, /* where the test may run on it, as nearly everywhere */
     {"numa-node", WHOLE, "off", "1024"},
@@ -439,6 +441,8 @@ static const struct wrong {
     {{WORKER, "--inspector", "record:"}, 2, "the directory is missing", "write record:DIR"},
     {{WORKER, "--inspector", "record:t.pcap"}, 1, "record:t.pcap: ", "give one that"},
     {{WORKER, "--inspector", "record:t.pcap/a"}, 1, "record:t.pcap/a: ", "give one that"},
+    {{WORKER, "--eve", "eve.json"}, 2, "--eve 'eve.json'", "give file:PATTERN"},
+    {{WORKER, "--eve", "file:%l"}, 2, "'%l' stands for nothing", "%k is the worker"},
     {{WORKER, "--cpu", "2,"}, 2, "--cpu '2,'", "as a list, such as 0,2,4-6"},
     {{WORKER, "--cpu", "1023"}, 1, "--cpu '1023'", "give some of "},
     {{WORKER, "--numa-node", "1023"}, 1, "--numa-node '1023'", "leave"},

@@ -104,6 +104,14 @@
       "Take this worker number")                                                                   \
     X(INSPECTOR, "inspector", 0, "NAME[:ARGS]", FB_DEFAULT("count"), FB_WORKER | FB_RUN,           \
       FB_ANYWHERE, "Choose what workers do with packets; flow-worker --help lists the inspectors") \
+    X(EVE, "eve", 0, "SINK", FB_NO_DEFAULT, FB_WORKER | FB_RUN, FB_ANYWHERE,                       \
+      "Write the records of inspectors, as a JSON object a line, to file:PATTERN, in which %k, "   \
+      "%r and %n stand for worker, incarnation and instance, and which ,size=SIZE and "            \
+      ",seconds=S may follow for another file then; to unix:PATH, a socket; or to - , standard "   \
+      "output; may be repeated")                                                                   \
+    X(EVE_WAIT, "eve-wait", 0, "MS|forever", FB_DEFAULT("1000"), FB_WORKER | FB_RUN, FB_ANYWHERE,  \
+      "Let a sink of --eve that takes no more records hold its worker for at most this many "      \
+      "milliseconds in one outage, before they are dropped")                                       \
     X(ATTACH, "attach", 0, "COMMAND", FB_NO_DEFAULT, FB_RUN, FB_ANYWHERE,                          \
       "Start copies of this program as workers, in the place of flow-worker and its inspectors, "  \
       "for example 'tcpdump -i %d -w part-%k-%r.pcap'; run without a shell; %d is the device of "  \
@@ -166,7 +174,7 @@
       "drained worker to end")                                                                     \
     X(WORKER_DRAIN_TIMEOUT, "drain-timeout", 0, "S", FB_DEFAULT("30"), FB_WORKER, FB_ANYWHERE,     \
       "Wait at most this many seconds at the end for the children of exec: to read what is left "  \
-      "and end")                                                                                   \
+      "and end, and for the readers of --eve to take what is queued")                              \
     X(EXEC_TIMEOUT, "exec-timeout", 0, "S|never", FB_DEFAULT("never"), FB_WORKER | FB_RUN,         \
       FB_ANYWHERE,                                                                                 \
       "Kill a child of exec: that reads nothing for this many seconds though its pipe is full; "   \

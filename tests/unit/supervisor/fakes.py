@@ -12,6 +12,7 @@ import unittest
 
 from supervisor.loop import Loop
 from supervisor.run import Supervisor
+from supervisor.sinks import Sinks
 
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d "
 START = 1000.0  # the fake clock does not begin at 0: nor does the real one
@@ -134,6 +135,7 @@ class FakePlan:
     worker_args = ["--inspector", "count"]
     kept = [77]
     end_s = 0.0
+    sinks = Sinks(None, None)
 
     def __init__(self, workers, attach=None):
         self.workers = workers
@@ -244,7 +246,7 @@ class FakeRun:
         self.stops.append([child.signals[-1:] for child in self.supervisor.children()])
         self.loop.time += 60
 
-    def call(self, argv, check):
+    def call(self, argv, check, stdout):
         if self.missing:
             raise FileNotFoundError(2, "No such file or directory")
         self.called.append(argv)

@@ -92,6 +92,20 @@ class Programs(PlanTest):
         self.write("flow-dispatcher.says", '{"drain-timeout": "5"}')
         self.assertEqual(self.plan("-r", "x", "-n", "a", "-w", "1", "--config", path).end_s, 5.0)
 
+    def test_sinks_go_to_the_workers_and_their_readers_are_waited_for(self):
+        words = ["--eve", "unix:/a", "--eve", "file:b-%k", "--eve-wait", "7"]
+        plan = self.plan("-r", "x", "-n", "a", *words)
+        self.assertEqual(plan.worker_args, [*words, "--orphan-timeout", "1", "-n", "a"])
+        self.assertNotIn("--eve", plan.dispatcher_args)
+        self.assertEqual(plan.end_s, 30.0)
+        self.assertEqual(self.plan("-r", "x", "--eve", "file:b-%k").end_s, 0.0)
+        with self.assertRaisesRegex(Failure, "8 workers cannot write one file"):
+            self.plan("-r", "x", "--eve", "file:b")
+        path = self.write("x.conf", "eve = file:b\nworkers = 2\n")
+        self.write("flow-dispatcher.says", '{"workers": "2"}')
+        with self.assertRaisesRegex(Failure, "2 workers cannot write one file"):
+            self.plan("-r", "x", "--config", path)
+
     def test_workers_get_each_inspector_in_the_order_given(self):
         plan = self.plan("-r", "x", "--inspector", "count", "--inspector", "./a.so:x y", "--inspector=count", "-n", "a")
         words = ["--inspector", "count", "--inspector", "./a.so:x y", "--inspector", "count"]
@@ -130,7 +144,7 @@ class Attach(PlanTest):
         self.assertEqual((plan.attach, plan.worker_program), (None, self.path("flow-worker")))
 
     def test_options_of_flow_worker_exclude_it(self):
-        for words in (["--inspector", "count"], ["--wait", "spin"], ["--orphan-timeout", "3"]):
+        for words in (["--inspector", "count"], ["--wait", "spin"], ["--orphan-timeout", "3"], ["--eve", "-"]):
             self.refused(f"^--attach and {words[0]} exclude each other", "-r", "x", "--attach", "sh %k", *words)
 
     def test_it_is_checked_instead_of_the_options_of_flow_worker(self):

@@ -20,7 +20,7 @@ static int make_file(void **state) {
     int fd = mkstemp(path);
     static const char text[] = "inspector = digest:7\nread = a.pcap\nwait = spin\nname = sensor\n"
                                "cpu = 1\ncpu = 2\ntimeout = all=7\nbpf = udp\nkey-vlan = yes\n"
-                               "filter-file = /nonexistent\n";
+                               "filter-file = /nonexistent\neve = -\neve = unix:b\n";
     return fd < 0 || write(fd, text, sizeof text - 1) < 0 ? -1 : close(fd);
 }
 
@@ -57,6 +57,8 @@ static void the_defaults_are_those_of_the_manual(void **state) {
     assert_false(options.spin || options.check || options.place.cpus_given);
     assert_int_equal(options.place.node, PLACE_PLAN);
     assert_int_equal(options.orphan_ns, UINT64_C(30000000000));
+    assert_int_equal(options.eve_count, 0);
+    assert_int_equal(options.eve_wait_ns, UINT64_C(1000000000));
     assert_int_equal(options.parent, 0);
     assert_int_equal(options.log_level, FB_LOG_INFO);
 }
@@ -77,6 +79,14 @@ static void what_is_given_is_what_is_meant(void **state) {
     assert_int_equal(options.orphan_ns, 1500000000);
     assert_int_equal(options.parent, 77);
     assert_int_equal(options.log_level, FB_LOG_DEBUG);
+    assert_int_equal(PARSE(&options, "--eve", "-", "--eve=unix:a", "--eve-wait", "0.5"),
+                     FB_COMMAND_LINE_TAKEN);
+    assert_int_equal(options.eve_count, 2);
+    assert_string_equal(options.eve[0], "-");
+    assert_string_equal(options.eve[1], "unix:a");
+    assert_int_equal(options.eve_wait_ns, 500000);
+    assert_int_equal(PARSE(&options, "--eve-wait", "forever"), FB_COMMAND_LINE_TAKEN);
+    assert_true(options.eve_wait_ns == UINT64_MAX);
     assert_int_equal(PARSE(&options, "--numa-node", "off"), FB_COMMAND_LINE_TAKEN);
     assert_int_equal(options.place.node, PLACE_OFF);
 }
@@ -172,12 +182,16 @@ static void the_command_line_wins_over_the_file(void **state) {
     assert_int_equal(PARSE(o, "--config", path), FB_COMMAND_LINE_TAKEN);
     assert_string_equal(o->name, "sensor");
     assert_string_equal(o->inspectors[0].args, "7");
+    assert_int_equal(o->eve_count, 2);
+    assert_string_equal(o->eve[1], "unix:b");
     assert_true(o->spin && o->place.cpus_given);
     assert_int_equal(fb_cpus_single(&o->place.cpus), 2);
-    assert_int_equal(
-        PARSE(o, "-n", "other", "--wait", "park", "--config", path, "--inspector", "count"),
-        FB_COMMAND_LINE_TAKEN);
+    assert_int_equal(PARSE(o, "-n", "other", "--wait", "park", "--config", path, "--inspector",
+                           "count", "--eve", "file:c"),
+                     FB_COMMAND_LINE_TAKEN);
     assert_string_equal(o->name, "other");
+    assert_int_equal(o->eve_count, 1);
+    assert_string_equal(o->eve[0], "file:c");
     assert_int_equal(o->inspector_count, 1);
     assert_null(o->inspectors[0].args);
     assert_true(!o->spin && o->place.cpus_given);
