@@ -41,7 +41,7 @@ const char *const sinks_stat_names[SINK_STATS + 1] = {
 static const struct {
     const char *begin;
     const struct sink_kind *kind;
-} kinds[] = {{"file:", &sink_file_kind}, {"-", &sink_output_kind}};
+} kinds[] = {{"file:", &sink_file_kind}, {"-", &sink_output_kind}, {"unix:", &sink_unix_kind}};
 
 /* Returns 0, or -EINVAL after one logged line. */
 static int set_kind(struct sink *sink, const char *text) {
