@@ -13,6 +13,7 @@
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
 #include "worker/inspectors/inspectors.h"
+#include "worker/records/eve.h"
 #include "worker/records/sinks.h"
 
 #define STATE_ALIGN 16u /* enough for any type */
@@ -85,12 +86,15 @@ static void make_one_line(char *text) {
     }
 }
 
+static const struct inspection_item *item_of(const struct fb_host *host) {
+    return (const struct inspection_item *)(const void *)((const char *)host -
+                                                          offsetof(struct inspection_item, host));
+}
+
 /* What an inspector logs, with its name before it. */
 static void host_log(const struct fb_host *host, enum fb_host_level level, const char *format,
                      ...) {
-    const struct inspection_item *item =
-        (const struct inspection_item *)(const void *)((const char *)host -
-                                                       offsetof(struct inspection_item, host));
+    const struct inspection_item *item = item_of(host);
     char text[HOST_LINE_MAX];
     va_list args;
     va_start(args, format);
@@ -99,6 +103,40 @@ static void host_log(const struct fb_host *host, enum fb_host_level level, const
     make_one_line(text);
     fb_log(level <= FB_HOST_DEBUG ? (enum fb_log_level)level : FB_LOG_DEBUG, "%sinspector %s: %s",
            watched != NULL ? watched->who : "", item->ops->name, text);
+}
+
+/* The call that an event is written in: the same, if it is made again. */
+static struct inspection_events call_of(const struct fb_host_event *event) {
+    struct inspection_events call = {
+        .item = watched->next, .is_end = event->packet == NULL, .is_started = watched->is_started};
+    call.frame = event->packet != NULL ? event->packet->frame : event->end->frame;
+    call.flow = event->packet != NULL ? event->packet->flow->id : event->end->flow->id;
+    return call;
+}
+
+/* Whether an event was written when the same call was made before. */
+static bool is_written(const struct fb_host_event *event) {
+    struct inspection_events *had = &watched->events, call = call_of(event);
+    if (had->frame != call.frame || had->flow != call.flow || had->item != call.item ||
+        had->is_end != call.is_end || had->is_started != call.is_started)
+        *had = call;
+    if (had->again == had->written)
+        return false;
+    had->again++;
+    return true;
+}
+
+static int host_event(const struct fb_host *host, const struct fb_host_event *event) {
+    char refusal[EVE_REFUSAL_SIZE];
+    bool is_of_flow = event->packet != NULL || event->end != NULL;
+    if (is_of_flow && watched != NULL && is_written(event))
+        return 0;
+    int rc = eve_inspector_event(item_of(host)->ops->name, event, refusal);
+    if (rc == -EINVAL)
+        host_log(host, FB_HOST_ERROR, "%s", refusal);
+    if (rc == 0 && is_of_flow && watched != NULL)
+        watched->events.again = ++watched->events.written;
+    return rc;
 }
 
 static int check_state(const struct fb_inspector *ops, const struct fb_setup *setup) {
@@ -140,9 +178,11 @@ int inspection_add(struct inspection *inspection, const struct fb_inspector *ops
         return -EINVAL;
     }
     struct inspection_item *item = &inspection->items[inspection->count];
-    *item = (struct inspection_item){
-        .ops = ops,
-        .host = {.major = FB_INSPECTOR_MAJOR, .minor = FB_INSPECTOR_MINOR, .log = host_log}};
+    *item = (struct inspection_item){.ops = ops,
+                                     .host = {.major = FB_INSPECTOR_MAJOR,
+                                              .minor = FB_INSPECTOR_MINOR,
+                                              .log = host_log,
+                                              .event = host_event}};
     struct fb_setup setup = {.args = args, .host = &item->host};
     inspection->errors = fb_log_errors();
     int error = returned(inspection, ops, "open", ops->open(&setup));
@@ -234,6 +274,7 @@ int inspection_returned(struct inspection *inspection, const struct fb_event *ev
     const struct fb_inspector *ops = inspection->items[inspection->next].ops;
     if (inspection->is_child)
         end_child(ops, function_of(inspection, event));
+    inspection->events.again = 0;
     if (rc == FB_OUTPUT_FAILED)
         log_waiting(inspection, ops);
     else if (rc != 0)
@@ -298,6 +339,8 @@ int inspection_event_of_many(struct inspection *inspection, const struct fb_even
         inspection->is_started = false;
     }
     inspection->next = 0;
+    if (event->kind != FB_EVENT_PACKET)
+        eve_forget_flow(event->end.flow);
     return 0;
 }
 

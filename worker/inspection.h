@@ -36,6 +36,16 @@ struct inspection_item {
     struct fb_host host;                 /* last: what the inspector holds a pointer to */
 };
 
+/* Which call of which inspector an event of its own was written in; how many were. A call that is
+ * made again writes again what it has written before it failed: that is passed over. */
+struct inspection_events {
+    uint64_t frame, flow;
+    unsigned item;
+    bool is_end, is_started;
+    unsigned written; /* in this call, and those before it for the same */
+    unsigned again;   /* of these seen again */
+};
+
 struct inspection {
     unsigned count;
     unsigned next;                    /* who is to see the present event next */
@@ -47,6 +57,7 @@ struct inspection {
     size_t state_bytes; /* that all need for a flow */
     bool all_ends;      /* one of them asks for the ends of flows that are not known */
     unsigned errors;    /* lines of level error when it was last looked */
+    struct inspection_events events;
     struct inspection_item items[INSPECTIONS_MAX];
 };
 

@@ -3,6 +3,7 @@
 
 #include "worker/consumer/consumer_parts.h"
 #include "worker/inspectors/inspectors.h"
+#include "worker/records/eve.h"
 #include "worker/records/sinks.h"
 
 #define WAIT_MS 100u /* for packets, at most: then what else is to be done is looked at */
@@ -64,6 +65,16 @@ static void tell_stats(struct worker_loop *loop) {
     loop->told_ns = fb_consumer_now(loop->consumer);
 }
 
+static struct eve_counts counts_of(const struct worker_loop *loop) {
+    const uint64_t *counters = loop->consumer->counters;
+    return (struct eve_counts){
+        .packets = counters[FB_WORKER_PACKETS],
+        .bytes = counters[FB_WORKER_BYTES],
+        .flows = counters[FB_WORKER_STARTS] + counters[FB_WORKER_MID_STREAM],
+        .flows_ended = counters[FB_WORKER_ENDS],
+    };
+}
+
 /* Between two bursts. Returns 0, or why the loop must end. */
 static int look_after_inspectors(struct worker_loop *loop) {
     int asked = *loop->reload_asked;
@@ -73,6 +84,8 @@ static int look_after_inspectors(struct worker_loop *loop) {
     }
     uint64_t now_ns = fb_consumer_now(loop->consumer);
     int rc = inspection_tick(loop->inspection, now_ns);
+    const struct eve_counts counts = counts_of(loop);
+    eve_tick(now_ns, &counts);
     if (now_ns - loop->told_ns >= TELL_NS)
         tell_stats(loop);
     return rc == 0 ? 0 : LOOP_FAILED;
@@ -102,10 +115,12 @@ static void finish(struct worker_loop *loop, int ended) {
     bool is_over =
         ended == FB_ENDED_STOPPED && fb_rx_command(&loop->consumer->rx) == FB_COMMAND_STOP;
     uint64_t now_ns = fb_now_ns();
+    uint64_t until_ns = is_over ? now_ns + FINISH_NS : ended == FB_ENDED_LEFT ? now_ns : 0;
+    const struct eve_counts counts = counts_of(loop);
+    if (ended != FB_ENDED_REVOKED)
+        eve_finish(&counts, until_ns);
     if (ended != FB_ENDED_ORPHANED)
-        inspection_finish(loop->inspection, is_over                  ? now_ns + FINISH_NS
-                                            : ended == FB_ENDED_LEFT ? now_ns
-                                                                     : 0);
+        inspection_finish(loop->inspection, until_ns);
 }
 
 int worker_loop_run(struct worker_loop *loop) {

@@ -18,6 +18,7 @@
 #include "worker/place.h"
 #include "worker/plugin.h"
 #include "worker/read.h"
+#include "worker/records/eve.h"
 #include "worker/records/sinks.h"
 
 /* Exit statuses: what a supervisor has to tell apart. */
@@ -102,7 +103,9 @@ static int serve(struct worker *w, struct fb_consumer *consumer) {
     fb_debug("claimed worker %u of instance '%s'", instance.worker, instance.name);
     place_claimed(&w->place, ctl, instance.worker, consumer->up);
     int ended = LOOP_FAILED;
-    if (inspection_claimed(&w->inspection, &instance) == 0)
+    uint64_t run;
+    memcpy(&run, ctl->header.instance, sizeof run);
+    if (eve_claimed(&instance, run) == 0 && inspection_claimed(&w->inspection, &instance) == 0)
         ended = worker_loop_run(&loop);
     w->reloads = loop.reloads;
     if (ended == LOOP_FAILED)
@@ -176,7 +179,8 @@ static int read_files(struct worker *w) {
                                .leave = &leave_signals,
                                .reload_asked = &reload_signals,
                                .reloads = reload_signals};
-    return inspection_claimed(&w->inspection, &instance) == 0 && worker_read_run(&read) == 0
+    return eve_claimed(&instance, 0) == 0 && inspection_claimed(&w->inspection, &instance) == 0 &&
+                   worker_read_run(&read) == 0
                ? EXIT_CLEAN
                : EXIT_FAILED;
 }
@@ -230,6 +234,7 @@ static int work(const struct worker_options *o) {
     if (status == 0 && !o->check)
         status = o->reads ? read_files(&worker) : claim_and_serve(&worker);
     inspection_close(&worker.inspection);
+    eve_close();
     return status;
 }
 

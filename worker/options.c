@@ -162,6 +162,25 @@ static bool take(void *arg, enum fb_option option, char *text, bool on, enum fb_
     return fb_option_take(rules, arg, option, text, on);
 }
 
+/* Of inspectors that write a record a flow at most one: a flow would have two. */
+static bool check_flow_records(const struct worker_options *o) {
+    static const char *const writers[] = {"flow", "ndpi"};
+    const char *first = NULL;
+    for (unsigned i = 0; i < o->inspector_count; i++) {
+        const char *name = o->inspectors[i].name;
+        if (strcmp(name, writers[0]) != 0 && strcmp(name, writers[1]) != 0)
+            continue;
+        if (first != NULL) {
+            fb_error("--inspector %s and --inspector %s: each writes a record a flow: leave one of "
+                     "them out",
+                     first, name);
+            return false;
+        }
+        first = name;
+    }
+    return true;
+}
+
 /* Options of an instance say nothing where there is none. */
 static bool check_together(struct worker_options *o) {
     static const enum fb_option without[] = {FB_OPT_NAME, FB_OPT_WORKER, FB_OPT_WAIT,
@@ -174,7 +193,7 @@ static bool check_together(struct worker_options *o) {
                  fb_option_line(without[i])->spelled, fb_offline_first_file(o->offline));
         return false;
     }
-    return true;
+    return check_flow_records(o);
 }
 
 static void print_more_help(void) {

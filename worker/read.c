@@ -9,6 +9,7 @@
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/grouped.h"
 #include "flow_balancer/common/log.h"
+#include "worker/records/eve.h"
 
 #include "worker/records/sinks.h"
 
@@ -48,7 +49,9 @@ static int tick_and_reload(void *arg) {
         inspection_reload(read->inspection);
     }
     fb_log_report_lost();
-    return inspection_tick(read->inspection, fb_now_ns());
+    uint64_t now_ns = fb_now_ns();
+    eve_tick(now_ns, NULL);
+    return inspection_tick(read->inspection, now_ns);
 }
 
 static void log_counters(const char *owner, const char *const *names, unsigned count,

@@ -79,6 +79,21 @@ enum fb_need {
 
 enum fb_host_level { FB_HOST_ERROR, FB_HOST_WARNING, FB_HOST_INFO, FB_HOST_DEBUG };
 
+/*
+ * An event for the records of the worker (--eve, flow-balancer-eve(7)), since minor version 1: one
+ * JSON object, with what all events have, and the members given as another object under the name of
+ * its type. Zero what is not used; all of it is the inspector's and is not kept.
+ */
+struct fb_host_event {
+    const char *type;    /* "alert", or a name of the inspector's own: [a-z][a-z0-9_]* */
+    const char *members; /* text of a JSON object; NULL: {}. Of an alert: Suricata's action, gid,
+                            signature_id, rev, signature, category and severity, of which only
+                            signature_id and signature must be there. */
+    const struct fb_packet *packet; /* that it is about: its time, flow and direction; or NULL */
+    const struct fb_flow_end *end;  /* the same of the end of a flow; or NULL */
+};
+#define FB_EVENT_TYPE_MAX 32u /* with the 0 that ends it */
+
 /* What the worker does for an inspector; valid as long as the process. */
 struct fb_host {
     uint32_t major, minor; /* of the worker's interface */
@@ -88,6 +103,15 @@ struct fb_host {
         __attribute__((format(printf, 3, 4)))
 #endif
         ;
+    /*
+     * Since minor version 1. Writes an event. Returns 0: it has left the worker, or is counted as
+     * dropped, or there is no --eve; FB_OUTPUT_FAILED: not now, and then that is to be returned
+     * from the function of the inspector, which is called again, and should write the same events
+     * again: those that had been written are not repeated. -EINVAL after one logged line: the type
+     * or the members are wrong. One without packet and end is of no flow and of now, as from
+     * tick(): it waits in the worker if it has to, and is lost if that is killed.
+     */
+    int (*event)(const struct fb_host *host, const struct fb_host_event *event);
 };
 
 /* What open() is given, and what it gives back. */

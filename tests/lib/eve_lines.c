@@ -41,3 +41,49 @@ int sinks_write(const char *line, size_t length) {
     eve_lines.count++;
     return eve_lines.count > eve_lines.takes ? FB_OUTPUT_FAILED : eve_lines.answer;
 }
+
+/* ---- what `stats` says of sinks -------------------------------------------------------------- */
+
+const char *const sinks_stat_names[SINK_STATS + 1] = {"written", "dropped", "retried"};
+
+unsigned sinks_count(void) {
+    return 1;
+}
+
+const char *sinks_name(unsigned i) {
+    assert_int_equal(i, 0);
+    return "eve-file";
+}
+
+void sinks_stats(unsigned i, uint64_t values[SINK_STATS]) {
+    assert_int_equal(i, 0);
+    for (unsigned k = 0; k < SINK_STATS; k++)
+        values[k] = k + 1;
+}
+
+void sinks_tick(uint64_t now_ns) {
+    (void)now_ns;
+    eve_lines.ticks++;
+}
+
+/* ---- what else the worker does with sinks ---------------------------------------------------- */
+
+int sinks_claimed(const struct fb_instance *instance) {
+    (void)instance;
+    return 0;
+}
+
+uint64_t sinks_next_tick(void) {
+    return UINT64_MAX;
+}
+
+unsigned sinks_reload(void) {
+    return 0;
+}
+
+void sinks_finish(uint64_t until_ns) {
+    (void)until_ns;
+}
+
+void sinks_close(void) {
+}

@@ -11,6 +11,7 @@ struct eve_lines {
     int answer;         /* to each line */
     unsigned takes;     /* lines before it takes none, for now; UINT_MAX after eve_lines_begin() */
     unsigned count;     /* of those it was given */
+    unsigned ticks;     /* calls of sinks_tick() */
     char last[1 << 16]; /* without its end */
 };
 extern struct eve_lines eve_lines;

@@ -27,7 +27,8 @@
     X(record)                                                                                      \
     X(exec)                                                                                        \
     X(pcap)                                                                                        \
-    X(serve)
+    X(serve)                                                                                       \
+    X(flow)
 
 #define X(name) extern const struct fb_inspector inspect_##name##_ops;
 INSPECTORS(X)

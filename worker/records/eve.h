@@ -14,9 +14,13 @@
  * Records in Suricata's EVE JSON: one object a line (flow-balancer-eve(7)). The files eve*.c make
  * the lines; sinks.h says where they go. One thread, the worker's main one.
  *
- *   eve.c           what all events have, and from the object to the line
+ *   eve.c           from the claim to the end
+ *   eve_event.c     what all events have, and from the object to the line
  *   eve_flow.c      the event `flow`, and what is counted for it
  *   eve_tcp.c       how far a TCP connection has come
+ *   eve_anomaly.c   the event `anomaly`: malformed packets
+ *   eve_stats.c     the event `stats`
+ *   eve_inspector.c events of inspectors
  *   eve_names.c     names of protocols
  *   community_id.c  the name of a flow that tools agree on
  *   sinks.h         where lines go
@@ -64,6 +68,31 @@ json_t *eve_text(const char *bytes, size_t length);
  * 0, or -errno after one logged line.
  */
 int eve_claimed(const struct fb_instance *instance, uint64_t run);
+
+/* What a worker has counted since it claimed its number, for the event `stats`. */
+struct eve_counts {
+    uint64_t packets, bytes; /* captured bytes */
+    uint64_t flows;          /* begun here, or taken up in mid-stream */
+    uint64_t flows_ended;
+};
+
+/* Between packets, as often as is convenient: writes `stats` when its time has come. now_ns:
+ * CLOCK_MONOTONIC. counts NULL: there is no such event. */
+void eve_tick(uint64_t now_ns, const struct eve_counts *counts);
+
+/* The last packet has come: writes the last `stats`, and what has waited, until until_ns. */
+void eve_finish(const struct eve_counts *counts, uint64_t until_ns);
+
+/*
+ * Writes an event of an inspector, as fb_host.event() has it. Returns 0, FB_OUTPUT_FAILED, -ENOMEM
+ * after one logged line, or -EINVAL with what is wrong in refusal.
+ */
+#define EVE_REFUSAL_SIZE 256u
+int eve_inspector_event(const char *inspector, const struct fb_host_event *given,
+                        char refusal[EVE_REFUSAL_SIZE]);
+
+/* A flow is over: whether it had an alert is forgotten. */
+void eve_forget_flow(const struct fb_flow *flow);
 
 /* Frees what the others took. */
 void eve_close(void);

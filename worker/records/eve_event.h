@@ -9,7 +9,11 @@
 
 #include <jansson.h>
 
-#include "flow_balancer/flow.h"
+#include "flow_balancer/inspector.h"
+
+/* Whose events these are: as eve_claimed() has it, where there is a sink. */
+int eve_event_claimed(const struct fb_instance *instance, uint64_t run);
+void eve_event_close(void);
 
 struct eve_event {
     json_t *root;
@@ -46,5 +50,25 @@ void eve_put_time(struct eve_event *event, json_t *object, const char *key, uint
 /* Hands the event to the sinks, as one line, and frees it. Returns 0, FB_OUTPUT_FAILED, or -ENOMEM
  * after one logged line. */
 int eve_end(struct eve_event *event);
+
+/*
+ * The same for an event that no packet waits for: where a sink does not take it now it is kept,
+ * goes before the next one, and 0 is returned. FB_OUTPUT_FAILED: one is kept already, and this one
+ * is gone.
+ */
+int eve_end_later(struct eve_event *event);
+
+/* Hands on the line that is kept, if one is. Returns 0, or FB_OUTPUT_FAILED: it still is. */
+int eve_hand_on_kept(void);
+
+/* Now, nanoseconds since 1970. */
+uint64_t eve_wall_clock_ns(void);
+
+/* Whether an alert of the flow was written; all that was are forgotten. */
+bool eve_has_alert(uint64_t id);
+void eve_forget_flows(void);
+
+/* The clock of the event `stats` begins at 0. */
+void eve_stats_begin(uint64_t now_ns);
 
 #endif

@@ -7,6 +7,7 @@
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/icmp_pairs.h"
 
+#include "worker/records/eve_anomaly.h"
 #include "worker/records/eve_event.h"
 #include "worker/records/eve_tcp.h"
 #include "worker/records/sinks.h"
@@ -70,7 +71,10 @@ void eve_flow_packet(struct eve_flow *flow, const struct fb_packet *packet) {
     flow->last_ns = packet->time_ns;
     flow->lost += packet->gap;
     flow->redelivered += (packet->flags & FB_F_REDELIVERED) != 0;
-    flow->malformed += (packet->flags & FB_F_MALFORMED) != 0;
+    if (__builtin_expect((packet->flags & FB_F_MALFORMED) != 0, 0)) {
+        flow->malformed++;
+        eve_anomaly_packet(packet);
+    }
     take_transport(flow, packet, is_first);
 }
 
@@ -81,7 +85,7 @@ static bool is_marked(const struct eve_flow *flow, unsigned mark) {
 }
 
 /* Why Suricata would say that it ended. */
-static const char *reason_name(uint32_t reason) {
+static const char *suricata_reason(uint32_t reason) {
     static const char *const names[] = {
         [FB_END_CLOSED] = "timeout",     [FB_END_TIMED_OUT] = "timeout",
         [FB_END_EVICTED] = "forced",     [FB_END_REUSED] = "tcp_reuse",
@@ -127,8 +131,8 @@ static void put_counts(struct eve_event *event, const struct eve_flow *flow,
     eve_put_word(event, counts, "state", state_name(flow, end));
     if (end->reason == FB_END_VERDICT)
         eve_put_word(event, counts, "bypass", "local");
-    eve_put_word(event, counts, "reason", reason_name(end->reason));
-    eve_put(event, counts, "alerted", json_false());
+    eve_put_word(event, counts, "reason", suricata_reason(end->reason));
+    eve_put(event, counts, "alerted", json_boolean(eve_has_alert(end->flow->id)));
     eve_put(event, event->root, "flow", counts);
 }
 
@@ -171,8 +175,8 @@ static void put_more_than_0(struct eve_event *event, const char *key, uint64_t v
         eve_put_number(event, event->ours, key, value);
 }
 
-static void put_ours(struct eve_event *event, const struct eve_flow *flow,
-                     const struct fb_flow_end *end) {
+static void put_flow_detail(struct eve_event *event, const struct eve_flow *flow,
+                            const struct fb_flow_end *end) {
     eve_begin_ours(event, end->flow);
     eve_put_word(event, event->ours, "end", end_name(end->reason));
     put_more_than_0(event, "lost", flow->lost);
@@ -205,7 +209,7 @@ int eve_flow_write(const struct eve_flow *flow, const struct fb_flow_end *end,
     eve_put_community_id(&event, &subject);
     if (proto == PROTO_TCP)
         put_tcp(&event, flow);
-    put_ours(&event, flow, end);
+    put_flow_detail(&event, flow, end);
     if (more != NULL && json_object_update_missing(event.root, more) != 0)
         event.failed = true;
     return eve_end(&event);

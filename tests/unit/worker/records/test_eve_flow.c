@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* worker/records/eve.c, worker/records/eve_flow.c and worker/records/eve_names.c: the lines of
- * flows, which a double of the sinks keeps. */
+/* worker/records/eve.c, worker/records/eve_event.c, worker/records/eve_flow.c and
+ * worker/records/eve_names.c: the lines of flows, which a double of the sinks keeps. */
 #include "tests/lib/eve_lines.h"
 #include "tests/lib/unit.h"
 
