@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The inspectors of flow-worker-fault: those of flow-worker, `events`, and `fault`, which
+ * The inspectors of flow-worker-fault: those of flow-worker, `events`, `lines`, and `fault`, which
  * records as `record` does and breaks the worker as it is told. They are here
  * in place of worker/inspectors/inspectors.c: no worker that is installed can do this.
  *
@@ -21,6 +21,7 @@
 
 #include "tests/tools/fault_actions.h"
 #include "tests/tools/fault_events.h"
+#include "tests/tools/fault_lines.h"
 #include "tests/tools/fault_rules.h"
 
 struct fault {
@@ -142,6 +143,7 @@ static const struct fb_inspector *const inspectors[] = {
 #undef X
         & inspect_fault_ops,
     &inspect_events_ops,
+    &inspect_lines_ops,
 };
 
 const struct fb_inspector *inspector_at(unsigned i) {
