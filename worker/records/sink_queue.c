@@ -62,7 +62,7 @@ static ssize_t hand_over(struct sink *sink, struct iovec *parts, int count) {
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : -errno;
 }
 
-/* A datagram that is longer than the socket takes, whoever reads. */
+/* A datagram that is longer than the socket takes, also of a fast reader. */
 static void refuse_long(struct sink *sink, size_t bytes) {
     if (!sink->is_too_long_told)
         fb_error("%s%s: a record of %zu bytes is too long for a datagram: it is dropped, and so "
