@@ -186,7 +186,7 @@ ALERT = {"action": "allowed", "gid": 1, "signature_id": 1000001, "rev": 1, "sign
 SAMPLES = [
     {**KEY, "event_type": "flow", **ENDS, "proto": "TCP", "app_proto": "tls", "flow": COUNTS, **ID,
      "tcp": {"tcp_flags": "ff", "tcp_flags_ts": "1b", "tcp_flags_tc": "00", **{flag: True for flag in FLAGS}, "state": "closed"},
-     "flow_balancer": {**FLOW, "end": "verdict", "lost": 1, "redelivered": 1, "malformed": 1, "mid_stream": True}},
+     "flow_balancer": {**FLOW, "end": "verdict", "lost": 1, "redelivered": 1, "malformed": 1, "mid_stream": True, "end_redelivered": True}},
     {**KEY, "event_type": "flow", "src_ip": "2001:db8::1", "dest_ip": "::ffff:1.2.3.4", "proto": "IPv6-ICMP", "icmp_type": 128,
      "icmp_code": 0, "response_icmp_type": 129, "response_icmp_code": 0, "flow": COUNTS, **ID, "flow_balancer": {**FLOW, "end": "closed"}},
     {"timestamp": TIME, "flow_id": 0, "event_type": "flow", "flow": COUNTS,

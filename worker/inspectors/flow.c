@@ -23,6 +23,7 @@ static int flow_open(struct fb_setup *setup) {
     }
     setup->state_bytes = sizeof(struct eve_flow);
     setup->state_kind = FB_STATE_FLAT;
+    setup->all_ends = 1; /* a record a flow, whatever became of the process that had its packets */
     return 0;
 }
 

@@ -47,7 +47,8 @@ struct eve_flow {
 void eve_flow_packet(struct eve_flow *flow, const struct fb_packet *packet);
 
 /*
- * Writes the event `flow` of a flow that ended. app_proto: Suricata's name of the application
+ * Writes the event `flow` of a flow that ended. flow: NULL if this process had no packet of it, but
+ * one before it (fb_setup.all_ends). app_proto: Suricata's name of the application
  * protocol, or NULL if it is not known. more: an object whose members are added to the event
  * (such as {"ndpi": {...}}), which stays the caller's, or NULL; members that the event has are not
  * replaced. Returns 0, FB_OUTPUT_FAILED (call it again with the same arguments), or -ENOMEM after

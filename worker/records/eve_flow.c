@@ -118,15 +118,17 @@ static const char *state_name(const struct eve_flow *flow, const struct fb_flow_
 static void put_counts(struct eve_event *event, const struct eve_flow *flow,
                        const struct fb_flow_end *end) {
     unsigned client = is_marked(flow, MARK_REVERSED) ? 1 : 0, server = 1 - client;
-    uint64_t start_ns = end->flow->first_ns != 0 ? end->flow->first_ns : flow->first_ns;
-    uint64_t start_s = start_ns / FB_NS_PER_S, end_s = flow->last_ns / FB_NS_PER_S;
+    uint64_t last_ns = flow->last_ns != 0 ? flow->last_ns : end->time_ns;
+    uint64_t first_ns = flow->first_ns != 0 ? flow->first_ns : last_ns;
+    uint64_t start_ns = end->flow->first_ns != 0 ? end->flow->first_ns : first_ns;
+    uint64_t start_s = start_ns / FB_NS_PER_S, end_s = last_ns / FB_NS_PER_S;
     json_t *counts = json_object();
     eve_put_number(event, counts, "pkts_toserver", flow->packets[client]);
     eve_put_number(event, counts, "pkts_toclient", flow->packets[server]);
     eve_put_number(event, counts, "bytes_toserver", flow->bytes[client]);
     eve_put_number(event, counts, "bytes_toclient", flow->bytes[server]);
     eve_put_time(event, counts, "start", start_ns);
-    eve_put_time(event, counts, "end", flow->last_ns);
+    eve_put_time(event, counts, "end", last_ns);
     eve_put_number(event, counts, "age", end_s > start_s ? end_s - start_s : 0);
     eve_put_word(event, counts, "state", state_name(flow, end));
     if (end->reason == FB_END_VERDICT)
@@ -170,6 +172,9 @@ static void put_tcp(struct eve_event *event, const struct eve_flow *flow) {
     eve_put(event, event->root, "tcp", tcp);
 }
 
+/* Of a flow whose packets another process had. */
+static const struct eve_flow unknown_flow = {.marks = MARK_MID_STREAM};
+
 static void put_more_than_0(struct eve_event *event, const char *key, uint64_t value) {
     if (value != 0)
         eve_put_number(event, event->ours, key, value);
@@ -184,6 +189,8 @@ static void put_flow_detail(struct eve_event *event, const struct eve_flow *flow
     put_more_than_0(event, "malformed", flow->malformed);
     if (is_marked(flow, MARK_MID_STREAM))
         eve_put(event, event->ours, "mid_stream", json_true());
+    if ((end->flags & FB_F_REDELIVERED) != 0)
+        eve_put(event, event->ours, "end_redelivered", json_true());
 }
 
 int eve_flow_write(const struct eve_flow *flow, const struct fb_flow_end *end,
@@ -192,6 +199,8 @@ int eve_flow_write(const struct eve_flow *flow, const struct fb_flow_end *end,
     uint8_t proto = end->flow->proto;
     if (!sinks_any())
         return 0;
+    if (flow == NULL)
+        flow = &unknown_flow;
     const struct eve_subject subject = {
         .type = "flow",
         .time_ns = end->time_ns != 0 ? end->time_ns : flow->last_ns,

@@ -313,6 +313,24 @@ static void what_went_wrong_is_told(void **state) {
     expect_in_line(line_of(m), "\"start\":\"2023-11-14T22:13:20.123456+0000\"");
 }
 
+/* Its addresses and when it began are in its record, whoever had its packets. */
+static void a_flow_of_a_process_that_is_gone_is_told_without_numbers(void **state) {
+    struct made *m = *state;
+    begin_tcp(m);
+    m->end.time_ns = m->flow.first_ns + 9 * FB_NS_PER_S;
+    m->end.flags = FB_F_MID_STREAM;
+    assert_int_equal(eve_flow_write(NULL, &m->end, NULL, NULL), 0);
+    expect_in_line(eve_lines.last, "\"src_ip\":\"128.232.110.120\",\"src_port\":34855,");
+    expect_in_line(eve_lines.last,
+                   "\"pkts_toserver\":0,\"pkts_toclient\":0,\"bytes_toserver\":0,"
+                   "\"bytes_toclient\":0,\"start\":\"2023-11-14T22:13:20.123456+0000\","
+                   "\"end\":\"2023-11-14T22:13:29.123456+0000\",\"age\":9,");
+    expect_in_line(eve_lines.last, "\"end\":\"timed_out\",\"mid_stream\":true}}");
+    m->end.flags |= FB_F_REDELIVERED;
+    assert_int_equal(eve_flow_write(NULL, &m->end, NULL, NULL), 0);
+    expect_in_line(eve_lines.last, "\"mid_stream\":true,\"end_redelivered\":true}}");
+}
+
 static json_int_t id_in(const char *line) {
     json_t *event = json_loads(line, 0, NULL);
     json_int_t id = json_integer_value(json_object_get(event, "flow_id"));
@@ -430,6 +448,7 @@ int main(void) {
         EVE_TEST(flows_without_ip_say_what_they_are),
         EVE_TEST(tags_tunnels_and_interfaces_are_told),
         EVE_TEST(what_went_wrong_is_told),
+        EVE_TEST(a_flow_of_a_process_that_is_gone_is_told_without_numbers),
         EVE_TEST(ids_differ_between_runs_and_stay_numbers),
         EVE_TEST(more_members_are_added_and_none_is_replaced),
         EVE_TEST(a_long_line_is_whole),
