@@ -20,4 +20,8 @@ json_int_t counter_of(const json_t *report, const char *name);
 /* The report of a run in which all was inspected; it balances. */
 const json_t *expect_door_inspected(struct test *t);
 
+/* Kills processes of a run's two workers by turns while they work, six in all; it ends as it
+ * should. Returns how many packets came again. */
+json_int_t expect_six_killed(struct test *t, struct process *run);
+
 #endif

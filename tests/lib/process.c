@@ -334,6 +334,18 @@ struct process *process_start_words(struct test *t, const char *const words[]) {
     return p;
 }
 
+struct process *process_start_with(struct test *t, const char *command, const char *option,
+                                   const char *value) {
+    char text[sizeof t->processes[0].command], *words[WORDS_MAX];
+    snprintf(text, sizeof text, "%s", command);
+    unsigned count = split(t, text, words);
+    assert_in_range(count, 1, WORDS_MAX - 3);
+    words[count] = (char *)(uintptr_t)option;
+    words[count + 1] = (char *)(uintptr_t)value;
+    words[count + 2] = NULL;
+    return process_start_words(t, (const char *const *)words);
+}
+
 struct process *process_start(struct test *t, const char *format, ...) {
     va_list args;
     va_start(args, format);

@@ -75,6 +75,9 @@ struct process *process_start_unread(struct test *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The same with words as they are, empty ones too; the last is NULL. */
 struct process *process_start_words(struct test *t, const char *const words[]);
+/* The words of a command as of process_start(), and then an option whose value may have blanks. */
+struct process *process_start_with(struct test *t, const char *command, const char *option,
+                                   const char *value);
 /* Starts it, waits for its end, returns its status. */
 int process_run(struct test *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Waits for its end and returns its status. */

@@ -3,19 +3,17 @@
  * run and start --attach: programs in the place of workers, which are here flow-worker, called as
  * any program that uses libflowbalancer, and scripts around it. See also proc_examples.c.
  */
-#include "tests/lib/feed.h"
+#include "tests/lib/content.h"
 #include "tests/lib/life.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <pcap/pcap.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define TRACE_PACKETS 10000
 #define FOREVER "--loop 1000000 --failover never "
-#define WORDS_MOST 48u
 #define MARK "FB_TEST_ATTACH="
 
 /* In each process before its program: by this its descendants are known, whatever becomes of
@@ -70,17 +68,10 @@ static unsigned alive(const struct test *t) {
 
 /* Starts `flow-balancer` with these options, and the command as one word. */
 static struct process *start_attached(struct test *t, const char *options, const char *command) {
-    const char *words[WORDS_MOST + 3] = {"flow-balancer"};
-    char text[1024];
-    unsigned count = 1;
-    snprintf(text, sizeof text, "%s", options);
-    for (char *rest = text, *word; (word = strsep(&rest, " ")) != NULL && count < WORDS_MOST;)
-        if (*word != '\0')
-            words[count++] = strcmp(word, "@") == 0 ? t->name : word;
-    words[count++] = "--attach";
-    words[count] = command;
+    char text[512];
+    snprintf(text, sizeof text, "flow-balancer %s", options);
     t->enter = enter_marked;
-    struct process *p = process_start_words(t, words);
+    struct process *p = process_start_with(t, text, "--attach", command);
     t->enter = NULL;
     return p;
 }
@@ -424,29 +415,6 @@ static void skip_without(const struct test *t, const char *program) {
     }
 }
 
-/* The packets of a file, and a sum over their bytes and times that does not depend on the order. */
-struct content {
-    uint64_t packets, sum;
-};
-
-static void add_content(struct content *content, const char *path) {
-    char why[PCAP_ERRBUF_SIZE];
-    struct pcap_pkthdr *header;
-    const u_char *bytes;
-    pcap_t *pcap = pcap_open_offline(path, why);
-    if (pcap == NULL)
-        fail_msg("%s", why);
-    while (pcap_next_ex(pcap, &header, &bytes) == 1) {
-        uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)header->ts.tv_sec;
-        hash = hash * UINT64_C(0x100000001b3) ^ (uint64_t)header->ts.tv_usec;
-        for (bpf_u_int32 i = 0; i < header->caplen; i++)
-            hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-        content->packets++;
-        content->sum += hash;
-    }
-    pcap_close(pcap);
-}
-
 static void copies_of_tcpdump_write_what_there_is_between_them(void **state) {
     struct test *t = *state;
     struct content wanted = {0}, found = {0};
@@ -454,11 +422,9 @@ static void copies_of_tcpdump_write_what_there_is_between_them(void **state) {
     struct process *run = start_attached(t, RUN "-w 2", "tcpdump -i %d -U -w part-%k-%r.pcap");
     expect_ended(t, run, EXIT_DONE);
     expect_all_inspected(report_of(t, "out.json"), TRACE_PACKETS);
-    add_content(&wanted, file_in(t, "t.pcap"));
-    add_content(&found, file_in(t, "part-0-0.pcap"));
-    add_content(&found, file_in(t, "part-1-0.pcap"));
-    assert_int_equal(found.packets, wanted.packets);
-    assert_int_equal(found.sum, wanted.sum);
+    content_add(&wanted, file_in(t, "t.pcap"));
+    assert_int_equal(content_add_all(&found, t, "", "part"), 2);
+    expect_same_content(&wanted, &found);
 }
 
 /* It is dumpcap, a child of tshark, that has the number. */

@@ -72,10 +72,9 @@ static void each_link_type_has_a_child(void **state) {
 static void what_it_prints_is_not_in_the_report(void **state) {
     struct test *t = *state;
     make_door_trace(t);
-    struct process *run = process_start_words(
-        t, (const char *const[]){"flow-balancer", "run", "-n", t->name, "-r", "t.pcap", "-w", "1",
-                                 "--report", "-", "--inspector",
-                                 "exec:sh -c 'wc -c >/dev/null; echo printed by %n %k'", NULL});
+    struct process *run =
+        process_start_with(t, "flow-balancer run -n @ -r t.pcap -w 1 --report -", "--inspector",
+                           "exec:sh -c 'wc -c >/dev/null; echo printed by %n %k'");
     char printed[128];
     process_expect(t, run, EXIT_DONE);
     snprintf(printed, sizeof printed, "printed by %s 0", t->name);
@@ -117,8 +116,8 @@ static void a_command_that_cannot_be_run_is_refused_before_the_run(void **state)
     };
     fclose(fopen(file_in(t, "t.pcap"), "we"));
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct process *worker = process_start_words(
-            t, (const char *const[]){"flow-worker", "--check", "--inspector", rows[i][0], NULL});
+        struct process *worker =
+            process_start_with(t, "flow-worker --check", "--inspector", rows[i][0]);
         process_expect(t, worker, EXIT_WRONG_USAGE);
         expect_one_line_with(t, worker, rows[i][1]);
         processes_forget(t);
@@ -139,8 +138,7 @@ static void the_rest_of_what_is_said(void **state) {
     make_door_trace(t);
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct process *run =
-            process_start_words(t, (const char *const[]){"flow-worker", "--read", "t.pcap",
-                                                         "--inspector", rows[i][0], NULL});
+            process_start_with(t, "flow-worker --read t.pcap", "--inspector", rows[i][0]);
         process_expect(t, run, EXIT_RUNTIME);
         const char *said = strstr(process_errors(t, run), "error: ");
         assert_non_null(said);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* worker/inspectors/pcap.c in whole runs: the files of all workers add up to the trace. */
 #include "tests/lib/doors.h"
-#include "tests/lib/life.h"
 #include "tests/lib/passed.h"
 
-#include <signal.h>
 #include <sys/resource.h>
 
 /* Returns how many files there were; none breaks off. */
@@ -42,18 +40,8 @@ static void the_files_add_up_to_the_trace(void **state) {
 static void a_worker_that_is_killed_leaves_whole_files(void **state) {
     struct test *t = *state;
     make_door_trace(t);
-    struct process *run = start_door(t, "pcap:files", "-w 2 --speed 1 --failover never");
-    for (unsigned i = 0; i < 6; i++) {
-        pid_t pid = 0;
-        UNTIL(t, (pid = ready_pid(t, i % 2)) != 0);
-        kill(pid, SIGKILL);
-        UNTIL(t, is_back(t, i % 2, pid));
-    }
-    process_expect(t, run, EXIT_DONE);
-    const json_t *report = report_of(t, "out.json");
-    expect_balanced(report);
-    json_int_t again = number_at(report, "redelivered");
-    assert_int_equal(sum_of_workers(report, "restarts"), 6);
+    struct process *run = start_door(t, "pcap:files", "-w 2 --speed 0.4 --failover never");
+    json_int_t again = expect_six_killed(t, run);
     struct passed parts;
     passed_read(&parts, t, "files", "worker");
     assert_in_range(parts.records.count, DOOR_PACKETS, DOOR_PACKETS + again);

@@ -97,16 +97,9 @@ static void expect_same_flows(struct test *t, unsigned run) {
 }
 
 static void run_copies(struct test *t, const char *option, const char *command) {
-    const char *const source[] = {"-r", "t.pcap", "--failover", "never"};
-    const char *words[16] = {"flow-balancer", "run", "-n", t->name, "-w", "2"};
-    unsigned count = 6;
-    for (unsigned i = 0; i < 4; i++)
-        words[count++] = source[i];
-    words[count++] = "--report";
-    words[count++] = "out.json";
-    words[count++] = option;
-    words[count++] = command;
-    process_expect(t, process_start_words(t, words), EXIT_DONE);
+    static const char run[] =
+        "flow-balancer run -n @ -w 2 -r t.pcap --failover never --report out.json";
+    process_expect(t, process_start_with(t, run, option, command), EXIT_DONE);
 }
 
 static void copies_of_it_see_what_it_sees_alone(void **state) {

@@ -6,11 +6,10 @@
 #include "dispatcher/capture/capture_window.h"
 #include "flow_balancer/common/clock.h"
 #include "tests/lib/capture_fixture.h"
+#include "tests/lib/loopback.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,21 +21,12 @@ static char name[64];
 
 /* Listens on a free port of an address of this machine, whose name is then in `name`. */
 static int listen_on(int family) {
-    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-    struct sockaddr_in four = {.sin_family = AF_INET,
-                               .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    bool is_six = family == AF_INET6;
-    struct sockaddr *address = is_six ? (void *)&six : (void *)&four;
-    socklen_t size = is_six ? sizeof six : sizeof four;
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, address, size) != 0)
+    int fd = loopback_bind(family, 0);
+    if (fd < 0)
         SKIP("no address of family %d on this machine: %s", family, strerror(errno));
     assert_int_equal(listen(fd, 4), 0);
-    assert_int_equal(getsockname(fd, address, &size), 0);
-    if (is_six)
-        snprintf(name, sizeof name, "tcp:[::1]:%u", ntohs(six.sin6_port));
-    else
-        snprintf(name, sizeof name, "tcp:127.0.0.1:%u", ntohs(four.sin_port));
+    snprintf(name, sizeof name, family == AF_INET6 ? "tcp:[::1]:%u" : "tcp:127.0.0.1:%u",
+             loopback_port(fd));
     return fd;
 }
 
