@@ -36,8 +36,12 @@ const struct capture_packed *capture_find_packed(const uint8_t *bytes, size_t co
 #include <lzma.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #define INPUT_BYTES ((size_t)64 << 10)
+/* What an xz file may ask for, as its first bytes do: twice what that takes at its strongest level,
+ * and zstd's own limit. */
+#define MEMORY_BYTES (UINT64_C(128) << 20)
 
 /*
  * A step takes bytes from `in`, moves `next` and `left` on, and writes up to size bytes. It
@@ -49,7 +53,8 @@ struct capture_unpack {
     bool ended;          /* the file has no more bytes */
     bool is_whole;       /* it may end here */
     const char *problem; /* NULL: none */
-    uint64_t taken;      /* bytes of the file before `next` */
+    const char *fix;
+    uint64_t taken; /* bytes of the file before `next` */
     const uint8_t *next;
     size_t left;
     union {
@@ -71,6 +76,11 @@ static void note_taken(struct capture_unpack *u, size_t count) {
     u->next += count;
     u->left -= count;
     u->taken += count;
+}
+
+static void refuse_large(struct capture_unpack *u, const char *fix) {
+    u->problem = "to unpack it takes more than 128 MiB of memory";
+    u->fix = fix;
 }
 
 /* ---- gzip ------------------------------------------------------------------------------------ */
@@ -105,7 +115,7 @@ static size_t gzip_step(struct capture_unpack *u, uint8_t *to, size_t size) {
 
 static bool xz_begin(struct capture_unpack *u) {
     u->xz = (lzma_stream)LZMA_STREAM_INIT;
-    return lzma_stream_decoder(&u->xz, UINT64_MAX, LZMA_CONCATENATED) == LZMA_OK;
+    return lzma_stream_decoder(&u->xz, MEMORY_BYTES, LZMA_CONCATENATED) == LZMA_OK;
 }
 
 static void xz_end(struct capture_unpack *u) {
@@ -122,6 +132,8 @@ static size_t xz_step(struct capture_unpack *u, uint8_t *to, size_t size) {
     note_taken(u, u->left - x->avail_in);
     if (status == LZMA_MEM_ERROR)
         u->problem = "no memory to unpack xz";
+    else if (status == LZMA_MEMLIMIT_ERROR)
+        refuse_large(u, "give 'xz -dc FILE | ... -r -'");
     else if (status != LZMA_OK && status != LZMA_STREAM_END && status != LZMA_BUF_ERROR)
         u->problem = "the xz data is damaged";
     u->is_whole = status == LZMA_STREAM_END;
@@ -144,7 +156,9 @@ static size_t zstd_step(struct capture_unpack *u, uint8_t *to, size_t size) {
     ZSTD_outBuffer out = {.dst = to, .size = size};
     size_t status = ZSTD_decompressStream(u->zstd, &out, &in);
     note_taken(u, in.pos);
-    if (ZSTD_isError(status))
+    if (ZSTD_getErrorCode(status) == ZSTD_error_frameParameter_windowTooLarge)
+        refuse_large(u, "give 'zstd -dc --long=31 FILE | ... -r -'");
+    else if (ZSTD_isError(status))
         u->problem = "the zstd data is damaged";
     u->is_whole = status == 0;
     return out.pos;
@@ -196,6 +210,7 @@ int capture_unpack_open(struct capture_unpack **unpack, const struct capture_pac
         return -ENOMEM;
     }
     u->codec = &codecs[way];
+    u->fix = "give a whole file";
     u->fd = fd;
     *unpack = u;
     return 0;
@@ -241,6 +256,10 @@ const char *capture_unpack_problem(const struct capture_unpack *unpack) {
     return unpack->problem;
 }
 
+const char *capture_unpack_fix(const struct capture_unpack *unpack) {
+    return unpack->fix;
+}
+
 uint64_t capture_unpack_offset(const struct capture_unpack *unpack) {
     return unpack->taken;
 }
@@ -275,6 +294,11 @@ ssize_t capture_unpack_read(struct capture_unpack *unpack, uint8_t *to, size_t s
 const char *capture_unpack_problem(const struct capture_unpack *unpack) {
     (void)unpack;
     return "it is not built in";
+}
+
+const char *capture_unpack_fix(const struct capture_unpack *unpack) {
+    (void)unpack;
+    return "build again after scripts/install-deps --all";
 }
 
 uint64_t capture_unpack_offset(const struct capture_unpack *unpack) {

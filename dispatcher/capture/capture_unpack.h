@@ -35,11 +35,12 @@ int capture_unpack_open(struct capture_unpack **unpack, const struct capture_pac
 void capture_unpack_close(struct capture_unpack *unpack);
 
 /* As read(2), but -errno; -EBADMSG if the file is damaged or breaks off, after all that could be
- * unpacked before was given. */
+ * unpacked before was given; or if it asks for more than 128 MiB of memory. */
 ssize_t capture_unpack_read(struct capture_unpack *unpack, uint8_t *to, size_t size);
 
-/* What is wrong with the file after -EBADMSG. Lasts as long as the process. */
+/* What is wrong with the file after -EBADMSG, and what to do. They last as long as the process. */
 const char *capture_unpack_problem(const struct capture_unpack *unpack);
+const char *capture_unpack_fix(const struct capture_unpack *unpack);
 
 /* How many bytes of the compressed file were unpacked so far. */
 uint64_t capture_unpack_offset(const struct capture_unpack *unpack);

@@ -90,7 +90,8 @@ int capture_window_unpack(struct capture_window *w, size_t count, const char *na
     }
     if (capture_window_count(w) >= count || w->error == 0)
         return 0;
-    fb_error("cannot read %s: %s: give a whole file", name, capture_window_problem(w));
+    fb_error("cannot read %s: %s: %s", name, capture_window_problem(w),
+             capture_unpack_fix(w->unpack));
     return -w->error;
 }
 

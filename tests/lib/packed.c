@@ -63,7 +63,41 @@ void put_packed(struct pcap_bytes *to, enum packed_way way, const void *bytes, s
     free(packed);
 }
 
+/* In the header of the only block: its filter, LZMA2, has one byte of settings. */
+static void widen_xz(uint8_t *packed) {
+    enum { BLOCK = 12, HAS_SIZES = 0xc0, LZMA2 = 0x21, DICTIONARY_2_GB = 38 };
+    size_t length = ((size_t)packed[BLOCK] + 1) * 4, at = BLOCK + 2;
+    assert_int_equal(packed[BLOCK + 1], HAS_SIZES);
+    for (unsigned sizes = 0; sizes < 2; at++) /* seven bits a byte, the last one below 0x80 */
+        sizes += packed[at] < 0x80;
+    assert_true(packed[at] == LZMA2 && packed[at + 1] == 1);
+    packed[at + 2] = DICTIONARY_2_GB;
+    uint32_t sum = lzma_crc32(packed + BLOCK, length - 4, 0);
+    memcpy(packed + BLOCK + length - 4, &sum, sizeof sum);
+}
+
+void put_packed_wide(struct pcap_bytes *to, enum packed_way way, const void *bytes, size_t size) {
+    /* One raw block, the last, of a frame without its size, whose window is 2^31. */
+    const uint8_t zstd[] = {
+        0x28, 0xb5, 0x2f, 0xfd, 0, (31 - 10) << 3, (uint8_t)(size << 3 | 1), (uint8_t)(size >> 5),
+        0};
+    size_t begin = to->size;
+    if (way == PACKED_ZSTD) {
+        assert_true(size < 2048);
+        put_bytes(to, zstd, sizeof zstd);
+        put_bytes(to, bytes, size);
+        return;
+    }
+    assert_int_equal(way, PACKED_XZ);
+    put_packed(to, way, bytes, size);
+    widen_xz(to->data + begin);
+}
+
 #else
+
+void put_packed_wide(struct pcap_bytes *to, enum packed_way way, const void *bytes, size_t size) {
+    put_packed(to, way, bytes, size);
+}
 
 void need_packed(void) {
     SKIP("compressed files: the libraries are not built in: scripts/install-deps --all");

@@ -14,4 +14,7 @@ void need_packed(void);
 /* Appends what comes of the bytes to `to`. */
 void put_packed(struct pcap_bytes *to, enum packed_way way, const void *bytes, size_t size);
 
+/* The same of xz or zstd, but it asks for 2 GiB of memory to be unpacked; at most 2 KiB. */
+void put_packed_wide(struct pcap_bytes *to, enum packed_way way, const void *bytes, size_t size);
+
 #endif

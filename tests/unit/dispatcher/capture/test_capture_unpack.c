@@ -224,6 +224,22 @@ static void one_in_another_is_refused(void **state) {
                         "it is compressed twice: unpack it once, with gunzip");
 }
 
+/* What a few bytes ask for is not given without a look. */
+static void one_that_asks_for_much_memory_is_refused(void **state) {
+    struct capture_fixture *f = *state;
+    static const char *const commands[] = {
+        [PACKED_XZ] = "takes more than 128 MiB of memory: give 'xz -dc FILE | ... -r -'",
+        [PACKED_ZSTD] = "takes more than 128 MiB of memory: give 'zstd -dc --long=31 FILE"};
+    need_packed();
+    for (enum packed_way way = PACKED_XZ; way <= PACKED_ZSTD; way++) {
+        struct pcap_bytes plain = plain_file(10), b = {.order = LITTLE};
+        put_packed_wide(&b, way, plain.data, plain.size);
+        free(plain.data);
+        const char *files[] = {save(f, names[way], &b), NULL};
+        expect_open_refused(f, config_of(files), -EBADMSG, commands[way]);
+    }
+}
+
 static void nothing_in_it_is_an_empty_file(void **state) {
     struct capture_fixture *f = *state;
     need_packed();
@@ -247,6 +263,7 @@ int main(void) {
         CAPTURE_TEST(a_filter_is_tried_on_what_is_in_it),
         CAPTURE_TEST(what_cannot_be_unpacked_is_said),
         CAPTURE_TEST(one_in_another_is_refused),
+        CAPTURE_TEST(one_that_asks_for_much_memory_is_refused),
         CAPTURE_TEST(nothing_in_it_is_an_empty_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
