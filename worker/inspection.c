@@ -350,6 +350,11 @@ unsigned inspection_pause_ms(unsigned before) {
     return before * 2 < PAUSE_MOST_MS ? before * 2 : PAUSE_MOST_MS;
 }
 
+uint64_t inspection_stay_ns(const struct inspection *inspection) {
+    const struct inspection_item *item = &inspection->items[inspection->next];
+    return inspector_stay_ns(item->ops, item->self);
+}
+
 /* ---- between events -------------------------------------------------------------------------- */
 
 uint64_t inspection_next_tick(const struct inspection *inspection) {

@@ -105,6 +105,10 @@ void inspection_goes_on(struct inspection *inspection);
  * pause, 0: this is the first one. */
 unsigned inspection_pause_ms(unsigned before);
 
+/* For how long a worker that is told to leave stays for an event whose output failed: since a part
+ * of it has left the process. 0: none has. */
+uint64_t inspection_stay_ns(const struct inspection *inspection);
+
 /* Calls tick() of those whose time has come. Returns 0, or -errno after one logged line. */
 int inspection_tick(struct inspection *inspection, uint64_t now_ns);
 

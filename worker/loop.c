@@ -18,7 +18,8 @@ static int try_again(struct worker_loop *loop, const struct fb_event *event, int
     unsigned pause_ms = 0;
     for (; rc == FB_OUTPUT_FAILED; rc = inspection_event(loop->inspection, event)) {
         pause_ms = inspection_pause_ms(pause_ms);
-        int ended = fb_consumer_retry(loop->consumer, pause_ms);
+        uint64_t stay_ns = inspection_stay_ns(loop->inspection);
+        int ended = consumer_retry(loop->consumer, pause_ms, stay_ns);
         if (ended != 0)
             return ended;
     }

@@ -19,13 +19,21 @@ static uint64_t frame_of(const struct fb_event *event) {
     return event->kind == FB_EVENT_PACKET ? event->packet.frame : event->end.frame;
 }
 
+/* Whether one that was asked once stays for an event of which a part has left the process. */
+static bool puts_off(struct worker_read *read) {
+    uint64_t now_ns = fb_now_ns();
+    if (read->asked_ns == 0)
+        read->asked_ns = now_ns;
+    return *read->leave == 1 && now_ns - read->asked_ns < inspection_stay_ns(read->inspection);
+}
+
 /* The event of a fb_offline_sink. */
 static int inspect(void *arg, const struct fb_event *event) {
-    const struct worker_read *read = arg;
+    struct worker_read *read = arg;
     unsigned pause_ms = 0;
     int rc;
     while ((rc = inspection_event(read->inspection, event)) == FB_OUTPUT_FAILED) {
-        if (*read->leave != 0) {
+        if (*read->leave != 0 && !puts_off(read)) {
             fb_error("stopped at frame %" PRIu64 ", whose output cannot be written",
                      frame_of(event));
             return -EIO;

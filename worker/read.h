@@ -16,6 +16,7 @@ struct worker_read {
     const volatile int *leave;        /* how often it was asked to stop */
     const volatile int *reload_asked; /* how often the inspectors were asked to reload */
     int reloads;                      /* how often they did */
+    uint64_t asked_ns;                /* when a request to stop was first put off, or 0 */
 };
 
 /*

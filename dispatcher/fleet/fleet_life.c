@@ -343,6 +343,8 @@ static enum fb_violation note_progress(struct fleet *fleet, unsigned worker, uin
     uint64_t waits = fb_up_counter(up_of(lane), FB_WORKER_OUTPUT_WAITS);
     bool waits_for_output = waits != lane->output_waits;
     lane->output_waits = waits;
+    if (waits_for_output)
+        lane->waits_until_ns = fb_deadline_ns(now_ns, fleet->timing.hang_ns);
     if ((int64_t)(progress - lane->progress) > 0 || is_empty(lane) || waits_for_output) {
         lane->progress = progress;
         lane->progress_since_ns = now_ns;
@@ -363,6 +365,15 @@ static void command_to_leave(struct fleet *fleet, unsigned worker, enum fb_comma
     fleet_step(fleet, worker, FB_EVENT_STOP, now_ns);
     lane->leave_by_ns = fb_deadline_ns(now_ns, patience_ns);
     fb_tx_set_command(&lane->tx, command);
+}
+
+/*
+ * Whether one that was told to leave should be gone. It stays for a packet of which a part is out,
+ * and says then that it waits for its output: for as long as draining may take.
+ */
+static bool overstays(const struct fleet *fleet, const struct lane *lane, uint64_t now_ns) {
+    uint64_t more_ns = now_ns < lane->waits_until_ns ? fleet->timing.drain_ns : 0;
+    return now_ns >= fb_deadline_ns(lane->leave_by_ns, more_ns);
 }
 
 /* A draining worker leaves when it owes nothing; at its deadline after its burst. */
@@ -394,7 +405,7 @@ static void poll_alive(struct fleet *fleet, unsigned worker, uint32_t status, ui
         lane->counters[FB_LANE_HANGS]++;
         fleet_log_hangs(fleet, worker);
         fleet_revoke(fleet, worker, now_ns);
-    } else if (now_ns >= lane->leave_by_ns) {
+    } else if (overstays(fleet, lane, now_ns)) {
         fleet_log_stays(fleet, worker);
         fleet_revoke(fleet, worker, now_ns);
     } else if (lane->state == FB_STATE_DRAINING) {
@@ -511,6 +522,7 @@ void fleet_skip_time(struct fleet *fleet, uint64_t gap_ns) {
         lane->state_since_ns = fb_deadline_ns(lane->state_since_ns, gap_ns);
         lane->unclaimed_since_ns = fb_deadline_ns(lane->unclaimed_since_ns, gap_ns);
         lane->drain_until_ns = fb_deadline_ns(lane->drain_until_ns, gap_ns);
+        lane->waits_until_ns = fb_deadline_ns(lane->waits_until_ns, gap_ns);
         lane->leave_by_ns = fb_deadline_ns(lane->leave_by_ns, gap_ns);
         lane->progress_since_ns = fb_deadline_ns(lane->progress_since_ns, gap_ns);
         if (lane->locked_since_ns != 0)

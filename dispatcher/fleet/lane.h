@@ -70,6 +70,7 @@ struct lane {
     uint64_t progress;           /* greatest that lane_watch() told of this process */
     uint64_t progress_since_ns;  /* when it last grew, nothing waited, or it waits for its output */
     uint64_t output_waits;       /* as its process has counted them so far */
+    uint64_t waits_until_ns;     /* it counts as waiting for its output; 0: it has not waited */
     uint64_t locked_since_ns;    /* on offer, its lock held and nothing said; 0: it is free */
     uint32_t restarts_asked;
     uint32_t revocations; /* processes that were revoked: their supervisor has to kill them */

@@ -6,6 +6,7 @@
 
 #define STEP_NS UINT64_C(1000001) /* from one packet to the next: nanoseconds count */
 #define PAYLOAD 32u
+#define LARGE_PAYLOAD 59958u /* of a frame of 60,000 bytes */
 #define FILE_MOST (16u << 20)
 
 void feed_file(struct test *t, struct process *p, const char *name) {
@@ -41,21 +42,37 @@ void feed_close(struct feed *feed) {
         process_close_input(feed->to);
 }
 
-void feed_packet(struct feed *feed, unsigned flow, const char *mark) {
+/* payload: PAYLOAD bytes or more, of which those behind PAYLOAD are zero. */
+static void feed_sized(struct feed *feed, unsigned flow, const char *mark, uint32_t payload) {
     enum { ETHERNET = 14, IP = 20, UDP = 8 };
+    static const uint8_t zeros[LARGE_PAYLOAD];
     struct packet f = {.n = 0};
     ADD(&f, 2, 0, 0, 0, 0, 11, 2, 0, 0, 0, 0, 10, 8, 0);
-    ADD(&f, 0x45, 0, 0, IP + UDP + PAYLOAD, 0, 1, 0, 0, 64, 17, 0, 0); /* no checksum */
+    ADD(&f, 0x45, 0);
+    add16(&f, IP + UDP + payload);
+    ADD(&f, 0, 1, 0, 0, 64, 17, 0, 0); /* no checksum */
     ADD(&f, 10, 1, HIGH(flow), LOW(flow), 10, 0, 0, 2);
-    ADD(&f, 0x03, 0xe8, 0, 80, 0, UDP + PAYLOAD, 0, 0);
+    ADD(&f, 0x03, 0xe8, 0, 80);
+    add16(&f, UDP + payload);
+    add16(&f, 0);
     snprintf((char *)f.bytes + f.n, PAYLOAD, "%s %u", mark, (unsigned)++feed->frames);
     f.n += PAYLOAD;
-    uint32_t skipped = feed->link == FEED_LINK_RAW ? ETHERNET : 0, bytes = f.n - skipped;
+    uint32_t skipped = feed->link == FEED_LINK_RAW ? ETHERNET : 0;
+    uint32_t bytes = f.n - skipped + payload - PAYLOAD;
     feed->time_ns += STEP_NS;
     const uint32_t record[4] = {(uint32_t)(feed->time_ns / 1000000000),
                                 (uint32_t)(feed->time_ns % 1000000000), bytes, bytes};
     feed_bytes(feed, record, sizeof record);
-    feed_bytes(feed, f.bytes + skipped, bytes);
+    feed_bytes(feed, f.bytes + skipped, f.n - skipped);
+    feed_bytes(feed, zeros, payload - PAYLOAD);
+}
+
+void feed_packet(struct feed *feed, unsigned flow, const char *mark) {
+    feed_sized(feed, flow, mark, PAYLOAD);
+}
+
+void feed_large(struct feed *feed, unsigned flow) {
+    feed_sized(feed, flow, "large", LARGE_PAYLOAD);
 }
 
 void feed_flows(struct feed *feed, unsigned first, unsigned end, unsigned times) {

@@ -28,6 +28,8 @@ void feed_close(struct feed *feed);
 
 /* One packet over UDP; flows differ in their source address. The payload begins with the mark. */
 void feed_packet(struct feed *feed, unsigned flow, const char *mark);
+/* The same of 60,000 bytes: more than a pipe takes or leaves in one. */
+void feed_large(struct feed *feed, unsigned flow);
 /* A packet of each flow from `first` to below `end`, so many times. */
 void feed_flows(struct feed *feed, unsigned first, unsigned end, unsigned times);
 

@@ -4,6 +4,7 @@
  * with one of them is counted.
  */
 #include "tests/lib/doors.h"
+#include "tests/lib/feed.h"
 #include "tests/lib/life.h"
 #include "tests/lib/passed.h"
 #include "tests/lib/plugins.h"
@@ -37,19 +38,8 @@ static pid_t await_child(struct test *t, unsigned worker) {
 static void of_a_worker_that_is_killed_nothing_is_lost(void **state) {
     struct test *t = *state;
     make_door_trace(t);
-    struct process *run = start_door(t, CAT, "-w 2 --speed 1 --failover never " PARTS);
-    for (unsigned i = 0; i < 6; i++) {
-        pid_t pid = 0;
-        await_child(t, i % 2);
-        UNTIL(t, (pid = ready_pid(t, i % 2)) != 0);
-        kill(pid, SIGKILL);
-        UNTIL(t, is_back(t, i % 2, pid));
-    }
-    process_expect(t, run, EXIT_DONE);
-    const json_t *report = report_of(t, "out.json");
-    expect_balanced(report);
-    json_int_t again = number_at(report, "redelivered");
-    assert_int_equal(sum_of_workers(report, "restarts"), 6);
+    struct process *run = start_door(t, CAT, "-w 2 --speed 0.4 --failover never " PARTS);
+    json_int_t again = expect_six_killed(t, run);
     UNTIL(t, passed_count(t, "", "part") >= DOOR_PACKETS); /* their children end by themselves */
     struct passed parts;
     passed_read(&parts, t, "", "part");
@@ -101,6 +91,69 @@ static void a_child_that_is_stopped_holds_its_worker_and_loses_nothing(void **st
     expect_number(report, "workers.0.hangs", 0);
     expect_number(report, "workers.0.restarts", 0);
     expect_passed_whole(t, "", "part");
+}
+
+/* ---- workers that leave while a packet is partly in the pipe */
+
+#define LARGE_PACKETS 60u /* more than three pipes hold */
+#define READS_WHEN_TOLD "exec:sh -c 'until [ -e go ]; do sleep 0.05; done; exec cat'"
+
+static void make_large_trace(struct test *t) {
+    struct feed feed;
+    feed_open(&feed, t, "t.pcap", FEED_LINK_ETHERNET, NULL);
+    for (unsigned i = 0; i < LARGE_PACKETS; i++)
+        feed_large(&feed, i % 5);
+    feed_close(&feed);
+}
+
+static void tell_it_to_read(struct test *t) {
+    fclose(fopen(file_in(t, "go"), "we"));
+}
+
+/* Also where that takes longer than a worker may hang. */
+static void a_child_gets_the_rest_of_a_packet_before_its_worker_leaves(void **state) {
+    struct test *t = *state;
+    make_large_trace(t);
+    struct process *run =
+        start_door(t, READS_WHEN_TOLD, "-w 1 --ring-depth 8 --hang 0.5 --failover never " PARTS);
+    UNTIL(t, stat_number(t, t->name, "workers.0.self_output_waits") > 10);
+    pid_t pid = ready_pid(t, 0);
+    struct process *restart = process_start(t, "flow-balancer restart 0 -n @");
+    UNTIL(t, worker_is(t, t->name, 0, "stopping") || is_back(t, 0, pid));
+    pause_ms(1000);
+    tell_it_to_read(t);
+    process_expect(t, restart, EXIT_DONE);
+    process_expect(t, run, EXIT_DONE);
+    const json_t *report = report_of(t, "out.json");
+    expect_balanced(report);
+    expect_number(report, "ledger.inspected", LARGE_PACKETS);
+    expect_number(report, "redelivered", 0);
+    expect_number(report, "workers.0.restarts", 1);
+    struct passed parts;
+    passed_read(&parts, t, "", "part");
+    assert_int_equal(parts.files, 2);
+    assert_int_equal(parts.broken, 0);
+    passed_free(&parts);
+    expect_passed_whole(t, "", "part");
+}
+
+static void it_gets_the_rest_from_one_that_reads_files_too(void **state) {
+    struct test *t = *state;
+    make_large_trace(t);
+    struct process *worker =
+        process_start_with(t, "flow-worker --read t.pcap --exec-output part-0-%r.pcap",
+                           "--inspector", READS_WHEN_TOLD);
+    UNTIL(t, file_exists(t, "part-0-1.pcap"));
+    pause_ms(300);
+    process_signal(worker, SIGTERM);
+    pause_ms(300);
+    tell_it_to_read(t);
+    process_expect(t, worker, EXIT_DONE);
+    struct passed parts;
+    passed_read(&parts, t, "", "part");
+    assert_int_equal(parts.broken, 0);
+    assert_in_range(parts.records.count, 1, LARGE_PACKETS - 1);
+    passed_free(&parts);
 }
 
 static void the_accounts_balance_when_both_are_killed(void **state) {
@@ -168,6 +221,8 @@ int main(void) {
         PROCESS_TEST(of_a_worker_that_is_killed_nothing_is_lost),
         PROCESS_TEST(what_a_child_that_is_killed_had_not_read_is_counted),
         PROCESS_TEST(a_child_that_is_stopped_holds_its_worker_and_loses_nothing),
+        PROCESS_TEST(a_child_gets_the_rest_of_a_packet_before_its_worker_leaves),
+        PROCESS_TEST(it_gets_the_rest_from_one_that_reads_files_too),
         PROCESS_TEST(the_accounts_balance_when_both_are_killed),
         PROCESS_TEST(one_that_reads_nothing_for_too_long_is_killed),
         PROCESS_TEST(one_that_does_not_end_is_ended),

@@ -5,12 +5,11 @@
  */
 #include "tests/lib/doors.h"
 #include "tests/lib/life.h"
+#include "tests/lib/loopback.h"
 #include "tests/lib/passed.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -19,31 +18,12 @@
 
 /* ---- ports and clients */
 
-static int bound(int family, unsigned port) {
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in ip4 = {.sin_family = AF_INET,
-                              .sin_port = htons((uint16_t)port),
-                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct sockaddr_in6 ip6 = {.sin6_family = AF_INET6,
-                               .sin6_port = htons((uint16_t)port),
-                               .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-    static const int one = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    int error = family == AF_INET
-                    ? bind(fd, (const struct sockaddr *)(const void *)&ip4, sizeof ip4)
-                    : bind(fd, (const struct sockaddr *)(const void *)&ip6, sizeof ip6);
-    if (error == 0)
-        return fd;
-    close(fd);
-    return -1;
-}
-
 /* The first of three ports that are free. */
 static unsigned free_port(void) {
     for (unsigned port = 20000 + (unsigned)getpid() % 1000 * 10; port < 32000; port += 10) {
         unsigned free = 0;
         for (unsigned i = 0; i < 3; i++) {
-            int fd = bound(AF_INET, port + i);
+            int fd = loopback_bind(AF_INET, port + i);
             free += fd >= 0;
             if (fd >= 0)
                 close(fd);
@@ -53,26 +33,6 @@ static unsigned free_port(void) {
     }
     fail_msg("no port is free");
     return 0;
-}
-
-/* A socket that is connected, or -1. */
-static int connect_to(int family, unsigned port, int buffer) {
-    struct sockaddr_in ip4 = {.sin_family = AF_INET,
-                              .sin_port = htons((uint16_t)port),
-                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct sockaddr_in6 ip6 = {.sin6_family = AF_INET6,
-                               .sin6_port = htons((uint16_t)port),
-                               .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (buffer != 0)
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
-    int error = family == AF_INET
-                    ? connect(fd, (const struct sockaddr *)(const void *)&ip4, sizeof ip4)
-                    : connect(fd, (const struct sockaddr *)(const void *)&ip6, sizeof ip6);
-    if (error == 0)
-        return fd;
-    close(fd);
-    return -1;
 }
 
 /* A child that connects when it can, and copies what comes to a file until the end, or so many
@@ -87,7 +47,7 @@ static pid_t start_client(struct test *t, int family, unsigned port, const char 
     static char bytes[65536];
     int fd;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    while ((fd = connect_to(family, port, 0)) < 0 && getppid() == parent)
+    while ((fd = loopback_connect(family, port, 0)) < 0 && getppid() == parent)
         usleep(2000);
     int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     ssize_t n;
@@ -154,13 +114,41 @@ static void packets_wait_for_the_first_client(void **state) {
     expect_passed_whole(t, "", "part");
 }
 
+/* Whatever there is to drain, for which there would be 30 seconds. */
+static void a_run_whose_client_never_comes_is_ended_in_a_hurry(void **state) {
+    struct test *t = *state;
+    make_door_trace(t);
+    for (unsigned way = 0; way < 2; way++) {
+        struct process *run = start_serving(t, "", free_port(), ",wait", "-w 2");
+        UNTIL(t, stat_number(t, t->name, "workers.1.self_output_waits") >= 5);
+        process_signal(run, SIGTERM);
+        pause_ms(1200);
+        assert_false(process_ended(t, run));
+        double hurried_s = seconds_now();
+        if (way == 0)
+            process_signal(run, SIGTERM);
+        else
+            process_start(t, "flow-balancer stop --now -n @");
+        process_expect(t, run, EXIT_RUNTIME);
+        assert_true(seconds_now() - hurried_s < 5);
+        expect_said(t, run, "a second signal, or 'stop --now', ended the run");
+        const json_t *report = report_of(t, "out.json");
+        expect_balanced(report);
+        expect_number(report, "ledger.inspected", 0);
+        expect_number(report, "workers.0.hangs", 0);
+        for (unsigned i = 0; i < t->count; i++)
+            process_wait(t, &t->processes[i]);
+        processes_forget(t);
+    }
+}
+
 static void a_client_that_reads_nothing_holds_its_worker(void **state) {
     struct test *t = *state;
     make_door_trace(t);
     unsigned port = free_port();
     struct process *run = start_serving(t, "", port, ",wait", "-w 1 --hang 0.3");
     int fd = -1;
-    UNTIL(t, (fd = connect_to(AF_INET, port, 4096)) >= 0);
+    UNTIL(t, (fd = loopback_connect(AF_INET, port, 4096)) >= 0);
     UNTIL(t, stat_number(t, t->name, "workers.0.self_output_waits") >= 15);
     json_int_t held = inspected(t);
     assert_in_range(held, 1, DOOR_PACKETS - 1);
@@ -209,7 +197,7 @@ static void a_client_that_reads_nothing_holds_no_one(void **state) {
     struct process *run =
         start_serving(t, "", port, "", "-w 1 --speed 3 --loop 2 --drain-timeout 0.5");
     int fd = -1;
-    UNTIL(t, (fd = connect_to(AF_INET, port, 4096)) >= 0);
+    UNTIL(t, (fd = loopback_connect(AF_INET, port, 4096)) >= 0);
     process_expect(t, run, EXIT_DONE);
     close(fd);
     const json_t *report = report_of(t, "out.json");
@@ -248,7 +236,7 @@ static void a_port_that_is_taken_is_one_line_and_the_run_ends(void **state) {
     struct test *t = *state;
     make_door_trace(t);
     unsigned port = free_port();
-    int fd = bound(AF_INET, port);
+    int fd = loopback_bind(AF_INET, port);
     assert_int_equal(listen(fd, 1), 0);
     struct process *worker =
         process_start(t, "flow-worker --read t.pcap --inspector serve:127.0.0.1:%u", port);
@@ -290,6 +278,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(two_clients_get_the_whole_trace),
         PROCESS_TEST(packets_wait_for_the_first_client),
+        PROCESS_TEST(a_run_whose_client_never_comes_is_ended_in_a_hurry),
         PROCESS_TEST(a_client_that_reads_nothing_holds_its_worker),
         PROCESS_TEST(without_a_client_all_is_lost_and_counted),
         PROCESS_TEST(what_a_client_gets_and_what_is_lost_add_up),

@@ -315,18 +315,35 @@ static int retry_orphan(struct fb_consumer *c, unsigned pause_ms) {
 }
 
 /* The rest of the ring waits for what may never come. */
-static int fail_retry(const struct fb_consumer *c) {
+static void say_left_uninspected(const struct fb_consumer *c) {
     fb_error("worker %u: the dispatcher is gone, and output cannot be written: what its ring holds "
              "stays uninspected",
              c->up->header.worker);
-    return FB_ENDED_FAILED;
+}
+
+/* Why an event that waits for its output is to be left, but for a revocation; 0: it is not. */
+static int reason_to_leave(struct fb_consumer *c) {
+    if (fb_rx_command(&c->rx) == FB_COMMAND_LEAVE)
+        return FB_ENDED_STOPPED;
+    if (consider_leaving(c))
+        return FB_ENDED_LEFT;
+    return fb_ctl_alive(c->ctl) ? 0 : FB_ENDED_FAILED;
+}
+
+/* Whether it is put off, unless two signals came; what was asked for once is not taken back, so
+ * there is one time for all events that are left of the burst. */
+static bool puts_off(struct fb_consumer *c, uint64_t stay_ns) {
+    uint64_t now_ns = stay_ns != 0 ? fb_now_ns() : 0;
+    if (c->stays_since_ns == 0)
+        c->stays_since_ns = now_ns;
+    return now_ns - c->stays_since_ns < stay_ns && asked(c) < 2;
 }
 
 /*
  * A descriptor that may be tried again: nothing is under inspection while it waits, a counter
  * moves, so that the wait is not taken for hanging, and then the same descriptor is begun again.
  */
-int fb_consumer_retry(struct fb_consumer *c, unsigned pause_ms) {
+int consumer_retry(struct fb_consumer *c, unsigned pause_ms, uint64_t stay_ns) {
     struct fb_desc again;
     if (c->ended != 0)
         return c->ended;
@@ -341,21 +358,21 @@ int fb_consumer_retry(struct fb_consumer *c, unsigned pause_ms) {
     publish_counters(c);
     count_packet(c, true);
     pause_at_most(pause_ms);
-    int ended = 0;
-    if (fb_rx_revoked(&c->rx))
-        ended = FB_ENDED_REVOKED;
-    else if (fb_rx_command(&c->rx) == FB_COMMAND_LEAVE)
-        ended = FB_ENDED_STOPPED;
-    else if (consider_leaving(c))
-        ended = FB_ENDED_LEFT;
-    else if (!fb_ctl_alive(c->ctl))
-        ended = fail_retry(c);
-    else if (!fb_rx_begin(&c->rx, i, &again)) /* the same descriptor: it is not consumed */
+    int ended = fb_rx_revoked(&c->rx) ? FB_ENDED_REVOKED : reason_to_leave(c);
+    if (ended != 0 && ended != FB_ENDED_REVOKED && puts_off(c, stay_ns))
+        ended = 0;
+    if (ended == FB_ENDED_FAILED)
+        say_left_uninspected(c);
+    if (ended == 0 && !fb_rx_begin(&c->rx, i, &again)) /* the same descriptor: it is not consumed */
         ended = FB_ENDED_REVOKED;
     if (ended == 0)
         return 0;
     take_back(c);
     return end_with(c, (enum fb_ended)ended);
+}
+
+int fb_consumer_retry(struct fb_consumer *c, unsigned pause_ms) {
+    return consumer_retry(c, pause_ms, 0);
 }
 
 /* ---- bursts ---------------------------------------------------------------------------------- */

@@ -37,17 +37,18 @@ struct fb_consumer {
     struct fb_up *up;
     struct fb_rx rx;
     struct flow_states states;
-    uint32_t steps;     /* descriptors of the burst */
-    uint32_t step;      /* those that were begun */
-    bool busy;          /* the last one begun is handed out */
-    bool spin;          /* on an empty ring, instead of parking */
-    bool all_ends;      /* those of flows that are not known are handed out too */
-    bool ready;         /* it has asked for packets */
-    bool orphaned;      /* the flows are being ended */
-    int ended;          /* enum fb_ended, or 0 */
-    uint64_t now_ns;    /* CLOCK_MONOTONIC, as last looked at */
-    uint64_t looked_ns; /* when the dispatcher's lock was last looked at */
-    uint64_t asked_ns;  /* when the first request to leave was noticed, or 0 */
+    uint32_t steps;          /* descriptors of the burst */
+    uint32_t step;           /* those that were begun */
+    bool busy;               /* the last one begun is handed out */
+    bool spin;               /* on an empty ring, instead of parking */
+    bool all_ends;           /* those of flows that are not known are handed out too */
+    bool ready;              /* it has asked for packets */
+    bool orphaned;           /* the flows are being ended */
+    int ended;               /* enum fb_ended, or 0 */
+    uint64_t now_ns;         /* CLOCK_MONOTONIC, as last looked at */
+    uint64_t looked_ns;      /* when the dispatcher's lock was last looked at */
+    uint64_t asked_ns;       /* when the first request to leave was noticed, or 0 */
+    uint64_t stays_since_ns; /* when a request to leave was first put off, or 0 */
     uint32_t orphan_next;
     unsigned stat_count;                /* counters that have a name in the up side */
     struct consumer_fd *fd;             /* or NULL: nothing polls */
@@ -82,6 +83,13 @@ void consumer_finish(struct fb_consumer *consumer, bool abandon);
 /* The event that is handed out was not inspected, and is not suspected: it comes again as if it had
  * not been begun. No step may follow. */
 void consumer_give_back(struct fb_consumer *consumer);
+
+/*
+ * As fb_consumer_retry(), for an event of which a part has left the process already: for up to
+ * stay_ns since it was told to leave, or the dispatcher was gone, that is put off, and the event
+ * may be tried again. Not so a revocation, or a second request to leave.
+ */
+int consumer_retry(struct fb_consumer *consumer, unsigned pause_ms, uint64_t stay_ns);
 
 /* Rules were read again, or could not be: a supervisor waits for that, so it is told
  * immediately. */

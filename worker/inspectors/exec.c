@@ -244,6 +244,11 @@ static void begin_end(struct exec *exec) {
         exec->deadline_ns = fb_deadline_ns(fb_now_ns(), exec->settings->drain_ns);
 }
 
+bool exec_has_part_out(const void *self) {
+    const struct exec *exec = self;
+    return exec->count != 0 && exec->children[exec->last].part != 0;
+}
+
 void exec_finish(void *self, uint64_t until_ns) {
     struct exec *exec = self;
     begin_end(exec);

@@ -3,17 +3,33 @@
 
 #include <stddef.h>
 
-static const struct {
+#include "worker/inspectors/settings.h"
+
+/* Those that hand packets on, and may hold some. */
+static const struct door {
     const struct fb_inspector *ops;
     inspector_finisher *finish;
-} finishers[] = {
-    {&inspect_exec_ops, exec_finish},
-    {&inspect_serve_ops, serve_finish},
+    inspector_parter *has_part_out;
+} doors[] = {
+    {&inspect_exec_ops, exec_finish, exec_has_part_out},
+    {&inspect_serve_ops, serve_finish, serve_has_part_out},
 };
 
-void inspector_finish(const struct fb_inspector *ops, void *self, uint64_t until_ns) {
-    for (size_t i = 0; i < sizeof finishers / sizeof *finishers; i++) {
-        if (finishers[i].ops == ops)
-            finishers[i].finish(self, until_ns);
+static const struct door *find_door(const struct fb_inspector *ops) {
+    for (size_t i = 0; i < sizeof doors / sizeof *doors; i++) {
+        if (doors[i].ops == ops)
+            return &doors[i];
     }
+    return NULL;
+}
+
+void inspector_finish(const struct fb_inspector *ops, void *self, uint64_t until_ns) {
+    const struct door *door = find_door(ops);
+    if (door != NULL)
+        door->finish(self, until_ns);
+}
+
+uint64_t inspector_stay_ns(const struct fb_inspector *ops, const void *self) {
+    const struct door *door = find_door(ops);
+    return door != NULL && door->has_part_out(self) ? inspectors_settings()->drain_ns : 0;
 }

@@ -73,4 +73,11 @@ void inspectors_configure(const struct inspectors_settings *settings);
  */
 void inspector_finish(const struct fb_inspector *ops, void *self, uint64_t until_ns);
 
+/*
+ * How long a worker that is told to leave stays for a packet that an inspector could not hand on
+ * yet (FB_OUTPUT_FAILED): the drain timeout in ns if a part of it has left the process, so that
+ * what reads it sees no packet cut in two; else 0, as for plugins.
+ */
+uint64_t inspector_stay_ns(const struct fb_inspector *ops, const void *self);
+
 #endif

@@ -43,6 +43,7 @@ struct serve {
     char name[SERVE_NAME_BYTES];       /* of the latter; "": it does not listen */
     bool waits;
     bool is_queued;     /* the present packet, which waits until it is sent */
+    bool is_begun;      /* a byte of it was sent to a client */
     bool has_link_type; /* there was a packet */
     int32_t link_type;
     int listener; /* or -1 */
@@ -90,9 +91,10 @@ static void drop(struct serve *serve, struct serve_client *client, const char *w
 
 /* Returns whether it is still there. */
 static bool send_to(struct serve *serve, struct serve_client *client) {
-    uint64_t sent;
+    uint64_t sent, begin = client->first;
     int error = serve_client_send(client, &sent);
     serve->stats[STAT_PACKETS] += sent;
+    serve->is_begun |= client->out > begin;
     if (error != 0)
         drop(serve, client, strerror(-error));
     return error == 0;
@@ -178,7 +180,7 @@ static int serve_claimed(void *self, const struct fb_instance *instance) {
              "there is no port for worker %u: the number is added to the port", instance->worker);
         return -EINVAL;
     }
-    serve->is_queued = false;
+    serve->is_queued = serve->is_begun = false;
     if (serve->listener >= 0 && memcmp(&address, &serve->address, sizeof address) == 0)
         return 0;
     leave_all(serve);
@@ -211,8 +213,21 @@ static bool await_room(const struct serve *serve) {
     return poll(fds, count, POLL_MS) >= 0;
 }
 
+bool serve_has_part_out(const void *self) {
+    const struct serve *serve = self;
+    return serve->waits && serve->is_queued && serve->is_begun;
+}
+
+/* A packet that waits and is not inspected by this process comes again: none is to have it twice.
+ */
+static void take_back_queued(struct serve *serve) {
+    for (unsigned i = 0; serve->waits && serve->is_queued && i < serve->count; i++)
+        serve_client_take_back(&serve->clients[i]);
+}
+
 void serve_finish(void *self, uint64_t until_ns) {
     struct serve *serve = self;
+    take_back_queued(serve);
     uint64_t drain_ns = fb_deadline_ns(fb_now_ns(), inspectors_settings()->drain_ns);
     until_ns = until_ns < drain_ns ? until_ns : drain_ns;
     send_to_all(serve);
@@ -224,6 +239,7 @@ void serve_finish(void *self, uint64_t until_ns) {
 
 static void serve_close(void *self) {
     struct serve *serve = self;
+    take_back_queued(serve);
     send_to_all(serve);
     hear_all(serve);
     leave_all(serve);
@@ -283,6 +299,7 @@ static int serve_and_wait(struct serve *serve, const struct fb_packet *packet) {
             serve_client_add(&serve->clients[i], packet);
         }
         serve->is_queued = serve->count != 0;
+        serve->is_begun = false;
     }
     send_to_all(serve);
     if (serve->count == 0) /* it goes to the next one that comes */

@@ -65,6 +65,13 @@ bool serve_client_add(struct serve_client *client, const struct fb_packet *packe
     return true;
 }
 
+void serve_client_take_back(struct serve_client *client) {
+    if (client->packets != 1 || client->out > client->first)
+        return;
+    client->in = client->first;
+    client->packets = 0;
+}
+
 /* Passes over the records that are wholly sent. */
 static uint64_t count_sent(struct serve_client *client) {
     uint64_t sent = 0;

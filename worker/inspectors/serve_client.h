@@ -37,6 +37,9 @@ void serve_client_begin(struct serve_client *client, int32_t link_type);
 /* Queues a packet; false: there is no room. */
 bool serve_client_add(struct serve_client *client, const struct fb_packet *packet);
 
+/* Queues the last packet no more, if it is the only one that is queued, and no byte of it went. */
+void serve_client_take_back(struct serve_client *client);
+
 /* Sends what the socket takes. *sent: packets of which the last byte went. Returns 0, or -errno: it
  * is gone. */
 int serve_client_send(struct serve_client *client, uint64_t *sent);

@@ -317,6 +317,46 @@ static void one_that_is_asked_to_leave_and_does_not_is_revoked(void **state) {
     assert_int_equal(state_of(f, 0), FB_STATE_READY);
 }
 
+static void wait_for_output(struct fleet_fixture *f, unsigned k, uint64_t waits) {
+    fb_rx_begin(&f->hands[k].rx, 0, &(struct fb_desc){0});
+    fb_rx_pause(&f->hands[k].rx, 0);
+    fb_up_set_counter(f->hands[k].claim.up, FB_WORKER_OUTPUT_WAITS, waits);
+}
+
+/* It finishes a packet of which a part is out: that takes as long as draining may. */
+static void one_that_waits_for_its_output_may_leave_later(void **state) {
+    struct fleet_fixture *f = *state;
+    make_two(f, NEVER);
+    give_packets(f, 0, 4);
+    fb_rx_peek(&f->hands[0].rx);
+    assert_null(fleet_restart(&f->fleet, 0, f->now_ns));
+    for (uint64_t s = 1; s < 5 + 30; s++) { /* --hang, --drain-timeout */
+        wait_for_output(f, 0, s);
+        after(f, SECOND);
+        assert_int_equal(state_of(f, 0), FB_STATE_STOPPING);
+    }
+    wait_for_output(f, 0, 100);
+    after(f, SECOND);
+    assert_int_equal(state_of(f, 0), FB_STATE_DEAD);
+    assert_int_equal(lane_of(f, 0)->counters[FB_LANE_HANGS], 0);
+}
+
+/* What it waited for before is no reason. */
+static void one_that_waits_no_more_has_to_leave_in_time(void **state) {
+    struct fleet_fixture *f = *state;
+    make_two(f, NEVER);
+    give_packets(f, 0, 4);
+    fb_rx_peek(&f->hands[0].rx);
+    wait_for_output(f, 0, 1);
+    after(f, SECOND);
+    worker_finishes(f, 0, 4);
+    assert_null(fleet_restart(&f->fleet, 0, f->now_ns));
+    after(f, HANG - 1);
+    assert_int_equal(state_of(f, 0), FB_STATE_STOPPING);
+    after(f, 1);
+    assert_int_equal(state_of(f, 0), FB_STATE_DEAD);
+}
+
 /* ---- restart */
 
 static void a_restart_makes_room_for_the_next_process_which_goes_on(void **state) {
@@ -396,6 +436,8 @@ int main(void) {
         FLEET_TEST(at_its_deadline_a_draining_worker_leaves_and_is_lost),
         FLEET_TEST(a_draining_worker_that_dies_is_lost_immediately),
         FLEET_TEST(one_that_is_asked_to_leave_and_does_not_is_revoked),
+        FLEET_TEST(one_that_waits_for_its_output_may_leave_later),
+        FLEET_TEST(one_that_waits_no_more_has_to_leave_in_time),
         FLEET_TEST(a_restart_makes_room_for_the_next_process_which_goes_on),
         FLEET_TEST(where_no_up_side_can_be_made_the_number_is_lost_in_time),
     };

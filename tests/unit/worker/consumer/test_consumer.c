@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/time.h>
+#include <time.h>
 
 #include "flow_balancer/common/clock.h"
 #include "tests/lib/caught.h"
@@ -27,6 +28,10 @@ static void in_ms(struct loop_fixture *f, unsigned ms, void (*act)(struct loop_f
     on_signal = act;
     sigaction(SIGALRM, &action, NULL);
     setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_usec = (int)ms * 1000}, NULL);
+}
+
+static void pause_for(unsigned ms) {
+    nanosleep(&(struct timespec){.tv_nsec = (long)ms * 1000000}, NULL);
 }
 
 static void do_nothing(struct loop_fixture *f) {
@@ -314,6 +319,73 @@ static void a_retry_of_nothing_does_not_wait(void **state) {
     is_idle_at(f, 0);
 }
 
+static int ask_once(struct loop_fixture *f) {
+    f->leave_signals = 1;
+    return 0;
+}
+
+static int ask_twice(struct loop_fixture *f) {
+    f->leave_signals = 2;
+    return 0;
+}
+
+/* Until it ends; returns with what, and counts the tries that it gave. */
+static int retry_to_the_end(struct loop_fixture *f, uint64_t stay_ns, unsigned *tries) {
+    int ended;
+    for (*tries = 0; (ended = consumer_retry(&f->consumer, 1, stay_ns)) == 0; ++*tries)
+        is_busy_at(f, 0, 1);
+    return ended;
+}
+
+/* But for a revocation, and a second request. */
+static void an_event_that_is_partly_out_puts_off_the_end(void **state) {
+    static const struct {
+        int (*end)(struct loop_fixture *f);
+        int ended;
+        bool is_put_off;
+    } rows[] = {{command_to_leave, FB_ENDED_STOPPED, true},
+                {ask_once, FB_ENDED_LEFT, true},
+                {ask_twice, FB_ENDED_LEFT, false},
+                {vanish, FB_ENDED_FAILED, true},
+                {be_revoked, FB_ENDED_REVOKED, false}};
+    struct loop_fixture *f = *state;
+    struct caught caught;
+    unsigned tries;
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        make_loop(f, 0);
+        give_frames(f, 4);
+        next_event(f);
+        next_event(f);
+        rows[i].end(f);
+        uint64_t begin_ns = fb_now_ns();
+        catch_begin(&caught);
+        assert_int_equal(retry_to_the_end(f, 50 * MS, &tries), rows[i].ended);
+        catch_end(&caught);
+        assert_int_equal(lines_of(caught.text), rows[i].ended == FB_ENDED_FAILED);
+        if (rows[i].is_put_off)
+            assert_true(tries >= 2 && fb_now_ns() - begin_ns >= 50 * MS);
+        else
+            assert_int_equal(tries, 0);
+        assert_int_equal(counted(f, FB_WORKER_PACKETS), 1);
+    }
+}
+
+static void it_puts_off_once_for_all_that_is_left_of_the_burst(void **state) {
+    struct loop_fixture *f = *state;
+    unsigned tries;
+    make_loop(f, 0);
+    give_frames(f, 4);
+    next_event(f);
+    command_to_leave(f);
+    assert_int_equal(consumer_retry(&f->consumer, 1, 50 * MS), 0);
+    pause_for(60);
+    next_event(f);
+    assert_int_equal(retry_to_the_end(f, 50 * MS, &tries), FB_ENDED_STOPPED);
+    assert_int_equal(tries, 0);
+    assert_int_equal(counted(f, FB_WORKER_PACKETS),
+                     1); /* of the first it is told that it is done */
+}
+
 static void a_retry_that_ends_leaves_the_event_uninspected(void **state) {
     static const struct {
         int (*end)(struct loop_fixture *f);
@@ -480,6 +552,8 @@ int main(void) {
         LOOP_TEST(a_revoked_consumer_touches_nothing_more),
         LOOP_TEST(a_retry_pauses_the_cursor_and_keeps_the_event),
         LOOP_TEST(a_retry_of_nothing_does_not_wait),
+        LOOP_TEST(an_event_that_is_partly_out_puts_off_the_end),
+        LOOP_TEST(it_puts_off_once_for_all_that_is_left_of_the_burst),
         LOOP_TEST(a_retry_that_ends_leaves_the_event_uninspected),
         LOOP_TEST(a_packet_for_whose_flow_there_is_no_memory_is_not_suspected),
         LOOP_TEST(orphaned_flows_end_one_by_one),

@@ -163,10 +163,37 @@ static void another_claim_has_children_of_its_own(void **state) {
     expect_no_child();
 }
 
+static int give_large(void) {
+    static const uint8_t large[60000];
+    const struct fb_packet packet = {
+        .data = large, .caplen = sizeof large, .wirelen = sizeof large, .link_type = 1};
+    return inspect_exec_ops.packet(inspection.items[0].self, NULL, &packet);
+}
+
+/* The pipe takes whole pages: of a record this long it has a part when it is full. */
+static void a_worker_stays_while_a_child_has_a_part_of_a_packet(void **state) {
+    (void)state;
+    claim("sh -c 'sleep 0.3; cat >/dev/null'", &patient);
+    assert_int_equal(inspection_stay_ns(&inspection), 0);
+    int rc;
+    while ((rc = give_large()) == 0)
+        assert_int_equal(inspection_stay_ns(&inspection), 0);
+    assert_int_equal(rc, FB_OUTPUT_FAILED);
+    assert_int_equal(inspection_stay_ns(&inspection), patient.drain_ns);
+    while ((rc = give_large()) == FB_OUTPUT_FAILED)
+        usleep(1000);
+    assert_int_equal(rc, 0);
+    assert_int_equal(inspection_stay_ns(&inspection), 0);
+    inspection_finish(&inspection, UINT64_MAX);
+    inspection_close(&inspection);
+    catch_end(&caught);
+}
+
 static void finishing_is_nothing_to_others(void **state) {
     (void)state;
     memset(&inspection, 0, sizeof inspection);
     assert_int_equal(inspection_add(&inspection, &inspect_count_ops, NULL), 0);
+    assert_int_equal(inspection_stay_ns(&inspection), 0);
     inspection_finish(&inspection, UINT64_MAX);
     inspection_close(&inspection);
 }
@@ -180,6 +207,7 @@ int main(void) {
         cmocka_unit_test(where_the_run_goes_on_no_child_is_waited_for),
         cmocka_unit_test(where_no_one_follows_a_child_is_waited_for),
         cmocka_unit_test(another_claim_has_children_of_its_own),
+        cmocka_unit_test(a_worker_stays_while_a_child_has_a_part_of_a_packet),
         cmocka_unit_test(finishing_is_nothing_to_others),
     };
     signal(SIGPIPE, SIG_IGN);

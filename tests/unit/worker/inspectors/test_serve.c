@@ -3,7 +3,6 @@
  * worker/inspectors/serve.c over loopback: link types, clients that are too many, a second claim.
  * Whole runs are in tests/proc/proc_serve.c.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,11 +12,12 @@
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
 #include "tests/lib/caught.h"
+#include "tests/lib/loopback.h"
 #include "tests/lib/unit.h"
 #include "worker/inspection.h"
 #include "worker/inspectors/inspectors.h"
 
-static const uint8_t bytes[100];
+static const uint8_t bytes[100], large[262144];
 static struct inspection inspection;
 static struct caught caught;
 static uint16_t port;
@@ -33,12 +33,8 @@ static void claim(unsigned worker, uint64_t incarnation, int wanted) {
 static void begin(const char *more) {
     static const struct inspectors_settings settings = {.drain_ns = FB_NS_PER_S};
     static char args[64];
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)(void *)&address, size), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)(void *)&address, &size), 0);
-    port = ntohs(address.sin_port);
+    int fd = loopback_bind(AF_INET, 0);
+    port = (uint16_t)loopback_port(fd);
     close(fd);
     snprintf(args, sizeof args, ":%u%s", port, more);
     memset(&inspection, 0, sizeof inspection);
@@ -49,16 +45,17 @@ static void begin(const char *more) {
 }
 
 static int connect_to(unsigned number) {
-    const struct sockaddr_in address = {.sin_family = AF_INET,
-                                        .sin_port = htons((uint16_t)number),
-                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
     const struct timeval second = {.tv_sec = 1};
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
-    if (connect(fd, (const struct sockaddr *)(const void *)&address, sizeof address) == 0)
-        return fd;
-    close(fd);
-    return -1;
+    int fd = loopback_connect(AF_INET, number, 0);
+    if (fd >= 0)
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
+    return fd;
+}
+
+static int give_large(void) {
+    const struct fb_packet packet = {
+        .data = large, .caplen = sizeof large, .wirelen = sizeof large, .link_type = 1};
+    return inspect_serve_ops.packet(inspection.items[0].self, NULL, &packet);
 }
 
 static int give(int32_t link_type) {
@@ -193,12 +190,75 @@ static void a_packet_that_waits_goes_to_the_next_client(void **state) {
     close(second);
 }
 
+/* Reads up to so many bytes, or to the end; returns how many there were. */
+static size_t read_some(int fd, size_t most) {
+    static uint8_t got[65536];
+    size_t sum = 0;
+    ssize_t n = 1;
+    while (sum < most && n > 0) {
+        n = recv(fd, got, most - sum < sizeof got ? most - sum : sizeof got, 0);
+        sum += n > 0 ? (size_t)n : 0;
+    }
+    return sum;
+}
+
+static void a_worker_stays_while_a_client_has_a_part_of_a_packet(void **state) {
+    (void)state;
+    begin(",wait");
+    assert_int_equal(give_large(), FB_OUTPUT_FAILED);
+    assert_int_equal(inspection_stay_ns(&inspection), 0); /* there is no client */
+    int fd = connect_to(port);
+    uint64_t given = 0;
+    while (give_large() == 0) {
+        given++;
+        assert_int_equal(inspection_stay_ns(&inspection), 0);
+    }
+    assert_int_equal(inspection_stay_ns(&inspection), FB_NS_PER_S);
+    size_t read = 0;
+    int rc;
+    while ((rc = give_large()) == FB_OUTPUT_FAILED)
+        read += read_some(fd, 50000);
+    assert_int_equal(rc, 0);
+    assert_int_equal(inspection_stay_ns(&inspection), 0);
+    inspection_finish(&inspection, 0);
+    read += read_some(fd, SIZE_MAX);
+    assert_int_equal(read, 24 + (given + 1) * (16 + sizeof large));
+    inspection_close(&inspection);
+    catch_end(&caught);
+    close(fd);
+}
+
+/* It comes again, to the next process: so no client is to have it from this one. */
+static void a_packet_of_which_nothing_went_is_not_sent_at_the_end(void **state) {
+    (void)state;
+    bool was_whole = false;
+    for (unsigned tries = 0; tries < 20 && !was_whole; tries++) {
+        begin(",wait");
+        int fd = connect_to(port);
+        uint64_t given = 0;
+        while (give(1) == 0)
+            given++;
+        was_whole = inspection_stay_ns(&inspection) == 0; /* the socket took the one before whole */
+        size_t read = read_some(fd, 24 + given * 116 - 1);
+        inspection_finish(&inspection, 0);
+        read += read_some(fd, SIZE_MAX);
+        if (was_whole)
+            assert_int_equal(read, 24 + given * 116);
+        inspection_close(&inspection);
+        catch_end(&caught);
+        close(fd);
+    }
+    assert_true(was_whole);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stream_has_the_link_type_of_the_first_packet),
         cmocka_unit_test(more_than_sixteen_are_sent_away),
         cmocka_unit_test(clients_stay_with_the_number),
         cmocka_unit_test(a_packet_that_waits_goes_to_the_next_client),
+        cmocka_unit_test(a_worker_stays_while_a_client_has_a_part_of_a_packet),
+        cmocka_unit_test(a_packet_of_which_nothing_went_is_not_sent_at_the_end),
     };
     fb_log_set_level(FB_LOG_WARNING);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,6 +140,31 @@ static void what_a_slow_client_was_not_sent_is_known(void **state) {
     assert_int_equal(p->client.packets, before);
 }
 
+/* Only the one packet of a client that has none of its bytes. */
+static void a_packet_is_taken_back_if_nothing_of_it_went(void **state) {
+    struct pair *p = *state;
+    serve_client_begin(&p->client, 1);
+    assert_true(add(p, 1000));
+    serve_client_take_back(&p->client);
+    assert_int_equal(serve_client_queued(&p->client), PCAP_FILE_BYTES);
+    assert_int_equal(p->client.packets, 0);
+    p->added = 0;
+    assert_true(add(p, 1000));
+    assert_int_equal(send_all(p), 0);
+    assert_int_equal(p->sent, 1);
+    serve_client_take_back(&p->client); /* it went whole */
+    assert_int_equal(p->client.in, PCAP_FILE_BYTES + 1016);
+    while (serve_client_queued(&p->client) == 0) { /* until the socket takes but a part of one */
+        assert_true(add(p, LONGEST));
+        assert_int_equal(send_all(p), 0);
+    }
+    uint64_t in = p->client.in;
+    assert_true(p->client.out > p->client.first);
+    serve_client_take_back(&p->client);
+    assert_int_equal(p->client.in, in);
+    assert_int_equal(p->client.packets, 1);
+}
+
 static void the_longest_packet_has_room(void **state) {
     struct pair *p = *state;
     serve_client_begin(&p->client, 1);
@@ -181,6 +206,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CLIENT_TEST(what_is_queued_arrives_whole_and_in_order),
         CLIENT_TEST(what_a_slow_client_was_not_sent_is_known),
+        CLIENT_TEST(a_packet_is_taken_back_if_nothing_of_it_went),
         CLIENT_TEST(the_longest_packet_has_room),
         CLIENT_TEST(one_that_has_closed_is_gone),
         CLIENT_TEST(what_it_sends_is_ignored),
