@@ -59,6 +59,8 @@ obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 SHM_LIB  := $(BUILD)/libfb_shm.a
 DISP_LIB := $(BUILD)/libfb_dispatcher.a
 WORK_LIB := $(BUILD)/libfb_worker.a
+# The shim's objects, for its tests: it is installed as a shared object only.
+SHIM_LIB := $(BUILD)/libfb_shim.a
 # Fixtures and what else tests share: for test programs only, never installed.
 TEST_LIB := $(BUILD)/libfb_test.a
 # What runs in every order (tests/weave), with the simulation in the place of atomics and futexes.
@@ -177,9 +179,10 @@ $(SHIM): $(patsubst %.c,$(BUILD)/pic/%.o,$(SHIM_SRC) $(wildcard worker/consumer/
 $(SHM_LIB): $(call obj,$(SHM_SRC))
 $(DISP_LIB): $(call obj,$(DISP_SRC))
 $(WORK_LIB): $(call obj,$(WORK_SRC))
+$(SHIM_LIB): $(call obj,$(SHIM_SRC))
 $(TEST_LIB): $(call obj,$(wildcard tests/lib/*.c))
 $(WEAVE_LIB): $(call obj,$(filter-out tests/weave/test_%,$(wildcard tests/weave/*.c))) $(WEAVE_SRC:%.c=$(BUILD)/obj/weave/%.o)
-$(SHM_LIB) $(DISP_LIB) $(WORK_LIB) $(TEST_LIB) $(WEAVE_LIB) $(LIB_STATIC) $(BUILD)/pic/libfb_shm.a $(BUILD)/pic/libfb_dispatcher.a:
+$(SHM_LIB) $(DISP_LIB) $(WORK_LIB) $(SHIM_LIB) $(TEST_LIB) $(WEAVE_LIB) $(LIB_STATIC) $(BUILD)/pic/libfb_shm.a $(BUILD)/pic/libfb_dispatcher.a:
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -233,12 +236,12 @@ $(BUILD)/completion/_flow-balancer: scripts/completion/_flow-balancer.in $(DOC)
 $(BUILD)/tests/proc_chaos: $(call obj,$(wildcard tests/chaos/chaos_*.c))
 $(BUILD)/tests/test_fault_inspector: $(FAULT_OBJ)
 $(BUILD)/tests/test_option_doc: $(DOC) $(COMPLETION) $(MADE_PAGES)
-$(BUILD)/tests/test_shim_device: $(call obj,$(addprefix worker/shim/shim_,device.c handle.c real.c))
 # The simulation of balancing, for its tests and its bench.
 $(BUILD)/tests/test_balance_sim $(BUILD)/tests/test_balance_trace $(BUILD)/bench/bench_balance: $(call obj,$(wildcard tests/sim/balance_*.c) tests/tools/tracegen_random.c)
 
 # Before the other libraries, from which the same sources are then not taken.
 $(filter $(BUILD)/tests/test_weave%,$(TESTS)): $(WEAVE_LIB)
+$(filter $(BUILD)/tests/test_shim%,$(TESTS)): $(SHIM_LIB)
 
 define test_rule
 $(call programs,$(1)): $(call obj,$(1)) $(TEST_LIB) $(WORK_LIB) $(DISP_LIB) $(SHM_LIB)
@@ -311,7 +314,7 @@ $(BUILD)/fuzz_seeds: $(call obj,tests/fuzz/seeds.c tests/fuzz/capture_seeds.c) $
 
 # With the objects of check-san: only the mutants are compiled.
 mutants:
-	@CC=clang CFLAGS='$(SAN_FLAGS)' LIBS='$(LIBS)' VERSION='$(VERSION)' tests/mutants/run $(BUILD)/san
+	@CC=clang CFLAGS='$(SAN_FLAGS)' LIBS='$(LIBS)' VERSION='$(VERSION)' DEFINES='$(if $(UNPACK),-DFB_HAVE_UNPACK)' tests/mutants/run $(BUILD)/san
 
 # The race tests over a ring whose R1 releases nothing: ThreadSanitizer has to report it.
 $(MUTANT)/flow_balancer/ring.h: include/flow_balancer/ring.h

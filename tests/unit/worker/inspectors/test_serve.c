@@ -202,6 +202,22 @@ static size_t read_some(int fd, size_t most) {
     return sum;
 }
 
+static void what_a_client_was_not_sent_when_it_is_left_is_lost(void **state) {
+    (void)state;
+    begin("");
+    int fd = loopback_connect(AF_INET, port, 4096); /* it reads nothing */
+    tick();
+    for (unsigned i = 0; i < 15; i++) /* the queue has room for them all */
+        assert_int_equal(give_large(), 0);
+    assert_int_equal(stat(LOST), 0);
+    inspection_finish(&inspection, 0);
+    assert_in_range(stat(LOST), 1, 15);
+    assert_int_equal(stat(LOST) + stat(PACKETS), 15);
+    inspection_close(&inspection);
+    catch_end(&caught);
+    close(fd);
+}
+
 static void a_worker_stays_while_a_client_has_a_part_of_a_packet(void **state) {
     (void)state;
     begin(",wait");
@@ -257,6 +273,7 @@ int main(void) {
         cmocka_unit_test(more_than_sixteen_are_sent_away),
         cmocka_unit_test(clients_stay_with_the_number),
         cmocka_unit_test(a_packet_that_waits_goes_to_the_next_client),
+        cmocka_unit_test(what_a_client_was_not_sent_when_it_is_left_is_lost),
         cmocka_unit_test(a_worker_stays_while_a_client_has_a_part_of_a_packet),
         cmocka_unit_test(a_packet_of_which_nothing_went_is_not_sent_at_the_end),
     };

@@ -140,6 +140,23 @@ static void what_a_slow_client_was_not_sent_is_known(void **state) {
     assert_int_equal(p->client.packets, before);
 }
 
+static void a_packet_whose_last_byte_is_unsent_does_not_count(void **state) {
+    struct pair *p = *state;
+    static const uint8_t much[4096];
+    uint64_t sent;
+    serve_client_begin(&p->client, 1);
+    assert_true(add(p, 1000));
+    while (write(p->client.fd, much, sizeof much) > 0) /* the socket takes no more */
+        ;
+    p->client.out = p->client.in - 1; /* as if all but that byte had gone before */
+    assert_int_equal(serve_client_send(&p->client, &sent), 0);
+    assert_int_equal(serve_client_queued(&p->client), 1);
+    assert_int_equal(sent, 0);
+    p->client.out = p->client.in;
+    assert_int_equal(serve_client_send(&p->client, &sent), 0);
+    assert_int_equal(sent, 1);
+}
+
 /* Only the one packet of a client that has none of its bytes. */
 static void a_packet_is_taken_back_if_nothing_of_it_went(void **state) {
     struct pair *p = *state;
@@ -206,6 +223,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CLIENT_TEST(what_is_queued_arrives_whole_and_in_order),
         CLIENT_TEST(what_a_slow_client_was_not_sent_is_known),
+        CLIENT_TEST(a_packet_whose_last_byte_is_unsent_does_not_count),
         CLIENT_TEST(a_packet_is_taken_back_if_nothing_of_it_went),
         CLIENT_TEST(the_longest_packet_has_room),
         CLIENT_TEST(one_that_has_closed_is_gone),
