@@ -22,7 +22,7 @@ static struct {
     struct sink sinks[SINKS_MAX];
     unsigned count;
     char who[24];
-    uint64_t drain_ns;
+    uint64_t drain_ns, drained_ns; /* and the time by which it is over; 0: the end has not come */
     uint64_t next_tick_ns;
     bool is_followed; /* by a process of the number, which is not to wait for this one */
 
@@ -228,8 +228,11 @@ static bool await_room(uint64_t now_ns) {
     return poll(fds, count, POLL_MS) >= 0;
 }
 
-/* Hands on what waits. */
+/* Hands on what waits, until then or until --drain-timeout is over. */
 static void drain(uint64_t until_ns) {
+    if (all.drained_ns == 0)
+        all.drained_ns = fb_deadline_ns(fb_now_ns(), all.drain_ns);
+    until_ns = until_ns < all.drained_ns ? until_ns : all.drained_ns;
     for (unsigned i = 0; i < all.count; i++)
         all.sinks[i].taken_ns = fb_now_ns();
     for (bool is_awaiting = true; is_awaiting;) {
@@ -247,14 +250,21 @@ static void drain(uint64_t until_ns) {
     }
 }
 
+static void give_up(struct sink *sink) {
+    uint64_t lines = line_queue_clear(&sink->queue);
+    if (lines != 0)
+        fb_error("%s%s: %s records were queued, and not taken in time: they are dropped", sink->who,
+                 sink->text, fb_grouped(lines).text);
+    sink_drop(sink, lines);
+}
+
 void sinks_finish(uint64_t until_ns) {
-    uint64_t drain_ns = fb_deadline_ns(fb_now_ns(), all.drain_ns);
-    drain(until_ns < drain_ns ? until_ns : drain_ns);
+    drain(until_ns);
     all.is_followed = until_ns == 0;
     for (unsigned i = 0; i < all.count; i++) {
         struct sink *sink = &all.sinks[i];
-        if (all.is_followed)
-            sink_drop(sink, line_queue_clear(&sink->queue));
+        if (all.is_followed || !is_awaited(sink, fb_now_ns()))
+            give_up(sink);
         if (sink->is_file)
             sink->kind->close(sink);
     }
@@ -262,14 +272,10 @@ void sinks_finish(uint64_t until_ns) {
 
 void sinks_close(void) {
     if (!all.is_followed && is_any_queued())
-        drain(fb_deadline_ns(fb_now_ns(), all.drain_ns));
+        drain(UINT64_MAX);
     for (unsigned i = 0; i < all.count; i++) {
-        struct sink *sink = &all.sinks[i];
-        uint64_t lost = line_queue_clear(&sink->queue);
-        if (lost != 0)
-            fb_error("%s%s: %s records were queued, and not taken in time: they are lost",
-                     sink->who, sink->text, fb_grouped(lost).text);
-        sink->kind->close(sink);
+        give_up(&all.sinks[i]);
+        all.sinks[i].kind->close(&all.sinks[i]);
     }
     all.count = 0;
 }

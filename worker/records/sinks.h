@@ -68,13 +68,14 @@ unsigned sinks_reload(void);
 
 /*
  * The last line has come: hands on what waits until until_ns (CLOCK_MONOTONIC), --drain-timeout or
- * a signal handler, but gives a sink up that takes nothing for --eve-wait. 0: another process of
- * the number follows, and nothing is waited for, in sinks_close() too: what is left is dropped.
- * Files are closed: they are the next process's.
+ * a signal handler. A sink that takes nothing for a second, or --eve-wait if that is longer, is
+ * given up, and what it has is dropped. until_ns 0: another process of the number follows, and
+ * nothing is waited for. Files are closed: they are the next process's.
  */
 void sinks_finish(uint64_t until_ns);
 
-/* Waits for the rest of --drain-timeout, says what was lost, and forgets all sinks. */
+/* Waits for sinks that still take something, for the rest of --drain-timeout, which no counter
+ * shows any more, and forgets all sinks. */
 void sinks_close(void);
 
 /* ---- counters */

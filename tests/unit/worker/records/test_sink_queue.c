@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
 #include "tests/lib/caught.h"
 #include "tests/lib/child.h"
@@ -215,11 +216,15 @@ static void at_the_end_a_reader_that_takes_nothing_is_given_up(void **state) {
         assert_int_equal(give_line(n, 9000), 0);
     uint64_t values[SINK_STATS];
     sinks_stats(0, values);
-    sinks_finish(UINT64_MAX); /* for the second that it has */
+    uint64_t begin_ns = fb_now_ns();
+    sinks_finish(UINT64_MAX);
+    assert_in_range(fb_now_ns() - begin_ns, 990000000, 5000000000); /* --drain-timeout */
     catch_begin(&caught);
+    begin_ns = fb_now_ns();
     sinks_close();
+    assert_in_range(fb_now_ns() - begin_ns, 0, 500000000); /* which is over */
     char text[80];
-    snprintf(text, sizeof text, "%u records were queued, and not taken in time: they are lost",
+    snprintf(text, sizeof text, "%u records were queued, and not taken in time: they are dropped",
              30 - (unsigned)values[SINK_WRITTEN]);
     expect_one_line(catch_end(&caught), text);
     close(ends[0]);
