@@ -59,14 +59,12 @@ static int set_kind(struct sink *sink, const char *text) {
     return -EINVAL;
 }
 
-static int refuse_twice(const struct sinks_config *config, unsigned i) {
+static bool is_given_before(const struct sinks_config *config, unsigned i) {
     for (unsigned k = 0; k < i; k++) {
-        if (strcmp(config->sinks[i], config->sinks[k]) == 0) {
-            fb_error("--eve '%s': it is given twice: leave one of them out", config->sinks[i]);
-            return -EINVAL;
-        }
+        if (strcmp(config->sinks[i], config->sinks[k]) == 0)
+            return true;
     }
-    return 0;
+    return false;
 }
 
 /* With a number behind it if there are several of the kind. */
@@ -86,10 +84,10 @@ int sinks_open(const struct sinks_config *config) {
     memset(&all, 0, sizeof all);
     all.drain_ns = config->drain_ns;
     for (unsigned i = 0; i < config->count; i++) {
-        struct sink *sink = &all.sinks[i];
-        int error = refuse_twice(config, i);
-        if (error == 0)
-            error = set_kind(sink, config->sinks[i]);
+        struct sink *sink = &all.sinks[all.count];
+        if (is_given_before(config, i))
+            continue;
+        int error = set_kind(sink, config->sinks[i]);
         if (error != 0)
             return error;
         sink->who = all.who;

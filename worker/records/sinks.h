@@ -29,7 +29,7 @@
 
 struct sinks_config {
     const char *const *sinks; /* "file:PATTERN", "-", "unix:PATH"; they outlive the sinks */
-    unsigned count;           /* at most SINKS_MAX */
+    unsigned count;           /* at most SINKS_MAX; one that is given again is not another one */
     uint64_t wait_ns;         /* how long an outage may hold the worker; UINT64_MAX: for ever */
     uint64_t drain_ns;        /* for what is queued to be taken at the end */
 };

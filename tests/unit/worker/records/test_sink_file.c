@@ -356,13 +356,18 @@ static void wrong_sinks_are_one_line(void **state) {
         expect_one_line(said, rows[i].part);
         assert_true(rows[i].error == -EINVAL ? error == -EINVAL : error < 0 && error != -EINVAL);
     }
-    f->config.count = 0;
-    add_sink(f, "file:a-%%k");
-    add_sink(f, "file:a-%%k");
-    catch_begin(&caught);
-    assert_int_equal(sinks_open(&f->config), -EINVAL);
-    expect_one_line(catch_end(&caught), "--eve 'file:a-%k': it is given twice");
-    assert_int_equal(access("a-0", F_OK), -1);
+}
+
+static void a_sink_that_is_given_again_is_not_another_one(void **state) {
+    struct sinks_fixture *f = *state;
+    add_sink(f, "file:a");
+    add_sink(f, "file:b");
+    add_sink(f, "file:a");
+    open_sinks(f, 0);
+    assert_int_equal(sinks_count(), 2);
+    assert_int_equal(give_line(1, 0), 0);
+    expect_lines(text_of("a"), 1, 1, 0);
+    assert_string_equal(sinks_name(1), "eve-file-2");
 }
 
 int main(void) {
@@ -381,6 +386,7 @@ int main(void) {
         SINKS_TEST(reload_opens_what_was_renamed),
         SINKS_TEST(a_file_that_others_make_empty_is_counted_from_there),
         SINKS_TEST(wrong_sinks_are_one_line),
+        SINKS_TEST(a_sink_that_is_given_again_is_not_another_one),
     };
     signal(SIGXFSZ, SIG_IGN);
     fb_log_set_level(FB_LOG_ERROR);
