@@ -41,8 +41,8 @@ TESTS      := $(call programs,$(TEST_SRC))
 PROC_TESTS := $(call programs,$(PROC_SRC))
 RACE_TESTS := $(call programs,$(RACE_SRC))
 # Those that take longest, two thirds of check-proc in all; scripts/test is without them.
-PROC_LONG  := attach captures conversations read_captures chaos crash doors eve_sinks every_instruction examples examples_long exec_ends \
-              huge instances life plugin serve shim_end shim_programs stop
+PROC_LONG  := attach captures chaos conversations crash doors eve eve_sinks every_instruction examples examples_long exec_ends huge \
+              instances life plugin read_captures serve shim_end shim_programs stop
 PROC_QUICK := $(filter-out $(PROC_LONG:%=$(BUILD)/tests/proc_%),$(PROC_TESTS))
 # What the machine has once (huge pages), or where time is part of the test; the others run two at a time.
 PROC_ALONE := $(patsubst %,$(BUILD)/tests/proc_%,hang killed live live_buffer live_filter progress)

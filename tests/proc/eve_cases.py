@@ -4,6 +4,8 @@
   truth CAPTURES OUT      records of OUT/CAPTURE/ against what `record` wrote there and the captures' truth
   valid SCHEMA OUT        every line of OUT/CAPTURE/ against the schema
   refused SCHEMA          samples with one member wrong at a time: the schema refuses each
+  both BUILD CAPTURES OUT CAPTURE   runs flow-worker and Suricata over a capture, if it is one to compare
+  suricata CAPTURES OUT   the flows of both; differences by kind
 
 A case prints what it counted, or findings and ends with status 1; 77: it needs python3-jsonschema.
 """
@@ -12,8 +14,10 @@ import collections
 import copy
 import glob
 import gzip
+import ipaddress
 import json
 import os
+import subprocess
 import sys
 
 SKIPPED = 77
@@ -284,7 +288,157 @@ def refused(path):
     return findings.status()
 
 
-CASES = {"truth": truth, "valid": valid, "refused": refused}
+# ---- Suricata
+
+# What differs, why, and how many flows of the captures at most.
+KINDS = {
+    "protocol": (108, "it has flows of TCP, UDP, SCTP, ICMP and few others only, and none of frames without IP"),
+    "tunnel": (82, "it counts the bytes of the packet inside, and has flows of the packets around it"),
+    "fragment": (121, "it counts a datagram that it put together once more"),
+    "icmp_error": (25, "it does not count each ICMP error in the flow that it quotes, and has no flow of others"),
+    "truncated": (4, "it finds a packet invalid of which not all was captured"),
+    "direction": (28, "it turns flows that it takes up in their middle, or by what the application says"),
+    "session": (4, "it has no session of what is no connection to it, such as an ACK without data or a RST first"),
+    "sequence": (10, "it looks at sequence numbers: a FIN or RST out of the window does not count"),
+}
+# Flags of a packet, as `record` writes them.
+BY_FLAG = [("tunnel", "tunnel"), ("fragment", "fragment"), ("icmp-error", "icmp_error"), ("truncated", "truncated")]
+ICMP_ERRORS, ICMP6_ERRORS = (3, 4, 5, 11, 12), (1, 2, 3, 4)
+SYN = 2
+TIMEOUTS = [
+    f"--set=flow-timeouts.{proto}.{prefix}{state}=2000000000"
+    for proto in ("default", "tcp", "udp", "icmp") for prefix in ("", "emergency-") for state in ("new", "established", "closed", "bypassed")
+]  # fmt: skip
+SURICATA = ["/usr/bin/suricata", "-S", "/dev/null", "-k", "none", "--runmode", "single", "--set=stream.midstream=true",
+            "--set=vlan.use-for-tracking=false", *TIMEOUTS]  # fmt: skip
+PACKETS = range(10, 20001)  # of captures that are compared: smaller ones show nothing new, larger ones take long
+NOT_COMPARED = {
+    "mercury__emix.pcap": "made of captures of many years: time goes back, and its timeouts run out",
+    "arkime__arkime_synthetic.pcap": "the same",
+    "tcpdump__lspping-fec-rsvp.pcap": "MPLS that Suricata does not open",
+}
+
+
+def compared_captures(captures):
+    with open(os.path.join(captures, "INDEX.tsv"), encoding="utf-8") as file:
+        head, *rows = (line.rstrip("\n").split("\t") for line in file)
+    for row in (dict(zip(head, row)) for row in rows):
+        if int(row["packets"]) in PACKETS and "malformed" not in row["categories"] and row["file"] not in NOT_COMPARED:
+            yield row["file"]
+
+
+def both(build, captures, out, capture):
+    if capture in compared_captures(captures):
+        run_both(build, os.path.join(captures, capture), os.path.join(out, capture))
+    return 0
+
+
+def run_both(build, path, out):
+    worker = [f"{build}/flow-worker", "--read", path, "--log-level", "error", "--timeout", "all=never", "--inspector", f"record:{out}",
+              "--inspector", "flow", "--eve", f"file:{out}/eve-%k.json"]  # fmt: skip
+    for command in (worker, [*SURICATA, "-r", path, "-l", out]):
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, timeout=120)
+
+
+def flows_in(path):
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        return [event for event in map(json.loads, file) if event["event_type"] == "flow"]
+
+
+def ends_of(event):
+    """Source and destination, addresses as numbers: Suricata writes out all zeros of IPv6."""
+    return [(ipaddress.ip_address(event[f"{side}_ip"]), event.get(f"{side}_port", -1)) for side in ("src", "dest")]
+
+
+def by_ends(events):
+    """Lists of flows by protocol and ends, whichever is the source, and ICMP by type and code."""
+    flows = collections.defaultdict(list)
+    for event in events:
+        if "src_ip" in event:
+            flows[(event["proto"], event.get("icmp_type"), event.get("icmp_code"), tuple(sorted(ends_of(event), key=str)))].append(event)
+    for events_of_key in flows.values():
+        events_of_key.sort(key=lambda event: event["flow"]["start"])
+    return flows
+
+
+def differences(mine, theirs):
+    """The names of what differs between two records of one flow."""
+    found, turned = set(), ends_of(mine) != ends_of(theirs)
+    if turned:
+        found.add("direction")
+    for what in ("pkts", "bytes"):
+        sides = [f"{what}_toserver", f"{what}_toclient"]
+        if [mine["flow"][side] for side in sides] != [theirs["flow"][side] for side in (reversed(sides) if turned else sides)]:
+            found.add(what)
+    return found | {what for what in ("state", "reason") if mine["flow"][what] != theirs["flow"][what]}
+
+
+def kind_of(found, mine, theirs, seen):
+    """What explains the differences, or None; seen: flags of the flow's packets."""
+    if found & {"pkts", "bytes"}:
+        return next((kind for flag, kind in BY_FLAG if flag in seen), None)
+    if "reason" in found:
+        return None
+    if "direction" in found:
+        return "direction" if mine["proto"] == "UDP" or not int(mine["tcp"]["tcp_flags_ts"], 16) & SYN else None
+    if "tcp" in mine:
+        return "session" if "state" not in theirs["tcp"] else "sequence"
+    return None
+
+
+def lone_kind(event, is_mine, seen):
+    """What explains a flow that one of them has alone; seen: flags of its packets, or of the whole capture."""
+    if is_mine and event["proto"] not in ("TCP", "UDP", "SCTP", "ICMP", "IPv6-ICMP"):
+        return "protocol"
+    if is_mine and event.get("icmp_type") in (ICMP_ERRORS if event["proto"] == "ICMP" else ICMP6_ERRORS):
+        return "icmp_error"
+    return next((kind for flag, kind in BY_FLAG if flag in seen), None)
+
+
+def compare(out, kinds, findings):
+    """Returns how many flows are the same, to the last packet and byte."""
+    mine, theirs = flows_in(f"{out}/eve-0.json"), flows_in(f"{out}/eve.json")
+    if not theirs:  # it does not know the link type, or reads no pcapng of several interfaces
+        return 0
+    flags = {flow: {flag for *_, words in rows for flag in words.split(",")} for flow, rows in recorded_flows(out).items()}
+    everywhere = set().union(*flags.values())
+    kinds["protocol"] += sum("src_ip" not in event for event in mine)
+    ours, others, same = by_ends(mine), by_ends(theirs), 0
+    for key in sorted(set(ours) | set(others), key=str):
+        pairs = list(zip(ours[key], others[key]))
+        for event, other in pairs:
+            found, seen = differences(event, other), flags[event["flow_balancer"]["flow"]]
+            kind = kind_of(found, event, other, seen) if found else None
+            same += not found
+            if kind:
+                kinds[kind] += 1
+            elif found:
+                findings.add(f"{out}: {sorted(found)} of {event} and {other}")
+        for event in [*ours[key][len(pairs):], *others[key][len(pairs):]]:
+            is_mine = "flow_balancer" in event
+            kind = lone_kind(event, is_mine, flags[event["flow_balancer"]["flow"]] if is_mine else everywhere)
+            if kind:
+                kinds[kind] += 1
+            else:
+                findings.add(f"{out}: only {'here' if is_mine else 'there'}: {event}")
+    return same
+
+
+def suricata(captures, out):
+    findings, kinds, same = Findings(), collections.Counter(), 0
+    for capture in compared_captures(captures):
+        same += compare(os.path.join(out, capture), kinds, findings)
+    print(f"{same} flows are the same")
+    for kind, (most, why_so) in KINDS.items():
+        print(f"{kinds[kind]} {kind}: {why_so}")
+        if kinds[kind] > most:
+            findings.add(f"{kind}: {kinds[kind]} flows, at most {most}")
+    return findings.status()
+
+
+CASES = {"both": both, "suricata": suricata, "truth": truth, "valid": valid, "refused": refused}
 
 if __name__ == "__main__":
     sys.exit(CASES[sys.argv[1]](*sys.argv[2:]))

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * worker/inspectors/flow.c and worker/records/eve.c in whole runs over captures that others made:
- * records add up to what was inspected, have the Community IDs of the truth, and are valid by the
- * schema, which accepts nothing else. What a line is to be is judged by eve_cases.py.
+ * records add up to what was inspected, have the Community IDs of the truth, are those of Suricata,
+ * and are valid by the schema, which accepts nothing else. What a line is to be is judged by
+ * eve_cases.py.
  */
 #include "tests/lib/life.h"
 #include "tests/lib/samples.h"
@@ -16,6 +17,7 @@
 #define CAPTURES_LEAST 100u /* that can be read: fewer, and something is wrong with the test */
 #define FLOWS_LEAST 8000u
 #define PACKETS_LEAST 140000u
+#define SAME_LEAST 4500u
 #define ANOMALIES_LEAST 40u
 #define NAME_MAX_BYTES 128u
 #define WORKERS_MAX 3u
@@ -147,6 +149,30 @@ static void a_line_with_another_name_or_type_is_refused(void **state) {
     assert_in_range(changes, 2000, UINT_MAX);
 }
 
+/* ---- Suricata -------------------------------------------------------------------------------- */
+
+/* A capture at a time, each in less than a deadline. */
+static void run_suricata(struct test *t, const char *folder, const char *name, unsigned workers) {
+    char arguments[3 * PROCESS_PATH_MAX];
+    (void)workers;
+    snprintf(arguments, sizeof arguments, "both %s %s out %s", t->programs, folder, name);
+    judged(t, arguments);
+}
+
+/* Direction, packets, bytes, state and reason; eve_cases.py says why some differ, and how many may.
+ */
+static void flows_are_those_that_suricata_sees(void **state) {
+    struct test *t = *state;
+    char arguments[2 * PROCESS_PATH_MAX];
+    if (access("/usr/bin/suricata", X_OK) != 0)
+        SKIP("suricata is not installed: Debian 12 has version 7 in bookworm-backports");
+    assert_true(each_capture(t, run_suricata, 0) >= CAPTURES_LEAST);
+    snprintf(arguments, sizeof arguments, "suricata %s out", samples_folder(SAMPLES_CAPTURES));
+    unsigned same;
+    assert_int_equal(sscanf(judged(t, arguments), "%u flows are the same", &same), 1);
+    assert_in_range(same, SAME_LEAST, UINT_MAX);
+}
+
 /* ---- what is refused */
 
 static void flow_needs_a_place_for_its_records(void **state) {
@@ -154,6 +180,7 @@ static void flow_needs_a_place_for_its_records(void **state) {
     struct process *p = process_start(t, "flow-worker --check --inspector flow");
     process_expect(t, p, EXIT_WRONG_USAGE);
     expect_one_line_with(t, p, "give --eve, such as --eve file:flows-%k.json");
+    processes_forget(t);
     p = process_start(t, "flow-worker --check --inspector flow:x --eve file:f.json");
     process_expect(t, p, EXIT_WRONG_USAGE);
     expect_one_line_with(t, p, "flow takes no arguments: leave out \":x\"");
@@ -173,6 +200,7 @@ int main(void) {
         PROCESS_TEST(records_of_three_workers_add_up),
         PROCESS_TEST(every_line_is_valid_by_the_schema),
         PROCESS_TEST(a_line_with_another_name_or_type_is_refused),
+        PROCESS_TEST(flows_are_those_that_suricata_sees),
         PROCESS_TEST(flow_needs_a_place_for_its_records),
         PROCESS_TEST(a_flow_has_one_record),
     };

@@ -21,6 +21,7 @@ enum {
     MARK_REVERSED = 4,   /* who sent the flow's first packet is the server */
     MARK_MID_STREAM = 8, /* this process has not seen its first packet */
     MARK_PORTS = 16,     /* a packet with a transport header was seen */
+    MARK_SENT = 32,      /* its first sender has sent; shifted by one: the other has */
 };
 
 /* ---- packets --------------------------------------------------------------------------------- */
@@ -66,6 +67,8 @@ void eve_flow_packet(struct eve_flow *flow, const struct fb_packet *packet) {
         if ((packet->flags & FB_F_MID_STREAM) != 0)
             flow->marks |= MARK_MID_STREAM;
     }
+    if ((packet->flags & FB_F_ICMP_ERROR) == 0) /* which is no answer */
+        flow->marks |= (uint8_t)(MARK_SENT << packet->dir);
     flow->packets[packet->dir]++;
     flow->bytes[packet->dir] += packet->wirelen;
     flow->last_ns = packet->time_ns;
@@ -112,7 +115,8 @@ static const char *state_name(const struct eve_flow *flow, const struct fb_flow_
         return "closed";
     if (end->flow->proto == PROTO_TCP)
         return eve_tcp_flow_state((enum eve_tcp_state)flow->tcp_state);
-    return flow->packets[0] != 0 && flow->packets[1] != 0 ? "established" : "new";
+    unsigned both = MARK_SENT | MARK_SENT << 1;
+    return (flow->marks & both) == both ? "established" : "new";
 }
 
 static void put_counts(struct eve_event *event, const struct eve_flow *flow,

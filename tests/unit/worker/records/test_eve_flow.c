@@ -130,6 +130,12 @@ static void udp_is_established_once_both_have_spoken(void **state) {
     give(m, 0, 70);
     expect_in_line(line_of(m), "\"pkts_toclient\":0");
     expect_in_line(line_of(m), "\"state\":\"new\",\"reason\":\"timeout\"");
+    struct fb_packet error = packet_of(m, 1, 0); /* that it cannot be reached is no answer */
+    error.proto = 58;
+    error.flags = FB_F_ICMP_ERROR;
+    eve_flow_packet(&m->state, &error);
+    expect_in_line(line_of(m), "\"pkts_toclient\":1");
+    expect_in_line(line_of(m), "\"state\":\"new\"");
     give(m, 1, 200);
     expect_in_line(line_of(m), "\"src_ip\":\"2001:db8::1\",\"src_port\":5353,"
                                "\"dest_ip\":\"2001:db8::2\",\"dest_port\":53,\"proto\":\"UDP\"");
