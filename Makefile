@@ -96,7 +96,7 @@ PCAP_PROGRAMS := $(addprefix $(BUILD)/tests/,pcap_calls pcap_reader)
 TEST_WORKERS := $(FAULT_WORKER) $(RULES_WORKER)
 # Plugins for tests; of shapes.c one for each of these, which a worker has to refuse, or one that is as it should be.
 PLUGIN_SHAPES := good shorter later_minor other_major no_symbol no_name no_open no_packet bad_name crash_in_constructor
-PLUGINS       := $(addprefix $(BUILD)/tests/plugins/,$(addsuffix .so,misbehave $(PLUGIN_SHAPES)))
+PLUGINS       := $(addprefix $(BUILD)/tests/plugins/,$(addsuffix .so,alerts misbehave $(PLUGIN_SHAPES)))
 
 .DEFAULT_GOAL := help
 .PHONY: FORCE have-cmocka help build tests check check-proc check-proc-quick check-san check-race check-numa soak soak-live model fuzz mutants bench bench-10m lint format coverage install clean race-tests fuzz-targets
@@ -210,7 +210,7 @@ $(PCAP_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/tools/%.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpcap -lpthread
 
 PLUGIN_FLAGS = -Iinclude -std=gnu11 $(WARN) $(CFLAGS) -fPIC -shared
-$(BUILD)/tests/plugins/misbehave.so: tests/tools/plugins/misbehave.c include/flow_balancer/inspector.h include/flow_balancer/flow.h $(BUILD)/command
+$(addprefix $(BUILD)/tests/plugins/,alerts.so misbehave.so): $(BUILD)/tests/plugins/%.so: tests/tools/plugins/%.c include/flow_balancer/inspector.h include/flow_balancer/flow.h $(BUILD)/command
 	@mkdir -p $(@D)
 	$(CC) $(PLUGIN_FLAGS) -o $@ $< -lpthread
 $(PLUGIN_SHAPES:%=$(BUILD)/tests/plugins/%.so): $(BUILD)/tests/plugins/%.so: tests/tools/plugins/shapes.c include/flow_balancer/inspector.h include/flow_balancer/flow.h $(BUILD)/command

@@ -3,9 +3,10 @@
  * worker/inspectors/flow.c and worker/records/eve.c in whole runs over captures that others made:
  * records add up to what was inspected, have the Community IDs of the truth, are those of Suricata,
  * and are valid by the schema, which accepts nothing else. What a line is to be is judged by
- * eve_cases.py.
+ * eve_cases.py. Events of a plugin (worker/records/eve_inspector.c) are among them.
  */
 #include "tests/lib/life.h"
+#include "tests/lib/plugins.h"
 #include "tests/lib/samples.h"
 
 #include <dirent.h>
@@ -149,6 +150,38 @@ static void a_line_with_another_name_or_type_is_refused(void **state) {
     assert_in_range(changes, 2000, UINT_MAX);
 }
 
+/* ---- a plugin ---------------------------------------------------------------------------------
+ */
+
+static void events_of_a_plugin_are_among_the_records(void **state) {
+    struct test *t = *state;
+    char arguments[PROCESS_PATH_MAX + 16];
+    use_plugin(t, "alerts");
+    assert_int_equal(process_run(t, "/usr/bin/env mkdir -p out/t"), EXIT_DONE);
+    assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 3000 --flows 50 --ipv6 0.3"),
+                     EXIT_DONE);
+    struct process *run = process_start(
+        t, "flow-balancer run -n @ -r t.pcap -w 2 --inspector flow --inspector ./alerts.so "
+           "--eve file:out/t/eve-%%k.json --timeout all=never --report out.json");
+    process_expect(t, run, EXIT_DONE);
+    json_int_t flows = number_at(report_of(t, "out.json"), "flows.created");
+    snprintf(arguments, sizeof arguments, "valid %s out", schema());
+    unsigned alerts, records, sizes, stats;
+    const char *counts = judged(t, arguments);
+    assert_int_equal(
+        sscanf(counts, "alert=%u flow=%u size=%u stats=%u", &alerts, &records, &sizes, &stats), 4);
+    assert_int_equal(alerts, flows);
+    assert_int_equal(records, flows);
+    assert_int_equal(sizes, flows);
+    struct process *grep =
+        process_start(t, "/usr/bin/env grep -ch \"alerted\":true out/t/eve-0.json "
+                         "out/t/eve-1.json");
+    process_expect(t, grep, EXIT_DONE);
+    unsigned alerted[2];
+    assert_int_equal(sscanf(process_output(t, grep), "%u %u", &alerted[0], &alerted[1]), 2);
+    assert_int_equal(alerted[0] + alerted[1], flows);
+}
+
 /* ---- Suricata -------------------------------------------------------------------------------- */
 
 /* A capture at a time, each in less than a deadline. */
@@ -200,6 +233,7 @@ int main(void) {
         PROCESS_TEST(records_of_three_workers_add_up),
         PROCESS_TEST(every_line_is_valid_by_the_schema),
         PROCESS_TEST(a_line_with_another_name_or_type_is_refused),
+        PROCESS_TEST(events_of_a_plugin_are_among_the_records),
         PROCESS_TEST(flows_are_those_that_suricata_sees),
         PROCESS_TEST(flow_needs_a_place_for_its_records),
         PROCESS_TEST(a_flow_has_one_record),
