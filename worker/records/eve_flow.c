@@ -51,7 +51,7 @@ static void take_icmp(struct eve_flow *flow, const struct fb_packet *packet) {
 
 /* An ICMP error that goes with the flow it quotes has another header than those of the flow. */
 static void take_transport(struct eve_flow *flow, const struct fb_packet *packet, bool is_first) {
-    if (packet->l4_off == FB_NO_OFFSET || packet->proto != packet->flow->proto)
+    if (packet->l4_off == FB_NO_OFFSET || (packet->flags & FB_F_ICMP_ERROR) != 0)
         return;
     flow->marks |= MARK_PORTS;
     if (packet->proto == PROTO_TCP)

@@ -204,6 +204,9 @@ static void icmp_has_type_and_code_each_way(void **state) {
     m->bytes[0] = 8;
     m->bytes[1] = 0;
     give(m, 0, 98);
+    struct fb_packet error = packet_of(m, 1, 70); /* it quotes the flow, and answers nothing */
+    error.flags = FB_F_ICMP_ERROR;
+    eve_flow_packet(&m->state, &error);
     expect_not_in_line(line_of(m), "response_icmp");
     m->bytes[0] = 0;
     give(m, 1, 98);
