@@ -16,16 +16,22 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Which frames there are records of. */
+/* Which frames there are records of, and what the workers write of themselves (statistics). */
 struct seen {
     uint8_t times[DOOR_PACKETS + 1];
-    unsigned records, frames, torn;
+    unsigned records, frames, others, torn;
 };
+#define OTHERS_MAX 10u
 
 static void note_line(struct seen *seen, const char *line) {
     json_t *record = json_loads(line, 0, NULL);
     json_int_t frame = json_integer_value(json_object_get(record, "frame"));
+    bool is_other = json_object_get(record, "event_type") != NULL;
     json_decref(record);
+    if (is_other) {
+        seen->others++;
+        return;
+    }
     if (frame < 1 || frame > DOOR_PACKETS) {
         seen->torn++;
         return;
@@ -76,7 +82,7 @@ static void expect_each_once(const struct seen *seen, const json_t *report, cons
     assert_int_equal(seen->frames, DOOR_PACKETS);
     assert_int_equal(seen->records, DOOR_PACKETS);
     snprintf(name, sizeof name, "%s.written", sink);
-    assert_int_equal(counter_of(report, name), DOOR_PACKETS);
+    assert_int_equal(counter_of(report, name), DOOR_PACKETS + seen->others);
     snprintf(name, sizeof name, "%s.dropped", sink);
     assert_int_equal(counter_of(report, name), 0);
 }
@@ -138,6 +144,61 @@ static void a_killed_worker_loses_no_record_and_tears_none(void **state) {
     assert_int_equal(seen->torn, 0);
     assert_int_equal(seen->frames, DOOR_PACKETS);
     assert_in_range(seen->records, DOOR_PACKETS, DOOR_PACKETS + again);
+}
+
+/* How many flow records there are, and of how many flows. */
+static void count_flows(struct test *t, unsigned workers, size_t *records, size_t *flows) {
+    char *line = NULL, name[32];
+    size_t room = 0;
+    json_t *ids = json_object();
+    *records = 0;
+    for (unsigned k = 0; k < workers; k++) {
+        snprintf(name, sizeof name, "eve-%u.json", k);
+        FILE *file = fopen(file_in(t, name), "re");
+        assert_non_null(file);
+        while (getline(&line, &room, file) > 0) {
+            json_t *record = json_loads(line, 0, NULL);
+            assert_non_null(record); /* it is not torn */
+            if (strcmp(text_at(record, "event_type"), "flow") == 0) {
+                snprintf(name, sizeof name, "%" JSON_INTEGER_FORMAT, number_at(record, "flow_id"));
+                json_object_set_new(ids, name, json_true());
+                ++*records;
+            }
+            json_decref(record);
+        }
+        fclose(file);
+    }
+    *flows = json_object_size(ids);
+    json_decref(ids);
+    free(line);
+}
+
+static void each_flow_has_its_record_though_workers_are_killed(void **state) {
+    struct test *t = *state;
+    size_t records, flows;
+    assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 40000 --rate 10000"), EXIT_DONE);
+    struct process *run = process_start(
+        t, "flow-balancer run -n @ -r t.pcap -w 2 --speed 0.5 --failover never --timeout all=1 "
+           "--inspector flow --eve file:eve-%%k.json --report out.json");
+    for (unsigned i = 0; i < KILLS; i++) {
+        pid_t pid = 0;
+        UNTIL(t, (pid = ready_pid(t, i % 2)) != 0);
+        pause_ms(50);
+        kill(pid, SIGKILL);
+        UNTIL(t, is_back(t, i % 2, pid));
+    }
+    process_expect(t, run, EXIT_DONE);
+    const json_t *report = report_of(t, "out.json");
+    expect_balanced(report);
+    assert_int_equal(sum_of_workers(report, "restarts"), KILLS);
+    count_flows(t, 2, &records, &flows);
+    assert_true(flows > 1000);
+    /* Of the rest no packet came to the process that was there at their ends. It may have counted
+     * them in a burst in which it was killed. */
+    json_int_t created = number_at(report, "flows.created");
+    json_int_t unknown = sum_of_workers(report, "self_unknown_ends");
+    assert_in_range((json_int_t)flows + unknown, created - KILLS * 64, created);
+    assert_in_range(records, flows, flows + KILLS); /* of the end that each was at */
 }
 
 static void reload_opens_files_that_were_renamed(void **state) {
@@ -209,7 +270,8 @@ static void a_full_disk_is_waited_for_or_not_as_asked(void **state) {
     expect_one_line_with(t, worker, "the worker waits for at most 50 ms, then they are dropped");
     report = expect_door_inspected(t);
     assert_int_equal(counter_of(report, "eve-file.written"), 2500);
-    assert_int_equal(counter_of(report, "eve-file.dropped"), DOOR_PACKETS - 2500);
+    assert_in_range(counter_of(report, "eve-file.dropped"), DOOR_PACKETS - 2500,
+                    DOOR_PACKETS - 2500 + OTHERS_MAX);
 }
 
 /* ---- standard output */
@@ -291,14 +353,14 @@ static void a_slow_reader_of_datagrams_has_them_all(void **state) {
     int reader = bind_socket(t, SOCK_DGRAM);
     struct seen *seen = no_frames();
     struct process *run = start_door(t, "lines:1000", "-w 2 --eve unix:sock --eve-wait forever");
-    const struct timeval limit = {.tv_sec = 20};
-    static char line[2000];
-    setsockopt(reader, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    while (seen->records < DOOR_PACKETS) {
-        ssize_t n = recv(reader, line, sizeof line - 1, 0);
-        assert_int_equal(n, 1000);
-        line[n] = '\0';
-        note_line(seen, line);
+    for (bool is_over = false; !is_over;) {
+        static char line[4000];
+        is_over = process_ended(t, run);
+        for (ssize_t n; (n = recv(reader, line, sizeof line - 1, MSG_DONTWAIT)) > 0;) {
+            line[n] = '\0';
+            note_line(seen, line);
+        }
+        pause_ms(1);
     }
     process_expect(t, run, EXIT_DONE);
     close(reader);
@@ -312,8 +374,9 @@ static void a_reader_that_never_comes_holds_no_run(void **state) {
     process_expect(t, run, EXIT_DONE);
     const json_t *report = expect_door_inspected(t);
     assert_int_equal(counter_of(report, "eve-unix.written"), 0);
-    assert_int_equal(counter_of(report, "eve-unix.dropped"), DOOR_PACKETS);
-    expect_said(t, run, "4,194 records were queued, and not taken in time: they are dropped");
+    assert_in_range(counter_of(report, "eve-unix.dropped"), DOOR_PACKETS,
+                    DOOR_PACKETS + OTHERS_MAX);
+    expect_said(t, run, "records were queued, and not taken in time: they are dropped");
 }
 
 /* ---- wrong usage, and no run */
@@ -369,6 +432,7 @@ int main(void) {
         PROCESS_TEST(each_worker_has_a_file_and_each_packet_a_record),
         PROCESS_TEST(files_are_rotated_in_a_run),
         PROCESS_TEST(a_killed_worker_loses_no_record_and_tears_none),
+        PROCESS_TEST(each_flow_has_its_record_though_workers_are_killed),
         PROCESS_TEST(reload_opens_files_that_were_renamed),
         PROCESS_TEST(a_full_disk_is_waited_for_or_not_as_asked),
         PROCESS_TEST(standard_output_has_records_and_the_report_makes_way),
