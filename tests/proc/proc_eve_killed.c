@@ -65,7 +65,7 @@ static unsigned count_different(struct told *told) {
     return different;
 }
 
-static void each_flow_has_a_record_whoever_had_its_packets(void **state) {
+static void each_flow_has_a_record_though_workers_are_killed(void **state) {
     struct test *t = *state;
     assert_int_equal(
         process_run(t, "tracegen -o t.pcap --packets %d --flows 900 --rate 20000", PACKETS),
@@ -95,7 +95,7 @@ static void each_flow_has_a_record_whoever_had_its_packets(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        PROCESS_TEST(each_flow_has_a_record_whoever_had_its_packets),
+        PROCESS_TEST(each_flow_has_a_record_though_workers_are_killed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -146,61 +146,6 @@ static void a_killed_worker_loses_no_record_and_tears_none(void **state) {
     assert_in_range(seen->records, DOOR_PACKETS, DOOR_PACKETS + again);
 }
 
-/* How many flow records there are, and of how many flows. */
-static void count_flows(struct test *t, unsigned workers, size_t *records, size_t *flows) {
-    char *line = NULL, name[32];
-    size_t room = 0;
-    json_t *ids = json_object();
-    *records = 0;
-    for (unsigned k = 0; k < workers; k++) {
-        snprintf(name, sizeof name, "eve-%u.json", k);
-        FILE *file = fopen(file_in(t, name), "re");
-        assert_non_null(file);
-        while (getline(&line, &room, file) > 0) {
-            json_t *record = json_loads(line, 0, NULL);
-            assert_non_null(record); /* it is not torn */
-            if (strcmp(text_at(record, "event_type"), "flow") == 0) {
-                snprintf(name, sizeof name, "%" JSON_INTEGER_FORMAT, number_at(record, "flow_id"));
-                json_object_set_new(ids, name, json_true());
-                ++*records;
-            }
-            json_decref(record);
-        }
-        fclose(file);
-    }
-    *flows = json_object_size(ids);
-    json_decref(ids);
-    free(line);
-}
-
-static void each_flow_has_its_record_though_workers_are_killed(void **state) {
-    struct test *t = *state;
-    size_t records, flows;
-    assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 40000 --rate 10000"), EXIT_DONE);
-    struct process *run = process_start(
-        t, "flow-balancer run -n @ -r t.pcap -w 2 --speed 0.5 --failover never --timeout all=1 "
-           "--inspector flow --eve file:eve-%%k.json --report out.json");
-    for (unsigned i = 0; i < KILLS; i++) {
-        pid_t pid = 0;
-        UNTIL(t, (pid = ready_pid(t, i % 2)) != 0);
-        pause_ms(50);
-        kill(pid, SIGKILL);
-        UNTIL(t, is_back(t, i % 2, pid));
-    }
-    process_expect(t, run, EXIT_DONE);
-    const json_t *report = report_of(t, "out.json");
-    expect_balanced(report);
-    assert_int_equal(sum_of_workers(report, "restarts"), KILLS);
-    count_flows(t, 2, &records, &flows);
-    assert_true(flows > 1000);
-    /* Of the rest no packet came to the process that was there at their ends. It may have counted
-     * them in a burst in which it was killed. */
-    json_int_t created = number_at(report, "flows.created");
-    json_int_t unknown = sum_of_workers(report, "self_unknown_ends");
-    assert_in_range((json_int_t)flows + unknown, created - KILLS * 64, created);
-    assert_in_range(records, flows, flows + KILLS); /* of the end that each was at */
-}
-
 static void reload_opens_files_that_were_renamed(void **state) {
     struct test *t = *state;
     begin(t);
@@ -432,7 +377,6 @@ int main(void) {
         PROCESS_TEST(each_worker_has_a_file_and_each_packet_a_record),
         PROCESS_TEST(files_are_rotated_in_a_run),
         PROCESS_TEST(a_killed_worker_loses_no_record_and_tears_none),
-        PROCESS_TEST(each_flow_has_its_record_though_workers_are_killed),
         PROCESS_TEST(reload_opens_files_that_were_renamed),
         PROCESS_TEST(a_full_disk_is_waited_for_or_not_as_asked),
         PROCESS_TEST(standard_output_has_records_and_the_report_makes_way),

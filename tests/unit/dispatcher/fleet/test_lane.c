@@ -204,8 +204,7 @@ static void a_suspect_packet_is_marked_once_more_each_time(void **state) {
     counts_are(3, 1, 2);
 }
 
-static void
-a_suspect_flow_end_comes_once_more_then_is_a_skip_and_its_handle_comes_back(void **state) {
+static void a_suspect_flow_end_comes_once_more_and_is_a_skip_then(void **state) {
     (void)state;
     make_lane(8, 16, 0);
     stage_packet();
@@ -585,8 +584,7 @@ int main(void) {
         cmocka_unit_test(a_staged_end_is_whole),
         cmocka_unit_test(a_handle_comes_back_when_its_end_was_passed_and_not_before),
         cmocka_unit_test(a_suspect_packet_is_marked_once_more_each_time),
-        cmocka_unit_test(
-            a_suspect_flow_end_comes_once_more_then_is_a_skip_and_its_handle_comes_back),
+        cmocka_unit_test(a_suspect_flow_end_comes_once_more_and_is_a_skip_then),
         cmocka_unit_test(the_cursor_of_a_dead_worker_counts_what_it_finished),
         cmocka_unit_test(packets_are_counted_right_with_ends_in_between),
         cmocka_unit_test(what_is_first_is_told_and_taken_out),

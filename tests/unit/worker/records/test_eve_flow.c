@@ -322,7 +322,7 @@ static void what_went_wrong_is_told(void **state) {
     expect_in_line(line_of(m), "\"start\":\"2023-11-14T22:13:20.123456+0000\"");
 }
 
-/* Its addresses and when it began are in its record, whoever had its packets. */
+/* Its addresses and when it began are known, though another process had its packets. */
 static void a_flow_of_a_process_that_is_gone_is_told_without_numbers(void **state) {
     struct made *m = *state;
     begin_tcp(m);
