@@ -292,9 +292,9 @@ def refused(path):
 
 # What differs, why, and how many flows of the captures at most.
 KINDS = {
-    "protocol": (108, "it has flows of TCP, UDP, SCTP, ICMP and few others only, and none of frames without IP"),
+    "protocol": (114, "it has flows of TCP, UDP, SCTP, ICMP and few others only, and none of frames without IP"),
     "tunnel": (82, "it counts the bytes of the packet inside, and has flows of the packets around it"),
-    "fragment": (121, "it counts a datagram that it put together once more"),
+    "fragment": (123, "it counts a datagram that it put together once more"),
     "icmp_error": (25, "it does not count each ICMP error in the flow that it quotes, and has no flow of others"),
     "truncated": (4, "it finds a packet invalid of which not all was captured"),
     "direction": (28, "it turns flows that it takes up in their middle, or by what the application says"),
@@ -316,6 +316,9 @@ NOT_COMPARED = {
     "mercury__emix.pcap": "made of captures of many years: time goes back, and its timeouts run out",
     "arkime__arkime_synthetic.pcap": "the same",
     "tcpdump__lspping-fec-rsvp.pcap": "MPLS that Suricata does not open",
+    "arkime__icmp-frame-relay.pcap": "Suricata does not know the link type, and does not end",
+    **{name: "it has several interfaces: Suricata does not read it, and does not end"
+       for name in ("pcpp__many_interfaces-1.pcapng", "zeek__gap-data-missing.pcapng", "zeek__modify-request.pcapng")},
 }
 
 
@@ -400,8 +403,6 @@ def lone_kind(event, is_mine, seen):
 def compare(out, kinds, findings):
     """Returns how many flows are the same, to the last packet and byte."""
     mine, theirs = flows_in(f"{out}/eve-0.json"), flows_in(f"{out}/eve.json")
-    if not theirs:  # it does not know the link type, or reads no pcapng of several interfaces
-        return 0
     flags = {flow: {flag for *_, words in rows for flag in words.split(",")} for flow, rows in recorded_flows(out).items()}
     everywhere = set().union(*flags.values())
     kinds["protocol"] += sum("src_ip" not in event for event in mine)

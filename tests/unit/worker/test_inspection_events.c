@@ -2,8 +2,8 @@
 /* worker/inspection.c: events that inspectors write, which a call that is made again does not
  * write again. */
 #include "tests/lib/caught.h"
-#include "tests/lib/eve_lines.h"
 #include "tests/lib/unit.h"
+#include "tests/unit/worker/records/eve_lines.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* worker/records/eve_anomaly.c, worker/records/eve_stats.c and worker/records/eve_inspector.c: the
  * lines of what is no flow's end, which a double of the sinks keeps. */
-#include "tests/lib/eve_lines.h"
 #include "tests/lib/unit.h"
+#include "tests/unit/worker/records/eve_lines.h"
 
 #include <errno.h>
 #include <stdlib.h>

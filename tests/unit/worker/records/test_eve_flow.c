@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* worker/records/eve.c, worker/records/eve_event.c, worker/records/eve_flow.c and
  * worker/records/eve_names.c: the lines of flows, which a double of the sinks keeps. */
-#include "tests/lib/eve_lines.h"
 #include "tests/lib/unit.h"
+#include "tests/unit/worker/records/eve_lines.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "tests/lib/eve_lines.h"
+#include "tests/unit/worker/records/eve_lines.h"
 
 #include <limits.h>
 #include <string.h>

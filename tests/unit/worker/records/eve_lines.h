@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef TESTS_LIB_EVE_LINES_H
-#define TESTS_LIB_EVE_LINES_H
+#ifndef TESTS_UNIT_WORKER_RECORDS_EVE_LINES_H
+#define TESTS_UNIT_WORKER_RECORDS_EVE_LINES_H
 
 #include <stdbool.h>
 #include <stddef.h>
