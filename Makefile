@@ -15,6 +15,8 @@ NUMA := $(shell pkg-config --modversion numa 2>/dev/null)
 # May be missing: compressed capture files are not read then. `make UNPACK=` builds as if they were.
 UNPACK_PKGS := zlib liblzma libzstd liblz4
 UNPACK := $(shell pkg-config --exists $(UNPACK_PKGS) 2>/dev/null && echo $(UNPACK_PKGS))
+# May be missing: there is no inspector `ndpi` then. `make NDPI=` builds as if it were. Another version has other functions.
+NDPI := $(shell pkg-config --exists 'libndpi >= 4.2 libndpi < 4.3' 2>/dev/null && pkg-config --modversion libndpi)
 PKGS := libpcap jansson popt libcrypto inih $(if $(NUMA),numa) $(UNPACK)
 WARN     := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 CPPFLAGS += -D_GNU_SOURCE -DFB_VERSION='"$(VERSION)"' -Iinclude -I. $(if $(UNPACK),-DFB_HAVE_UNPACK)
@@ -24,16 +26,21 @@ ALL_CFLAGS := -std=c11 $(WARN) -mprfchw $(CFLAGS) -MMD -MP
 LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 MISSING  := $(strip $(if $(LIBS),,$(foreach pkg,$(PKGS),$(shell pkg-config --exists $(pkg) 2>/dev/null || echo $(pkg)))))
+# Only what calls it loads it.
+LIBS     += $(if $(NDPI),-Xlinker --push-state -Xlinker --as-needed $(shell pkg-config --libs libndpi) -Xlinker --pop-state)
 
 # A folder, with those in it, is a library plus the main file named here.
 sources    = $(wildcard $(1)/*.c $(1)/*/*.c)
 SHM_SRC    := $(filter-out shm/flow_stat.c shm/common/option_doc.c,$(call sources,shm))
 DISP_SRC   := $(filter-out dispatcher/main.c,$(call sources,dispatcher))
 SHIM_SRC   := $(wildcard worker/shim/*.c)
-WORK_SRC   := $(filter-out worker/main.c worker/offline_load.c $(SHIM_SRC),$(call sources,worker))
+NO_NDPI    := worker/inspectors/ndpi_absent.c
+WORK_SRC   := $(filter-out worker/main.c worker/offline_load.c $(SHIM_SRC) \
+              $(if $(NDPI),$(NO_NDPI),$(filter-out $(NO_NDPI),$(wildcard worker/inspectors/ndpi*.c))),$(call sources,worker))
 
 # A test program NAME.c becomes $(BUILD)/tests/NAME, wherever it is.
 TEST_SRC   := $(sort $(wildcard $(addprefix tests/,$(addsuffix test_*.c,unit/*/ unit/*/*/ sim/ bench/ weave/))))
+TEST_SRC   := $(filter-out $(if $(NDPI),,%/test_ndpi_result.c),$(TEST_SRC))
 PROC_SRC   := $(sort $(wildcard tests/proc/proc_*.c tests/chaos/proc_*.c))
 RACE_SRC   := $(sort $(wildcard tests/race/race_*.c))
 programs    = $(patsubst %.c,$(BUILD)/tests/%,$(notdir $(1)))
@@ -42,7 +49,7 @@ PROC_TESTS := $(call programs,$(PROC_SRC))
 RACE_TESTS := $(call programs,$(RACE_SRC))
 # Those that take longest, two thirds of check-proc in all; scripts/test is without them.
 PROC_LONG  := attach captures chaos conversations crash doors eve eve_sinks every_instruction examples examples_long exec_ends huge \
-              instances life plugin read_captures serve shim_end shim_programs stop
+              instances life ndpi plugin read_captures serve shim_end shim_programs stop
 PROC_QUICK := $(filter-out $(PROC_LONG:%=$(BUILD)/tests/proc_%),$(PROC_TESTS))
 # What the machine has once (huge pages), or where time is part of the test; the others run two at a time.
 PROC_ALONE := $(patsubst %,$(BUILD)/tests/proc_%,hang killed live live_buffer live_filter progress)
@@ -154,6 +161,7 @@ $(BUILD)/obj/weave/%.o: %.c $(BUILD)/command
 	@mkdir -p $(@D)
 	$(CC) -include tests/weave/weave_atomic.h $(CPPFLAGS) $(PKG_CFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
+$(BUILD)/obj/worker/inspectors/ndpi.o: CPPFLAGS += -DFB_NDPI_VERSION='"$(NDPI)"'
 $(BUILD)/obj/shm/common/numa.o: CPPFLAGS += $(if $(NUMA),-DFB_HAVE_NUMA='"$(NUMA)"')
 
 $(BUILD)/pic/%.o: %.c $(BUILD)/command

@@ -208,6 +208,10 @@ static void print_more_help(void) {
 
 static void print_version(void) {
     fb_numa_print_version("flow-worker");
+    for (unsigned i = 0; inspector_at(i) != NULL; i++) {
+        if (inspector_at(i)->version != NULL)
+            printf("%s: %s\n", inspector_at(i)->name, inspector_at(i)->version);
+    }
 }
 
 static const struct fb_program program = {

@@ -28,7 +28,8 @@
     X(exec)                                                                                        \
     X(pcap)                                                                                        \
     X(serve)                                                                                       \
-    X(flow)
+    X(flow)                                                                                        \
+    X(ndpi)
 
 #define X(name) extern const struct fb_inspector inspect_##name##_ops;
 INSPECTORS(X)
