@@ -186,10 +186,17 @@ COUNTS = {
 }  # fmt: skip
 FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr")
 ALERT = {"action": "allowed", "gid": 1, "signature_id": 1000001, "rev": 1, "signature": "x", "category": "", "severity": 3}
+TLS = {"version": "TLSv1.2", "ja3": "0123456789abcdef" * 2, "ja3s": "fedcba9876543210" * 2}
+NDPI = {
+    "flow_risk": {"6": {"risk": "x", "severity": "High", "risk_score": {"total": 100, "client": 90, "server": 10}}},
+    "confidence": {"4": "DPI"}, "proto": "TLS.Google", "proto_id": "91.126", "encrypted": 1, "breed": "Acceptable", "category_id": 5,
+    "category": "Web", "hostname": "example.org", "tls": TLS, "quic": TLS,
+}  # fmt: skip
 # Together they have every member that there is.
 SAMPLES = [
     {**KEY, "event_type": "flow", **ENDS, "proto": "TCP", "app_proto": "tls", "flow": COUNTS, **ID,
      "tcp": {"tcp_flags": "ff", "tcp_flags_ts": "1b", "tcp_flags_tc": "00", **{flag: True for flag in FLAGS}, "state": "closed"},
+     "ndpi": NDPI,
      "flow_balancer": {**FLOW, "end": "verdict", "lost": 1, "redelivered": 1, "malformed": 1, "mid_stream": True, "end_redelivered": True}},
     {**KEY, "event_type": "flow", "src_ip": "2001:db8::1", "dest_ip": "::ffff:1.2.3.4", "proto": "IPv6-ICMP", "icmp_type": 128,
      "icmp_code": 0, "response_icmp_type": 129, "response_icmp_code": 0, "flow": COUNTS, **ID, "flow_balancer": {**FLOW, "end": "closed"}},

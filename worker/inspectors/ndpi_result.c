@@ -211,7 +211,7 @@ static int put_tls(json_t *object, const struct ndpi_result *result, const char 
     bool is_quic = has_protocol(&result->protocol, NDPI_PROTOCOL_QUIC);
     char version[32];
     uint8_t is_unknown;
-    if (result->tls_version == 0)
+    if (result->tls_version == 0 && *ja3 == '\0' && *ja3s == '\0')
         return 0;
     json_t *tls = json_object();
     int failed = tls == NULL ? -1 : 0;
@@ -220,7 +220,8 @@ static int put_tls(json_t *object, const struct ndpi_result *result, const char 
         failed |= put_text(tls, "version", version);
     failed |= put_text(tls, "ja3", ja3);
     failed |= put_text(tls, "ja3s", ja3s);
-    failed |= json_object_set(object, is_quic ? "quic" : "tls", tls);
+    if (json_object_size(tls) != 0)
+        failed |= json_object_set(object, is_quic ? "quic" : "tls", tls);
     json_decref(tls);
     return failed;
 }

@@ -125,6 +125,16 @@ static void quic_has_its_own_member(void **state) {
     ndpi_result_free(&result);
 }
 
+/* A version that the library has no name for, and no fingerprint. */
+static void a_connection_of_which_nothing_is_known_has_no_empty_member(void **state) {
+    struct ndpi_flow_struct flow = {.confidence = NDPI_CONFIDENCE_DPI};
+    (void)state;
+    flow.protos.tls_quic.ssl_version = 0x1234;
+    expect_json(&flow, protocol_of(0, NDPI_PROTOCOL_TLS, NDPI_PROTOCOL_CATEGORY_UNSPECIFIED),
+                "{\"ndpi\":{\"breed\":\"Safe\",\"confidence\":{\"4\":\"DPI\"},\"encrypted\":1,"
+                "\"proto\":\"TLS\",\"proto_id\":\"91\"}}");
+}
+
 /* They end with the array where no 0 does. */
 static void texts_that_fill_their_arrays_are_not_read_beyond(void **state) {
     struct ndpi_flow_struct *flow = calloc(1, sizeof *flow);
@@ -206,6 +216,7 @@ int main(void) {
         cmocka_unit_test(what_is_not_known_is_left_out),
         cmocka_unit_test(a_flow_that_is_no_tls_has_no_fingerprint),
         cmocka_unit_test(quic_has_its_own_member),
+        cmocka_unit_test(a_connection_of_which_nothing_is_known_has_no_empty_member),
         cmocka_unit_test(texts_that_fill_their_arrays_are_not_read_beyond),
         cmocka_unit_test(a_name_that_is_no_utf8_is_written_all_the_same),
         cmocka_unit_test(suricata_names_what_was_found_in_packets),
