@@ -145,6 +145,7 @@ static int dpi_open(struct fb_setup *setup) {
     setup->self = dpi;
     setup->state_bytes = sizeof(struct dpi_flow);
     setup->stats = stat_names;
+    setup->all_ends = 1; /* a record a flow, as with `flow` */
     return 0;
 }
 
@@ -275,6 +276,8 @@ static int dpi_flow_end(void *self, void *state, const struct fb_flow_end *end) 
     struct dpi *dpi = self;
     struct dpi_flow *flow = state;
     int rc = 0;
+    if (flow == NULL) /* another process had its packets, and what it knew is gone */
+        return eve_flow_write(NULL, end, NULL, NULL);
     if (flow->live != NULL) { /* not when the call comes again */
         give_up(dpi, flow);
         rc = complete(dpi, flow);
