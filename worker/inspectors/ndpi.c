@@ -259,8 +259,8 @@ static int dpi_packet(void *self, void *state, const struct fb_packet *packet) {
 /* ---- the end --------------------------------------------------------------------------------- */
 
 /* A flow of which no packet was inspected has no such member. */
-static int write_record(struct dpi *dpi, const struct dpi_flow *flow,
-                        const struct fb_flow_end *end) {
+static int write_flow_record(struct dpi *dpi, const struct dpi_flow *flow,
+                             const struct fb_flow_end *end) {
     json_t *more = NULL;
     if (!sinks_any())
         return 0;
@@ -283,7 +283,7 @@ static int dpi_flow_end(void *self, void *state, const struct fb_flow_end *end) 
         rc = complete(dpi, flow);
     }
     if (rc == 0)
-        rc = write_record(dpi, flow, end);
+        rc = write_flow_record(dpi, flow, end);
     if (rc != FB_OUTPUT_FAILED || end->reason == FB_END_ORPHANED)
         ndpi_result_free(&flow->result);
     return rc;
