@@ -244,7 +244,7 @@ $(BUILD)/completion/_flow-balancer: scripts/completion/_flow-balancer.in $(DOC)
 $(BUILD)/tests/proc_chaos: $(call obj,$(wildcard tests/chaos/chaos_*.c))
 $(BUILD)/tests/test_fault_inspector: $(FAULT_OBJ)
 # With a double of the sinks, before the library, from which they are then not taken.
-$(addprefix $(BUILD)/tests/test_,eve_events eve_flow inspection_events): $(call obj,tests/unit/worker/records/eve_lines.c)
+$(addprefix $(BUILD)/tests/test_,eve_events eve_flow inspection_events ndpi): $(call obj,tests/unit/worker/records/eve_lines.c)
 $(BUILD)/tests/test_option_doc: $(DOC) $(COMPLETION) $(MADE_PAGES)
 # The simulation of balancing, for its tests and its bench.
 $(BUILD)/tests/test_balance_sim $(BUILD)/tests/test_balance_trace $(BUILD)/bench/bench_balance: $(call obj,$(wildcard tests/sim/balance_*.c) tests/tools/tracegen_random.c)

@@ -17,7 +17,7 @@
 #include "flow_balancer/common/log.h"
 #include "tests/lib/caught.h"
 #include "tests/lib/directory.h"
-#include "tests/lib/eve_lines.h"
+#include "tests/unit/worker/records/eve_lines.h"
 #include "worker/inspectors/inspectors.h"
 #include "worker/records/eve.h"
 
