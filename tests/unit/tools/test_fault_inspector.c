@@ -64,7 +64,7 @@ static const char *recorded(const char *directory) {
 
 static void the_list_has_those_of_tests_behind_those_of_the_worker(void **state) {
 #define NAME(name) #name,
-    static const char *const names[] = {INSPECTORS(NAME) "fault", "events"};
+    static const char *const names[] = {INSPECTORS(NAME) "fault", "events", "lines"};
     const unsigned count = sizeof names / sizeof *names;
     (void)state;
     for (unsigned i = 0; i < count; i++) {

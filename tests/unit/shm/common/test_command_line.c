@@ -81,7 +81,8 @@ static int remove_file(void **state) {
 }
 
 #define DEFAULTS                                                                                   \
-    "D snapshot-length=262144;D loop=1;D name=flow-balancer;D inspector=count;D wait=park;"        \
+    "D snapshot-length=262144;D loop=1;D name=flow-balancer;D inspector=count;D eve-wait=1000;D "  \
+    "wait=park;"                                                                                   \
     "D max-flows=1000000;D tunnel=inner;D fragment-timeout=30;D fragment-frames=4096;"             \
     "D fragment-bytes=4M;D drain-timeout=30;D exec-timeout=never;D orphan-timeout=30;D "           \
     "log-level=info;"
