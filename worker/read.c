@@ -14,6 +14,7 @@
 #include "worker/records/sinks.h"
 
 #define MS_NS UINT64_C(1000000)
+#define FINISH_NS (4000 * MS_NS) /* for a record that waits: as in a run */
 
 static uint64_t frame_of(const struct fb_event *event) {
     return event->kind == FB_EVENT_PACKET ? event->packet.frame : event->end.frame;
@@ -95,6 +96,7 @@ int worker_read_run(struct worker_read *read) {
     struct fb_offline_counts counts;
     uint64_t begin_ns = fb_now_ns();
     int rc = fb_offline_run(&config, &sink, &counts);
+    eve_finish(NULL, fb_now_ns() + FINISH_NS);
     inspection_finish(read->inspection, UINT64_MAX);
     if (rc != 0 && counts.packets == 0)
         return rc;

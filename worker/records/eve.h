@@ -81,7 +81,8 @@ struct eve_counts {
  * CLOCK_MONOTONIC. counts NULL: there is no such event. */
 void eve_tick(uint64_t now_ns, const struct eve_counts *counts);
 
-/* The last packet has come: writes the last `stats`, and what has waited, until until_ns. */
+/* The last packet has come: writes the last `stats`, unless counts is NULL, and what has waited,
+ * until until_ns. */
 void eve_finish(const struct eve_counts *counts, uint64_t until_ns);
 
 /*

@@ -61,11 +61,29 @@ __attribute__((format(printf, 2, 3))) static int refuse(char *refusal, const cha
 
 /* Those of the event itself, and types that are the worker's own. */
 static bool is_reserved(const char *type) {
-    static const char *const names[] = {
-        "timestamp", "event_type", "flow_id",     "in_iface",      "vlan",      "src_ip",
-        "src_port",  "dest_ip",    "dest_port",   "proto",         "icmp_type", "icmp_code",
-        "tcp",       "app_proto",  "tunnel",      "flow_balancer", "flow",      "stats",
-        "anomaly",   "ndpi",       "community_id"};
+    static const char *const names[] = {"timestamp",
+                                        "event_type",
+                                        "flow_id",
+                                        "in_iface",
+                                        "vlan",
+                                        "src_ip",
+                                        "src_port",
+                                        "dest_ip",
+                                        "dest_port",
+                                        "proto",
+                                        "icmp_type",
+                                        "icmp_code",
+                                        "tcp",
+                                        "app_proto",
+                                        "tunnel",
+                                        "flow_balancer",
+                                        "flow",
+                                        "stats",
+                                        "anomaly",
+                                        "ndpi",
+                                        "community_id",
+                                        "response_icmp_type",
+                                        "response_icmp_code"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(names[i], type) == 0)
             return true;

@@ -95,6 +95,7 @@ void eve_finish(const struct eve_counts *counts, uint64_t until_ns) {
     if (!sinks_any())
         return;
     hand_on_kept_until(until_ns);
-    (void)write_stats(fb_now_ns(), counts);
+    if (counts != NULL)
+        (void)write_stats(fb_now_ns(), counts);
     hand_on_kept_until(until_ns);
 }

@@ -95,6 +95,9 @@ FB_PLUGIN = {
 #ifdef SHAPE_later_minor
              + 3
 #endif
+#ifdef SHAPE_shorter
+             - 1
+#endif
     ,
     .major = FB_INSPECTOR_MAJOR
 #ifdef SHAPE_other_major

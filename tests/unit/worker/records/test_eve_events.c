@@ -161,6 +161,8 @@ static void statistics_come_every_8_seconds_and_at_the_end(void **state) {
     eve_finish(&counts, 0);
     assert_int_equal(eve_lines.count, 4);
     expect_in_line(eve_lines.last, "\"uptime\":0,");
+    eve_finish(NULL, 0);
+    assert_int_equal(eve_lines.count, 4);
 }
 
 static void the_end_waits_for_a_slow_sink_as_long_as_it_may(void **state) {
