@@ -318,12 +318,14 @@ TIMEOUTS = [
 ]  # fmt: skip
 SURICATA = ["/usr/bin/suricata", "-S", "/dev/null", "-k", "none", "--runmode", "single", "--set=stream.midstream=true",
             "--set=vlan.use-for-tracking=false", *TIMEOUTS]  # fmt: skip
+RUN_S = 30  # seconds
 PACKETS = range(10, 20001)  # of captures that are compared: smaller ones show nothing new, larger ones take long
 NOT_COMPARED = {
     "mercury__emix.pcap": "made of captures of many years: time goes back, and its timeouts run out",
     "arkime__arkime_synthetic.pcap": "the same",
     "tcpdump__lspping-fec-rsvp.pcap": "MPLS that Suricata does not open",
-    "arkime__icmp-frame-relay.pcap": "Suricata does not know the link type, and does not end",
+    **{name: "Suricata does not know the link type, and does not end"
+       for name in ("arkime__icmp-frame-relay.pcap", "tcpdump__OSPFv3_multipoint_adjacencies.pcap")},
     **{name: "it has several interfaces: Suricata does not read it, and does not end"
        for name in ("pcpp__many_interfaces-1.pcapng", "zeek__gap-data-missing.pcapng", "zeek__modify-request.pcapng")},
 }
@@ -346,8 +348,12 @@ def both(build, captures, out, capture):
 def run_both(build, path, out):
     worker = [f"{build}/flow-worker", "--read", path, "--log-level", "error", "--timeout", "all=never", "--inspector", f"record:{out}",
               "--inspector", "flow", "--eve", f"file:{out}/eve-%k.json"]  # fmt: skip
-    for command in (worker, [*SURICATA, "-r", path, "-l", out]):
-        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, timeout=120)
+    try:
+        for command in (worker, [*SURICATA, "-r", path, "-l", out]):
+            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, timeout=RUN_S)
+    except subprocess.TimeoutExpired:  # it does not end where it does not know a link type: nothing to compare
+        for eve in glob.glob(f"{out}/eve*.json"):
+            os.remove(eve)
 
 
 def flows_in(path):
