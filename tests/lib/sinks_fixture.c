@@ -37,7 +37,8 @@ void add_sink(struct sinks_fixture *f, const char *format, ...) {
 void open_sinks(struct sinks_fixture *f, uint64_t wait_ms) {
     const struct fb_instance instance = {.name = "test", .worker = 4, .incarnation = 2};
     f->config.wait_ns = wait_ms == UINT64_MAX ? UINT64_MAX : wait_ms * 1000000;
-    f->config.drain_ns = FB_NS_PER_S;
+    if (f->config.drain_ns == 0)
+        f->config.drain_ns = FB_NS_PER_S;
     assert_int_equal(sinks_open(&f->config), 0);
     assert_int_equal(sinks_claimed(&instance), 0);
 }

@@ -24,7 +24,7 @@ void add_sink(struct sinks_fixture *f, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Opens them as those of worker 4 of instance `test`, its process number 2; an outage holds the
- * worker for so long. */
+ * worker for so long, the end a second or as long as config says. */
 void open_sinks(struct sinks_fixture *f, uint64_t wait_ms);
 
 /* Gives "line N" with so many further characters; returns what sinks_write() does. */

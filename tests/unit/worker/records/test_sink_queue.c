@@ -186,6 +186,7 @@ static void a_reader_that_is_gone_is_told_once(void **state) {
 static void what_is_queued_is_handed_on_at_the_end(void **state) {
     struct sinks_fixture *f = *state;
     forget_got();
+    f->config.drain_ns = 60 * FB_NS_PER_S;
     open_on_pipe(f, 0);
     for (unsigned n = 1; n <= 30; n++)
         assert_int_equal(give_line(n, 9000), 0);
@@ -242,6 +243,7 @@ static void lines_of_two_processes_do_not_mix(void **state) {
     struct sinks_fixture *f = *state;
     static bool seen[300];
     forget_got();
+    f->config.drain_ns = 60 * FB_NS_PER_S;
     open_on_pipe(f, UINT64_MAX);
     pid_t pids[2];
     for (unsigned i = 0; i < 2; i++) {
