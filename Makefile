@@ -100,6 +100,8 @@ FAULT_OBJ    := $(call obj,$(wildcard tests/tools/fault_*.c))
 RULES_WORKER := $(BUILD)/flow-worker-rules
 # Programs that know libpcap only.
 PCAP_PROGRAMS := $(addprefix $(BUILD)/tests/,pcap_calls pcap_reader)
+# One that knows libflowbalancer only.
+LIBRARY_READER := $(BUILD)/tests/library_reader
 TEST_WORKERS := $(FAULT_WORKER) $(RULES_WORKER)
 # Plugins for tests; of shapes.c one for each of these, which a worker has to refuse, or one that is as it should be.
 PLUGIN_SHAPES := good shorter later_minor other_major no_symbol no_name no_open no_packet bad_name crash_in_constructor
@@ -136,7 +138,7 @@ help:
 
 build: $(PROGRAMS) $(OFFLINE) $(TOOLS) $(LIBRARY) $(SHIM) $(call obj,$(SHIM_SRC)) $(MADE_PAGES) $(COMPLETION)
 
-tests: $(TESTS) $(PROC_TESTS) $(TEST_WORKERS) $(PCAP_PROGRAMS) $(PLUGINS) $(BENCHES)
+tests: $(TESTS) $(PROC_TESTS) $(TEST_WORKERS) $(PCAP_PROGRAMS) $(LIBRARY_READER) $(PLUGINS) $(BENCHES)
 
 # Another compiler or other flags compile everything again. What cannot work is said before the compiler does.
 $(BUILD)/command: export COMMAND := $(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CK_CFLAGS) $(ALL_CFLAGS) $(LDFLAGS) $(LIBS)
@@ -216,6 +218,10 @@ $(PROGRAMS) $(TOOLS) $(TEST_WORKERS) $(DOC):
 $(PCAP_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/tools/%.o
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpcap -lpthread
+
+$(LIBRARY_READER): $(BUILD)/obj/tests/tools/library_reader.o $(LIB_STATIC)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lpthread
 
 PLUGIN_FLAGS = -Iinclude -std=gnu11 $(WARN) $(CFLAGS) -fPIC -shared
 $(addprefix $(BUILD)/tests/plugins/,alerts.so misbehave.so): $(BUILD)/tests/plugins/%.so: tests/tools/plugins/%.c include/flow_balancer/inspector.h include/flow_balancer/flow.h $(BUILD)/command
@@ -350,7 +356,7 @@ soak: build $(BUILD)/tests/proc_chaos $(FAULT_WORKER)
 soak-live: build
 	@FB_BUILD=$(abspath $(BUILD)) tests/chaos/soak-live
 
-bench: build $(BENCHES) $(PCAP_PROGRAMS)
+bench: build $(BENCHES) $(PCAP_PROGRAMS) $(LIBRARY_READER)
 	@FB_BUILD=$(abspath $(BUILD)) tests/bench/run $(if $(FULL),--full)
 
 bench-10m: build
