@@ -68,10 +68,9 @@ struct sink {
     bool is_over; /* there will be no reader any more */
 
     /* unix: (sink_unix.c) */
-    bool is_datagram;
-    bool is_too_long_told;
-    uint64_t retry_ns; /* when to connect again */
-    uint64_t pause_ns; /* and how long after that */
+    bool is_too_long_told; /* a record for a datagram */
+    uint64_t retry_ns;     /* when to connect again */
+    uint64_t pause_ns;     /* and how long after that */
 
     /* file: (sink_file.c) */
     char *pattern, *path; /* owned */

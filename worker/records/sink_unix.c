@@ -58,8 +58,7 @@ static void connect_later(struct sink *sink, const char *what, int error) {
 /* Which of the two the reader has is known when it is tried. */
 static void connect_to(struct sink *sink) {
     int fd = connect_as(sink, SOCK_STREAM);
-    sink->is_datagram = fd == -EPROTOTYPE;
-    if (sink->is_datagram)
+    if (fd == -EPROTOTYPE)
         fd = connect_as(sink, SOCK_DGRAM);
     if (fd >= 0)
         sink->fd = fd;
