@@ -299,7 +299,7 @@ def refused(path):
 
 # What differs, why, and how many flows of the captures at most.
 KINDS = {
-    "protocol": (114, "it has flows of TCP, UDP, SCTP, ICMP and few others only, and none of frames without IP"),
+    "protocol": (109, "it has flows of TCP, UDP, SCTP, ICMP and few others only, and none of frames without IP"),
     "tunnel": (82, "it counts the bytes of the packet inside, and has flows of the packets around it"),
     "fragment": (123, "it counts a datagram that it put together once more"),
     "icmp_error": (25, "it does not count each ICMP error in the flow that it quotes, and has no flow of others"),
