@@ -136,7 +136,7 @@ help:
 	@echo
 	@echo 'Variables: CC, CFLAGS, BUILD, PREFIX, DESTDIR. What a bare machine lacks: scripts/install-deps'
 
-build: $(PROGRAMS) $(OFFLINE) $(TOOLS) $(LIBRARY) $(SHIM) $(call obj,$(SHIM_SRC)) $(MADE_PAGES) $(COMPLETION)
+build: $(PROGRAMS) $(OFFLINE) $(TOOLS) $(LIBRARY) $(SHIM) $(call obj,$(SHIM_SRC) $(NO_NDPI)) $(MADE_PAGES) $(COMPLETION)
 
 tests: $(TESTS) $(PROC_TESTS) $(TEST_WORKERS) $(PCAP_PROGRAMS) $(LIBRARY_READER) $(PLUGINS) $(BENCHES)
 
