@@ -307,11 +307,12 @@ static void a_worker_that_is_killed_goes_on_with_what_comes(void **state) {
     struct verdicts records = {.rows = NULL};
     verdicts_add_records(&records, file_in(t, "eve-0.json"), "");
     verdicts_add_records(&records, file_in(t, "eve-1.json"), "");
-    /* A flow that had no packet after a death is not known any more; no other one is missing. */
-    assert_in_range(records.count, number_at(report, "flows.created") / 2,
-                    number_at(report, "flows.created"));
+    /* What was found of a flow that had no packet after a death is gone, but not its record. */
+    size_t flows = (size_t)number_at(report, "flows.created"), inspected = 0;
+    assert_in_range(records.count, flows, flows + 4);
     for (size_t i = 0; i < records.count; i++)
-        assert_true(records.rows[i].is_inspected);
+        inspected += records.rows[i].is_inspected;
+    assert_in_range(inspected, flows / 2, flows);
     assert_true(counter_of(report, "ndpi.packets") >= DOOR_PACKETS / 2);
     verdicts_free(&records);
 }
