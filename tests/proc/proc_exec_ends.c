@@ -29,9 +29,23 @@ static pid_t child_of(pid_t worker) {
     return child;
 }
 
+/* Before it is a program of its own, its worker waits for it: stopped then, it is one that hangs.
+ */
+static bool is_program(pid_t child) {
+    char path[64], name[64] = "flow-worker";
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)child);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    bool is_named = fgets(name, sizeof name, file) != NULL;
+    fclose(file);
+    return is_named && strncmp(name, "flow-worker", strlen("flow-worker")) != 0;
+}
+
 static pid_t await_child(struct test *t, unsigned worker) {
     pid_t pid = 0, child = 0;
-    UNTIL(t, (pid = ready_pid(t, worker)) != 0 && (child = child_of(pid)) != 0);
+    UNTIL(t,
+          (pid = ready_pid(t, worker)) != 0 && (child = child_of(pid)) != 0 && is_program(child));
     return child;
 }
 
@@ -122,7 +136,7 @@ static void a_child_gets_the_rest_of_a_packet_before_its_worker_leaves(void **st
     UNTIL(t, worker_is(t, t->name, 0, "stopping") || is_back(t, 0, pid));
     pause_ms(1000);
     tell_it_to_read(t);
-    process_expect(t, restart, EXIT_DONE);
+    process_wait(t, restart); /* which may find that the run is over */
     process_expect(t, run, EXIT_DONE);
     const json_t *report = report_of(t, "out.json");
     expect_balanced(report);
