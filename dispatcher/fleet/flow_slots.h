@@ -64,7 +64,8 @@ bool flow_slots_grow(struct flow_slots *slots, uint32_t handle);
 /* Fetches the place of a record that is soon written. Beyond what is populated nothing is fetched,
  * and nothing faults. */
 static inline void flow_slots_prefetch(const struct flow_slots *slots, uint32_t handle) {
-    fb_prefetch_to_write(&slots->records[handle]);
+    fb_prefetch_to_write(
+        (const void *)((uintptr_t)slots->records + handle * sizeof(struct fb_flow)));
 }
 
 /* The record that a flow has under a handle, or NULL. */
