@@ -83,7 +83,9 @@ static int open_window(struct capture_file *f, const char *name) {
         return err; /* the caller says so */
     else
         fb_error("cannot open %s: %s%s", capture_shown_name(name), fb_errno_text(-err),
-                 err == -EMFILE ? "" : ": give a capture file that can be read");
+                 err == -EMFILE  ? ""
+                 : is_connection ? ": give an address that can be reached"
+                                 : ": give a capture file that can be read");
     return err;
 }
 

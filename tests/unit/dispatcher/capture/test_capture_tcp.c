@@ -144,6 +144,21 @@ static void one_that_refuses_is_one_line(void **state) {
     capture_close(f->capture);
 }
 
+/* No connection goes to a broadcast address, whatever routes there are. */
+static void one_that_cannot_be_reached_is_one_line(void **state) {
+    struct capture_fixture *f = *state;
+    struct caught log;
+    snprintf(name, sizeof name, "tcp:255.255.255.255:9");
+    struct capture_config config = config_of_name(f);
+    assert_int_equal(capture_open(&f->capture, &config), 0);
+    catch_begin(&log);
+    assert_int_equal(take_frames(f, 1), CAPTURE_END);
+    expect_one_line(catch_end(&log), "cannot open tcp:255.255.255.255:9: Network is unreachable: "
+                                     "give an address that can be reached");
+    assert_true(capture_failed(f->capture));
+    capture_close(f->capture);
+}
+
 /* What came before is taken. */
 static void one_that_breaks_off_has_failed(void **state) {
     struct capture_fixture *f = *state;
@@ -217,6 +232,7 @@ int main(void) {
         CAPTURE_TEST(a_stream_is_read_as_it_comes),
         CAPTURE_TEST(every_address_of_a_name_is_tried),
         CAPTURE_TEST(one_that_refuses_is_one_line),
+        CAPTURE_TEST(one_that_cannot_be_reached_is_one_line),
         CAPTURE_TEST(one_that_breaks_off_has_failed),
         CAPTURE_TEST(it_is_connected_to_again_where_asked),
         CAPTURE_TEST(a_name_that_is_none_is_refused),
