@@ -9,8 +9,8 @@
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/grouped.h"
 #include "flow_balancer/common/log.h"
-#include "worker/records/eve.h"
 
+#include "worker/records/eve.h"
 #include "worker/records/sinks.h"
 
 #define MS_NS UINT64_C(1000000)

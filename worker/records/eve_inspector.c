@@ -184,7 +184,8 @@ static struct eve_subject subject_of(const struct fb_host_event *given) {
         subject.time_ns = given->end->time_ns;
         subject.flow = given->end->flow;
     }
-    if (subject.time_ns == 0)
+    /* Packets of a file may be of 1970; an end without a time is that of an orphaned flow. */
+    if (subject.time_ns == 0 && given->packet == NULL)
         subject.time_ns = eve_wall_clock_ns();
     subject.has_ports =
         subject.flow != NULL && (subject.flow->src_port != 0 || subject.flow->dst_port != 0);

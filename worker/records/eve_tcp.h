@@ -10,14 +10,18 @@
  * are those of RFC 9293 as the server has them: FIN of the client leads to close_wait, FIN of the
  * server to fin_wait1. Numbers and windows are not looked at.
  *
- *                        SYN            SYN, ACK           ACK
- *                  none -----> syn_sent -----> syn_recv -----> established
- *                                                                |      |
- *                                  FIN of the client, close_wait <      > FIN of the server,
- * fin_wait1 |                  |           | ACK its FIN|             its FIN|         v v |
- * fin_wait2 closed <----------------- last_ack                  v           | ^      ACK time_wait
- * <-----+ its FIN
- *                          +---------------------------------------------- ACK
+ *        SYN            SYN, ACK           ACK
+ *   none -----> syn_sent ----------> syn_recv -----> established
+ *
+ *                FIN of the client              FIN of the server            ACK
+ *   established ------------------> close_wait ------------------> last_ack -----> closed
+ *
+ *                FIN of the server             ACK             FIN of the client
+ *   established ------------------> fin_wait1 -----> fin_wait2 ------------------> time_wait
+ *                                       |        FIN of the client                 ^   |
+ *                                       +------------------------------------------+   | ACK
+ *                                                                                      v
+ *                                                                                    closed
  *
  * RST closes it, but in `none`: there is nothing to close. A connection that is met in its middle
  * is established with its first packet, or goes from there if that is a SYN with ACK or a FIN.

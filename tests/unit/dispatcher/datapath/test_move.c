@@ -429,6 +429,27 @@ static void a_suspect_of_a_lost_worker_is_quarantined_and_not_moved(void **state
     }
 }
 
+/* All packets of its flow that were in the ring are finished: there is none that it would follow.
+ */
+static void a_suspect_flow_end_of_a_lost_worker_goes_nowhere(void **state) {
+    struct moves_fixture *m = *state;
+    make_moves(m, 2, 16, true, 64, NULL);
+    worker_comes(m, 0);
+    send_udp(m, 0, 1);
+    let_time_pass(m, 50);
+    worker_comes(m, 1);
+    assert_int_equal(fb_rx_desc(&m->path.base.hands[0].rx, 2)->flags, FB_F_END);
+    worker_dies_at(m, 0, 2);
+    wait_for_failover(m);
+    assert_int_equal(move_all(m), EGRESS_DONE);
+    assert_int_equal(worker_works(m, 1, 16), 0);
+    send_udp(m, 50, 1); /* its flow goes on there */
+    assert_int_equal(worker_works(m, 1, 16), 1);
+    assert_int_equal(m->told.packets, 3);
+    finish_moves(m);
+    assert_int_equal(m->told.ends, 1); /* of that one */
+}
+
 static void a_flow_that_kills_three_times_is_bypassed(void **state) {
     struct moves_fixture *m = *state;
     make_moves(m, 1, 32, true, 64, NULL);
@@ -565,6 +586,7 @@ int main(void) {
         MOVES_TEST(flows_that_have_ended_move_with_their_ends),
         MOVES_TEST(a_loss_within_a_loss_keeps_the_order),
         MOVES_TEST(a_suspect_of_a_lost_worker_is_quarantined_and_not_moved),
+        MOVES_TEST(a_suspect_flow_end_of_a_lost_worker_goes_nowhere),
         MOVES_TEST(a_flow_that_kills_three_times_is_bypassed),
         MOVES_TEST(a_flow_that_kills_one_worker_after_another_is_bypassed_too),
         MOVES_TEST(what_is_in_a_lost_ring_of_a_bypassed_flow_is_counted_so),

@@ -260,7 +260,7 @@ static int server_end(int client) {
     return -1;
 }
 
-/* So that the socket takes nothing more for now. Returns how many bytes it took. */
+/* Until the socket takes nothing more. Returns how many bytes it took. */
 static size_t fill(int fd) {
     size_t filled = 0;
     ssize_t n;

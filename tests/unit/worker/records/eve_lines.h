@@ -9,7 +9,7 @@
 struct eve_lines {
     bool has_sinks;
     int answer;         /* to each line */
-    unsigned takes;     /* lines before it takes none, for now; UINT_MAX after eve_lines_begin() */
+    unsigned takes;     /* lines before it takes no more; UINT_MAX after eve_lines_begin() */
     unsigned count;     /* of those it was given */
     unsigned ticks;     /* calls of sinks_tick() */
     char last[1 << 16]; /* without its end */

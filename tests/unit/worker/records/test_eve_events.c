@@ -209,6 +209,15 @@ static void an_alert_is_completed(void **state) {
         "\"frame\":12,\"inspector\":\"heavy\"}}");
 }
 
+/* As its file has it, and the same if the event is written again. */
+static void a_packet_of_1970_has_its_time(void **state) {
+    struct made *m = *state;
+    m->packet.time_ns = 0;
+    const struct fb_host_event event = {.type = "mine", .packet = &m->packet};
+    assert_int_equal(eve_inspector_event("me", &event, m->refusal), 0);
+    expect_in_line(eve_lines.last, "{\"timestamp\":\"1970-01-01T00:00:00.000000+0000\",");
+}
+
 static void a_flow_with_an_alert_says_so_until_it_ends(void **state) {
     struct made *m = *state;
     struct fb_host_event event = {.type = "mine", .packet = &m->packet};
@@ -295,6 +304,7 @@ int main(void) {
         EVE_TEST(the_end_waits_for_a_slow_sink_as_long_as_it_may),
         EVE_TEST(nothing_is_told_without_a_sink),
         EVE_TEST(an_alert_is_completed),
+        EVE_TEST(a_packet_of_1970_has_its_time),
         EVE_TEST(a_flow_with_an_alert_says_so_until_it_ends),
         EVE_TEST(an_event_of_its_own_is_under_its_name),
         EVE_TEST(what_is_wrong_is_refused_with_its_reason),
