@@ -30,8 +30,12 @@
 
 static struct inspection *watched; /* of this process, for what runs in a child of it */
 
+/* In the child, which has a copy of all that is open. */
 static void on_fork(void) {
     watched->is_child = true;
+    for (unsigned i = 0; i < watched->count; i++)
+        inspector_close_in_child(watched->items[i].ops, watched->items[i].self);
+    sinks_close_in_child();
 }
 
 void inspection_watch_children(struct inspection *inspection) {

@@ -5,6 +5,7 @@
  * may be.
  */
 #include "tests/lib/life.h"
+#include "tests/lib/plugins.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -93,9 +94,31 @@ static void each_flow_has_a_record_though_workers_are_killed(void **state) {
     assert_true(told.empty > 0); /* or nothing was tried */
 }
 
+/* It has what the worker had open, and a lock would live on in it. */
+static void a_child_of_an_inspector_keeps_no_file_from_the_next_worker(void **state) {
+    struct test *t = *state;
+    assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 20000 --flows 90 --rate 10000"),
+                     EXIT_DONE);
+    use_plugin(t, "misbehave");
+    struct process *run = process_start(
+        t, "flow-balancer run -n @ -r t.pcap -w 1 --speed 0.5 --failover never --report out.json "
+           "--inspector ./misbehave.so:packet,child! --inspector flow --eve file:eve-%%k.json");
+    UNTIL(t, file_exists(t, "done")); /* it has forked */
+    pid_t pid = 0;
+    UNTIL(t, (pid = ready_pid(t, 0)) != 0);
+    kill(pid, SIGKILL);
+    UNTIL(t, is_back(t, 0, pid));
+    process_expect(t, run, EXIT_DONE);
+    fclose(fopen(file_in(t, "end"), "we")); /* for the child */
+    const json_t *report = report_of(t, "out.json");
+    expect_balanced(report);
+    expect_number(report, "workers.0.restarts", 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(each_flow_has_a_record_though_workers_are_killed),
+        PROCESS_TEST(a_child_of_an_inspector_keeps_no_file_from_the_next_worker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -249,6 +249,16 @@ bool exec_has_part_out(const void *self) {
     return exec->count != 0 && exec->children[exec->last].part != 0;
 }
 
+void exec_close_in_child(void *self) {
+    const struct exec *exec = self;
+    for (unsigned i = 0; i < exec->count; i++) {
+        if (exec->children[i].input >= 0)
+            close(exec->children[i].input);
+        if (exec->children[i].unread >= 0)
+            close(exec->children[i].unread);
+    }
+}
+
 void exec_finish(void *self, uint64_t until_ns) {
     struct exec *exec = self;
     begin_end(exec);

@@ -16,4 +16,9 @@ typedef bool inspector_parter(const void *self);
 
 inspector_parter exec_has_part_out, serve_has_part_out;
 
+/* inspector_close_in_child() of one inspector. */
+typedef void inspector_closer(void *self);
+
+inspector_closer exec_close_in_child, serve_close_in_child;
+
 #endif

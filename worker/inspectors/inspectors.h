@@ -81,4 +81,11 @@ void inspector_finish(const struct fb_inspector *ops, void *self, uint64_t until
  */
 uint64_t inspector_stay_ns(const struct fb_inspector *ops, const void *self);
 
+/*
+ * This is a child that another inspector forked, which may outlive the worker: closes what an
+ * inspector that is built in has open, and others wait for the end of: a port, pipes. Calls nothing
+ * but close(): the worker may have threads.
+ */
+void inspector_close_in_child(const struct fb_inspector *ops, void *self);
+
 #endif

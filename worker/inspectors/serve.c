@@ -237,6 +237,14 @@ void serve_finish(void *self, uint64_t until_ns) {
     leave_all(serve);
 }
 
+void serve_close_in_child(void *self) {
+    const struct serve *serve = self;
+    if (serve->listener >= 0)
+        close(serve->listener);
+    for (unsigned i = 0; i < serve->count; i++)
+        close(serve->clients[i].fd);
+}
+
 static void serve_close(void *self) {
     struct serve *serve = self;
     take_back_queued(serve);

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/grouped.h"
@@ -276,6 +277,14 @@ void sinks_close(void) {
         all.sinks[i].kind->close(&all.sinks[i]);
     }
     all.count = 0;
+}
+
+void sinks_close_in_child(void) {
+    for (unsigned i = 0; i < all.count; i++) {
+        if (all.sinks[i].fd >= 0)
+            close(all.sinks[i].fd);
+        all.sinks[i].fd = -1;
+    }
 }
 
 /* ---- counters -------------------------------------------------------------------------------- */

@@ -78,6 +78,10 @@ void sinks_finish(uint64_t until_ns);
  * shows any more, and forgets all sinks. */
 void sinks_close(void);
 
+/* This is a child that an inspector forked, which may outlive the worker: closes what is open, or
+ * the next process of the number would find its file locked. Calls nothing but close(). */
+void sinks_close_in_child(void);
+
 /* ---- counters */
 
 /* Those of each sink, in the order of sinks_stats(); ends with NULL. */

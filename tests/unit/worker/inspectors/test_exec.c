@@ -12,6 +12,7 @@
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
 #include "tests/lib/caught.h"
+#include "tests/lib/child.h"
 #include "tests/lib/unit.h"
 #include "worker/inspection.h"
 #include "worker/inspectors/inspectors.h"
@@ -198,6 +199,26 @@ static void finishing_is_nothing_to_others(void **state) {
     inspection_close(&inspection);
 }
 
+static void lives_on(void *arg) {
+    (void)arg;
+    for (;;)
+        pause();
+}
+
+static void a_child_that_another_inspector_forked_keeps_no_pipe_open(void **state) {
+    (void)state;
+    static const struct inspectors_settings settings = {.drain_ns = 5 * FB_NS_PER_S};
+    claim("sh -c 'cat >/dev/null'", &settings);
+    inspection_watch_children(&inspection);
+    assert_int_equal(give(1), 0);
+    pid_t other = child_start(lives_on, NULL);
+    inspection_finish(&inspection, UINT64_MAX);
+    inspection_close(&inspection);
+    assert_string_equal(catch_end(&caught), ""); /* it ended by itself, at the end of its input */
+    child_kill(other);
+    expect_no_child();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_is_a_child_for_each_link_type_from_its_first_packet_on),
@@ -208,6 +229,7 @@ int main(void) {
         cmocka_unit_test(where_no_one_follows_a_child_is_waited_for),
         cmocka_unit_test(another_claim_has_children_of_its_own),
         cmocka_unit_test(a_worker_stays_while_a_child_has_a_part_of_a_packet),
+        cmocka_unit_test(a_child_that_another_inspector_forked_keeps_no_pipe_open),
         cmocka_unit_test(finishing_is_nothing_to_others),
     };
     signal(SIGPIPE, SIG_IGN);

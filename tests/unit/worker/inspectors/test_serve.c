@@ -13,6 +13,7 @@
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
 #include "tests/lib/caught.h"
+#include "tests/lib/child.h"
 #include "tests/lib/loopback.h"
 #include "tests/lib/unit.h"
 #include "worker/inspection.h"
@@ -289,6 +290,31 @@ static void a_packet_of_which_nothing_went_is_not_sent_at_the_end(void **state) 
     close(fd);
 }
 
+static void lives_on(void *arg) {
+    (void)arg;
+    for (;;)
+        pause();
+}
+
+/* Nor the clients' connections. */
+static void a_child_that_another_inspector_forked_keeps_no_port(void **state) {
+    (void)state;
+    begin("");
+    inspection_watch_children(&inspection);
+    int client = connect_to(port);
+    tick();
+    pid_t child = child_start(lives_on, NULL);
+    inspection_close(&inspection);
+    assert_int_equal(read_some(client, SIZE_MAX), 0); /* its end, and no wait for it */
+    int fd = loopback_bind(AF_INET, port);
+    assert_true(fd >= 0);
+    assert_int_equal(listen(fd, 1), 0);
+    close(fd);
+    close(client);
+    child_kill(child);
+    catch_end(&caught);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stream_has_the_link_type_of_the_first_packet),
@@ -298,6 +324,7 @@ int main(void) {
         cmocka_unit_test(what_a_client_was_not_sent_when_it_is_left_is_lost),
         cmocka_unit_test(a_worker_stays_while_a_client_has_a_part_of_a_packet),
         cmocka_unit_test(a_packet_of_which_nothing_went_is_not_sent_at_the_end),
+        cmocka_unit_test(a_child_that_another_inspector_forked_keeps_no_port),
     };
     fb_log_set_level(FB_LOG_WARNING);
     return cmocka_run_group_tests(tests, NULL, NULL);
