@@ -28,6 +28,12 @@ pid_t child_start(child_body body, void *arg) {
     return pid;
 }
 
+void child_lives_on(void *arg) {
+    (void)arg;
+    for (;;)
+        pause();
+}
+
 int child_wait(pid_t pid) {
     int status;
     while (waitpid(pid, &status, 0) != pid)

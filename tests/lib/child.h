@@ -31,6 +31,9 @@ typedef void (*child_body)(void *arg);
 
 pid_t child_start(child_body body, void *arg);
 
+/* A body that does nothing until the parent's hand. */
+void child_lives_on(void *arg);
+
 /* Waits for the child's end; returns the status of waitpid(). */
 int child_wait(pid_t pid);
 

@@ -199,19 +199,13 @@ static void finishing_is_nothing_to_others(void **state) {
     inspection_close(&inspection);
 }
 
-static void lives_on(void *arg) {
-    (void)arg;
-    for (;;)
-        pause();
-}
-
 static void a_child_that_another_inspector_forked_keeps_no_pipe_open(void **state) {
     (void)state;
     static const struct inspectors_settings settings = {.drain_ns = 5 * FB_NS_PER_S};
     claim("sh -c 'cat >/dev/null'", &settings);
     inspection_watch_children(&inspection);
     assert_int_equal(give(1), 0);
-    pid_t other = child_start(lives_on, NULL);
+    pid_t other = child_start(child_lives_on, NULL);
     inspection_finish(&inspection, UINT64_MAX);
     inspection_close(&inspection);
     assert_string_equal(catch_end(&caught), ""); /* it ended by itself, at the end of its input */

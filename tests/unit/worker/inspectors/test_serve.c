@@ -290,12 +290,6 @@ static void a_packet_of_which_nothing_went_is_not_sent_at_the_end(void **state) 
     close(fd);
 }
 
-static void lives_on(void *arg) {
-    (void)arg;
-    for (;;)
-        pause();
-}
-
 /* Nor the clients' connections. */
 static void a_child_that_another_inspector_forked_keeps_no_port(void **state) {
     (void)state;
@@ -303,7 +297,7 @@ static void a_child_that_another_inspector_forked_keeps_no_port(void **state) {
     inspection_watch_children(&inspection);
     int client = connect_to(port);
     tick();
-    pid_t child = child_start(lives_on, NULL);
+    pid_t child = child_start(child_lives_on, NULL);
     inspection_close(&inspection);
     assert_int_equal(read_some(client, SIZE_MAX), 0); /* its end, and no wait for it */
     int fd = loopback_bind(AF_INET, port);
