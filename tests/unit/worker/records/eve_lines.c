@@ -87,3 +87,6 @@ void sinks_finish(uint64_t until_ns) {
 
 void sinks_close(void) {
 }
+
+void sinks_close_in_child(void) {
+}
