@@ -31,7 +31,8 @@ LIBS     += $(if $(NDPI),-Xlinker --push-state -Xlinker --as-needed $(shell pkg-
 
 # A folder, with those in it, is a library plus the main file named here.
 sources    = $(wildcard $(1)/*.c $(1)/*/*.c)
-SHM_SRC    := $(filter-out shm/flow_stat.c shm/common/option_doc.c,$(call sources,shm))
+VIEW_SRC   := $(wildcard shm/view/*.c)
+SHM_SRC    := $(filter-out shm/flow_stat.c shm/common/option_doc.c $(VIEW_SRC),$(call sources,shm))
 DISP_SRC   := $(filter-out dispatcher/main.c,$(call sources,dispatcher))
 SHIM_SRC   := $(wildcard worker/shim/*.c)
 NO_NDPI    := worker/inspectors/ndpi_absent.c
@@ -64,6 +65,7 @@ CK_CFLAGS  := $(shell pkg-config --exists ck 2>/dev/null && echo -DBENCH_HAVE_CK
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 SHM_LIB  := $(BUILD)/libfb_shm.a
+VIEW_LIB := $(BUILD)/libfb_view.a
 DISP_LIB := $(BUILD)/libfb_dispatcher.a
 WORK_LIB := $(BUILD)/libfb_worker.a
 # The shim's objects, for its tests: it is installed as a shared object only.
@@ -187,12 +189,13 @@ $(SHIM): $(patsubst %.c,$(BUILD)/pic/%.o,$(SHIM_SRC) $(wildcard worker/consumer/
 	    -o $@ $(filter %.o %.a,$^) -lpthread -ldl
 
 $(SHM_LIB): $(call obj,$(SHM_SRC))
+$(VIEW_LIB): $(call obj,$(VIEW_SRC))
 $(DISP_LIB): $(call obj,$(DISP_SRC))
 $(WORK_LIB): $(call obj,$(WORK_SRC))
 $(SHIM_LIB): $(call obj,$(SHIM_SRC))
 $(TEST_LIB): $(call obj,$(wildcard tests/lib/*.c))
 $(WEAVE_LIB): $(call obj,$(filter-out tests/weave/test_%,$(wildcard tests/weave/*.c))) $(WEAVE_SRC:%.c=$(BUILD)/obj/weave/%.o)
-$(SHM_LIB) $(DISP_LIB) $(WORK_LIB) $(SHIM_LIB) $(TEST_LIB) $(WEAVE_LIB) $(LIB_STATIC) $(BUILD)/pic/libfb_shm.a $(BUILD)/pic/libfb_dispatcher.a:
+$(SHM_LIB) $(VIEW_LIB) $(DISP_LIB) $(WORK_LIB) $(SHIM_LIB) $(TEST_LIB) $(WEAVE_LIB) $(LIB_STATIC) $(BUILD)/pic/libfb_shm.a $(BUILD)/pic/libfb_dispatcher.a:
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -205,7 +208,7 @@ $(OFFLINE): $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard dispatcher/offline/*.c)) 
 	$(CC) -shared $(CFLAGS) $(LDFLAGS) -Wl,--version-script=dispatcher/offline/offline.map -Wl,-z,defs -Wl,--as-needed \
 	    -o $@ $(filter %.o %.a,$^) $(LIBS) -lm -lpthread
 $(BUILD)/pic/libfb_dispatcher.a: $(patsubst %.c,$(BUILD)/pic/%.o,$(DISP_SRC))
-$(BUILD)/flow-stat: $(call obj,shm/flow_stat.c) $(SHM_LIB)
+$(BUILD)/flow-stat: $(call obj,shm/flow_stat.c) $(VIEW_LIB) $(SHM_LIB)
 $(BUILD)/flow-stat: private LDFLAGS += -Wl,--as-needed
 $(BUILD)/tracegen: $(call obj,$(wildcard tests/tools/tracegen*.c))
 # Its own list of inspectors comes first: that of the library is then not linked.
@@ -258,6 +261,7 @@ $(BUILD)/tests/test_balance_sim $(BUILD)/tests/test_balance_trace $(BUILD)/bench
 # Before the other libraries, from which the same sources are then not taken.
 $(filter $(BUILD)/tests/test_weave%,$(TESTS)): $(WEAVE_LIB)
 $(filter $(BUILD)/tests/test_shim%,$(TESTS)): $(SHIM_LIB)
+$(BUILD)/tests/test_config_stat $(filter $(BUILD)/tests/test_view%,$(TESTS)): $(VIEW_LIB)
 
 define test_rule
 $(call programs,$(1)): $(call obj,$(1)) $(TEST_LIB) $(WORK_LIB) $(DISP_LIB) $(SHM_LIB)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shm/flow_stat.c itself, against an instance whose dispatcher is this test. */
+/* shm/flow_stat.c and shm/view/text.c themselves, against an instance whose dispatcher is this
+ * test. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -31,19 +31,19 @@ static int remove_file(void **state) {
 }
 
 /* How the reading ends; the caller frees options->line. */
-static enum fb_command_line_end parse_line(struct options *o, const char *const *args) {
+static enum fb_command_line_end parse_line(struct view_options *o, const char *const *args) {
     const char *argv[16] = {"flow-stat"};
     int argc = 1;
     for (; args[argc - 1] != NULL; argc++)
         argv[argc] = args[argc - 1];
-    *o = (struct options){.json = false};
+    *o = (struct view_options){.json = false};
     return fb_command_line_read(&o->line, &program, argc, argv, take, o);
 }
 
 #define PARSE(o, ...) parse_line(o, (const char *const[]){__VA_ARGS__, NULL})
 
 static void expect_refusal(const char *line, const char *const *args) {
-    struct options o;
+    struct view_options o;
     catch_begin(&caught);
     enum fb_command_line_end end = parse_line(&o, args);
     expect_one_line(catch_end(&caught), line);
@@ -63,7 +63,7 @@ static void wrong_options_are_refused(void **state) {
 
 static void help_lists_the_options(void **state) {
     (void)state;
-    struct options o;
+    struct view_options o;
     struct caught output;
     catch_begin_of(STDOUT_FILENO, &output);
     enum fb_command_line_end end = PARSE(&o, "--help");
@@ -74,7 +74,7 @@ static void help_lists_the_options(void **state) {
 
 static void the_command_line_wins_over_the_file(void **state) {
     (void)state;
-    struct options o;
+    struct view_options o;
     assert_int_equal(PARSE(&o, "--config", path), FB_COMMAND_LINE_TAKEN);
     assert_string_equal(o.name, "sensor");
     assert_true(o.json);
@@ -86,7 +86,7 @@ static void the_command_line_wins_over_the_file(void **state) {
 
 static void without_options_it_is_the_default_instance_as_text(void **state) {
     (void)state;
-    struct options o;
+    struct view_options o;
     static const char *const nothing[] = {NULL};
     assert_int_equal(parse_line(&o, nothing), FB_COMMAND_LINE_TAKEN);
     assert_string_equal(o.name, "flow-balancer");
