@@ -56,6 +56,10 @@ static void publish_snapshot(struct run *run) {
     uint64_t now_ns = run->datapath.egress.now_ns;
     capture_stats(run->capture, &stats);
     ledger_gather(&run->snapshot, &run->datapath, &stats);
+    run->snapshot.run[FB_RUN_IDLE_NS] = run->times.spent_ns[RUN_TIME_IDLE];
+    run->snapshot.run[FB_RUN_READING_NS] = run->times.spent_ns[RUN_TIME_READING];
+    run->snapshot.run[FB_RUN_DISPATCHING_NS] = run->times.spent_ns[RUN_TIME_DISPATCHING];
+    run->snapshot.run[FB_RUN_BLOCKED_NS] = run->times.spent_ns[RUN_TIME_BLOCKED];
     if (run->first_taken_ns != 0)
         run->snapshot.run[FB_RUN_ELAPSED_NS] =
             (run->drained_ns != 0 ? run->drained_ns : now_ns) - run->first_taken_ns;
@@ -115,6 +119,13 @@ static void check_no_worker(struct run *run) {
         fleet_give_up_all(&run->fleet);
 }
 
+/* Until now it did what it was doing; a ring that was waited for is told. */
+static void mark_time(struct run *run, uint64_t now_ns) {
+    uint64_t ns = run_times_mark(&run->times, now_ns);
+    if (run->times.doing == RUN_TIME_BLOCKED && run->full_lane != NULL)
+        run->full_lane->counters[FB_LANE_FULL_NS] += ns;
+}
+
 /* The dispatcher did not run: stopped, frozen with its container, or the machine was suspended. */
 static void skip_gap(struct run *run, uint64_t now) {
     uint64_t gap_ns = now - run->datapath.egress.now_ns;
@@ -127,11 +138,13 @@ static void skip_gap(struct run *run, uint64_t now) {
     run->alone_since_ns += gap_ns;
     run->since_ns += gap_ns;
     run->said_ns += gap_ns;
+    run->times.since_ns = now; /* it did nothing */
 }
 
 static void upkeep(struct run *run) {
     uint64_t now = fb_now_ns();
     skip_gap(run, now);
+    mark_time(run, now);
     datapath_set_time(&run->datapath, now);
     if (now - run->polled_ns >= POLL_EVERY_NS) {
         run->polled_ns = now;
@@ -216,6 +229,9 @@ static void say_no_worker(struct run *run) {
  * run without workers to come is ended.
  */
 static enum fb_drop_reason look_at_wait(struct run *run, enum egress_result stopped) {
+    run->times.doing = RUN_TIME_BLOCKED;
+    run->full_lane =
+        stopped == EGRESS_RING_FULL ? &run->fleet.lanes[run->datapath.egress.stopped_worker] : NULL;
     enum fb_drop_reason reason = stop_waiting(run, stopped);
     if (waits_for_room(run, stopped)) {
         say_ring_is_full(run);
@@ -240,6 +256,7 @@ static void move_lost(struct run *run) {
         enum egress_result result = move_burst(&run->datapath);
         upkeep(run);
         if (result == EGRESS_DONE || run->fleet.lost_count != rings) { /* one more comes first */
+            run->times.doing = RUN_TIME_DISPATCHING;
             waits = 0;
             continue;
         }
@@ -292,8 +309,11 @@ static void read_all(struct run *run) {
         unsigned count;
         upkeep(run);
         move_lost(run);
+        run->times.doing = RUN_TIME_READING;
         enum capture_status status = capture_burst(run->capture, BURST_MAX, &frames, &count);
         if (count != 0) {
+            mark_time(run, fb_now_ns());
+            run->times.doing = RUN_TIME_DISPATCHING;
             if (run->first_taken_ns == 0)
                 run->first_taken_ns = run->datapath.egress.now_ns;
             datapath_give(&run->datapath, frames, count);
@@ -301,6 +321,7 @@ static void read_all(struct run *run) {
         } else if (status == CAPTURE_END) {
             break;
         } else if (status == CAPTURE_IDLE) {
+            run->times.doing = RUN_TIME_IDLE;
             datapath_flush(&run->datapath);
             deliver(run);
             capture_wait(run->capture, POLL_EVERY_NS / 1000);
@@ -424,6 +445,7 @@ static void say_not_kept(struct run *run) {
 }
 
 static void drain(struct run *run) {
+    run->times.doing = RUN_TIME_DISPATCHING;
     end_input(run);
     datapath_release_fragments(&run->datapath);
     deliver(run);

@@ -11,6 +11,7 @@
 #include "dispatcher/run/reload.h"
 #include "dispatcher/run/requests.h"
 #include "dispatcher/run/run_stage.h"
+#include "dispatcher/run/run_times.h"
 #include "dispatcher/run/sources.h"
 
 /*
@@ -35,6 +36,8 @@ struct run {
     struct progress progress;
     struct drop_episodes drops;
     struct run_stages stages;
+    struct run_times times;
+    struct lane *full_lane; /* while blocked: whose ring is full; NULL: there is no worker */
     struct fb_snapshot snapshot;
     struct fb_worker_totals totals[FB_MAX_WORKERS];
     uint64_t first_taken_ns, drained_ns; /* 0: not yet */

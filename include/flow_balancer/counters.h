@@ -63,6 +63,10 @@
       "SYN on an established flow: counted, the flow stays")                                       \
     X(STAMPS_HELD, "stamps_held", NULL, "time stamps too far ahead to be believed immediately")    \
     X(CLOCK_STEPS_BACK, "clock_steps_back", NULL, "times that stamps stepped back within a file")  \
+    X(IDLE_NS, "idle_ns", NULL, "nanoseconds that the dispatcher waited for frames")               \
+    X(READING_NS, "reading_ns", NULL, "nanoseconds that it read the source")                       \
+    X(DISPATCHING_NS, "dispatching_ns", NULL, "nanoseconds that it put packets into rings")        \
+    X(BLOCKED_NS, "blocked_ns", NULL, "nanoseconds that it waited for room or for a worker")       \
     X(ELAPSED_NS, "elapsed_ns", "elapsed_s",                                                       \
       "wall clock from the first packet taken to the last inspected")
 
@@ -84,6 +88,7 @@
     X(RESTARTS, "restarts", "workers.restarts", "claims of the number after the first")            \
     X(HANGS, "hangs", NULL, "times a worker was revoked because it finished nothing")              \
     X(DROPPED, "dropped", "workers.dropped", "packets dropped because the ring was full")          \
+    X(FULL_NS, "full_ns", NULL, "nanoseconds that the dispatcher waited for room in the ring")     \
     X(WAKES, "wakes", NULL, "times a worker was woken")
 
 /* What a worker counts itself. */
@@ -97,6 +102,7 @@
     X(GAP_PACKETS, "self_gap_packets", "packets reported lost before one that was delivered")      \
     X(PARKS, "self_parks", "times a worker went to sleep")                                         \
     X(OUTPUT_WAITS, "self_output_waits", "pauses of a worker whose inspector could not write")     \
+    X(OUTPUT_WAIT_NS, "self_output_wait_ns", "nanoseconds of those pauses")                        \
     X(RELOADS, "self_reloads", "times that inspectors read their rules again")                     \
     X(RELOAD_FAILURES, "self_reload_failures", "reloads that failed: the old rules stay")
 

@@ -78,6 +78,8 @@ static void a_worker_that_cannot_write_waits_and_goes_on(void **state) {
     const json_t *report = expect_door_inspected(t);
     expect_number(report, "workers.0.hangs", 0);
     expect_number(report, "redelivered", 0);
+    /* The last of the pauses are of 100 ms. */
+    assert_true(number_at(report, "workers.0.self_output_wait_ns") >= 100 * 1000000);
     assert_int_equal(expect_files_whole(t, "files"), 1);
 }
 

@@ -357,7 +357,9 @@ int consumer_retry(struct fb_consumer *c, unsigned pause_ms, uint64_t stay_ns) {
     count_packet(c, false); /* who dies in the pause has not inspected it */
     publish_counters(c);
     count_packet(c, true);
+    uint64_t paused_ns = fb_now_ns();
     pause_at_most(pause_ms);
+    c->counters[FB_WORKER_OUTPUT_WAIT_NS] += fb_now_ns() - paused_ns;
     int ended = fb_rx_revoked(&c->rx) ? FB_ENDED_REVOKED : reason_to_leave(c);
     if (ended != 0 && ended != FB_ENDED_REVOKED && puts_off(c, stay_ns))
         ended = 0;
