@@ -50,10 +50,10 @@ PROC_TESTS := $(call programs,$(PROC_SRC))
 RACE_TESTS := $(call programs,$(RACE_SRC))
 # Those that take longest, two thirds of check-proc in all; scripts/test is without them.
 PROC_LONG  := attach captures chaos conversations crash doors eve eve_sinks every_instruction examples examples_long exec_ends huge \
-              instances life ndpi plugin read_captures serve shim_end shim_programs stop
+              instances life ndpi plugin read_captures serve shim_end shim_programs stop why
 PROC_QUICK := $(filter-out $(PROC_LONG:%=$(BUILD)/tests/proc_%),$(PROC_TESTS))
 # What the machine has once (huge pages), or where time is part of the test; the others run two at a time.
-PROC_ALONE := $(patsubst %,$(BUILD)/tests/proc_%,hang killed live live_buffer live_filter progress)
+PROC_ALONE := $(patsubst %,$(BUILD)/tests/proc_%,hang killed live live_buffer live_filter progress why)
 run_proc    = FB_BUILD=$(abspath $(BUILD)) scripts/run-tests -j 2 $(filter-out $(PROC_ALONE),$(1)) --alone $(filter $(PROC_ALONE),$(1))
 MUTANT     := $(BUILD)/mutant
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))

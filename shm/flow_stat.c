@@ -15,6 +15,7 @@ enum { EXIT_USAGE = 2 };
 static const struct fb_option_rule rules[FB_OPTIONS] = {
     [FB_OPT_NAME] = FB_RULE_NAME(struct view_options, name),
     [FB_OPT_JSON] = FB_RULE_FLAG(struct view_options, json),
+    [FB_OPT_WHY] = FB_RULE_FLAG(struct view_options, why),
 };
 
 /* A fb_command_line_take. */
@@ -44,7 +45,7 @@ static const struct fb_program program = {
 static int show(const struct view_options *options) {
     if (fb_guard_init() != 0)
         return EXIT_FAILURE;
-    return view_text(options);
+    return options->why ? view_why(options) : view_text(options);
 }
 
 int main(int argc, char **argv) {

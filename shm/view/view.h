@@ -23,7 +23,7 @@
 /* What flow-stat was asked for. The texts are those of line. */
 struct view_options {
     const char *name;
-    bool json;
+    bool json, why;
     struct fb_command_line line;
 };
 
@@ -31,6 +31,7 @@ struct view_options {
 typedef int view_show(const struct view_options *options);
 
 view_show view_text; /* the report, as text or JSON, once */
+view_show view_why;  /* what limits the run: why.h */
 
 /* ---- an instance that is looked at again and again */
 

@@ -194,6 +194,8 @@
       "Do not drain the rings: what waits in them is counted as abandoned")                        \
     /* What is printed, and what the call is. */                                                   \
     X(JSON, "json", 0, NULL, FB_NO_DEFAULT, FB_STAT, FB_ANYWHERE, "Print the report as JSON")      \
+    X(WHY, "why", 0, NULL, FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,                                \
+      "Look for two seconds, and say what limits the run, with the figures it is judged by")       \
     X(LOG_LEVEL, "log-level", 0, "error|warning|info|debug", FB_DEFAULT("info"),                   \
       FB_DISPATCHER | FB_WORKER | FB_RUN, FB_ANYWHERE, "Log messages up to this level")            \
     X(CONFIG, "config", 0, "FILE", FB_NO_DEFAULT,                                                  \
