@@ -47,11 +47,11 @@ static const struct fb_layout_field worker_entry_fields[] = {
     FIELD(struct fb_worker_entry, ring_numa_node), FIELD(struct fb_worker_entry, reserved),
 };
 static const struct fb_layout_field snapshot_fields[] = {
-    FIELD(struct fb_snapshot, run),        FIELD(struct fb_snapshot, decode),
-    FIELD(struct fb_snapshot, ended),      FIELD(struct fb_snapshot, dropped),
-    FIELD(struct fb_snapshot, violations), FIELD(struct fb_snapshot, fragments),
-    FIELD(struct fb_snapshot, interface),  FIELD(struct fb_snapshot, interface_state),
-    FIELD(struct fb_snapshot, lane),
+    FIELD(struct fb_snapshot, run),           FIELD(struct fb_snapshot, decode),
+    FIELD(struct fb_snapshot, ended),         FIELD(struct fb_snapshot, dropped),
+    FIELD(struct fb_snapshot, violations),    FIELD(struct fb_snapshot, fragments),
+    FIELD(struct fb_snapshot, interface),     FIELD(struct fb_snapshot, interface_state),
+    FIELD(struct fb_snapshot, capture_delay), FIELD(struct fb_snapshot, lane),
 };
 static const struct fb_layout_field ctl_fields[] = {
     FIELD(struct fb_ctl, header),
@@ -96,14 +96,14 @@ static const struct fb_layout_field stat_name_fields[] = {
     FIELD(struct fb_stat_name, words),
 };
 static const struct fb_layout_field up_fields[] = {
-    FIELD(struct fb_up, header),      FIELD(struct fb_up, epoch),
-    FIELD(struct fb_up, consumed),    FIELD(struct fb_up, parked),
-    FIELD(struct fb_up, cursor),      FIELD(struct fb_up, worker_status),
-    FIELD(struct fb_up, cpu),         FIELD(struct fb_up, numa_node),
-    FIELD(struct fb_up, reserved),    FIELD(struct fb_up, pid),
-    FIELD(struct fb_up, counters),    FIELD(struct fb_up, latency),
-    FIELD(struct fb_up, stats),       FIELD(struct fb_up, stat_names),
-    FIELD(struct fb_up, stat_values),
+    FIELD(struct fb_up, header),     FIELD(struct fb_up, epoch),
+    FIELD(struct fb_up, consumed),   FIELD(struct fb_up, parked),
+    FIELD(struct fb_up, cursor),     FIELD(struct fb_up, worker_status),
+    FIELD(struct fb_up, cpu),        FIELD(struct fb_up, numa_node),
+    FIELD(struct fb_up, reserved),   FIELD(struct fb_up, pid),
+    FIELD(struct fb_up, counters),   FIELD(struct fb_up, latency),
+    FIELD(struct fb_up, inspection), FIELD(struct fb_up, stats),
+    FIELD(struct fb_up, stat_names), FIELD(struct fb_up, stat_values),
 };
 
 static const struct fb_layout_field flow_fields[] = {
@@ -157,7 +157,7 @@ static uint64_t hash_layout(uint64_t hash, const struct fb_layout *layout) {
 uint64_t fb_layout_fingerprint(void) {
     /* What the bits and values of some members mean. */
     const uint64_t meanings[] = {FB_DESC_FLAG_COUNT, FB_STATE_COUNT, FB_STATUS_COUNT,
-                                 FB_LATENCY_BUCKETS, FB_TUNNEL_COUNT};
+                                 FB_DELAY_BUCKETS, FB_TUNNEL_COUNT};
     uint64_t hash = fnv1a(UINT64_C(0xcbf29ce484222325), meanings, sizeof meanings);
     for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++)
         hash = hash_layout(hash, &layouts[i]);

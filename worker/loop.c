@@ -126,6 +126,7 @@ static void finish(struct worker_loop *loop, int ended) {
 
 int worker_loop_run(struct worker_loop *loop) {
     name_stats(loop);
+    consumer_is_prompt(loop->consumer);
     int ended = take_events(loop);
     finish(loop, ended);
     if (ended != FB_ENDED_REVOKED) /* then the up side is not ours any more */

@@ -256,6 +256,10 @@ bool capture_is_live(const struct capture *c) {
     return c->source->live;
 }
 
+bool capture_has_host_stamps(const struct capture *c) {
+    return c->source->live && !capture_wants_adapter_stamps(&c->config);
+}
+
 /* ---- another filter */
 
 /* No more of it, or it is the thread's. */

@@ -199,6 +199,10 @@ bool capture_failed(const struct capture *capture);
 /* True for interfaces. */
 bool capture_is_live(const struct capture *capture);
 
+/* Whether time stamps are the kernel's CLOCK_REALTIME when it received the frame: not of files,
+ * nor where they are to come from a network card, whose clock may tell another time. */
+bool capture_has_host_stamps(const struct capture *capture);
+
 /*
  * Begins to replace the filter; NULL: every frame passes. The text is copied. It is
  * compiled in a thread of its own (capture_filter.h), for which nothing here waits:

@@ -40,14 +40,10 @@ struct capture_live {
     struct capture_interface interfaces[];
 };
 
-/* Whether stamps are to come from the network card, where they must be switched on. */
-static bool wants_adapter_stamps(const struct capture_config *config) {
-    return config->tstamp_type != NULL && strncmp(config->tstamp_type, "adapter", 7) == 0;
-}
-
 static void log_activate_error(const struct capture_config *config, const char *name, pcap_t *pcap,
                                int code) {
-    const char *needed = wants_adapter_stamps(config) ? "cap_net_raw,cap_net_admin" : "cap_net_raw";
+    const char *needed =
+        capture_wants_adapter_stamps(config) ? "cap_net_raw,cap_net_admin" : "cap_net_raw";
     char program[256];
     ssize_t n;
 

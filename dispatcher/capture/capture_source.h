@@ -2,6 +2,8 @@
 #ifndef DISPATCHER_CAPTURE_CAPTURE_SOURCE_H
 #define DISPATCHER_CAPTURE_CAPTURE_SOURCE_H
 
+#include <string.h>
+
 #include "dispatcher/capture/capture.h"
 #include "dispatcher/capture/capture_filter.h"
 #include "dispatcher/capture/capture_sink.h"
@@ -78,6 +80,11 @@ struct capture_source {
 
     void (*close)(void *state);
 };
+
+/* Whether stamps are to come from the network card, where they must be switched on. */
+static inline bool capture_wants_adapter_stamps(const struct capture_config *config) {
+    return config->tstamp_type != NULL && strncmp(config->tstamp_type, "adapter", 7) == 0;
+}
 
 #define CAPTURE_DECLARE_SOURCE(source) extern const struct capture_source source;
 CAPTURE_SOURCES(CAPTURE_DECLARE_SOURCE)

@@ -60,6 +60,7 @@ static void publish_snapshot(struct run *run) {
     run->snapshot.run[FB_RUN_READING_NS] = run->times.spent_ns[RUN_TIME_READING];
     run->snapshot.run[FB_RUN_DISPATCHING_NS] = run->times.spent_ns[RUN_TIME_DISPATCHING];
     run->snapshot.run[FB_RUN_BLOCKED_NS] = run->times.spent_ns[RUN_TIME_BLOCKED];
+    capture_delay_gather(&run->capture_delay, &run->snapshot);
     if (run->first_taken_ns != 0)
         run->snapshot.run[FB_RUN_ELAPSED_NS] =
             (run->drained_ns != 0 ? run->drained_ns : now_ns) - run->first_taken_ns;
@@ -300,6 +301,17 @@ static void deliver(struct run *run) {
     }
 }
 
+/* A burst of the source, at least one frame: all of it is delivered. */
+static void take(struct run *run, const struct frame *frames, unsigned count) {
+    if (run->first_taken_ns == 0)
+        run->first_taken_ns = run->datapath.egress.now_ns;
+    capture_delay_begin(&run->capture_delay, frames);
+    datapath_give(&run->datapath, frames, count);
+    deliver(run);
+    if (run->capture_delay.measures)
+        capture_delay_end(&run->capture_delay, fb_realtime_ns());
+}
+
 static void read_all(struct run *run) {
     if (run_stage_is_reading(&run->stages))
         fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_RUNNING);
@@ -314,10 +326,7 @@ static void read_all(struct run *run) {
         if (count != 0) {
             mark_time(run, fb_now_ns());
             run->times.doing = RUN_TIME_DISPATCHING;
-            if (run->first_taken_ns == 0)
-                run->first_taken_ns = run->datapath.egress.now_ns;
-            datapath_give(&run->datapath, frames, count);
-            deliver(run);
+            take(run, frames, count);
         } else if (status == CAPTURE_END) {
             break;
         } else if (status == CAPTURE_IDLE) {

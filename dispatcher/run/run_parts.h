@@ -4,6 +4,7 @@
 
 #include "dispatcher/datapath/datapath.h"
 #include "dispatcher/fleet/quarantine.h"
+#include "dispatcher/run/capture_delay.h"
 #include "dispatcher/run/drop_episodes.h"
 #include "dispatcher/run/options.h"
 #include "dispatcher/run/placement.h"
@@ -35,6 +36,7 @@ struct run {
     struct datapath datapath;
     struct progress progress;
     struct drop_episodes drops;
+    struct capture_delay capture_delay;
     struct run_stages stages;
     struct run_times times;
     struct lane *full_lane; /* while blocked: whose ring is full; NULL: there is no worker */

@@ -100,6 +100,7 @@ static void make_datapath(struct run *run) {
     };
     datapath_init(&run->datapath, &config);
     run->drops.lossless = o->block;
+    capture_delay_init(&run->capture_delay, run->capture);
 }
 
 static int open_requests(struct run *run) {

@@ -67,6 +67,8 @@
     X(READING_NS, "reading_ns", NULL, "nanoseconds that it read the source")                       \
     X(DISPATCHING_NS, "dispatching_ns", NULL, "nanoseconds that it put packets into rings")        \
     X(BLOCKED_NS, "blocked_ns", NULL, "nanoseconds that it waited for room or for a worker")       \
+    X(STAMPS_UNUSABLE, "stamps_unusable", NULL,                                                    \
+      "time stamps that are missing or ahead of the clock")                                        \
     X(ELAPSED_NS, "elapsed_ns", "elapsed_s",                                                       \
       "wall clock from the first packet taken to the last inspected")
 

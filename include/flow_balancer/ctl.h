@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "flow_balancer/counters.h"
+#include "flow_balancer/delay.h"
 #include "flow_balancer/descriptor.h"
 #include "flow_balancer/life.h"
 #include "flow_balancer/names.h"
@@ -54,6 +55,7 @@ struct fb_snapshot {
     uint64_t fragments[FB_FRAGMENT_COUNT];
     uint64_t interface[FB_MAX_INTERFACES][FB_INTERFACE_COUNT];
     uint64_t interface_state[FB_MAX_INTERFACES]; /* enum fb_interface_state */
+    struct fb_delay_counts capture_delay;        /* capture to dispatch */
     uint64_t lane[FB_MAX_WORKERS][FB_LANE_COUNT];
 };
 #define FB_SNAPSHOT_WORDS (sizeof(struct fb_snapshot) / sizeof(uint64_t))

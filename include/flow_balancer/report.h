@@ -20,7 +20,8 @@
 /* What the processes of one worker number say of themselves. All zero: nothing. */
 struct fb_worker_totals {
     uint64_t counters[FB_WORKER_COUNT];
-    uint64_t latency[FB_LATENCY_BUCKETS];
+    struct fb_delay_counts latency; /* dispatch to inspection */
+    struct fb_delay_counts inspection;
     struct fb_stats stats; /* that its inspectors named */
     int cpu;               /* the only one it may run on, or -1 */
     int numa_node;         /* the same */

@@ -17,6 +17,7 @@
  *   ring.h     the ring that the two sides are: tx publishes, rx takes and releases
  *   claim.h    how a process becomes worker K; life.h: the states of its number
  *   counters.h, report.h   every count, and the report made of them
+ *   delay.h    how long packets wait and take
  *   stats.h    counters that inspectors name themselves
  */
 
@@ -27,6 +28,7 @@
 
 #include "flow_balancer/counters.h"
 #include "flow_balancer/ctl.h"
+#include "flow_balancer/delay.h"
 #include "flow_balancer/descriptor.h"
 #include "flow_balancer/life.h"
 #include "flow_balancer/object.h"
@@ -75,12 +77,6 @@ struct fb_down {
     /* Then, at desc_offset, struct fb_desc[slots]; at arena_offset, the packet bytes. */
 };
 
-/*
- * Time from dispatch to inspection, one sample per worker burst: four buckets
- * per power of two of nanoseconds.
- */
-#define FB_LATENCY_BUCKETS 160u
-
 /* Counters that inspectors name: "inspector.counter" and zeros. The verbs are in stats.h. */
 #define FB_UP_STATS 64u
 #define FB_STAT_NAME_BYTES 64u
@@ -109,7 +105,8 @@ struct fb_up {
     _Atomic uint64_t counters[FB_WORKER_COUNT];
 
     /* Writer: worker, once per burst. */
-    _Alignas(FB_APART) _Atomic uint64_t latency[FB_LATENCY_BUCKETS];
+    _Alignas(FB_APART) struct fb_delays latency; /* dispatch to inspection */
+    struct fb_delays inspection;
 
     /* Writer: worker, once, before it is ready. */
     _Alignas(FB_APART) _Atomic uint64_t stats; /* how many of the names are written */
@@ -164,21 +161,6 @@ static inline uint32_t fb_down_flow_records(const struct fb_down *down) {
     return atomic_load_explicit(&down->flow_records, memory_order_relaxed);
 }
 
-/* The bucket of a duration, and the upper bound of a bucket in nanoseconds. */
-static inline unsigned fb_latency_bucket(uint64_t ns) {
-    if (ns < 4)
-        return (unsigned)ns;
-    unsigned log2 = 63u - (unsigned)__builtin_clzll(ns);
-    unsigned bucket = (log2 - 1) * 4 + (unsigned)((ns >> (log2 - 2)) & 3u);
-    return bucket < FB_LATENCY_BUCKETS ? bucket : FB_LATENCY_BUCKETS - 1;
-}
-static inline uint64_t fb_latency_bound(unsigned bucket) {
-    if (bucket < 4)
-        return bucket;
-    unsigned log2 = bucket / 4 + 1;
-    return (UINT64_C(4) + bucket % 4 + 1) << (log2 - 2);
-}
-
 /*
  * Words of an up side that are whole facts by themselves: counters, the worker status,
  * ids for display. Relaxed is enough, since no other memory is reached through
@@ -212,14 +194,6 @@ static inline void fb_up_set_cpu(struct fb_up *up, int cpu) {
 }
 static inline void fb_up_set_numa_node(struct fb_up *up, int node) {
     atomic_store_explicit(&up->numa_node, node, memory_order_relaxed);
-}
-static inline uint64_t fb_up_latency(const struct fb_up *up, unsigned bucket) {
-    return atomic_load_explicit(&up->latency[bucket], memory_order_relaxed);
-}
-static inline void fb_up_add_latency(struct fb_up *up, uint64_t ns) {
-    unsigned bucket = fb_latency_bucket(ns);
-    atomic_store_explicit(&up->latency[bucket], fb_up_latency(up, bucket) + 1,
-                          memory_order_relaxed);
 }
 
 #endif

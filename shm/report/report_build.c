@@ -6,6 +6,7 @@
 
 #include "flow_balancer/common/json_text.h"
 #include "shm/report/report_balance.h"
+#include "shm/report/report_delays.h"
 #include "shm/report/report_ids.h"
 #include "shm/report/report_inspectors.h"
 #include "shm/report/report_table.h"
@@ -104,38 +105,7 @@ static void put_sections(struct build *b) {
         put_section(b, each, values);
 }
 
-/* ---- latency */
-
-/* Upper bound in microseconds of the bucket in which a fraction of the samples is passed. */
-static double percentile_us(const uint64_t *latency, double samples, double fraction) {
-    double passed = 0.0;
-    unsigned last = 0;
-    for (unsigned i = 0; i < FB_LATENCY_BUCKETS; i++) {
-        if (latency[i] == 0)
-            continue;
-        passed += (double)latency[i];
-        last = i;
-        if (passed >= samples * fraction)
-            break;
-    }
-    return (double)fb_latency_bound(last) / 1e3;
-}
-
-static void put_latency(struct build *b, json_t *parent, const uint64_t *latency) {
-    /* Not integers: counts that a hostile worker made up cannot overflow these. */
-    double samples = 0.0;
-    double highest_us = 0.0;
-    for (unsigned i = 0; i < FB_LATENCY_BUCKETS; i++) {
-        samples += (double)latency[i];
-        if (latency[i] != 0)
-            highest_us = (double)fb_latency_bound(i) / 1e3;
-    }
-    json_t *object = put(b, parent, "latency", json_object());
-    put(b, object, "samples", json_integer(samples < 9e18 ? (json_int_t)samples : INT64_MAX));
-    put(b, object, "p50_us", json_real(percentile_us(latency, samples, 0.50)));
-    put(b, object, "p99_us", json_real(percentile_us(latency, samples, 0.99)));
-    put(b, object, "max_us", json_real(highest_us));
-}
+/* ---- all workers together */
 
 static void put_all_inspectors(struct build *b) {
     json_t *object = put(b, b->report, "inspectors", json_object());
@@ -143,13 +113,17 @@ static void put_all_inspectors(struct build *b) {
         b->failed = !report_add_stats(object, &b->totals[k].stats) || b->failed;
 }
 
-static void put_all_latency(struct build *b) {
-    uint64_t sum[FB_LATENCY_BUCKETS] = {0};
+static void put_delays(struct build *b) {
+    struct fb_delay_counts latency = {0}, inspection = {0};
     for (unsigned k = 0; k < b->workers; k++) {
-        for (unsigned i = 0; i < FB_LATENCY_BUCKETS; i++)
-            sum[i] += b->totals[k].latency[i];
+        fb_delay_counts_add(&latency, &b->totals[k].latency);
+        fb_delay_counts_add(&inspection, &b->totals[k].inspection);
     }
-    put_latency(b, b->report, sum);
+    put(b, b->report, "latency", report_delay(&latency));
+    json_t *delays = put(b, b->report, "delays", json_object());
+    put(b, delays, "capture_to_dispatch", report_delay(&b->s->capture_delay));
+    put(b, delays, "dispatch_to_inspection", report_delay(&latency));
+    put(b, delays, "inspection", report_delay(&inspection));
 }
 
 /* ---- workers */
@@ -181,7 +155,8 @@ static void put_worker(struct build *b, json_t *workers, unsigned k, uint64_t al
     put_counters(b, object, fb_worker_texts, totals->counters, FB_WORKER_COUNT);
     put(b, object, "self_partial", json_boolean(totals->partial));
     put_own_inspectors(b, object, &totals->stats);
-    put_latency(b, object, totals->latency);
+    put(b, object, "latency", report_delay(&totals->latency));
+    put(b, object, "inspection", report_delay(&totals->inspection));
 }
 
 static void put_workers(struct build *b) {
@@ -318,7 +293,7 @@ json_t *fb_report_build(const struct fb_ctl *ctl, const struct fb_snapshot *s,
     put(&b, b.report, "redelivered", number(s->run[FB_RUN_REDELIVERED]));
     put(&b, b.report, "failovers", number(s->run[FB_RUN_FAILOVERS]));
     put_all_inspectors(&b);
-    put_all_latency(&b);
+    put_delays(&b);
     put_workers(&b);
     if (!b.failed)
         return b.report;

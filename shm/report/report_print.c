@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "shm/report/report_delays.h"
 #include "shm/report/report_inspectors.h"
 #include "shm/report/report_table.h"
 #include "shm/report/report_text.h"
@@ -135,34 +136,6 @@ static void print_interfaces(FILE *out, const json_t *report) {
     fputc('\n', out);
 }
 
-struct bound {
-    char text[24];
-};
-
-/* The upper bound of a bucket, which is a quarter of its size wide: two digits, rounded up. */
-static struct bound bound_of(const json_t *latency, const char *key) {
-    static const char *const units[] = {"ns", "us", "ms", "s"};
-    uint64_t ns = (uint64_t)(report_real(latency, key) * 1e3 + 0.5), step = 1, per_unit = 1;
-    unsigned unit = 0;
-    while (ns / step >= 100)
-        step *= 10;
-    ns = (ns + step - 1) / step * step;
-    for (; ns / per_unit >= 1000 && unit < 3; unit++)
-        per_unit *= 1000;
-    struct bound out;
-    snprintf(out.text, sizeof out.text, "%.*f %s", step < per_unit && ns / per_unit < 10 ? 1 : 0,
-             (double)ns / (double)per_unit, units[unit]);
-    return out;
-}
-
-static void print_latency(FILE *out, const json_t *latency) {
-    if (report_number(latency, "samples") == 0)
-        return;
-    fprintf(out, "dispatch to inspection: 50 %% within %s, 99 %% within %s, all within %s\n",
-            bound_of(latency, "p50_us").text, bound_of(latency, "p99_us").text,
-            bound_of(latency, "max_us").text);
-}
-
 void fb_report_print(FILE *out, const json_t *report) {
     print_head(out, report);
     for (const struct report_section *each = report_sections; each->object != NULL; each++) {
@@ -171,7 +144,7 @@ void fb_report_print(FILE *out, const json_t *report) {
             print_interfaces(out, report);
     }
     report_print_inspectors(out, report);
-    print_latency(out, json_object_get(report, "latency"));
+    report_print_delays(out, report);
     report_print_workers(out, report);
     report_print_nodes(out, report);
     report_print_differences(out, report);

@@ -6,8 +6,8 @@
 void fb_worker_totals_add(struct fb_worker_totals *totals, const struct fb_up *up) {
     for (unsigned i = 0; i < FB_WORKER_COUNT; i++)
         totals->counters[i] += fb_up_counter(up, (enum fb_worker_counter)i);
-    for (unsigned i = 0; i < FB_LATENCY_BUCKETS; i++)
-        totals->latency[i] += fb_up_latency(up, i);
+    fb_delay_counts_read(&totals->latency, &up->latency);
+    fb_delay_counts_read(&totals->inspection, &up->inspection);
     fb_stats_add(&totals->stats, up);
     uint32_t status = fb_up_worker_status(up);
     if (status == FB_STATUS_VACANT)

@@ -81,7 +81,16 @@ void consumer_count_reload(struct fb_consumer *c, bool failed) {
     publish_counters(c);
 }
 
+/* The burst that was begun last was over at c->now_ns; once a burst. */
+static inline void note_inspection(struct fb_consumer *c) {
+    uint64_t packets = c->counters[FB_WORKER_PACKETS] - c->begun_packets;
+    if (c->begun_ns != 0 && packets != 0)
+        fb_delays_add(&c->up->inspection, c->now_ns - c->begun_ns, packets);
+    c->begun_ns = 0;
+}
+
 static int end_with(struct fb_consumer *c, enum fb_ended ended) {
+    c->begun_ns = 0; /* a burst that is given up is no sample */
     c->ended = ended;
     c->orphaned = false;
     publish_counters(c);
@@ -226,6 +235,10 @@ void consumer_finish(struct fb_consumer *c, bool abandon) {
     leave_burst(c);
     if (!has_burst)
         return;
+    if (!c->prompt) {
+        c->now_ns = fb_now_ns();
+        note_inspection(c);
+    }
     publish_counters(c);
     fb_rx_release(&c->rx, done);
 }
@@ -384,8 +397,11 @@ static int begin_burst(struct fb_consumer *c, uint32_t n) {
     struct fb_rx *rx = &c->rx;
     uint64_t stamp_ns = fb_rx_stamp(rx);
     c->now_ns = fb_now_ns();
+    note_inspection(c);
     if (stamp_ns != 0)
-        fb_up_add_latency(c->up, c->now_ns > stamp_ns ? c->now_ns - stamp_ns : 0);
+        fb_delays_add(&c->up->latency, c->now_ns > stamp_ns ? c->now_ns - stamp_ns : 0, 1);
+    c->begun_ns = c->now_ns;
+    c->begun_packets = c->counters[FB_WORKER_PACKETS];
     for (uint32_t i = 0; i < n; i++)
         fb_prefetch(fb_rx_desc(rx, i));
     c->steps = n;
@@ -476,6 +492,7 @@ static bool look_for_dispatcher(struct fb_consumer *c, bool now) {
  */
 static int wait_for_burst(struct fb_consumer *c, int timeout_ms) {
     c->now_ns = fb_now_ns();
+    note_inspection(c);
     uint64_t until_ns =
         timeout_ms < 0 ? UINT64_MAX : c->now_ns + (uint64_t)timeout_ms * UINT64_C(1000000);
     for (;;) {
@@ -524,6 +541,7 @@ int fb_consumer_burst(struct fb_consumer *c, int timeout_ms) {
 }
 
 int fb_consumer_next(struct fb_consumer *c, int timeout_ms, const struct fb_event **event) {
+    c->prompt = true; /* what follows a burst is here */
     for (;;) {
         *event = fb_consumer_step(c);
         if (*event != NULL)

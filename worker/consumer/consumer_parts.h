@@ -44,11 +44,14 @@ struct fb_consumer {
     bool all_ends;           /* those of flows that are not known are handed out too */
     bool ready;              /* it has asked for packets */
     bool orphaned;           /* the flows are being ended */
+    bool prompt;             /* the next burst is asked for as soon as one is finished */
     int ended;               /* enum fb_ended, or 0 */
     uint64_t now_ns;         /* CLOCK_MONOTONIC, as last looked at */
     uint64_t looked_ns;      /* when the dispatcher's lock was last looked at */
     uint64_t asked_ns;       /* when the first request to leave was noticed, or 0 */
     uint64_t stays_since_ns; /* when a request to leave was first put off, or 0 */
+    uint64_t begun_ns;       /* when the burst was begun whose time is not noted, or 0 */
+    uint64_t begun_packets;  /* that were handed out before it */
     uint32_t orphan_next;
     unsigned stat_count;                /* counters that have a name in the up side */
     struct consumer_fd *fd;             /* or NULL: nothing polls */
@@ -94,6 +97,15 @@ int consumer_retry(struct fb_consumer *consumer, unsigned pause_ms, uint64_t sta
 /* Rules were read again, or could not be: a supervisor waits for that, so it is told
  * immediately. */
 void consumer_count_reload(struct fb_consumer *consumer, bool failed);
+
+/*
+ * The caller asks for the next burst as soon as one is finished: the time that a burst took
+ * ends where the next look at the clock is, which saves one. As long as none such was told, the
+ * clock is read at the end of each burst: its owner may wait before it comes again.
+ */
+static inline void consumer_is_prompt(struct fb_consumer *consumer) {
+    consumer->prompt = true;
+}
 
 /* Whether names are those of counters; false after one logged line. NULL: there are none. */
 bool consumer_check_stats(const char *const *names);

@@ -15,6 +15,13 @@ static inline uint64_t fb_now_ns(void) {
     return (uint64_t)t.tv_sec * FB_NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
+/* CLOCK_REALTIME in nanoseconds since 1970, the time of time stamps: it may be set. */
+static inline uint64_t fb_realtime_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * FB_NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
 /* A span of time as the kernel takes it. */
 static inline struct timespec fb_timespec(uint64_t ns) {
     return (struct timespec){.tv_sec = (time_t)(ns / FB_NS_PER_S),

@@ -161,46 +161,6 @@ static void a_new_up_side_is_vacant_and_goes_on_at_the_resume_point(void **state
     }
 }
 
-/* ---- latency */
-
-static void latency_buckets_ascend_and_leave_none_out(void **state) {
-    (void)state;
-    unsigned before = 0;
-    for (uint64_t ns = 0; ns < 100000; ns++) {
-        unsigned bucket = fb_latency_bucket(ns);
-        assert_true(bucket == before || bucket == before + 1);
-        before = bucket;
-    }
-    for (unsigned bit = 16; bit < 64; bit++) {
-        uint64_t ns = UINT64_C(1) << bit;
-        assert_true(fb_latency_bucket(ns - 1) <= fb_latency_bucket(ns));
-        assert_true(fb_latency_bucket(ns) < FB_LATENCY_BUCKETS);
-    }
-    assert_int_equal(fb_latency_bucket(UINT64_MAX), FB_LATENCY_BUCKETS - 1);
-}
-
-static void a_bound_covers_its_bucket_and_not_much_more(void **state) {
-    (void)state;
-    for (unsigned bucket = 1; bucket < FB_LATENCY_BUCKETS; bucket++)
-        assert_true(fb_latency_bound(bucket - 1) < fb_latency_bound(bucket));
-    for (uint64_t ns = 0; ns < UINT64_C(2000000000000); ns = ns * 17 / 16 + 1) {
-        unsigned bucket = fb_latency_bucket(ns);
-        assert_true(fb_latency_bound(bucket) >= ns);
-        assert_true(fb_latency_bound(bucket) <= ns + ns / 4 + 1);
-        assert_true(bucket == 0 || fb_latency_bound(bucket - 1) <= ns);
-    }
-}
-
-static void samples_are_counted_in_their_bucket(void **state) {
-    (void)state;
-    static struct fb_up up;
-    fb_up_add_latency(&up, 12345);
-    fb_up_add_latency(&up, 12346);
-    fb_up_add_latency(&up, UINT64_MAX);
-    assert_int_equal(fb_up_latency(&up, fb_latency_bucket(12345)), 2);
-    assert_int_equal(fb_up_latency(&up, FB_LATENCY_BUCKETS - 1), 1);
-}
-
 int main(void) {
     fb_log_init("test_sides", FB_LOG_ERROR);
     const struct CMUnitTest tests[] = {
@@ -209,9 +169,6 @@ int main(void) {
         cmocka_unit_test(the_parts_of_a_down_side_follow_each_other_in_whole_pages),
         cmocka_unit_test(a_new_down_side_says_who_it_is_and_begins_where_it_is_told),
         cmocka_unit_test(a_new_up_side_is_vacant_and_goes_on_at_the_resume_point),
-        cmocka_unit_test(latency_buckets_ascend_and_leave_none_out),
-        cmocka_unit_test(a_bound_covers_its_bucket_and_not_much_more),
-        cmocka_unit_test(samples_are_counted_in_their_bucket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -121,7 +121,7 @@ static void what_a_worker_counts_is_summed_over_its_incarnations(void **state) {
     for (uint64_t life = 1; life <= 3; life++) {
         worker_starts(f, 0);
         fb_up_set_counter(f->hands[0].claim.up, FB_WORKER_PACKETS, 10 * life);
-        fb_up_add_latency(f->hands[0].claim.up, 1000);
+        fb_delays_add(&f->hands[0].claim.up->latency, 1000, 1);
         fb_up_set_cpu(f->hands[0].claim.up, (int)life);
         assert_true(
             fb_up_name_stat(f->hands[0].claim.up, 0, life == 2 ? "other" : "ids", "alerts"));
@@ -129,7 +129,7 @@ static void what_a_worker_counts_is_summed_over_its_incarnations(void **state) {
         fb_up_set_stat(f->hands[0].claim.up, 0, 100 * life);
         fleet_totals(&f->fleet, 0, &totals);
         assert_int_equal(totals.counters[FB_WORKER_PACKETS], 5 * life * (life + 1));
-        assert_int_equal(totals.latency[fb_latency_bucket(1000)], life);
+        assert_int_equal(totals.latency.buckets[fb_delay_bucket(1000)], life);
         assert_int_equal(totals.cpu, life);
         worker_dies(f, 0);
         poll_fleet(f);

@@ -35,7 +35,8 @@ static void totals_add_up_over_incarnations(void **state) {
     memset(up, 0, sizeof *up);
     struct fb_worker_totals totals = {0};
     fb_up_set_counter(up, FB_WORKER_PACKETS, 40);
-    fb_up_add_latency(up, 100);
+    fb_delays_add(&up->latency, 100, 1);
+    fb_delays_add(&up->inspection, 600, 3);
     fb_up_set_worker_status(up, FB_STATUS_LEFT);
     atomic_store(&up->cpu, 3);
     fb_worker_totals_add(&totals, up);
@@ -45,10 +46,14 @@ static void totals_add_up_over_incarnations(void **state) {
                             FB_STATUS_VACANT); /* the next offer, which no process has claimed */
     atomic_store(&up->cpu, -1);
     fb_up_set_counter(up, FB_WORKER_PACKETS, 0);
-    atomic_store(&up->latency[fb_latency_bucket(100)], 0);
+    memset(&up->latency, 0, sizeof up->latency);
+    memset(&up->inspection, 0, sizeof up->inspection);
     fb_worker_totals_add(&totals, up);
     assert_int_equal(totals.counters[FB_WORKER_PACKETS], 80);
-    assert_int_equal(totals.latency[fb_latency_bucket(100)], 2);
+    assert_int_equal(totals.latency.buckets[fb_delay_bucket(100)], 2);
+    assert_int_equal(totals.latency.sum_ns, 200);
+    assert_int_equal(totals.inspection.buckets[fb_delay_bucket(200)], 6);
+    assert_int_equal(totals.inspection.sum_ns, 1200);
     assert_int_equal(totals.cpu, 5);
     assert_true(totals.left);
     fb_up_set_worker_status(up, FB_STATUS_READY); /* the next one was killed */
