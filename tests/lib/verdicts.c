@@ -9,8 +9,8 @@
 
 #include <jansson.h>
 
+#include "flow_balancer/common/protocol_name.h"
 #include "tests/lib/unit.h"
-#include "worker/records/eve_names.h"
 
 #define LINE_BYTES 8192u
 
@@ -60,10 +60,10 @@ static void set_ends(struct verdict *row, unsigned proto, const char *src, unsig
 /* ---- records --------------------------------------------------------------------------------- */
 
 static unsigned number_of(const char *name) {
-    char each[EVE_PROTOCOL_NAME_SIZE];
+    char each[FB_PROTOCOL_NAME_SIZE];
     unsigned number = 0;
     for (; number < 256; number++) {
-        eve_protocol_name((uint8_t)number, each);
+        fb_protocol_name((uint8_t)number, each);
         if (strcmp(each, name) == 0)
             break;
     }

@@ -21,7 +21,6 @@
  *   eve_anomaly.c   the event `anomaly`: malformed packets
  *   eve_stats.c     the event `stats`
  *   eve_inspector.c events of inspectors
- *   eve_names.c     names of protocols
  *   community_id.c  the name of a flow that tools agree on
  *   sinks.h         where lines go
  *

@@ -11,11 +11,11 @@
 
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
+#include "flow_balancer/common/protocol_name.h"
 #include "flow_balancer/names.h"
 
 #include "worker/records/community_id.h"
 #include "worker/records/eve.h"
-#include "worker/records/eve_names.h"
 #include "worker/records/sinks.h"
 
 #define FLOW_ID_BITS 53u  /* what a JSON number has in every program */
@@ -180,13 +180,13 @@ static void put_ends(struct eve_event *event, const struct eve_subject *subject)
 
 static void put_flow(struct eve_event *event, const struct eve_subject *subject) {
     const struct fb_flow *flow = subject->flow;
-    char proto[EVE_PROTOCOL_NAME_SIZE];
+    char proto[FB_PROTOCOL_NAME_SIZE];
     if (flow->vlan[0] != 0)
         put_vlan(event, flow);
     if (!is_ip(flow))
         return;
     put_ends(event, subject);
-    eve_protocol_name(flow->proto, proto);
+    fb_protocol_name(flow->proto, proto);
     eve_put_word(event, event->root, "proto", proto);
 }
 

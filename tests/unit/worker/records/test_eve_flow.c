@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* worker/records/eve.c, worker/records/eve_event.c, worker/records/eve_flow.c and
- * worker/records/eve_names.c: the lines of flows, which a double of the sinks keeps. */
+ * shm/common/protocol_name.c: the lines of flows, which a double of the sinks keeps. */
 #include "tests/lib/unit.h"
 #include "tests/unit/worker/records/eve_lines.h"
 
@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "flow_balancer/common/clock.h"
+#include "flow_balancer/common/protocol_name.h"
 #include "worker/records/eve.h"
-#include "worker/records/eve_names.h"
 
 #define BEGIN_S UINT64_C(1700000000) /* 2023-11-14T22:13:20 */
 
@@ -435,10 +435,10 @@ static void protocols_have_the_names_that_suricata_gives_them(void **state) {
                 {17, "UDP"},   {33, "DCCP"},      {41, "IPv6"},      {46, "RSVP"},    {47, "GRE"},
                 {50, "ESP"},   {58, "IPv6-ICMP"}, {89, "OSPF"},      {103, "PIM"},    {112, "VRRP"},
                 {132, "SCTP"}, {136, "UDPLite"},  {143, "Ethernet"}, {144, "144"},    {255, "255"}};
-    char name[EVE_PROTOCOL_NAME_SIZE];
+    char name[FB_PROTOCOL_NAME_SIZE];
     (void)state;
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
-        eve_protocol_name(rows[i].number, name);
+        fb_protocol_name(rows[i].number, name);
         assert_string_equal(name, rows[i].name);
     }
 }

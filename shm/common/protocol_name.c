@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "worker/records/eve_names.h"
+#include "flow_balancer/common/protocol_name.h"
 
 #include <stdio.h>
 
@@ -37,9 +37,9 @@ static const char *const protocols[] = {
 };
 _Static_assert(sizeof protocols / sizeof *protocols == 144, "one name a number");
 
-void eve_protocol_name(uint8_t number, char name[EVE_PROTOCOL_NAME_SIZE]) {
+void fb_protocol_name(uint8_t number, char name[FB_PROTOCOL_NAME_SIZE]) {
     if (number < sizeof protocols / sizeof *protocols)
-        snprintf(name, EVE_PROTOCOL_NAME_SIZE, "%s", protocols[number]);
+        snprintf(name, FB_PROTOCOL_NAME_SIZE, "%s", protocols[number]);
     else
-        snprintf(name, EVE_PROTOCOL_NAME_SIZE, "%03u", number);
+        snprintf(name, FB_PROTOCOL_NAME_SIZE, "%03u", number);
 }
