@@ -46,12 +46,20 @@ static const struct fb_layout_field worker_entry_fields[] = {
     FIELD(struct fb_worker_entry, down_path),      FIELD(struct fb_worker_entry, numa_node),
     FIELD(struct fb_worker_entry, ring_numa_node), FIELD(struct fb_worker_entry, reserved),
 };
+static const struct fb_layout_field large_flow_fields[] = {
+    FIELD(struct fb_large_flow, key),        FIELD(struct fb_large_flow, sender),
+    FIELD(struct fb_large_flow, id),         FIELD(struct fb_large_flow, packets),
+    FIELD(struct fb_large_flow, bytes),      FIELD(struct fb_large_flow, per_s),
+    FIELD(struct fb_large_flow, over_per_s), FIELD(struct fb_large_flow, worker),
+    FIELD(struct fb_large_flow, ended),
+};
 static const struct fb_layout_field snapshot_fields[] = {
     FIELD(struct fb_snapshot, run),           FIELD(struct fb_snapshot, decode),
     FIELD(struct fb_snapshot, ended),         FIELD(struct fb_snapshot, dropped),
     FIELD(struct fb_snapshot, violations),    FIELD(struct fb_snapshot, fragments),
     FIELD(struct fb_snapshot, interface),     FIELD(struct fb_snapshot, interface_state),
-    FIELD(struct fb_snapshot, capture_delay), FIELD(struct fb_snapshot, lane),
+    FIELD(struct fb_snapshot, capture_delay), FIELD(struct fb_snapshot, largest),
+    FIELD(struct fb_snapshot, busiest),       FIELD(struct fb_snapshot, lane),
 };
 static const struct fb_layout_field ctl_fields[] = {
     FIELD(struct fb_ctl, header),
@@ -121,9 +129,9 @@ static const struct fb_layout_field flow_records_fields[] = {
 };
 
 static const struct fb_layout layouts[] = {
-    LAYOUT(header),    LAYOUT(desc), LAYOUT(geometry), LAYOUT(worker_entry),
-    LAYOUT(snapshot),  LAYOUT(ctl),  LAYOUT(stamp),    LAYOUT(down),
-    LAYOUT(stat_name), LAYOUT(up),   LAYOUT(flow),     LAYOUT(flow_records),
+    LAYOUT(header),   LAYOUT(desc), LAYOUT(geometry),     LAYOUT(worker_entry), LAYOUT(large_flow),
+    LAYOUT(snapshot), LAYOUT(ctl),  LAYOUT(stamp),        LAYOUT(down),         LAYOUT(stat_name),
+    LAYOUT(up),       LAYOUT(flow), LAYOUT(flow_records),
 };
 
 const struct fb_layout *fb_layouts(size_t *count) {

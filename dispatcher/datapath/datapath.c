@@ -35,14 +35,13 @@ static void note_loss(struct datapath *d, unsigned i, uint32_t flow) {
     flow = look_up_touch_or_create(&d->ingress, d->flows, i, flow);
     if (created)
         look_up_note_digest(&d->ingress, d->flows, i, flow);
-    struct flow_entry *entry = &d->flows->table.entries[flow];
-    entry->seq++;
-    entry->gap++;
+    flows_count(d->flows, flow, d->ingress.burst.frames[i].wirelen);
+    d->flows->table.entries[flow].gap++;
 }
 
 static void bypass(struct datapath *d, unsigned i, uint32_t flow) {
     look_up_touch(&d->ingress, d->flows, i, flow);
-    d->flows->table.entries[flow].seq++;
+    flows_count(d->flows, flow, d->ingress.burst.frames[i].wirelen);
     d->bypassed++;
 }
 

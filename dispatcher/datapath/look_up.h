@@ -206,8 +206,8 @@ static inline void look_up_describe(const struct ingress *in, struct flows *flow
     desc->proto = decoded->proto;
     desc->dir_deaths_reason = fb_pack_dir_deaths_reason(look_up_direction(entry, decoded), 0,
                                                         look_up_last(decoded, frame->caplen));
-    entry->seq++;
     entry->gap = 0;
+    flows_count(flows, flow, frame->wirelen);
 }
 
 #endif

@@ -35,6 +35,7 @@ int flows_init(struct flows *flows, const struct flows_config *config) {
     if (error != 0)
         return error;
     flow_table_init(&flows->table, flows->region.base, max_flows);
+    top_init(&flows->top, config->now_ns);
     flows->links =
         (struct timer_link *)(void *)((char *)flows->region.base + links_offset(max_flows));
     if (config->digests)
@@ -66,10 +67,19 @@ static void arm(struct flows *flows, uint32_t flow, enum flow_class class) {
                     last > UINT32_MAX - pace ? UINT32_MAX : last + pace);
 }
 
+void flows_offer(struct flows *flows, uint32_t flow, uint32_t wirelen) {
+    const struct fb_flow_key key = flows->digests != NULL
+                                       ? flows_clear_key(flows, flow)
+                                       : flow_plain_key(&flows->table.entries[flow]);
+    top_offer(&flows->top, &flows->table, flow, &key, wirelen);
+}
+
 /* Ends a flow that is in no wheel. */
 static void end_unarmed(struct flows *flows, uint32_t flow, enum fb_end_reason reason) {
     const struct flow_entry *entry = &flows->table.entries[flow];
     const struct fb_flow_key key = flow_plain_key(entry);
+    if (entry->seq > TOP_FIRST_SAMPLE)
+        top_end(&flows->top, &flows->table, flow);
     if (flows_has_worker(flows, entry)) {
         handles_end(flows->handles[entry->worker], entry->handle, reason);
         flows->ends_pending++;

@@ -14,6 +14,7 @@
 #include "dispatcher/flows/handles.h"
 #include "dispatcher/flows/key_hash.h"
 #include "dispatcher/flows/timer_wheel.h"
+#include "dispatcher/flows/top.h"
 
 /*
  * The room of the flows: which flow a packet belongs to, and for how long.
@@ -23,6 +24,7 @@
  *   flow_class.c                protocol states and timeouts
  *   timer_wheel.c               when a flow is due
  *   flow_clock.h                what time it is
+ *   top.c                       the largest
  *   handles.c, forwards.c       the small numbers under which a worker knows its flows;
  *                               where flows of a lost worker went
  *   fragments.c, fragments_read.c
@@ -73,6 +75,7 @@ struct flows {
     uint64_t ended[FB_END_COUNT];
     uint64_t peak;
     uint64_t stray_syns;
+    struct top top; /* the largest */
     struct fb_region region;
 };
 
@@ -83,6 +86,7 @@ struct flows_config {
     const struct flow_timeouts *timeouts; /* read by flows_init() only */
     uint32_t ticks_per_second;
     enum fb_hugepages hugepages;
+    uint64_t now_ns;                /* CLOCK_MONOTONIC */
     bool digests;                   /* keys of IPv6 may have a digest, which is kept beside them */
     struct handles *const *handles; /* by worker number; the caller's, outlive the flows */
 };
@@ -114,6 +118,17 @@ static inline struct fb_flow_key flows_clear_key(const struct flows *flows, uint
         key.word[2] ^= flows->digests[flow].word[1];
     }
     return key;
+}
+
+/* A packet of the flow that is looked at closer; off the fast path of flows_count(). */
+void flows_offer(struct flows *flows, uint32_t flow, uint32_t wirelen);
+
+/* Counts a packet in its flow, once a packet, wherever it goes. */
+static inline void flows_count(struct flows *flows, uint32_t flow, uint32_t wirelen) {
+    struct flow_entry *entry = &flows->table.entries[flow];
+    if (__builtin_expect(top_is_sample(entry->seq), 0))
+        flows_offer(flows, flow, wirelen);
+    entry->seq++;
 }
 
 /* Gives the flow a handle of a worker. It was touched after that worker's last loss. */

@@ -7,7 +7,7 @@ void ledger_gather(struct fb_snapshot *snapshot, const struct datapath *d,
                    const struct capture_stats *capture) {
     const struct ingress *in = &d->ingress;
     const struct fleet *fleet = d->egress.fleet;
-    const struct flows *flows = d->flows;
+    struct flows *flows = d->flows;
     memset(snapshot, 0, sizeof *snapshot);
     memcpy(snapshot->decode, in->decode, sizeof snapshot->decode);
     memcpy(snapshot->dropped, d->egress.dropped, sizeof snapshot->dropped);
@@ -40,6 +40,8 @@ void ledger_gather(struct fb_snapshot *snapshot, const struct datapath *d,
     snapshot->run[FB_RUN_SYN_ON_LIVE_FLOW] = flows->stray_syns;
     snapshot->run[FB_RUN_STAMPS_HELD] = in->clock.packets.held;
     snapshot->run[FB_RUN_CLOCK_STEPS_BACK] = in->clock.packets.steps_back;
+    top_of_run(&flows->top, &flows->table, snapshot->largest);
+    top_now(&flows->top, &flows->table, snapshot->busiest);
     for (unsigned k = 0; k < fleet->count; k++) {
         const struct lane *lane = &fleet->lanes[k];
         memcpy(snapshot->lane[k], lane->counters, sizeof snapshot->lane[k]);

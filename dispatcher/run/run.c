@@ -55,6 +55,7 @@ static void publish_snapshot(struct run *run) {
     struct capture_stats stats;
     uint64_t now_ns = run->datapath.egress.now_ns;
     capture_stats(run->capture, &stats);
+    top_age(&run->flows.top, now_ns);
     ledger_gather(&run->snapshot, &run->datapath, &stats);
     run->snapshot.run[FB_RUN_IDLE_NS] = run->times.spent_ns[RUN_TIME_IDLE];
     run->snapshot.run[FB_RUN_READING_NS] = run->times.spent_ns[RUN_TIME_READING];

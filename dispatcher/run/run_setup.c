@@ -77,6 +77,7 @@ static int make_flows(struct run *run) {
         .timeouts = &o->timeouts,
         .ticks_per_second = PACKET_CLOCK_TICKS_PER_SECOND,
         .hugepages = o->hugepages,
+        .now_ns = fb_now_ns(),
         .digests = o->decode.key_vlan || o->decode.key_tunnel,
         .handles = run->fleet.handles,
     };

@@ -9,6 +9,7 @@
 #include "flow_balancer/counters.h"
 #include "flow_balancer/delay.h"
 #include "flow_balancer/descriptor.h"
+#include "flow_balancer/flow_key.h"
 #include "flow_balancer/life.h"
 #include "flow_balancer/names.h"
 #include "flow_balancer/object.h"
@@ -42,6 +43,23 @@ struct fb_worker_entry {
 };
 _Static_assert(sizeof(struct fb_worker_entry) == 384, "shared layout");
 
+/* How many flows are told of the largest, of the run and now. */
+#define FB_LARGE_FLOWS 32u
+#define FB_NO_WORKER UINT64_MAX
+
+/* One of the largest flows. Plain words; packets 0: no flow. */
+struct fb_large_flow {
+    struct fb_flow_key key; /* with addresses as they are on the wire */
+    uint64_t sender;        /* of its first packet: the key's lower endpoint 0, or the higher 1 */
+    uint64_t id;
+    uint64_t packets;
+    uint64_t bytes;      /* on the wire, estimated */
+    uint64_t per_s;      /* packets now */
+    uint64_t over_per_s; /* what of it may be those of other flows */
+    uint64_t worker;     /* that it is bound to, or was last, or FB_NO_WORKER */
+    uint64_t ended;      /* 1 */
+};
+
 /*
  * All that the dispatcher counts, as one consistent picture. Plain words, in
  * the order of the lists in counters.h: a reader knows each by its index alone.
@@ -54,8 +72,10 @@ struct fb_snapshot {
     uint64_t violations[FB_VIOLATION_COUNT];
     uint64_t fragments[FB_FRAGMENT_COUNT];
     uint64_t interface[FB_MAX_INTERFACES][FB_INTERFACE_COUNT];
-    uint64_t interface_state[FB_MAX_INTERFACES]; /* enum fb_interface_state */
-    struct fb_delay_counts capture_delay;        /* capture to dispatch */
+    uint64_t interface_state[FB_MAX_INTERFACES];  /* enum fb_interface_state */
+    struct fb_delay_counts capture_delay;         /* capture to dispatch */
+    struct fb_large_flow largest[FB_LARGE_FLOWS]; /* of the run, the largest first */
+    struct fb_large_flow busiest[FB_LARGE_FLOWS]; /* now, the busiest first */
     uint64_t lane[FB_MAX_WORKERS][FB_LANE_COUNT];
 };
 #define FB_SNAPSHOT_WORDS (sizeof(struct fb_snapshot) / sizeof(uint64_t))
