@@ -7,6 +7,7 @@
 #include "flow_balancer/common/json_text.h"
 #include "shm/report/report_balance.h"
 #include "shm/report/report_delays.h"
+#include "shm/report/report_flows.h"
 #include "shm/report/report_ids.h"
 #include "shm/report/report_inspectors.h"
 #include "shm/report/report_table.h"
@@ -294,6 +295,8 @@ json_t *fb_report_build(const struct fb_ctl *ctl, const struct fb_snapshot *s,
     put(&b, b.report, "failovers", number(s->run[FB_RUN_FAILOVERS]));
     put_all_inspectors(&b);
     put_delays(&b);
+    put(&b, b.report, "largest_flows", report_flows(s->largest, s->run[FB_RUN_RECEIVED]));
+    put(&b, b.report, "busiest_flows", report_flows(s->busiest, s->run[FB_RUN_RECEIVED]));
     put_workers(&b);
     if (!b.failed)
         return b.report;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "shm/report/report_delays.h"
+#include "shm/report/report_flows.h"
 #include "shm/report/report_inspectors.h"
 #include "shm/report/report_table.h"
 #include "shm/report/report_text.h"
@@ -144,6 +145,7 @@ void fb_report_print(FILE *out, const json_t *report) {
             print_interfaces(out, report);
     }
     report_print_inspectors(out, report);
+    report_print_flows(out, report);
     report_print_delays(out, report);
     report_print_workers(out, report);
     report_print_nodes(out, report);

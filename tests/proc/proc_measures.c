@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a run measures beside its ledger, in the report of whole runs: delays. Runs on
+ * What a run measures beside its ledger, in the report of whole runs: delays and the
+ * largest flows. Runs on
  * interfaces are in a network namespace that this program makes for itself; they are skipped
  * where that is not permitted.
  */
@@ -68,6 +69,43 @@ static void of_files_waiting_and_inspection_are_measured_and_not_the_capture(voi
     assert_true(real_at(report, "delays.inspection.sum_s") > 0);
 }
 
+static const json_t *flow_at(const json_t *report, size_t i) {
+    return json_array_get(value_at(report, "largest_flows"), i);
+}
+
+/* One flow has three packets in ten; all frames have one size. */
+static void the_largest_flow_is_told_with_all_of_its_packets(void **state) {
+    struct test *t = *state;
+    assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 40000 --flows 100 --elephant 0.3"
+                                    " --size 200 --summary made.json"),
+                     EXIT_DONE);
+    json_int_t elephant = number_at(report_of(t, "made.json"), "elephant_packets");
+    struct process *run = process_start(t, RUN "-r t.pcap -w 3 --timeout all=never");
+    process_expect(t, run, EXIT_DONE);
+    const json_t *report = report_of(t, "out.json"), *flow = flow_at(report, 0);
+    expect_all_inspected(report, 40000);
+    expect_number(flow, "packets", elephant);
+    expect_number(flow, "bytes", elephant * 200);
+    expect_number(flow, "error", 0);
+    assert_true(real_at(flow, "share") == (double)elephant / 40000);
+    assert_in_range(number_at(flow, "worker"), 0, 2);
+    assert_true(json_is_true(value_at(flow, "ended")));
+    assert_string_equal(text_at(flow, "layer"), "ip4");
+    assert_true(number_at(flow, "packets_per_s") > 0);
+    size_t count = json_array_size(value_at(report, "largest_flows"));
+    assert_in_range(count, 2, 32);
+    for (size_t i = 1; i < count; i++)
+        assert_true(number_at(flow_at(report, i), "packets") <=
+                    number_at(flow_at(report, i - 1), "packets"));
+    assert_true(json_equal(json_array_get(value_at(report, "busiest_flows"), 0), flow));
+    char line[128];
+    snprintf(line, sizeof line, "  %s %s:%" JSON_INTEGER_FORMAT " > %s:%" JSON_INTEGER_FORMAT "\n",
+             text_at(flow, "proto"), text_at(flow, "src_ip"), number_at(flow, "src_port"),
+             text_at(flow, "dest_ip"), number_at(flow, "dest_port"));
+    if (strstr(process_output(t, run), line) == NULL)
+        fail_msg("'%s' is not in:\n%s", line, process_output(t, run));
+}
+
 /* ---- interfaces */
 
 static json_int_t received(struct test *t) {
@@ -103,6 +141,7 @@ static void what_the_kernel_held_is_the_delay_from_capture_to_dispatch(void **st
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(of_files_waiting_and_inspection_are_measured_and_not_the_capture),
+        PROCESS_TEST(the_largest_flow_is_told_with_all_of_its_packets),
         PROCESS_TEST(what_the_kernel_held_is_the_delay_from_capture_to_dispatch),
     };
     return cmocka_run_group_tests(tests, enter_own_network, NULL);
