@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/capture/capture_interface.h"
 #include "flow_balancer/common/clock.h"
-#include "flow_balancer/common/log.h"
+#include "flow_balancer/run_events.h"
 
 #include <errno.h>
 #include <linux/if_packet.h>
@@ -69,12 +69,15 @@ void capture_interface_watch(struct capture_interface *interface) {
         return;
     bool up = (flags & IFF_UP) != 0, link = up && (flags & IFF_RUNNING) != 0;
     if (link && *state == FB_INTERFACE_IS_DOWN) {
-        fb_info("interface %s is up again", interface->name);
+        fb_tell_event(FB_INTERFACE_EVENT(INTERFACE_UP, interface->number),
+                      "interface %s is up again", interface->name);
     } else if (!up && (*state == FB_INTERFACE_IS_UP || interface->no_link_logged)) {
-        fb_warning("interface %s is down: the capture waits for it: `ip link set %s up`",
-                   interface->name, interface->name);
+        fb_tell_event(FB_INTERFACE_EVENT(INTERFACE_DOWN, interface->number),
+                      "interface %s is down: the capture waits for it: `ip link set %s up`",
+                      interface->name, interface->name);
     } else if (up && !link && *state == FB_INTERFACE_IS_UP) {
-        fb_warning(
+        fb_tell_event(
+            FB_INTERFACE_EVENT(INTERFACE_NO_LINK, interface->number),
             "interface %s has no link: the capture waits for it: check its cable and the other end",
             interface->name);
         interface->no_link_logged = true;

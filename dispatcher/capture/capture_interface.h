@@ -17,6 +17,7 @@ struct capture_interface {
     uint32_t stamp_unit_ns; /* of its time stamps: 1, or 1,000 where it has microseconds only */
     bool is_socket;         /* a packet socket that is bound to it */
     bool by_libpcap;        /* its filter was set by pcap_setfilter(), once and for all times */
+    unsigned number;        /* among those of the capture, from 0 */
     int index;              /* the kernel's number for it; 0: none, as of `any` */
     bool vanished;          /* when last checked, there was no interface of that number */
     struct capture_interface_stats stats;

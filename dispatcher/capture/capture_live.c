@@ -5,6 +5,7 @@
 #include "dispatcher/capture/capture_source.h"
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
+#include "flow_balancer/run_events.h"
 
 #include <errno.h>
 #include <linux/filter.h>
@@ -259,7 +260,7 @@ static int open_interface(struct capture_live *l, const char *name) {
         fb_error("cannot capture on %s: %s: -D lists the interfaces", name, reason);
         return -EINVAL;
     }
-    l->count++;
+    i->number = l->count++;
     i->is_socket = strcmp(name, "any") != 0 && if_nametoindex(name) != 0;
     err = activate(l, i);
     if (err == 0 && l->config->fanout.wanted)
@@ -357,13 +358,17 @@ static void give_up(struct capture_live *l, unsigned at, const char *reason) {
 
     l->failed = true;
     if (l->alive > 1)
-        fb_error("reading from interface %s failed: %s: going on without it, with %u of %u: start "
-                 "again once it is back (-D lists the interfaces)",
-                 i->name, reason, l->alive - 1, l->count);
+        fb_tell_event(
+            FB_INTERFACE_EVENT(INTERFACE_GONE, at),
+            "reading from interface %s failed: %s: going on without it, with %u of %u: start "
+            "again once it is back (-D lists the interfaces)",
+            i->name, reason, l->alive - 1, l->count);
     else
-        fb_error("reading from interface %s failed: %s: no interface is left, so the run ends: "
-                 "start again once it is back (-D lists the interfaces)",
-                 i->name, reason);
+        fb_tell_event(
+            FB_INTERFACE_EVENT(INTERFACE_GONE, at),
+            "reading from interface %s failed: %s: no interface is left, so the run ends: "
+            "start again once it is back (-D lists the interfaces)",
+            i->name, reason);
     capture_interface_end(i);
     stop_reading(l, at);
 }

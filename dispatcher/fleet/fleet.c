@@ -6,6 +6,7 @@
 #include "flow_balancer/common/log.h"
 
 #include "dispatcher/fleet/fleet_life.h"
+#include "dispatcher/fleet/fleet_log.h"
 
 /* Makes the ring of the next number and offers it. Returns 0, or -errno after one logged line;
  * nothing has changed then. */
@@ -22,6 +23,7 @@ static int lay_out(struct fleet *fleet) {
         lane_discard(lane);
         return error;
     }
+    fleet_log_offer(fleet, k, false);
     lane->wanted = k < ctl->geometry.workers;
     lane->leave_by_ns = UINT64_MAX;
     fb_ctl_set_state(ctl, k, lane->state);
@@ -196,6 +198,11 @@ uint64_t fleet_self_count(const struct fleet *fleet, unsigned worker,
     const struct fb_region *up = &fleet->lanes[worker].up_region;
     uint64_t gone = fleet->totals[worker].counters[counter];
     return up->base == NULL ? gone : gone + fb_up_counter(up->base, counter);
+}
+
+int fleet_self_cpu(const struct fleet *fleet, unsigned worker) {
+    const struct fb_region *up = &fleet->lanes[worker].up_region;
+    return up->base == NULL ? -1 : fb_up_cpu(up->base);
 }
 
 static bool may_be_added(const struct lane *lane) {

@@ -221,4 +221,7 @@ void fleet_totals(const struct fleet *fleet, unsigned worker, struct fb_worker_t
 uint64_t fleet_self_count(const struct fleet *fleet, unsigned worker,
                           enum fb_worker_counter counter);
 
+/* The only processor that the worker's process may run on by its own word, or -1. */
+int fleet_self_cpu(const struct fleet *fleet, unsigned worker);
+
 #endif

@@ -5,9 +5,9 @@
 #include <inttypes.h>
 
 #include "flow_balancer/common/clock.h"
-#include "flow_balancer/common/log.h"
 #include "flow_balancer/guard.h"
 #include "flow_balancer/lock.h"
+#include "flow_balancer/run_events.h"
 
 #include "dispatcher/fleet/fleet_log.h"
 
@@ -54,8 +54,7 @@ void fleet_violated(struct fleet *fleet, unsigned worker, enum fb_violation viol
     if (fb_guard_faulted(fleet->lanes[worker].guard))
         violation = FB_VIOLATION_FAULT;
     fleet->violations[violation]++;
-    fb_warning("worker %u broke the protocol: %s; it is revoked", worker,
-               fb_violation_texts[violation].text);
+    fleet_log_violated(fleet, worker, violation);
     fleet_revoke(fleet, worker, now_ns);
 }
 
@@ -66,8 +65,9 @@ static void count_quarantined(struct fleet *fleet, struct lane *lane, const stru
     fleet->quarantined_flows[fleet->quarantined_flow_count++] = desc->flow_id;
     if (++lane->handles.table[desc->handle].quarantined < FLOW_QUARANTINED_MOST)
         return;
-    fb_warning("flow %" PRIu64 " had %u packets quarantined: the rest of it is bypassed",
-               desc->flow_id, FLOW_QUARANTINED_MOST);
+    fb_tell_event(FB_RUN_EVENT(FLOW_BYPASSED, .count = desc->flow_id),
+                  "flow %" PRIu64 " had %u packets quarantined: the rest of it is bypassed",
+                  desc->flow_id, FLOW_QUARANTINED_MOST);
     fleet->bypassed += lane_skip_flow(lane, desc->flow_id);
 }
 
@@ -79,8 +79,10 @@ static void quarantine_first(struct fleet *fleet, unsigned worker) {
         lane->handles.table[desc.handle].flow_id != desc.flow_id) {
         fleet->violations[FB_VIOLATION_DOWN_SIDE]++;
         const char *kept = quarantine_keep(fleet->quarantine, NULL);
-        fb_warning("a packet killed worker %u, its descriptor is written over: it is quarantined%s",
-                   worker, kept);
+        fb_tell_event(
+            FB_WORKER_EVENT(PACKET_QUARANTINED, worker),
+            "a packet killed worker %u, its descriptor is written over: it is quarantined%s",
+            worker, kept);
         lane_quarantine_first(lane);
         return;
     }
@@ -93,9 +95,10 @@ static void quarantine_first(struct fleet *fleet, unsigned worker) {
         .bytes = fb_tx_bytes(&lane->tx, desc.arena_pos),
     };
     const char *kept = quarantine_keep(fleet->quarantine, &packet);
-    fb_warning("frame %" PRIu64 " (flow %" PRIu64
-               ", %u bytes) killed worker %u: it is quarantined%s",
-               desc.frame, desc.flow_id, desc.caplen, worker, kept);
+    fb_tell_event(FB_WORKER_EVENT(PACKET_QUARANTINED, worker, .count = desc.frame),
+                  "frame %" PRIu64 " (flow %" PRIu64
+                  ", %u bytes) killed worker %u: it is quarantined%s",
+                  desc.frame, desc.flow_id, desc.caplen, worker, kept);
     lane_quarantine_first(lane);
     count_quarantined(fleet, lane, &desc);
 }
@@ -291,6 +294,7 @@ static void poll_offered(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
         if (lane->move_reason == MOVE_REASON_GIVEN_UP)
             lane_set_disposition(lane, DISPOSITION_WAIT_NEXT, MOVE_REASON_NONE);
         fleet_step(fleet, worker, FB_EVENT_CLAIM, now_ns);
+        fleet_log_claimed(fleet, worker);
     } else if (is_blocked(fleet, lane, now_ns)) {
         fleet_log_silent(fleet, worker);
         fleet_revoke(fleet, worker, now_ns);
@@ -308,8 +312,8 @@ static void reap(struct fleet *fleet, unsigned worker, bool left, uint64_t now_n
     struct lane *lane = &fleet->lanes[worker];
     if (!left)
         fleet_log_died(fleet, worker);
-    else if (fleet->phase == FLEET_RUNNING)
-        fb_info("worker %u left", worker);
+    else
+        fleet_log_left(fleet, worker);
     balance_leave(&fleet->balance, worker);
     lane->death = left ? DEATH_LEFT : DEATH_CRASHED;
     fleet_step(fleet, worker, FB_EVENT_GONE, now_ns);
@@ -321,7 +325,7 @@ static void become_ready(struct fleet *fleet, unsigned worker, uint64_t now_ns) 
     fb_ctl_set_pid(fleet->ctl, worker, plausible_pid(up_of(lane)));
     lane->progress = lane->tx.consumed * 2;
     lane->progress_since_ns = now_ns;
-    fleet_log_back(fleet, worker, now_ns);
+    fleet_log_ready(fleet, worker, now_ns);
     lane->away_since_ns = 0;
     fleet_step(fleet, worker, FB_EVENT_READY, now_ns);
     if (fleet->phase != FLEET_RUNNING)
@@ -549,6 +553,7 @@ const char *fleet_drain(struct fleet *fleet, unsigned worker, uint64_t now_ns) {
         balance_leave(&fleet->balance, worker);
         lane->drain_until_ns = fb_deadline_ns(now_ns, fleet->timing.drain_ns);
         fleet_step(fleet, worker, FB_EVENT_DRAIN, now_ns);
+        fleet_log_draining(fleet, worker);
         break;
     case FB_STATE_VACANT:
         if (fleet->balance.count == 0)

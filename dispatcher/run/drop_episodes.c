@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "flow_balancer/common/grouped.h"
-#include "flow_balancer/common/log.h"
+#include "flow_balancer/run_events.h"
 
 enum drop_line drop_episode_look(struct drop_episode *e, uint64_t counted, bool ended,
                                  uint64_t now_ns) {
@@ -34,54 +34,64 @@ enum drop_line drop_episode_look(struct drop_episode *e, uint64_t counted, bool 
     return DROPS_BEGIN_LINE;
 }
 
-static void log_end(const struct drop_episode *e, const char *what, const char *unit) {
-    fb_warning("%s: no more drops: %s %s%s dropped in %.1f s", what, fb_grouped(e->dropped).text,
-               unit, e->dropped == 1 ? " was" : "s were",
-               (double)(e->ended_ns - e->begun_ns) / 1e9);
+/* An end, of any kind. */
+static void tell_end(const struct drop_episode *e, struct fb_run_event *event, const char *what,
+                     const char *unit) {
+    event->count = e->dropped;
+    event->duration_ns = e->ended_ns - e->begun_ns;
+    fb_tell_event(event, "%s: no more drops: %s %s%s dropped in %.1f s", what,
+                  fb_grouped(e->dropped).text, unit, e->dropped == 1 ? " was" : "s were",
+                  (double)event->duration_ns / 1e9);
 }
 
-static void log_ring(const struct drop_episode *e, enum drop_line line, unsigned worker,
-                     enum fb_state state, uint64_t waiting) {
+static void tell_of_ring(const struct drop_episode *e, enum drop_line line, unsigned worker,
+                         enum fb_state state, uint64_t waiting) {
     char what[64];
     if (state == FB_STATE_READY || line == DROPS_END_LINE)
         snprintf(what, sizeof what, "worker %u", worker);
     else
         snprintf(what, sizeof what, "worker %u (%s)", worker, fb_state_names[state]);
     if (line == DROPS_END_LINE)
-        log_end(e, what, "packet");
+        tell_end(e, FB_WORKER_EVENT(RING_DROPS_ENDED, worker), what, "packet");
     else if (line == DROPS_BEGIN_LINE)
-        fb_warning("%s: its ring is full (%s packets wait): packets are dropped", what,
-                   fb_grouped(waiting).text);
+        fb_tell_event(FB_WORKER_EVENT(RING_DROPS_BEGAN, worker, .count = waiting),
+                      "%s: its ring is full (%s packets wait): packets are dropped", what,
+                      fb_grouped(waiting).text);
 }
 
-static void log_no_worker(const struct drop_episode *e, enum drop_line line) {
+static void tell_of_no_worker(const struct drop_episode *e, enum drop_line line) {
     if (line == DROPS_END_LINE)
-        log_end(e, "no worker was ready", "packet");
+        tell_end(e, FB_RUN_EVENT(NO_WORKER_DROPS_ENDED), "no worker was ready", "packet");
     else if (line == DROPS_BEGIN_LINE)
-        fb_warning("no worker is ready: packets are dropped");
+        fb_tell_event(FB_RUN_EVENT(NO_WORKER_DROPS_BEGAN),
+                      "no worker is ready: packets are dropped");
 }
 
-static void log_interface(const struct drop_episode *e, enum drop_line line, const char *name) {
+static void tell_of_interface(const struct drop_episode *e, enum drop_line line, unsigned i,
+                              const char *name) {
     char what[FB_INTERFACE_NAME_MAX + 16];
     snprintf(what, sizeof what, "interface %s", name);
     if (line == DROPS_END_LINE)
-        log_end(e, what, "frame");
+        tell_end(e, FB_INTERFACE_EVENT(KERNEL_DROPS_ENDED, i), what, "frame");
     else if (line == DROPS_BEGIN_LINE)
-        fb_warning("%s: the kernel's buffer is full: frames are dropped: give it more with -B, or "
-                   "the dispatcher less to do with --bpf or a faster core",
-                   what);
+        fb_tell_event(FB_INTERFACE_EVENT(KERNEL_DROPS_BEGAN, i),
+                      "%s: the kernel's buffer is full: frames are dropped: give it more with -B, "
+                      "or the dispatcher less to do with --bpf or a faster core",
+                      what);
 }
 
 /* Before they come to the kernel's buffer. */
-static void log_driver(const struct drop_episode *e, enum drop_line line, const char *name) {
+static void tell_of_driver(const struct drop_episode *e, enum drop_line line, unsigned i,
+                           const char *name) {
     char what[FB_INTERFACE_NAME_MAX + 24];
     snprintf(what, sizeof what, "interface %s itself", name);
     if (line == DROPS_END_LINE)
-        log_end(e, what, "frame");
+        tell_end(e, FB_INTERFACE_EVENT(INTERFACE_DROPS_ENDED, i), what, "frame");
     else if (line == DROPS_BEGIN_LINE)
-        fb_warning("%s, or its driver, drops frames: give it longer queues with "
-                   "'ethtool -G %s rx N', or more of them with 'ethtool -L'",
-                   what, name);
+        fb_tell_event(FB_INTERFACE_EVENT(INTERFACE_DROPS_BEGAN, i),
+                      "%s, or its driver, drops frames: give it longer queues with "
+                      "'ethtool -G %s rx N', or more of them with 'ethtool -L'",
+                      what, name);
 }
 
 void drop_episodes_log(struct drop_episodes *episodes, const struct fb_ctl *ctl,
@@ -89,19 +99,20 @@ void drop_episodes_log(struct drop_episodes *episodes, const struct fb_ctl *ctl,
     for (unsigned k = 0; k < ctl->geometry.max_workers; k++) {
         struct drop_episode *e = &episodes->rings[k];
         const uint64_t *lane = snapshot->lane[k];
-        log_ring(e, drop_episode_look(e, lane[FB_LANE_DROPPED], ended, now_ns), k,
-                 (enum fb_state)fb_ctl_state(ctl, k), lane[FB_LANE_WAITING]);
+        tell_of_ring(e, drop_episode_look(e, lane[FB_LANE_DROPPED], ended, now_ns), k,
+                     (enum fb_state)fb_ctl_state(ctl, k), lane[FB_LANE_WAITING]);
     }
     struct drop_episode *none = &episodes->no_worker;
     if (!episodes->lossless)
-        log_no_worker(none,
-                      drop_episode_look(none, snapshot->dropped[FB_DROP_NO_WORKER], ended, now_ns));
+        tell_of_no_worker(
+            none, drop_episode_look(none, snapshot->dropped[FB_DROP_NO_WORKER], ended, now_ns));
     for (unsigned i = 0; i < ctl->interfaces; i++) {
         struct drop_episode *e = &episodes->interfaces[i];
         uint64_t drops = snapshot->interface[i][FB_INTERFACE_KERNEL_DROPS];
-        log_interface(e, drop_episode_look(e, drops, ended, now_ns), ctl->interface_names[i]);
+        tell_of_interface(e, drop_episode_look(e, drops, ended, now_ns), i,
+                          ctl->interface_names[i]);
         e = &episodes->drivers[i];
         drops = snapshot->interface[i][FB_INTERFACE_INTERFACE_DROPS];
-        log_driver(e, drop_episode_look(e, drops, ended, now_ns), ctl->interface_names[i]);
+        tell_of_driver(e, drop_episode_look(e, drops, ended, now_ns), i, ctl->interface_names[i]);
     }
 }

@@ -8,7 +8,7 @@
 #include "flow_balancer/ctl.h"
 
 /*
- * When packets begin to be dropped, and when that is over: a log line each, for the
+ * When packets begin to be dropped, and when that is over: an event each, for the
  * ring of each worker, for want of any worker, and for each interface for the kernel's
  * buffer and for the interface itself.
  *
@@ -51,7 +51,7 @@ struct drop_episodes {
     struct drop_episode drivers[FB_MAX_INTERFACES];    /* the interface or its driver */
 };
 
-/* Looks at a new snapshot of the run, whose names and states are in ctl, and logs what began or
+/* Looks at a new snapshot of the run, whose names and states are in ctl, and tells what began or
  * ended. A few times a second. */
 void drop_episodes_log(struct drop_episodes *episodes, const struct fb_ctl *ctl,
                        const struct fb_snapshot *snapshot, bool ended, uint64_t now_ns);

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <time.h>
 
+#include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/region.h"
 #include "flow_balancer/sides.h"
@@ -61,7 +61,5 @@ void geometry_fill(struct fb_ctl *ctl, const struct options *o) {
     ctl->interfaces = o->interface_count;
     for (unsigned i = 0; i < o->interface_count; i++)
         snprintf(ctl->interface_names[i], sizeof ctl->interface_names[i], "%s", o->interfaces[i]);
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    ctl->started_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+    ctl->started_ns = fb_realtime_ns();
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "flow_balancer/common/log.h"
+#include "flow_balancer/run_events.h"
 
 void reload_init(struct reload *reload, const struct options *options, struct capture *capture,
                  struct requests *requests) {
@@ -25,9 +26,11 @@ static void take_next(struct reload *r) {
     r->text = r->owned = r->next;
     r->next = NULL;
     if (r->text != NULL)
-        fb_info("reload: the filter is now \"%s\"", r->text);
+        fb_tell_event(FB_RUN_EVENT(FILTER_RELOADED, .count = r->begun),
+                      "reload: the filter is now \"%s\"", r->text);
     else
-        fb_info("reload: there is no filter now: every frame is taken");
+        fb_tell_event(FB_RUN_EVENT(FILTER_RELOADED, .count = r->begun),
+                      "reload: there is no filter now: every frame is taken");
 }
 
 /* Of the one that was begun last. Its line is in the refusal, if it has one. */

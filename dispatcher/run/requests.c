@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "flow_balancer/common/json_text.h"
-#include "flow_balancer/common/log.h"
+#include "flow_balancer/run_events.h"
 
 #define RESTORE_EVERY_NS UINT64_C(1000000000) /* how soon a person may ask again */
 
@@ -46,7 +46,7 @@ static json_t *add(struct requests *r) {
     const char *refusal = r->stopping ? "the run is ending" : fleet_add(r->fleet, &worker);
     if (refusal != NULL)
         return control_refusal("add: %s", refusal);
-    fb_info("worker %u is wanted", worker);
+    fb_tell_event(FB_WORKER_EVENT(WORKER_ADDED, worker), "worker %u is wanted", worker);
     return json_pack("{s:b, s:i}", "ok", 1, "worker", (int)worker);
 }
 
@@ -73,7 +73,8 @@ void requests_answer_reload(struct requests *r, const struct requests_reload *re
 }
 
 static json_t *give_up(struct requests *r, unsigned worker) {
-    fb_error("worker %u will not be started again: its supervisor gave it up", worker);
+    fb_tell_event(FB_WORKER_EVENT(WORKER_GIVEN_UP, worker),
+                  "worker %u will not be started again: its supervisor gave it up", worker);
     fleet_give_up(r->fleet, worker, r->now_ns);
     return done();
 }
@@ -97,7 +98,8 @@ static json_t *ask_of_worker(struct requests *r, const char *name, const json_t 
                                                      : fleet_restart(r->fleet, worker, r->now_ns);
     if (refusal != NULL)
         return control_refusal("%s %u: %s", name, worker, refusal);
-    fb_info("worker %u: %s, as was asked", worker, name);
+    fb_tell_event(FB_WORKER_EVENT(WORKER_ASKED, worker), "worker %u: %s, as was asked", worker,
+                  name);
     return done();
 }
 

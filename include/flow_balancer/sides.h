@@ -18,6 +18,7 @@
  *   claim.h    how a process becomes worker K; life.h: the states of its number
  *   counters.h, report.h   every count, and the report made of them
  *   delay.h    how long packets wait and take
+ *   run_events.h, history.h   what happens in a run; /NAME.history: its last minutes
  *   stats.h    counters that inspectors name themselves
  */
 
@@ -191,6 +192,12 @@ static inline void fb_up_set_pid(struct fb_up *up, int64_t pid) {
 }
 static inline void fb_up_set_cpu(struct fb_up *up, int cpu) {
     atomic_store_explicit(&up->cpu, cpu, memory_order_relaxed);
+}
+#define FB_UP_CPUS 65536 /* above what any kernel is built for (CONFIG_NR_CPUS) */
+/* What makes no sense is -1. */
+static inline int fb_up_cpu(const struct fb_up *up) {
+    int cpu = atomic_load_explicit(&up->cpu, memory_order_relaxed);
+    return cpu >= 0 && cpu < FB_UP_CPUS ? cpu : -1;
 }
 static inline void fb_up_set_numa_node(struct fb_up *up, int node) {
     atomic_store_explicit(&up->numa_node, node, memory_order_relaxed);

@@ -14,6 +14,6 @@ void fb_worker_totals_add(struct fb_worker_totals *totals, const struct fb_up *u
         return;
     totals->left = status == FB_STATUS_LEFT;
     /* Relaxed: for display, and each is a fact of its own. */
-    totals->cpu = report_id(atomic_load_explicit(&up->cpu, memory_order_relaxed));
+    totals->cpu = fb_up_cpu(up);
     totals->numa_node = report_id(atomic_load_explicit(&up->numa_node, memory_order_relaxed));
 }
