@@ -5,6 +5,7 @@
 
 #include "flow_balancer/ctl.h"
 #include "flow_balancer/flow_records.h"
+#include "flow_balancer/history.h"
 #include "flow_balancer/sides.h"
 
 /* A member is in the list of its struct, in order; tests/unit/shm/test_layout.c looks for holes. */
@@ -127,11 +128,62 @@ static const struct fb_layout_field flow_records_fields[] = {
     FIELD(struct fb_flow_records, capacity),
     FIELD(struct fb_flow_records, offset),
 };
+static const struct fb_layout_field run_event_fields[] = {
+    FIELD(struct fb_run_event, real_ns),   FIELD(struct fb_run_event, mono_ns),
+    FIELD(struct fb_run_event, kind),      FIELD(struct fb_run_event, worker),
+    FIELD(struct fb_run_event, interface), FIELD(struct fb_run_event, reserved),
+    FIELD(struct fb_run_event, pid),       FIELD(struct fb_run_event, epoch),
+    FIELD(struct fb_run_event, count),     FIELD(struct fb_run_event, duration_ns),
+    FIELD(struct fb_run_event, text),
+};
+static const struct fb_layout_field history_lane_fields[] = {
+    FIELD(struct fb_history_lane, counters), FIELD(struct fb_history_lane, state),
+    FIELD(struct fb_history_lane, pid),      FIELD(struct fb_history_lane, self_packets),
+    FIELD(struct fb_history_lane, cpu),
+};
+static const struct fb_layout_field history_interface_fields[] = {
+    FIELD(struct fb_history_interface, counters),
+    FIELD(struct fb_history_interface, state),
+};
+static const struct fb_layout_field history_sample_fields[] = {
+    FIELD(struct fb_history_sample, real_ns),    FIELD(struct fb_history_sample, mono_ns),
+    FIELD(struct fb_history_sample, run),        FIELD(struct fb_history_sample, dropped),
+    FIELD(struct fb_history_sample, violations), FIELD(struct fb_history_sample, lanes),
+    FIELD(struct fb_history_sample, interfaces), FIELD(struct fb_history_sample, lane),
+};
+static const struct fb_layout_field history_shape_fields[] = {
+    FIELD(struct fb_history_shape, samples),
+    FIELD(struct fb_history_shape, events),
+    FIELD(struct fb_history_shape, interfaces),
+    FIELD(struct fb_history_shape, lanes),
+};
+static const struct fb_layout_field history_fields[] = {
+    FIELD(struct fb_history, header),
+    FIELD(struct fb_history, shape),
+    FIELD(struct fb_history, samples),
+    FIELD(struct fb_history, events),
+};
 
 static const struct fb_layout layouts[] = {
-    LAYOUT(header),   LAYOUT(desc), LAYOUT(geometry),     LAYOUT(worker_entry), LAYOUT(large_flow),
-    LAYOUT(snapshot), LAYOUT(ctl),  LAYOUT(stamp),        LAYOUT(down),         LAYOUT(stat_name),
-    LAYOUT(up),       LAYOUT(flow), LAYOUT(flow_records),
+    LAYOUT(header),
+    LAYOUT(desc),
+    LAYOUT(geometry),
+    LAYOUT(worker_entry),
+    LAYOUT(large_flow),
+    LAYOUT(snapshot),
+    LAYOUT(ctl),
+    LAYOUT(stamp),
+    LAYOUT(down),
+    LAYOUT(stat_name),
+    LAYOUT(up),
+    LAYOUT(flow),
+    LAYOUT(flow_records),
+    LAYOUT(run_event),
+    LAYOUT(history_lane),
+    LAYOUT(history_interface),
+    LAYOUT(history_sample),
+    LAYOUT(history_shape),
+    LAYOUT(history),
 };
 
 const struct fb_layout *fb_layouts(size_t *count) {
@@ -164,8 +216,8 @@ static uint64_t hash_layout(uint64_t hash, const struct fb_layout *layout) {
 
 uint64_t fb_layout_fingerprint(void) {
     /* What the bits and values of some members mean. */
-    const uint64_t meanings[] = {FB_DESC_FLAG_COUNT, FB_STATE_COUNT, FB_STATUS_COUNT,
-                                 FB_DELAY_BUCKETS, FB_TUNNEL_COUNT};
+    const uint64_t meanings[] = {FB_DESC_FLAG_COUNT, FB_STATE_COUNT,  FB_STATUS_COUNT,
+                                 FB_DELAY_BUCKETS, FB_TUNNEL_COUNT, FB_INTERFACE_STATE_COUNT};
     uint64_t hash = fnv1a(UINT64_C(0xcbf29ce484222325), meanings, sizeof meanings);
     for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++)
         hash = hash_layout(hash, &layouts[i]);
@@ -176,5 +228,8 @@ uint64_t fb_layout_fingerprint(void) {
     hash = hash_names(hash, fb_drop_texts, FB_DROP_COUNT);
     hash = hash_names(hash, fb_violation_texts, FB_VIOLATION_COUNT);
     hash = hash_names(hash, fb_lane_texts, FB_LANE_COUNT);
+    hash = hash_names(hash, fb_interface_texts, FB_INTERFACE_COUNT);
+    for (size_t i = 0; i < FB_HAPPENED_COUNT; i++)
+        hash = fnv1a(hash, fb_happened_texts[i].name, strlen(fb_happened_texts[i].name) + 1);
     return hash_names(hash, fb_worker_texts, FB_WORKER_COUNT);
 }

@@ -20,14 +20,19 @@ bool fb_name_valid(const char *name) {
     return n >= 1 && n <= FB_NAME_MAX && name[n] == '\0';
 }
 
+/* Objects of which an instance has one. */
+#define CTL_SUFFIX ".ctl"
+#define HISTORY_SUFFIX ".history"
+
 /* Objects of which each worker number has one; as they come in file names. */
 static const char *const kind_names[] = {
     [FB_KIND_DOWN] = "down", [FB_KIND_UP] = "up", [FB_KIND_FLOWS] = "flows"};
 
 bool fb_object_path(char path[FB_PATH_MAX], const char *dir, const char *name, enum fb_kind kind,
                     unsigned worker) {
-    int n = kind == FB_KIND_CTL
-                ? snprintf(path, FB_PATH_MAX, "%s/%s.ctl", dir, name)
+    int n = kind == FB_KIND_CTL || kind == FB_KIND_HISTORY
+                ? snprintf(path, FB_PATH_MAX, "%s/%s%s", dir, name,
+                           kind == FB_KIND_CTL ? CTL_SUFFIX : HISTORY_SUFFIX)
                 : snprintf(path, FB_PATH_MAX, "%s/%s.%s.%u", dir, name, kind_names[kind], worker);
     return n > 0 && (unsigned)n < FB_PATH_MAX;
 }
@@ -64,8 +69,10 @@ static bool is_worker_suffix(const char *suffix, const char *kind) {
 
 /* What follows the instance name in an object's file name: ".ctl", ".up.7", ".down.12". */
 static bool is_object_suffix(const char *suffix, bool with_ctl) {
-    if (strcmp(suffix, ".ctl") == 0)
+    if (strcmp(suffix, CTL_SUFFIX) == 0)
         return with_ctl;
+    if (strcmp(suffix, HISTORY_SUFFIX) == 0)
+        return true;
     for (unsigned kind = FB_KIND_DOWN; kind <= FB_KIND_FLOWS; kind++) {
         if (is_worker_suffix(suffix, kind_names[kind]))
             return true;

@@ -15,6 +15,7 @@
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/common/parent.h"
 #include "flow_balancer/report.h"
+#include "flow_balancer/run_events.h"
 
 #include "dispatcher/datapath/move.h"
 #include "dispatcher/run/ledger.h"
@@ -71,6 +72,8 @@ static void publish_snapshot(struct run *run) {
 
 /* No more is taken: a stop was asked for, or the input has ended. A second time changes nothing. */
 static void leave_capture(struct run *run) {
+    if (fb_ctl_run_state(run->ctl.ctl) != FB_RUN_STOPPING)
+        fb_tell_event(FB_RUN_EVENT(RUN_STOPPING), "no more packets are taken");
     capture_leave(run->capture);
     run->said_ns = run->datapath.egress.now_ns; /* the first second needs no word */
     fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_STOPPING);
@@ -133,8 +136,9 @@ static void skip_gap(struct run *run, uint64_t now) {
     uint64_t gap_ns = now - run->datapath.egress.now_ns;
     if (gap_ns < GAP_NS)
         return;
-    fb_warning("the dispatcher did not run for %.1f s: that time counts against no worker",
-               (double)gap_ns / 1e9);
+    fb_tell_event(FB_RUN_EVENT(RUN_PAUSED, .duration_ns = gap_ns),
+                  "the dispatcher did not run for %.1f s: that time counts against no worker",
+                  (double)gap_ns / 1e9);
     fleet_skip_time(&run->fleet, gap_ns);
     run_stage_skip_time(&run->stages, gap_ns);
     run->alone_since_ns += gap_ns;
@@ -162,6 +166,7 @@ static void upkeep(struct run *run) {
         run->snapshot_ns = now;
         publish_snapshot(run);
         drop_episodes_log(&run->drops, run->ctl.ctl, &run->snapshot, false, now);
+        recorder_look(&run->recorder, &run->fleet, &run->snapshot, now);
         fb_log_report_lost();
     }
     progress_update(&run->progress, !run_stage_is_reading(&run->stages));
@@ -314,8 +319,11 @@ static void take(struct run *run, const struct frame *frames, unsigned count) {
 }
 
 static void read_all(struct run *run) {
-    if (run_stage_is_reading(&run->stages))
+    if (run_stage_is_reading(&run->stages)) {
         fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_RUNNING);
+        fb_tell_event(FB_RUN_EVENT(RUN_RUNNING, .count = run->fleet.balance.count),
+                      "packets are taken, for %u workers", run->fleet.balance.count);
+    }
     progress_begin(&run->progress, run->capture, &run->datapath);
     for (;;) {
         const struct frame *frames;
@@ -487,6 +495,8 @@ static void handle_signals(void) {
 static int report(struct run *run) {
     publish_snapshot(run);
     drop_episodes_log(&run->drops, run->ctl.ctl, &run->snapshot, true, fb_now_ns());
+    fb_tell_event(FB_RUN_EVENT(RUN_ENDED), "the run is over");
+    recorder_take(&run->recorder, &run->fleet, &run->snapshot);
     fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_ENDED);
     for (unsigned k = 0; k < run->fleet.count; k++)
         fleet_totals(&run->fleet, k, &run->totals[k]);

@@ -9,6 +9,7 @@
 #include "dispatcher/run/options.h"
 #include "dispatcher/run/placement.h"
 #include "dispatcher/run/progress.h"
+#include "dispatcher/run/recorder.h"
 #include "dispatcher/run/reload.h"
 #include "dispatcher/run/requests.h"
 #include "dispatcher/run/run_stage.h"
@@ -37,6 +38,7 @@ struct run {
     struct progress progress;
     struct drop_episodes drops;
     struct capture_delay capture_delay;
+    struct recorder recorder;
     struct run_stages stages;
     struct run_times times;
     struct lane *full_lane; /* while blocked: whose ring is full; NULL: there is no worker */

@@ -11,6 +11,7 @@
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/guard.h"
+#include "flow_balancer/run_events.h"
 
 #include "dispatcher/run/geometry.h"
 
@@ -132,6 +133,7 @@ static int make_parts(struct run *run) {
 int run_set_up(struct run *run) {
     const struct options *o = run->options;
     run->ctl.region.fd = -1;
+    run->recorder.region.fd = -1;
     run->flows.region.fd = -1;
     run->fragments.region.fd = -1;
     run->requests.control.listener = -1;
@@ -153,6 +155,7 @@ int run_set_up(struct run *run) {
     geometry_fill(run->ctl.ctl, o);
     run->ctl.ctl->report_in_place = report_in_place;
     run_place_workers(run);
+    recorder_open(&run->recorder, run->ctl.ctl);
     error = make_parts(run);
     if (error != 0)
         return error;
@@ -160,6 +163,7 @@ int run_set_up(struct run *run) {
     run_place_check(run);
     log_pages(run);
     fb_ctl_format(&run->ctl);
+    fb_tell_event(FB_RUN_EVENT(RUN_STARTED, .pid = getpid()), "the dispatcher is there");
     return 0;
 }
 
@@ -169,6 +173,7 @@ void run_tear_down(struct run *run) {
     fragments_fini(&run->fragments);
     requests_close(&run->requests);
     quarantine_close(&run->quarantine);
+    recorder_close(&run->recorder);
     fb_ctl_destroy(&run->ctl);
     capture_close(run->capture);
     sources_fini(&run->sources);

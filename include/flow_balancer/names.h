@@ -13,6 +13,7 @@
  *   HUGETLBFS_MOUNT/NAME.down.K   the same on a hugetlbfs mount
  *   /dev/shm/NAME.up.K         written by worker K, read by all
  *   /dev/shm/NAME.flows.K      written by the dispatcher, read by worker K
+ *   /dev/shm/NAME.history      written by the dispatcher, read by observers
  *   DIR/.NAME.RANDOM           any of them, while it is made
  *   RUNTIME_DIR/flow-balancer/NAME.sock   control socket of the dispatcher
  */
@@ -23,14 +24,14 @@
 #define FB_INTERFACE_NAME_MAX 64u /* bytes of its name there, with the final zero */
 #define FB_SHM_DIR "/dev/shm"
 
-enum fb_kind { FB_KIND_CTL = 1, FB_KIND_DOWN, FB_KIND_UP, FB_KIND_FLOWS };
+enum fb_kind { FB_KIND_CTL = 1, FB_KIND_DOWN, FB_KIND_UP, FB_KIND_FLOWS, FB_KIND_HISTORY };
 
 /* True for [A-Za-z0-9_-]{1,64}. */
 bool fb_name_valid(const char *name);
 
 /*
  * Writes the path of an object into path[FB_PATH_MAX]. dir is FB_SHM_DIR or a
- * hugetlbfs mount point; worker is ignored for FB_KIND_CTL. name is valid.
+ * hugetlbfs mount point; worker is ignored for FB_KIND_CTL and FB_KIND_HISTORY. name is valid.
  * Returns false if the path is too long.
  */
 bool fb_object_path(char path[FB_PATH_MAX], const char *dir, const char *name, enum fb_kind kind,
@@ -43,7 +44,7 @@ bool fb_object_path(char path[FB_PATH_MAX], const char *dir, const char *name, e
 bool fb_hugetlbfs_mount(unsigned nth, char path[FB_PATH_MAX]);
 
 /*
- * Unlinks every object of a worker of an instance that belongs to our uid, and what has
+ * Unlinks every object of an instance that belongs to our uid, and what has
  * a hidden name of it (hidden.h), in /dev/shm and on every hugetlbfs mount, by
  * name pattern; the ctl object only where with_ctl. Never truncates, never touches a symbolic
  * link's target. Only the holder of the lock on the named ctl inode may call it. Returns the number

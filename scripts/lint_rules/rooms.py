@@ -51,7 +51,7 @@ ROOM_COMMENT_LINES = 8
 # Modules that know nothing of their neighbours in the folder.
 LONERS = ["flow_table", "worker_heap", "timer_wheel"]
 PCAP_FILES = re.compile(r"dispatcher/(capture/capture(_\w+)?|fleet/quarantine(_\w+)?)\.[ch]|worker/shim/\w+\.[ch]")
-ATOMIC_FILES = re.compile(r"(include/flow_balancer|shm)/(object|ring|sides|ctl|life|counters|delay)\.[ch]")
+ATOMIC_FILES = re.compile(r"(include/flow_balancer|shm)/(object|ring|sides|ctl|life|counters|delay|history)\.[ch]")
 # The last word of a key holds bits of its flow too: its layout, who makes it, and the table.
 KEY_WORD = re.compile(r"\bword\[4\]")
 KEY_FILES = re.compile(r"include/flow_balancer/flow_key\.h|dispatcher/(decode/decode\.c|flows/flow_table\.[ch])")
@@ -110,7 +110,7 @@ def check_library(tree, path, line, name):
     if name.startswith("pcap") and not PCAP_FILES.fullmatch(path):
         tree.report(path, line, f"<{name}> only in capture/capture*, fleet/quarantine* and worker/shim/")
     if name == "stdatomic.h" and not ATOMIC_FILES.fullmatch(path):
-        tree.report(path, line, "<stdatomic.h> only in the object, ring, sides, ctl, life, counter and delay files")
+        tree.report(path, line, "<stdatomic.h> only in the object, ring, sides, ctl, life, counter, delay and history files")
 
 
 def check_cycles(tree):

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dispatcher/run/recorder.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "flow_balancer/common/clock.h"
+#include "flow_balancer/common/errno_text.h"
+#include "flow_balancer/common/log.h"
+#include "flow_balancer/guard.h"
+
+/* Bytes that it may take. */
+static size_t find_room(void) {
+    struct statvfs fs;
+    if (statvfs(FB_SHM_DIR, &fs) != 0)
+        return FB_HISTORY_BYTES_MOST;
+    uint64_t part = (uint64_t)fs.f_bavail * fs.f_bsize / RECORDER_PART;
+    return part < FB_HISTORY_BYTES_MOST ? (size_t)part : FB_HISTORY_BYTES_MOST;
+}
+
+static void record_event(void *arg, const struct fb_run_event *event) {
+    struct recorder *recorder = arg;
+    fb_history_add_event(&recorder->writer, event);
+}
+
+/* Makes it, complete and with its name. Returns 0 or -errno. */
+static int make(struct recorder *recorder, const struct fb_ctl *ctl,
+                const struct fb_history_shape *shape) {
+    const struct fb_region_config config = {.instance = ctl->name,
+                                            .kind = FB_KIND_HISTORY,
+                                            .size = fb_history_footprint(shape),
+                                            .hugepages = FB_HUGEPAGES_NEVER,
+                                            .node = -1,
+                                            .quiet = true};
+    int error = fb_region_create(&recorder->region, &config);
+    if (error != 0)
+        return error;
+    fb_history_writer_init(&recorder->writer, recorder->region.base, shape, ctl->header.instance);
+    /* Who may write to it may truncate it: then what is recorded is lost, and nothing else. */
+    recorder->guard = fb_guard_add(recorder->region.base, recorder->region.size);
+    if (recorder->guard < 0) {
+        fb_region_discard(&recorder->region);
+        return recorder->guard;
+    }
+    error = fb_region_place(&recorder->region, &config);
+    if (error != 0)
+        fb_guard_remove(recorder->guard);
+    return error;
+}
+
+void recorder_open(struct recorder *recorder, const struct fb_ctl *ctl) {
+    memset(recorder, 0, sizeof *recorder);
+    recorder->region.fd = -1;
+    recorder->guard = -1;
+    struct fb_history_shape shape =
+        fb_history_plan(ctl->geometry.max_workers, ctl->interfaces, find_room());
+    int error = shape.samples == 0 ? -ENOSPC : make(recorder, ctl, &shape);
+    if (error != 0) {
+        fb_warning("no history of this run is kept: %s in " FB_SHM_DIR
+                   ": 'mount -o remount,size=1G " FB_SHM_DIR "' gives more room",
+                   fb_errno_text(-error));
+        return;
+    }
+    recorder->records = true;
+    fb_tell_events_to(record_event, recorder);
+}
+
+static void fill_lane(struct fb_history_lane *to, const struct fleet *fleet,
+                      const struct fb_snapshot *snapshot, unsigned worker) {
+    memcpy(to->counters, snapshot->lane[worker], sizeof to->counters);
+    to->state = fb_ctl_state(fleet->ctl, worker);
+    to->pid = (uint64_t)fb_ctl_pid(fleet->ctl, worker);
+    to->self_packets = fleet_self_count(fleet, worker, FB_WORKER_PACKETS);
+    to->cpu = (uint64_t)(fleet_self_cpu(fleet, worker) + 1);
+}
+
+void recorder_take(struct recorder *recorder, const struct fleet *fleet,
+                   const struct fb_snapshot *snapshot) {
+    struct fb_history_sample *sample = &recorder->sample;
+    if (!recorder->records)
+        return;
+    sample->real_ns = fb_real_ns();
+    sample->mono_ns = fb_now_ns();
+    memcpy(sample->run, snapshot->run, sizeof sample->run);
+    memcpy(sample->dropped, snapshot->dropped, sizeof sample->dropped);
+    memcpy(sample->violations, snapshot->violations, sizeof sample->violations);
+    for (unsigned i = 0; i < recorder->writer.shape.interfaces; i++) {
+        struct fb_history_interface *interface = &sample->interfaces[i];
+        memcpy(interface->counters, snapshot->interface[i], sizeof interface->counters);
+        interface->state = snapshot->interface_state[i];
+    }
+    sample->lanes = fleet->count;
+    for (unsigned k = 0; k < fleet->count; k++)
+        fill_lane(&sample->lane[k], fleet, snapshot, k);
+    fb_history_add_sample(&recorder->writer, sample);
+}
+
+void recorder_look(struct recorder *recorder, const struct fleet *fleet,
+                   const struct fb_snapshot *snapshot, uint64_t now_ns) {
+    if (now_ns < recorder->due_ns)
+        return;
+    /* On its own beat; what was missed, because the dispatcher did not run, is left out. */
+    uint64_t late_ns = recorder->due_ns == 0 ? 0 : now_ns - recorder->due_ns;
+    recorder->due_ns = now_ns + FB_HISTORY_INTERVAL_NS - late_ns % FB_HISTORY_INTERVAL_NS;
+    recorder_take(recorder, fleet, snapshot);
+}
+
+void recorder_close(struct recorder *recorder) {
+    if (!recorder->records)
+        return;
+    fb_tell_events_to(NULL, NULL);
+    fb_guard_remove(recorder->guard);
+    fb_region_close(&recorder->region);
+    recorder->records = false;
+}

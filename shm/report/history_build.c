@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "flow_balancer/history_report.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow_balancer/common/json_text.h"
+#include "flow_balancer/common/log.h"
+#include "flow_balancer/guard.h"
+#include "flow_balancer/sides.h"
+#include "shm/report/report_ids.h"
+
+/* What a history is built of. */
+struct build {
+    const struct fb_ctl *ctl;
+    struct fb_history_reader reader;
+    struct fb_history_sample sample; /* the one that is looked at */
+    bool failed;                     /* memory ran out */
+};
+
+static const char *const level_names[] = {
+    [FB_LOG_ERROR] = "error",
+    [FB_LOG_WARNING] = "warning",
+    [FB_LOG_INFO] = "info",
+    [FB_LOG_DEBUG] = "debug",
+};
+
+static void put(struct build *b, json_t *object, const char *key, json_t *value) {
+    b->failed = json_object_set_new(object, key, value) != 0 || b->failed;
+}
+
+static void put_number(struct build *b, json_t *object, const char *key, uint64_t value) {
+    put(b, object, key, json_integer(report_count(value)));
+}
+
+static void append(struct build *b, json_t *array, json_t *value) {
+    b->failed = json_array_append_new(array, value) != 0 || b->failed;
+}
+
+/* Seconds since 1970, to the millisecond. */
+static json_t *seconds(uint64_t real_ns) {
+    return json_real((double)(real_ns / 1000000) / 1e3);
+}
+
+/* ---- samples */
+
+static uint64_t sum_of_lanes(const struct fb_history_sample *s, enum fb_lane_counter counter) {
+    uint64_t sum = 0;
+    for (unsigned k = 0; k < s->lanes; k++)
+        sum += s->lane[k].counters[counter];
+    return sum;
+}
+
+static json_t *build_worker(struct build *b, unsigned worker) {
+    const struct fb_history_lane *lane = &b->sample.lane[worker];
+    json_t *object = json_object();
+    put_number(b, object, "worker", worker);
+    put(b, object, "state",
+        json_string(lane->state < FB_STATE_COUNT ? fb_state_names[lane->state] : "unknown"));
+    put_number(b, object, "pid", lane->pid);
+    put_number(b, object, "packets", lane->counters[FB_LANE_INSPECTED]);
+    put_number(b, object, "backlog", lane->counters[FB_LANE_WAITING]);
+    put_number(b, object, "max_backlog", lane->counters[FB_LANE_MAX_WAITING]);
+    put_number(b, object, "dropped", lane->counters[FB_LANE_DROPPED]);
+    put_number(b, object, "restarts", lane->counters[FB_LANE_RESTARTS]);
+    put_number(b, object, "hangs", lane->counters[FB_LANE_HANGS]);
+    put_number(b, object, "bytes", lane->counters[FB_LANE_BYTES]);
+    put_number(b, object, "flows_bound", lane->counters[FB_LANE_FLOWS_BOUND]);
+    put_number(b, object, "self_packets", lane->self_packets);
+    if (lane->cpu >= 1 && lane->cpu <= FB_UP_CPUS)
+        put_number(b, object, "cpu", lane->cpu - 1);
+    return object;
+}
+
+static json_t *build_interface(struct build *b, unsigned i) {
+    const struct fb_history_interface *interface = &b->sample.interfaces[i];
+    const char *name = b->ctl->interface_names[i];
+    json_t *object = json_object();
+    put(b, object, "interface", fb_json_text(name, strnlen(name, FB_INTERFACE_NAME_MAX)));
+    put(b, object, "state",
+        json_string(interface->state < FB_INTERFACE_STATE_COUNT
+                        ? fb_interface_state_texts[interface->state].name
+                        : "unknown"));
+    for (unsigned c = 0; c < FB_INTERFACE_COUNT; c++)
+        put_number(b, object, fb_interface_texts[c].name, interface->counters[c]);
+    return object;
+}
+
+/* The ledger of the moment, as the report has it. */
+static void put_ledger(struct build *b, json_t *object) {
+    const struct fb_history_sample *s = &b->sample;
+    put_number(b, object, "received", s->run[FB_RUN_RECEIVED]);
+    put_number(b, object, "inspected", sum_of_lanes(s, FB_LANE_INSPECTED));
+    put_number(b, object, "in_flight",
+               s->run[FB_RUN_PENDING] + s->run[FB_RUN_HELD] + sum_of_lanes(s, FB_LANE_WAITING));
+    put_number(b, object, "bytes", sum_of_lanes(s, FB_LANE_BYTES));
+    put_number(b, object, "shunted", s->run[FB_RUN_BYPASSED]);
+    put_number(b, object, "quarantined", sum_of_lanes(s, FB_LANE_QUARANTINED));
+    json_t *dropped = json_object();
+    for (unsigned i = 0; i < FB_DROP_COUNT; i++)
+        put_number(b, dropped, fb_drop_texts[i].name, s->dropped[i]);
+    put(b, object, "dropped", dropped);
+}
+
+static json_t *build_sample(struct build *b) {
+    const struct fb_history_sample *s = &b->sample;
+    json_t *object = json_object(), *workers = json_array(), *interfaces = json_array();
+    uint64_t violations = 0;
+    put(b, object, "time", seconds(s->real_ns));
+    put_ledger(b, object);
+    put_number(b, object, "kernel_drops", s->run[FB_RUN_KERNEL_DROPS]);
+    put_number(b, object, "interface_drops", s->run[FB_RUN_INTERFACE_DROPS]);
+    put_number(b, object, "flows_active", s->run[FB_RUN_FLOWS_ACTIVE]);
+    put_number(b, object, "flows_created", s->run[FB_RUN_FLOWS_CREATED]);
+    put_number(b, object, "redelivered", s->run[FB_RUN_REDELIVERED]);
+    put_number(b, object, "failovers", s->run[FB_RUN_FAILOVERS]);
+    for (unsigned i = 0; i < FB_VIOLATION_COUNT; i++)
+        violations += s->violations[i];
+    put_number(b, object, "violations", violations);
+    for (unsigned i = 0; i < b->reader.shape.interfaces; i++)
+        append(b, interfaces, build_interface(b, i));
+    for (unsigned k = 0; k < s->lanes; k++)
+        append(b, workers, build_worker(b, k));
+    put(b, object, "interfaces", interfaces);
+    put(b, object, "workers", workers);
+    return object;
+}
+
+static json_t *build_samples(struct build *b) {
+    json_t *samples = json_array();
+    uint64_t first, end;
+    fb_history_samples(&b->reader, &first, &end);
+    for (uint64_t n = first; n != end; n++) {
+        if (fb_history_read_sample(&b->reader, n, &b->sample))
+            append(b, samples, build_sample(b));
+    }
+    return samples;
+}
+
+/* ---- events */
+
+static json_t *build_event(struct build *b, const struct fb_run_event *event) {
+    const struct fb_happened_text *text = &fb_happened_texts[event->kind];
+    json_t *object = json_object();
+    put(b, object, "time", seconds(event->real_ns));
+    put(b, object, "event", json_string(text->name));
+    put(b, object, "severity", json_string(level_names[text->level]));
+    if (event->worker != FB_EVENT_NOT_ONE)
+        put_number(b, object, "worker", event->worker);
+    if (event->interface < b->reader.shape.interfaces) {
+        const char *name = b->ctl->interface_names[event->interface];
+        put(b, object, "interface", fb_json_text(name, strnlen(name, FB_INTERFACE_NAME_MAX)));
+    }
+    if (event->pid > 0)
+        put_number(b, object, "pid", (uint64_t)event->pid);
+    if (event->epoch != 0)
+        put_number(b, object, "epoch", event->epoch);
+    if (event->count != 0)
+        put_number(b, object, "count", event->count);
+    if (event->duration_ns != 0)
+        put(b, object, "duration_s", json_real((double)(event->duration_ns / 1000) / 1e6));
+    put(b, object, "text", fb_json_text(event->text, strlen(event->text)));
+    return object;
+}
+
+static json_t *build_events(struct build *b) {
+    json_t *events = json_array();
+    uint64_t first, end;
+    fb_history_events(&b->reader, &first, &end);
+    for (uint64_t n = first; n != end; n++) {
+        struct fb_run_event event;
+        if (fb_history_read_event(&b->reader, n, &event))
+            append(b, events, build_event(b, &event));
+    }
+    return events;
+}
+
+/* ---- all of it */
+
+static json_t *build(struct build *b) {
+    const struct fb_ctl *ctl = b->ctl;
+    json_t *history = json_object();
+    put(b, history, "schema", json_string(FB_HISTORY_SCHEMA));
+    put(b, history, "instance", fb_json_text(ctl->name, strnlen(ctl->name, sizeof ctl->name)));
+    put(b, history, "version",
+        fb_json_text(ctl->version, strnlen(ctl->version, sizeof ctl->version)));
+    put(b, history, "started", seconds(ctl->started_ns));
+    put(b, history, "interval_s", json_real((double)FB_HISTORY_INTERVAL_NS / 1e9));
+    put_number(b, history, "samples_kept", b->reader.shape.samples);
+    put(b, history, "samples", build_samples(b));
+    put(b, history, "events", build_events(b));
+    if (!b->failed)
+        return history;
+    json_decref(history);
+    return NULL;
+}
+
+/* The same with both objects guarded: ctl is cut short when its dispatcher is another by now. */
+static int read_mapped(const struct fb_ctl_handle *handle, const struct fb_region *region,
+                       json_t **history) {
+    struct build *b = calloc(1, sizeof *b);
+    int ctl_slot = fb_guard_add(handle->region.base, handle->region.size);
+    int slot = fb_guard_add(region->base, region->size);
+    int error = b == NULL ? -ENOMEM : ctl_slot < 0 || slot < 0 ? -ENOSPC : 0;
+    if (error == 0) {
+        b->ctl = handle->ctl;
+        error = fb_history_reader_init(&b->reader, region->base, region->size) ? 0 : -EBADMSG;
+    }
+    if (error == 0 && (*history = build(b)) == NULL)
+        error = -ENOMEM;
+    if (error == 0 && (fb_guard_faulted(ctl_slot) || fb_guard_faulted(slot))) {
+        fb_error("%s was cut short while it was read", region->path);
+        error = -ENODATA;
+    }
+    if (error == -ENOMEM)
+        fb_error("no memory for the history: free some");
+    if (error != 0) {
+        json_decref(*history);
+        *history = NULL;
+    }
+    fb_guard_remove(slot);
+    fb_guard_remove(ctl_slot);
+    free(b);
+    return error;
+}
+
+int fb_history_read(const struct fb_ctl_handle *handle, json_t **history) {
+    char path[FB_PATH_MAX], name[FB_NAME_MAX + 8];
+    struct fb_region region;
+    *history = NULL;
+    snprintf(name, sizeof name, "%.*s", (int)sizeof handle->ctl->name, handle->ctl->name);
+    if (!fb_name_valid(name) || !fb_object_path(path, FB_SHM_DIR, name, FB_KIND_HISTORY, 0))
+        return -ENOENT;
+    const struct fb_join_config config = {
+        .path = path, .kind = FB_KIND_HISTORY, .instance = handle->ctl->header.instance};
+    enum fb_join joined = fb_object_join(&region, &config);
+    if (joined != FB_JOINED)
+        return joined == FB_NOT_YET ? -ENOENT : -EPROTO;
+    int error = read_mapped(handle, &region, history);
+    fb_region_close(&region);
+    return error;
+}
