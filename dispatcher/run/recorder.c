@@ -80,7 +80,7 @@ void recorder_take(struct recorder *recorder, const struct fleet *fleet,
     struct fb_history_sample *sample = &recorder->sample;
     if (!recorder->records)
         return;
-    sample->real_ns = fb_real_ns();
+    sample->real_ns = fb_realtime_ns();
     sample->mono_ns = fb_now_ns();
     memcpy(sample->run, snapshot->run, sizeof sample->run);
     memcpy(sample->dropped, snapshot->dropped, sizeof sample->dropped);
