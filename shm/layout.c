@@ -165,25 +165,11 @@ static const struct fb_layout_field history_fields[] = {
 };
 
 static const struct fb_layout layouts[] = {
-    LAYOUT(header),
-    LAYOUT(desc),
-    LAYOUT(geometry),
-    LAYOUT(worker_entry),
-    LAYOUT(large_flow),
-    LAYOUT(snapshot),
-    LAYOUT(ctl),
-    LAYOUT(stamp),
-    LAYOUT(down),
-    LAYOUT(stat_name),
-    LAYOUT(up),
-    LAYOUT(flow),
-    LAYOUT(flow_records),
-    LAYOUT(run_event),
-    LAYOUT(history_lane),
-    LAYOUT(history_interface),
-    LAYOUT(history_sample),
-    LAYOUT(history_shape),
-    LAYOUT(history),
+    LAYOUT(header),         LAYOUT(desc),          LAYOUT(geometry),     LAYOUT(worker_entry),
+    LAYOUT(large_flow),     LAYOUT(snapshot),      LAYOUT(ctl),          LAYOUT(stamp),
+    LAYOUT(down),           LAYOUT(stat_name),     LAYOUT(up),           LAYOUT(flow),
+    LAYOUT(flow_records),   LAYOUT(run_event),     LAYOUT(history_lane), LAYOUT(history_interface),
+    LAYOUT(history_sample), LAYOUT(history_shape), LAYOUT(history),
 };
 
 const struct fb_layout *fb_layouts(size_t *count) {
@@ -217,7 +203,7 @@ static uint64_t hash_layout(uint64_t hash, const struct fb_layout *layout) {
 uint64_t fb_layout_fingerprint(void) {
     /* What the bits and values of some members mean. */
     const uint64_t meanings[] = {FB_DESC_FLAG_COUNT, FB_STATE_COUNT,  FB_STATUS_COUNT,
-                                 FB_DELAY_BUCKETS, FB_TUNNEL_COUNT, FB_INTERFACE_STATE_COUNT};
+                                 FB_DELAY_BUCKETS,   FB_TUNNEL_COUNT, FB_INTERFACE_STATE_COUNT};
     uint64_t hash = fnv1a(UINT64_C(0xcbf29ce484222325), meanings, sizeof meanings);
     for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++)
         hash = hash_layout(hash, &layouts[i]);

@@ -8,10 +8,11 @@ static uint64_t hash_number(uint64_t hash, uint64_t number) {
     return (hash ^ number) * UINT64_C(0x100000001b3);
 }
 
-static uint64_t hash_packet(const struct pcap_pkthdr *header, const u_char *bytes) {
+static uint64_t hash_packet(const struct pcap_pkthdr *header, const u_char *bytes, bool has_us) {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t below_ns = (uint64_t)header->ts.tv_usec;
     hash = hash_number(hash, (uint64_t)header->ts.tv_sec * UINT64_C(1000000000) +
-                                 (uint64_t)header->ts.tv_usec);
+                                 (has_us ? below_ns - below_ns % 1000 : below_ns));
     hash = hash_number(hash, (uint64_t)header->caplen << 32 | header->len);
     for (bpf_u_int32 i = 0; i < header->caplen; i++)
         hash = hash_number(hash, bytes[i]);
@@ -27,7 +28,7 @@ void content_add(struct content *content, const char *path) {
         fail_msg("%s", why);
     while (pcap_next_ex(pcap, &header, &bytes) == 1) {
         content->packets++;
-        content->sum += hash_packet(header, bytes);
+        content->sum += hash_packet(header, bytes, content->has_us);
     }
     pcap_close(pcap);
 }

@@ -6,6 +6,7 @@
 #include "tests/lib/process.h"
 
 struct content {
+    bool has_us; /* set before: times are compared to the microsecond only */
     uint64_t packets;
     uint64_t sum; /* over a hash of each one's bytes, lengths and time in nanoseconds */
 };
