@@ -63,8 +63,8 @@ static int serve_open(struct fb_setup *setup) {
     const char *args = setup->args != NULL ? setup->args : "";
     const char *problem = serve_address_parse(args, &serve->base, &serve->waits);
     if (problem != NULL) {
-        fb_error("--inspector serve:%s: %s: write serve:ADDR:PORT[,wait], such as "
-                 "serve:127.0.0.1:57000 or serve:[::1]:57000; without ADDR it is 127.0.0.1",
+        fb_error("--inspector serve:%s: %s: write serve:[ADDR:]PORT[,wait], such as "
+                 "serve:57000 or serve:[::1]:57000; without ADDR it is 127.0.0.1",
                  args, problem);
         free(serve);
         return -EINVAL;

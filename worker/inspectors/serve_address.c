@@ -48,12 +48,13 @@ const char *serve_address_parse(const char *text, union serve_address *address, 
     if (comma != NULL && strcmp(comma, ",wait") != 0)
         return "what follows the comma is not 'wait'";
     size_t n = comma != NULL ? (size_t)(comma - text) : strlen(text);
-    const char *colon = memrchr(text, ':', n);
-    if (colon == NULL)
+    if (n == 0)
         return "the port is missing";
-    const char *problem = take_host(address, text, (size_t)(colon - text));
-    const char *port = colon + 1;
+    const char *colon = memrchr(text, ':', n), *port = colon != NULL ? colon + 1 : text;
     uint64_t number;
+    if (colon == NULL && strspn(text, "0123456789") != n)
+        return "the port is missing";
+    const char *problem = take_host(address, text, colon != NULL ? (size_t)(colon - text) : 0);
     if (problem != NULL)
         return problem;
     if (!fb_parse_digits(&port, PORT_MAX, &number) || port != text + n || number == 0)

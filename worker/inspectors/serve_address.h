@@ -16,8 +16,9 @@ union serve_address {
 #define SERVE_NAME_BYTES 64u /* "[ADDR]:PORT" with the 0 that ends it */
 
 /*
- * Takes "ADDR:PORT" or "ADDR:PORT,wait" apart: an IPv4 address, an IPv6 one in brackets, or none,
- * which is the loopback of IPv4. Names are not looked up. Returns NULL, or what is wrong, in words.
+ * Takes "PORT", "ADDR:PORT", or either with ",wait", apart: an IPv4 address, an IPv6 one in
+ * brackets, or none, which is the loopback of IPv4. Names are not looked up. Returns NULL, or what
+ * is wrong, in words.
  */
 const char *serve_address_parse(const char *text, union serve_address *address, bool *waits);
 

@@ -10,11 +10,15 @@ static void addresses_are_taken_apart(void **state) {
     static const struct {
         const char *text, *printed;
         bool waits;
-    } rows[] = {
-        {":57000", "127.0.0.1:57000", false},           {":1,wait", "127.0.0.1:1", true},
-        {"0.0.0.0:65535", "0.0.0.0:65535", false},      {"10.1.2.3:80,wait", "10.1.2.3:80", true},
-        {"[::1]:57000", "[::1]:57000", false},          {"[::]:5,wait", "[::]:5", true},
-        {"[2001:DB8:0::7]:9", "[2001:db8::7]:9", false}};
+    } rows[] = {{"57000", "127.0.0.1:57000", false},
+                {"57000,wait", "127.0.0.1:57000", true},
+                {":57000", "127.0.0.1:57000", false},
+                {":1,wait", "127.0.0.1:1", true},
+                {"0.0.0.0:65535", "0.0.0.0:65535", false},
+                {"10.1.2.3:80,wait", "10.1.2.3:80", true},
+                {"[::1]:57000", "[::1]:57000", false},
+                {"[::]:5,wait", "[::]:5", true},
+                {"[2001:DB8:0::7]:9", "[2001:db8::7]:9", false}};
     for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
         union serve_address address;
         char printed[SERVE_NAME_BYTES];
@@ -34,7 +38,10 @@ static void addresses_are_taken_apart(void **state) {
 static void what_is_no_address_is_told(void **state) {
     (void)state;
     static const char *const rows[][2] = {{"", "port is missing"},
-                                          {"57000", "port is missing"},
+                                          {"1.2.3.4", "port is missing"},
+                                          {"localhost", "port is missing"},
+                                          {"0", "PORT is no"},
+                                          {"65536", "PORT is no"},
                                           {",wait", "port is missing"},
                                           {":", "PORT is no"},
                                           {":0", "PORT is no"},
