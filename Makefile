@@ -74,7 +74,7 @@ SHIM_LIB := $(BUILD)/libfb_shim.a
 TEST_LIB := $(BUILD)/libfb_test.a
 # What runs in every order (tests/weave), with the simulation in the place of atomics and futexes.
 WEAVE_LIB := $(BUILD)/libfb_weave.a
-WEAVE_SRC := shm/ring.c shm/sides.c shm/ctl.c dispatcher/fleet/lane.c dispatcher/datapath/egress.c worker/consumer/consumer.c worker/loop.c
+WEAVE_SRC := shm/ring.c shm/sides.c shm/ctl.c shm/history.c dispatcher/fleet/lane.c dispatcher/datapath/egress.c worker/consumer/consumer.c worker/loop.c
 # libflowbalancer: the consumer, and what it needs of shm/, of which it exports its interface only.
 # Without libnuma: it places nothing.
 LIB_MAJOR  := 1

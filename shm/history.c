@@ -69,7 +69,7 @@ static slot_word *event_slot(const struct fb_history *history, const struct fb_h
 static void slot_begin(slot_word *slot, uint64_t n) {
     /* Relaxed: the fence keeps it before the words. */
     atomic_store_explicit(slot, 2 * n + 1, memory_order_relaxed);
-    /* H1: pairs with H6 in slot_is_whole */
+    /* H1: pairs with H4 in slot_is_whole */
     atomic_thread_fence(memory_order_release);
 }
 
@@ -81,27 +81,27 @@ static slot_word *slot_put(slot_word *to, const void *from, size_t words) {
 }
 
 static void slot_end(slot_word *slot, slot_word *count, uint64_t n) {
-    /* H2: pairs with H5 in slot_has */
+    /* H2: pairs with H3 in slot_has */
     atomic_store_explicit(slot, 2 * n + 2, memory_order_release);
-    /* H3: pairs with H4 in find_records */
-    atomic_store_explicit(count, n + 1, memory_order_release);
+    /* Relaxed: who sees it looks at the slot. */
+    atomic_store_explicit(count, n + 1, memory_order_relaxed);
 }
 
 static bool slot_has(const slot_word *slot, uint64_t n) {
-    /* H5: pairs with H2 in slot_end */
+    /* H3: pairs with H2 in slot_end */
     return atomic_load_explicit(slot, memory_order_acquire) == 2 * n + 2;
 }
 
 static const slot_word *slot_take(const slot_word *from, void *to, size_t words) {
     uint64_t *word = to;
-    for (size_t i = 0; i < words; i++) /* relaxed: between H5 and H6 */
+    for (size_t i = 0; i < words; i++) /* relaxed: between H3 and H4 */
         word[i] = atomic_load_explicit(&from[i], memory_order_relaxed);
     return from + words;
 }
 
 /* Whether it was so while its words were taken. */
 static bool slot_is_whole(const slot_word *slot, uint64_t n) {
-    /* H6: pairs with H1 in slot_begin */
+    /* H4: pairs with H1 in slot_begin */
     atomic_thread_fence(memory_order_acquire);
     return atomic_load_explicit(slot, memory_order_relaxed) == 2 * n + 2;
 }
@@ -153,8 +153,8 @@ bool fb_history_reader_init(struct fb_history_reader *reader, const struct fb_hi
 }
 
 static void find_records(const slot_word *count, uint32_t slots, uint64_t *first, uint64_t *end) {
-    /* H4: pairs with H3 in slot_end */
-    *end = atomic_load_explicit(count, memory_order_acquire);
+    /* Relaxed: whether a record is there its slot says. */
+    *end = atomic_load_explicit(count, memory_order_relaxed);
     *first = *end > slots ? *end - slots : 0;
 }
 

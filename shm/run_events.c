@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "flow_balancer/common/clock.h"
+#include "flow_balancer/common/log.h"
 
 #define LINE_BYTES 1024u /* the log cuts its lines there too */
 
@@ -12,6 +13,18 @@ const struct fb_happened_text fb_happened_texts[FB_HAPPENED_COUNT] = {
 #define X(id, ...) [FB_HAPPENED_##id] = {__VA_ARGS__},
     FB_RUN_EVENTS(X)
 #undef X
+};
+
+const char *const fb_severity_names[FB_SEVERITY_COUNT] = {
+#define X(id, name) [FB_SEVERITY_##id] = name,
+    FB_SEVERITIES(X)
+#undef X
+};
+
+static const enum fb_log_level levels[FB_SEVERITY_COUNT] = {
+    [FB_SEVERITY_ERROR] = FB_LOG_ERROR,
+    [FB_SEVERITY_WARNING] = FB_LOG_WARNING,
+    [FB_SEVERITY_INFO] = FB_LOG_INFO,
 };
 
 /* Process-wide as the log is: what tells of an event knows no run. */
@@ -38,7 +51,7 @@ void fb_tell_event(const struct fb_run_event *event, const char *format, ...) {
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    fb_log(text->is_logged ? text->level : FB_LOG_DEBUG, "%s", line);
+    fb_log(text->is_logged ? levels[text->severity] : FB_LOG_DEBUG, "%s", line);
     if (record_event != NULL)
         record(event, line);
 }

@@ -163,7 +163,8 @@ int run_set_up(struct run *run) {
     run_place_check(run);
     log_pages(run);
     fb_ctl_format(&run->ctl);
-    fb_tell_event(FB_RUN_EVENT(RUN_STARTED, .pid = getpid()), "the dispatcher is there");
+    fb_tell_event(FB_RUN_EVENT(RUN_STARTED, .pid = getpid()), "the dispatcher (pid %d) is there",
+                  (int)getpid());
     return 0;
 }
 

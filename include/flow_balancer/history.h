@@ -21,15 +21,15 @@
  * record n is written and 2n + 2 once it is whole.
  *
  *   writer   sequence = 2n + 1; H1 release fence; the words; H2 sequence = 2n + 2, release;
- *            H3 count = n + 1, release
- *   reader   H4 count, acquire; H5 sequence, acquire; the words, copied;
- *            H6 acquire fence; sequence again
+ *            count = n + 1
+ *   reader   count, which says what to look for; H3 sequence, acquire; the words, copied;
+ *            H4 acquire fence; sequence again
  *
  * Why a reader never takes a torn record. It takes its copy only if both looks at the
  * sequence gave 2n + 2. If a word of the copy is of a later record m > n, its load read
- * what the writer stored after H1 of m; so H6 makes the store of 2m + 1 before H1 visible
+ * what the writer stored after H1 of m; so H4 makes the store of 2m + 1 before H1 visible
  * to the second look, which then finds 2m + 1 or more. If it is of an earlier record, the
- * load came before the first look, which H5 excludes: who sees 2n + 2 sees all that H2
+ * load came before the first look, which H3 excludes: who sees 2n + 2 sees all that H2
  * released. Numbers are 64 bits wide and never come again.
  *
  * Why no reader waits, and no writer: a record that is being replaced is gone, and the

@@ -20,22 +20,15 @@ struct build {
     bool failed;                     /* memory ran out */
 };
 
-static const char *const level_names[] = {
-    [FB_LOG_ERROR] = "error",
-    [FB_LOG_WARNING] = "warning",
-    [FB_LOG_INFO] = "info",
-    [FB_LOG_DEBUG] = "debug",
-};
-
-static void put(struct build *b, json_t *object, const char *key, json_t *value) {
+static void set_key(struct build *b, json_t *object, const char *key, json_t *value) {
     b->failed = json_object_set_new(object, key, value) != 0 || b->failed;
 }
 
-static void put_number(struct build *b, json_t *object, const char *key, uint64_t value) {
-    put(b, object, key, json_integer(report_count(value)));
+static void set_number(struct build *b, json_t *object, const char *key, uint64_t value) {
+    set_key(b, object, key, json_integer(report_count(value)));
 }
 
-static void append(struct build *b, json_t *array, json_t *value) {
+static void add_to(struct build *b, json_t *array, json_t *value) {
     b->failed = json_array_append_new(array, value) != 0 || b->failed;
 }
 
@@ -56,21 +49,21 @@ static uint64_t sum_of_lanes(const struct fb_history_sample *s, enum fb_lane_cou
 static json_t *build_worker(struct build *b, unsigned worker) {
     const struct fb_history_lane *lane = &b->sample.lane[worker];
     json_t *object = json_object();
-    put_number(b, object, "worker", worker);
-    put(b, object, "state",
-        json_string(lane->state < FB_STATE_COUNT ? fb_state_names[lane->state] : "unknown"));
-    put_number(b, object, "pid", lane->pid);
-    put_number(b, object, "packets", lane->counters[FB_LANE_INSPECTED]);
-    put_number(b, object, "backlog", lane->counters[FB_LANE_WAITING]);
-    put_number(b, object, "max_backlog", lane->counters[FB_LANE_MAX_WAITING]);
-    put_number(b, object, "dropped", lane->counters[FB_LANE_DROPPED]);
-    put_number(b, object, "restarts", lane->counters[FB_LANE_RESTARTS]);
-    put_number(b, object, "hangs", lane->counters[FB_LANE_HANGS]);
-    put_number(b, object, "bytes", lane->counters[FB_LANE_BYTES]);
-    put_number(b, object, "flows_bound", lane->counters[FB_LANE_FLOWS_BOUND]);
-    put_number(b, object, "self_packets", lane->self_packets);
+    set_number(b, object, "worker", worker);
+    set_key(b, object, "state",
+            json_string(lane->state < FB_STATE_COUNT ? fb_state_names[lane->state] : "unknown"));
+    set_number(b, object, "pid", lane->pid);
+    set_number(b, object, "packets", lane->counters[FB_LANE_INSPECTED]);
+    set_number(b, object, "backlog", lane->counters[FB_LANE_WAITING]);
+    set_number(b, object, "max_backlog", lane->counters[FB_LANE_MAX_WAITING]);
+    set_number(b, object, "dropped", lane->counters[FB_LANE_DROPPED]);
+    set_number(b, object, "restarts", lane->counters[FB_LANE_RESTARTS]);
+    set_number(b, object, "hangs", lane->counters[FB_LANE_HANGS]);
+    set_number(b, object, "bytes", lane->counters[FB_LANE_BYTES]);
+    set_number(b, object, "flows_bound", lane->counters[FB_LANE_FLOWS_BOUND]);
+    set_number(b, object, "self_packets", lane->self_packets);
     if (lane->cpu >= 1 && lane->cpu <= FB_UP_CPUS)
-        put_number(b, object, "cpu", lane->cpu - 1);
+        set_number(b, object, "cpu", lane->cpu - 1);
     return object;
 }
 
@@ -78,53 +71,53 @@ static json_t *build_interface(struct build *b, unsigned i) {
     const struct fb_history_interface *interface = &b->sample.interfaces[i];
     const char *name = b->ctl->interface_names[i];
     json_t *object = json_object();
-    put(b, object, "interface", fb_json_text(name, strnlen(name, FB_INTERFACE_NAME_MAX)));
-    put(b, object, "state",
-        json_string(interface->state < FB_INTERFACE_STATE_COUNT
-                        ? fb_interface_state_texts[interface->state].name
-                        : "unknown"));
+    set_key(b, object, "interface", fb_json_text(name, strnlen(name, FB_INTERFACE_NAME_MAX)));
+    set_key(b, object, "state",
+            json_string(interface->state < FB_INTERFACE_STATE_COUNT
+                            ? fb_interface_state_texts[interface->state].name
+                            : "unknown"));
     for (unsigned c = 0; c < FB_INTERFACE_COUNT; c++)
-        put_number(b, object, fb_interface_texts[c].name, interface->counters[c]);
+        set_number(b, object, fb_interface_texts[c].name, interface->counters[c]);
     return object;
 }
 
 /* The ledger of the moment, as the report has it. */
 static void put_ledger(struct build *b, json_t *object) {
     const struct fb_history_sample *s = &b->sample;
-    put_number(b, object, "received", s->run[FB_RUN_RECEIVED]);
-    put_number(b, object, "inspected", sum_of_lanes(s, FB_LANE_INSPECTED));
-    put_number(b, object, "in_flight",
+    set_number(b, object, "received", s->run[FB_RUN_RECEIVED]);
+    set_number(b, object, "inspected", sum_of_lanes(s, FB_LANE_INSPECTED));
+    set_number(b, object, "in_flight",
                s->run[FB_RUN_PENDING] + s->run[FB_RUN_HELD] + sum_of_lanes(s, FB_LANE_WAITING));
-    put_number(b, object, "bytes", sum_of_lanes(s, FB_LANE_BYTES));
-    put_number(b, object, "shunted", s->run[FB_RUN_BYPASSED]);
-    put_number(b, object, "quarantined", sum_of_lanes(s, FB_LANE_QUARANTINED));
+    set_number(b, object, "bytes", sum_of_lanes(s, FB_LANE_BYTES));
+    set_number(b, object, "shunted", s->run[FB_RUN_BYPASSED]);
+    set_number(b, object, "quarantined", sum_of_lanes(s, FB_LANE_QUARANTINED));
     json_t *dropped = json_object();
     for (unsigned i = 0; i < FB_DROP_COUNT; i++)
-        put_number(b, dropped, fb_drop_texts[i].name, s->dropped[i]);
-    put(b, object, "dropped", dropped);
+        set_number(b, dropped, fb_drop_texts[i].name, s->dropped[i]);
+    set_key(b, object, "dropped", dropped);
 }
 
 static json_t *build_sample(struct build *b) {
     const struct fb_history_sample *s = &b->sample;
     json_t *object = json_object(), *workers = json_array(), *interfaces = json_array();
     uint64_t violations = 0;
-    put(b, object, "time", seconds(s->real_ns));
+    set_key(b, object, "time", seconds(s->real_ns));
     put_ledger(b, object);
-    put_number(b, object, "kernel_drops", s->run[FB_RUN_KERNEL_DROPS]);
-    put_number(b, object, "interface_drops", s->run[FB_RUN_INTERFACE_DROPS]);
-    put_number(b, object, "flows_active", s->run[FB_RUN_FLOWS_ACTIVE]);
-    put_number(b, object, "flows_created", s->run[FB_RUN_FLOWS_CREATED]);
-    put_number(b, object, "redelivered", s->run[FB_RUN_REDELIVERED]);
-    put_number(b, object, "failovers", s->run[FB_RUN_FAILOVERS]);
+    set_number(b, object, "kernel_drops", s->run[FB_RUN_KERNEL_DROPS]);
+    set_number(b, object, "interface_drops", s->run[FB_RUN_INTERFACE_DROPS]);
+    set_number(b, object, "flows_active", s->run[FB_RUN_FLOWS_ACTIVE]);
+    set_number(b, object, "flows_created", s->run[FB_RUN_FLOWS_CREATED]);
+    set_number(b, object, "redelivered", s->run[FB_RUN_REDELIVERED]);
+    set_number(b, object, "failovers", s->run[FB_RUN_FAILOVERS]);
     for (unsigned i = 0; i < FB_VIOLATION_COUNT; i++)
         violations += s->violations[i];
-    put_number(b, object, "violations", violations);
+    set_number(b, object, "violations", violations);
     for (unsigned i = 0; i < b->reader.shape.interfaces; i++)
-        append(b, interfaces, build_interface(b, i));
+        add_to(b, interfaces, build_interface(b, i));
     for (unsigned k = 0; k < s->lanes; k++)
-        append(b, workers, build_worker(b, k));
-    put(b, object, "interfaces", interfaces);
-    put(b, object, "workers", workers);
+        add_to(b, workers, build_worker(b, k));
+    set_key(b, object, "interfaces", interfaces);
+    set_key(b, object, "workers", workers);
     return object;
 }
 
@@ -134,7 +127,7 @@ static json_t *build_samples(struct build *b) {
     fb_history_samples(&b->reader, &first, &end);
     for (uint64_t n = first; n != end; n++) {
         if (fb_history_read_sample(&b->reader, n, &b->sample))
-            append(b, samples, build_sample(b));
+            add_to(b, samples, build_sample(b));
     }
     return samples;
 }
@@ -144,24 +137,24 @@ static json_t *build_samples(struct build *b) {
 static json_t *build_event(struct build *b, const struct fb_run_event *event) {
     const struct fb_happened_text *text = &fb_happened_texts[event->kind];
     json_t *object = json_object();
-    put(b, object, "time", seconds(event->real_ns));
-    put(b, object, "event", json_string(text->name));
-    put(b, object, "severity", json_string(level_names[text->level]));
+    set_key(b, object, "time", seconds(event->real_ns));
+    set_key(b, object, "event", json_string(text->name));
+    set_key(b, object, "severity", json_string(fb_severity_names[text->severity]));
     if (event->worker != FB_EVENT_NOT_ONE)
-        put_number(b, object, "worker", event->worker);
+        set_number(b, object, "worker", event->worker);
     if (event->interface < b->reader.shape.interfaces) {
         const char *name = b->ctl->interface_names[event->interface];
-        put(b, object, "interface", fb_json_text(name, strnlen(name, FB_INTERFACE_NAME_MAX)));
+        set_key(b, object, "interface", fb_json_text(name, strnlen(name, FB_INTERFACE_NAME_MAX)));
     }
     if (event->pid > 0)
-        put_number(b, object, "pid", (uint64_t)event->pid);
+        set_number(b, object, "pid", (uint64_t)event->pid);
     if (event->epoch != 0)
-        put_number(b, object, "epoch", event->epoch);
+        set_number(b, object, "epoch", event->epoch);
     if (event->count != 0)
-        put_number(b, object, "count", event->count);
+        set_number(b, object, "count", event->count);
     if (event->duration_ns != 0)
-        put(b, object, "duration_s", json_real((double)(event->duration_ns / 1000) / 1e6));
-    put(b, object, "text", fb_json_text(event->text, strlen(event->text)));
+        set_key(b, object, "duration_s", json_real((double)(event->duration_ns / 1000) / 1e6));
+    set_key(b, object, "text", fb_json_text(event->text, strlen(event->text)));
     return object;
 }
 
@@ -172,25 +165,25 @@ static json_t *build_events(struct build *b) {
     for (uint64_t n = first; n != end; n++) {
         struct fb_run_event event;
         if (fb_history_read_event(&b->reader, n, &event))
-            append(b, events, build_event(b, &event));
+            add_to(b, events, build_event(b, &event));
     }
     return events;
 }
 
 /* ---- all of it */
 
-static json_t *build(struct build *b) {
+static json_t *build_history(struct build *b) {
     const struct fb_ctl *ctl = b->ctl;
     json_t *history = json_object();
-    put(b, history, "schema", json_string(FB_HISTORY_SCHEMA));
-    put(b, history, "instance", fb_json_text(ctl->name, strnlen(ctl->name, sizeof ctl->name)));
-    put(b, history, "version",
-        fb_json_text(ctl->version, strnlen(ctl->version, sizeof ctl->version)));
-    put(b, history, "started", seconds(ctl->started_ns));
-    put(b, history, "interval_s", json_real((double)FB_HISTORY_INTERVAL_NS / 1e9));
-    put_number(b, history, "samples_kept", b->reader.shape.samples);
-    put(b, history, "samples", build_samples(b));
-    put(b, history, "events", build_events(b));
+    set_key(b, history, "schema", json_string(FB_HISTORY_SCHEMA));
+    set_key(b, history, "instance", fb_json_text(ctl->name, strnlen(ctl->name, sizeof ctl->name)));
+    set_key(b, history, "version",
+            fb_json_text(ctl->version, strnlen(ctl->version, sizeof ctl->version)));
+    set_key(b, history, "started", seconds(ctl->started_ns));
+    set_key(b, history, "interval_s", json_real((double)FB_HISTORY_INTERVAL_NS / 1e9));
+    set_number(b, history, "samples_kept", b->reader.shape.samples);
+    set_key(b, history, "samples", build_samples(b));
+    set_key(b, history, "events", build_events(b));
     if (!b->failed)
         return history;
     json_decref(history);
@@ -208,7 +201,7 @@ static int read_mapped(const struct fb_ctl_handle *handle, const struct fb_regio
         b->ctl = handle->ctl;
         error = fb_history_reader_init(&b->reader, region->base, region->size) ? 0 : -EBADMSG;
     }
-    if (error == 0 && (*history = build(b)) == NULL)
+    if (error == 0 && (*history = build_history(b)) == NULL)
         error = -ENOMEM;
     if (error == 0 && (fb_guard_faulted(ctl_slot) || fb_guard_faulted(slot))) {
         fb_error("%s was cut short while it was read", region->path);

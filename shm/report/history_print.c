@@ -51,7 +51,7 @@ static void print_text(FILE *out, const char *text) {
         fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, out);
 }
 
-static void print_count(FILE *out, int width, double count) {
+static void print_column(FILE *out, int width, double count) {
     fprintf(out, " %*s", width, fb_grouped((uint64_t)(count + 0.5)).text);
 }
 
@@ -85,12 +85,16 @@ static void print_shares(FILE *out, const json_t *before, const json_t *now) {
                 packets_between(before, now, least) * percent, least);
 }
 
-static void print_heading(FILE *out) {
-    fprintf(out, "%-8s %11s %11s %8s %9s %9s %8s | %8s %8s %8s %8s | %s\n", "", "received",
-            "inspected", "", "new", "flows", "", "dropped", "by the", "", "without", "share of");
-    fprintf(out, "%-8s %11s %11s %8s %9s %9s %8s | %8s %8s %8s %8s | %s\n", "time", "/s", "/s",
-            "MB/s", "flows/s", "alive", "backlog", "by nic", "kernel", "by ring", "worker",
-            "each worker, %");
+/* As wide as the columns of print_sample(). */
+static void print_heading(FILE *out, const json_t *now) {
+    size_t workers = json_array_size(json_object_get(now, "workers"));
+    fprintf(out, "%-72s | dropped a second by                 | %% of the packets\n", "");
+    fprintf(out, "%-8s %11s %11s %8s %9s %9s %9s | %8s %8s %8s %9s |", "time", "received/s",
+            "inspected/s", "MB/s", "flows/s", "flows", "backlog", "nic", "kernel", "ring",
+            "no worker");
+    for (size_t k = 0; k < workers && workers <= SHARES_MOST; k++)
+        fprintf(out, " %3zu", k);
+    fputs(workers > SHARES_MOST ? " (worker)\n" : "\n", out);
 }
 
 static void print_sample(FILE *out, const json_t *before, const json_t *now) {
@@ -100,17 +104,17 @@ static void print_sample(FILE *out, const json_t *before, const json_t *now) {
     const json_t *dropped = json_object_get(now, "dropped");
     const json_t *dropped_before = json_object_get(before, "dropped");
     print_time(out, time_of(now), false);
-    print_count(out, 11, rate(before, now, "received", span_s));
-    print_count(out, 11, rate(before, now, "inspected", span_s));
+    print_column(out, 11, rate(before, now, "received", span_s));
+    print_column(out, 11, rate(before, now, "inspected", span_s));
     fprintf(out, " %8.1f", rate(before, now, "bytes", span_s) / 1e6);
-    print_count(out, 9, rate(before, now, "flows_created", span_s));
-    print_count(out, 9, (double)count_of(now, "flows_active"));
-    print_count(out, 8, (double)count_of(now, "in_flight"));
+    print_column(out, 9, rate(before, now, "flows_created", span_s));
+    print_column(out, 9, (double)count_of(now, "flows_active"));
+    print_column(out, 9, (double)count_of(now, "in_flight"));
     fputs(" |", out);
-    print_count(out, 8, rate(before, now, "interface_drops", span_s));
-    print_count(out, 8, rate(before, now, "kernel_drops", span_s));
-    print_count(out, 8, rate(dropped_before, dropped, "ring_full", span_s));
-    print_count(out, 8, rate(dropped_before, dropped, "no_worker", span_s));
+    print_column(out, 8, rate(before, now, "interface_drops", span_s));
+    print_column(out, 8, rate(before, now, "kernel_drops", span_s));
+    print_column(out, 8, rate(dropped_before, dropped, "ring_full", span_s));
+    print_column(out, 9, rate(dropped_before, dropped, "no_worker", span_s));
     fputs(" |", out);
     print_shares(out, before, now);
     fputc('\n', out);
@@ -145,7 +149,7 @@ void fb_history_print(FILE *out, const json_t *history) {
         if (i == 0) /* for the rates of the next one */
             continue;
         if (lines++ % HEADING_EVERY == 0)
-            print_heading(out);
+            print_heading(out, now);
         print_sample(out, json_array_get(samples, i - 1), now);
     }
     for (; event < json_array_size(events); event++)

@@ -70,7 +70,7 @@ static void a_name_that_begins_like_another_is_another(void **state) {
     process_expect(t, process_start(t, "flow-balancer run -n %s-1 -r t.pcap -w 1", t->name),
                    EXIT_DONE);
     process_expect(t, process_start(t, "flow-dispatcher --clean -n %s-1", t->name), EXIT_DONE);
-    assert_int_equal(objects_of(t->name), 7);
+    assert_int_equal(objects_of(t->name), 8);
     finish(t, dispatcher, workers);
 }
 
@@ -93,7 +93,7 @@ static void a_second_dispatcher_of_a_name_is_refused_and_the_first_goes_on(void 
         process_expect(t, second, EXIT_RUNTIME);
         expect_one_line_with(t, second, wanted);
     }
-    assert_int_equal(objects_of(t->name), 7);
+    assert_int_equal(objects_of(t->name), 8);
     finish(t, dispatcher, workers);
 }
 
@@ -184,7 +184,7 @@ static void make_debris(struct test *t, struct process *workers[2], const char *
     UNTIL(t, stat_number(t, t->name, "ledger.inspected") == TRACE_PACKETS);
     process_signal(dispatcher, SIGKILL);
     process_expect(t, dispatcher, 128 + SIGKILL);
-    assert_int_equal(objects_of(t->name), 7);
+    assert_int_equal(objects_of(t->name), 8);
     assert_null(stat_of(t, t->name));
 }
 
@@ -199,7 +199,7 @@ static void debris_is_cleared_by_the_next_start(void **state) {
     struct process *next =
         process_start(t, "flow-balancer run -n @ -r t.pcap -w 1 --report out.json");
     process_expect(t, next, EXIT_DONE);
-    expect_said(t, next, "cleared 7 objects");
+    expect_said(t, next, "cleared 8 objects");
     expect_all_inspected(report_of(t, "out.json"), TRACE_PACKETS);
     assert_int_equal(objects_of(t->name), 0);
 }

@@ -62,15 +62,15 @@ static void everything_killed_together_does_not_hinder_the_next_start(void **sta
     for (unsigned i = 0; i < 2; i++) { /* the second starts upon what the first left */
         process_expect(t, process_start(t, "%s", start), EXIT_DONE);
         UNTIL(t, inspected(t) >= 1000);
-        assert_int_equal(objects_of(t->name), 1 + 3 * WORKERS);
+        assert_int_equal(objects_of(t->name), 2 + 3 * WORKERS);
         kill_all(t);
-        assert_int_equal(objects_of(t->name), 1 + 3 * WORKERS);
+        assert_int_equal(objects_of(t->name), 2 + 3 * WORKERS);
         EXPECT_REFUSED(t, EXIT_RUNTIME, "is not running", "flow-balancer status -n @");
         EXPECT_REFUSED(t, EXIT_RUNTIME, "no instance", "flow-balancer stop -n @");
     }
     struct process *run = process_start(t, "flow-balancer run -n @ -r t.pcap -w 1 --report o.json");
     process_expect(t, run, EXIT_DONE);
-    expect_said(t, run, "cleared 7 objects");
+    expect_said(t, run, "cleared 8 objects");
     expect_all_inspected(report_of(t, "o.json"), 5000);
     assert_int_equal(objects_of(t->name), 0);
 }
@@ -158,7 +158,7 @@ static void everything_killed_together_gives_its_huge_pages_back(void **state) {
     struct process *run = process_start(t, "flow-balancer run -n @ -r t.pcap " SMALL
                                            "--hugepages require --report out.json");
     process_expect(t, run, EXIT_DONE);
-    expect_said(t, run, "cleared 7 objects");
+    expect_said(t, run, "cleared 8 objects");
     expect_all_inspected(report_of(t, "out.json"), 5000);
     assert_string_equal(text_at(t->report, "hugepages.down"), "hugetlbfs");
     assert_int_equal(rings_on_huge_pages(t), 0);

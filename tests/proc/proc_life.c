@@ -91,11 +91,11 @@ static void a_worker_can_be_added_to_any_run(void **state) {
     struct process *run = begin_fed(t, &feed, "-w 2 " ALL_NEVER);
     feed_flows(&feed, 0, FLOWS, 2);
     await_fed(t, &feed);
-    assert_int_equal(objects_of(t->name), 7); /* ctl, and three of each worker */
+    assert_int_equal(objects_of(t->name), 8); /* ctl, history, three of each worker */
     assert_int_equal(json_array_size(value_at(stat_of(t, t->name), "workers")), 2);
     EXPECT_REFUSED(t, EXIT_NOTHING_TO_CLAIM, "no free worker number", "flow-worker -n @");
     order(t, "add", "worker 2 of ");
-    assert_int_equal(objects_of(t->name), 10);
+    assert_int_equal(objects_of(t->name), 11);
     assert_int_equal(json_array_size(value_at(stat_of(t, t->name), "workers")), 3);
     feed_flows(&feed, FLOWS, 4 * FLOWS, 2);
     await_fed(t, &feed);
