@@ -2,11 +2,13 @@
 #include "dispatcher/run/post_mortem.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/guard.h"
+#include "flow_balancer/history_report.h"
 #include "flow_balancer/report.h"
 
 #include "dispatcher/run/run.h"
@@ -22,6 +24,53 @@ int report_give(const json_t *report, const char *path, bool in_place) {
     if (path != NULL && fb_report_write(report, path, in_place) != 0)
         error = -EIO; /* logged there */
     return error;
+}
+
+/*
+ * Where the history of an instance that died is kept: beside the file of its report if it has one
+ * in a folder, else in the run-time directory. Returns 0, or -errno after one logged line.
+ */
+static int history_path(char path[PATH_MAX], const char *name, const char *report) {
+    char folder[FB_PATH_MAX];
+    int n;
+    if (report != NULL) {
+        const char *slash = strrchr(report, '/');
+        int length = slash == NULL ? 0 : (int)(slash - report) + 1;
+        n = snprintf(path, PATH_MAX, "%.*s%s-history.json", length, report, name);
+    } else {
+        int error = fb_runtime_dir(folder, true);
+        if (error != 0)
+            return error;
+        n = snprintf(path, PATH_MAX, "%s/%s-history.json", folder, name);
+    }
+    if (n > 0 && n < PATH_MAX)
+        return 0;
+    fb_error("the history of instance '%s' is not kept: its path is too long", name);
+    return -ENAMETOOLONG;
+}
+
+/* Writes the history of a dispatcher that died before it is cleared. Returns 0, also where it kept
+ * none, or -errno after one logged line. */
+static int keep_history(const struct fb_ctl_handle *handle, const char *name, const char *report) {
+    char path[PATH_MAX];
+    json_t *history;
+    int error = fb_history_read(handle, &history);
+    if (error != 0)
+        return error == -ENOENT ? 0 : error;
+    error = history_path(path, name, report);
+    if (error == 0)
+        error = fb_history_write(history, path);
+    if (error == 0)
+        fb_info("the last minutes of instance '%s' are kept in %s: 'flow-stat --history-file %s' "
+                "prints them",
+                name, path, path);
+    json_decref(history);
+    return error;
+}
+
+/* A file that is replaced has a folder where another one may be. */
+static const char *folder_of_report(const char *path, bool in_place) {
+    return path == NULL || in_place || strcmp(path, "-") == 0 ? NULL : path;
 }
 
 /* Whether the file of --report is replaced was decided before that run. Returns 0, also where there
@@ -45,8 +94,10 @@ static int report_dead(const char *name, const char *path) {
         error = report_give(report, path, handle.ctl->report_in_place != 0);
     }
     json_decref(report);
+    int kept =
+        keep_history(&handle, name, folder_of_report(path, handle.ctl->report_in_place != 0));
     fb_ctl_leave(&handle);
-    return error;
+    return error != 0 ? error : kept;
 }
 
 int run_last_report(const struct options *options) {

@@ -7,7 +7,8 @@
 
 /*
  * The report of a run whose dispatcher died: its last snapshot is in ctl, at most 100 ms
- * old, until the objects of the instance are cleared. run_clean() of run.h prints it.
+ * old, until the objects of the instance are cleared, and so is its history. run_clean() of
+ * run.h prints the one, and writes the other to a file.
  */
 
 /*

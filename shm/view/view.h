@@ -23,15 +23,20 @@
 /* What flow-stat was asked for. The texts are those of line. */
 struct view_options {
     const char *name;
-    bool json, why;
+    bool json;
+    bool why;
+    bool history;
+    const char *history_file; /* NULL: that of the instance */
+    uint32_t last_s;          /* of the history; 0: as much as is usual */
     struct fb_command_line line;
 };
 
 /* Shows an instance until it is done. Returns the exit status of the program. */
 typedef int view_show(const struct view_options *options);
 
-view_show view_text; /* the report, as text or JSON, once */
-view_show view_why;  /* what limits the run: why.h */
+view_show view_text;    /* the report, as text or JSON, once */
+view_show view_why;     /* what limits the run: why.h */
+view_show view_history; /* the last minutes, as text or JSON, once */
 
 /* ---- an instance that is looked at again and again */
 

@@ -554,7 +554,7 @@ int processes_tear_down(void **state) {
     char run_time[FB_PATH_MAX];
     left += clear_names(t, FB_SHM_DIR, "", failed);
     if (fb_runtime_dir(run_time, false) == 0)
-        left += clear_names(t, run_time, ".log .status", failed);
+        left += clear_names(t, run_time, ".log .status .json", failed);
     nftw(t->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     json_decref(t->report);
     free(t);
