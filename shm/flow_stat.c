@@ -28,8 +28,8 @@ static bool take(void *arg, enum fb_option option, char *text, bool on, enum fb_
 }
 
 static void print_more_help(void) {
-    puts("\nExit status: 0 the report was printed, 1 the instance is not running or the report\n"
-         "cannot be read or written, 2 wrong usage.");
+    puts("\nExit status: 0 the report was printed, 1 the instance is not running or what was\n"
+         "asked for cannot be read or written, 2 wrong usage.");
 }
 
 static void print_version(void) {

@@ -14,7 +14,7 @@
 #define EVENT_SLOT_WORDS (1 + EVENT_WORDS)
 #define EVENTS_SHARE 4u /* events take at most this part of the memory */
 
-_Static_assert(sizeof(struct fb_history_sample) % WORD == 0 &&
+_Static_assert(sizeof(struct fb_history_lane) % WORD == 0 &&
                    sizeof(struct fb_run_event) % WORD == 0,
                "records are copied by words");
 
@@ -74,9 +74,12 @@ static void slot_begin(slot_word *slot, uint64_t n) {
 }
 
 static slot_word *slot_put(slot_word *to, const void *from, size_t words) {
-    const uint64_t *word = from;
-    for (size_t i = 0; i < words; i++) /* relaxed: between H1 and H2 */
-        atomic_store_explicit(&to[i], word[i], memory_order_relaxed);
+    for (size_t i = 0; i < words; i++) {
+        uint64_t word;
+        memcpy(&word, (const char *)from + i * WORD, WORD);
+        /* Relaxed: between H1 and H2. */
+        atomic_store_explicit(&to[i], word, memory_order_relaxed);
+    }
     return to + words;
 }
 
@@ -93,9 +96,11 @@ static bool slot_has(const slot_word *slot, uint64_t n) {
 }
 
 static const slot_word *slot_take(const slot_word *from, void *to, size_t words) {
-    uint64_t *word = to;
-    for (size_t i = 0; i < words; i++) /* relaxed: between H3 and H4 */
-        word[i] = atomic_load_explicit(&from[i], memory_order_relaxed);
+    for (size_t i = 0; i < words; i++) {
+        /* Relaxed: between H3 and H4. */
+        uint64_t word = atomic_load_explicit(&from[i], memory_order_relaxed);
+        memcpy((char *)to + i * WORD, &word, WORD);
+    }
     return from + words;
 }
 

@@ -137,9 +137,12 @@ static const struct fb_layout_field run_event_fields[] = {
     FIELD(struct fb_run_event, text),
 };
 static const struct fb_layout_field history_lane_fields[] = {
-    FIELD(struct fb_history_lane, counters), FIELD(struct fb_history_lane, state),
-    FIELD(struct fb_history_lane, pid),      FIELD(struct fb_history_lane, self_packets),
-    FIELD(struct fb_history_lane, cpu),
+    FIELD(struct fb_history_lane, packets),      FIELD(struct fb_history_lane, backlog),
+    FIELD(struct fb_history_lane, max_backlog),  FIELD(struct fb_history_lane, bytes),
+    FIELD(struct fb_history_lane, flows_bound),  FIELD(struct fb_history_lane, dropped),
+    FIELD(struct fb_history_lane, restarts),     FIELD(struct fb_history_lane, hangs),
+    FIELD(struct fb_history_lane, self_packets), FIELD(struct fb_history_lane, pid),
+    FIELD(struct fb_history_lane, state),        FIELD(struct fb_history_lane, cpu),
 };
 static const struct fb_layout_field history_interface_fields[] = {
     FIELD(struct fb_history_interface, counters),
@@ -148,8 +151,9 @@ static const struct fb_layout_field history_interface_fields[] = {
 static const struct fb_layout_field history_sample_fields[] = {
     FIELD(struct fb_history_sample, real_ns),    FIELD(struct fb_history_sample, mono_ns),
     FIELD(struct fb_history_sample, run),        FIELD(struct fb_history_sample, dropped),
-    FIELD(struct fb_history_sample, violations), FIELD(struct fb_history_sample, lanes),
-    FIELD(struct fb_history_sample, interfaces), FIELD(struct fb_history_sample, lane),
+    FIELD(struct fb_history_sample, violations), FIELD(struct fb_history_sample, quarantined),
+    FIELD(struct fb_history_sample, lanes),      FIELD(struct fb_history_sample, interfaces),
+    FIELD(struct fb_history_sample, lane),
 };
 static const struct fb_layout_field history_shape_fields[] = {
     FIELD(struct fb_history_shape, samples),

@@ -66,13 +66,27 @@ void recorder_open(struct recorder *recorder, const struct fb_ctl *ctl) {
     fb_tell_events_to(record_event, recorder);
 }
 
-static void fill_lane(struct fb_history_lane *to, const struct fleet *fleet,
-                      const struct fb_snapshot *snapshot, unsigned worker) {
-    memcpy(to->counters, snapshot->lane[worker], sizeof to->counters);
-    to->state = fb_ctl_state(fleet->ctl, worker);
-    to->pid = (uint64_t)fb_ctl_pid(fleet->ctl, worker);
-    to->self_packets = fleet_self_count(fleet, worker, FB_WORKER_PACKETS);
-    to->cpu = (uint64_t)(fleet_self_cpu(fleet, worker) + 1);
+static uint32_t small_count(uint64_t count) {
+    return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
+}
+
+static struct fb_history_lane lane_of(const struct fleet *fleet, const struct fb_snapshot *snapshot,
+                                      unsigned worker) {
+    const uint64_t *counters = snapshot->lane[worker];
+    return (struct fb_history_lane){
+        .packets = counters[FB_LANE_INSPECTED],
+        .backlog = counters[FB_LANE_WAITING],
+        .max_backlog = counters[FB_LANE_MAX_WAITING],
+        .bytes = counters[FB_LANE_BYTES],
+        .flows_bound = counters[FB_LANE_FLOWS_BOUND],
+        .dropped = counters[FB_LANE_DROPPED],
+        .restarts = small_count(counters[FB_LANE_RESTARTS]),
+        .hangs = small_count(counters[FB_LANE_HANGS]),
+        .self_packets = fleet_self_count(fleet, worker, FB_WORKER_PACKETS),
+        .pid = fb_ctl_pid(fleet->ctl, worker),
+        .state = fb_ctl_state(fleet->ctl, worker),
+        .cpu = fleet_self_cpu(fleet, worker),
+    };
 }
 
 void recorder_take(struct recorder *recorder, const struct fleet *fleet,
@@ -91,8 +105,11 @@ void recorder_take(struct recorder *recorder, const struct fleet *fleet,
         interface->state = snapshot->interface_state[i];
     }
     sample->lanes = fleet->count;
-    for (unsigned k = 0; k < fleet->count; k++)
-        fill_lane(&sample->lane[k], fleet, snapshot, k);
+    sample->quarantined = 0;
+    for (unsigned k = 0; k < fleet->count; k++) {
+        sample->lane[k] = lane_of(fleet, snapshot, k);
+        sample->quarantined += snapshot->lane[k][FB_LANE_QUARANTINED];
+    }
     fb_history_add_sample(&recorder->writer, sample);
 }
 

@@ -47,13 +47,15 @@
 #define FB_HISTORY_SAMPLES_LEAST 10u  /* below that it is not worth its memory */
 #define FB_HISTORY_EVENTS_MOST 1024u
 
-/* One worker number in a sample. Words only, so that a sample is words. */
+/* One worker number in a sample: of its counters those that somebody looks back at, for there are
+ * many workers and many samples. Whole words, so that a sample is copied by words. */
 struct fb_history_lane {
-    uint64_t counters[FB_LANE_COUNT];
-    uint64_t state;        /* enum fb_state */
-    uint64_t pid;          /* for display; 0: no process */
+    uint64_t packets, backlog, max_backlog, bytes, flows_bound, dropped;
+    uint32_t restarts, hangs;
     uint64_t self_packets; /* by the worker's own count, which may be a lie */
-    uint64_t cpu;          /* the only one it may run on by its own word, plus 1; 0: none */
+    int64_t pid;           /* for display; 0: no process */
+    uint32_t state;        /* enum fb_state */
+    int32_t cpu;           /* the only one it may run on by its own word, or -1 */
 };
 
 struct fb_history_interface {
@@ -69,7 +71,8 @@ struct fb_history_sample {
     uint64_t run[FB_RUN_COUNT];
     uint64_t dropped[FB_DROP_COUNT];
     uint64_t violations[FB_VIOLATION_COUNT];
-    uint64_t lanes; /* worker numbers that have a ring; those behind them are zero */
+    uint64_t quarantined; /* packets, of all workers */
+    uint64_t lanes;       /* worker numbers that have a ring; those behind them are zero */
     struct fb_history_interface interfaces[FB_MAX_INTERFACES];
     struct fb_history_lane lane[FB_MAX_WORKERS];
 };
@@ -116,7 +119,7 @@ void fb_history_writer_init(struct fb_history_writer *writer, struct fb_history 
                             const struct fb_history_shape *shape, const uint8_t instance[16]);
 
 /* Add a record; the oldest one goes. No system call, no allocation; a sample of 256 workers is
- * 36 KB to copy. */
+ * 21 KB to copy. */
 void fb_history_add_sample(struct fb_history_writer *writer,
                            const struct fb_history_sample *sample);
 void fb_history_add_event(struct fb_history_writer *writer, const struct fb_run_event *event);

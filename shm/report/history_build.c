@@ -9,7 +9,6 @@
 #include "flow_balancer/common/json_text.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/guard.h"
-#include "flow_balancer/sides.h"
 #include "shm/report/report_ids.h"
 
 /* What a history is built of. */
@@ -39,10 +38,14 @@ static json_t *seconds(uint64_t real_ns) {
 
 /* ---- samples */
 
-static uint64_t sum_of_lanes(const struct fb_history_sample *s, enum fb_lane_counter counter) {
-    uint64_t sum = 0;
-    for (unsigned k = 0; k < s->lanes; k++)
-        sum += s->lane[k].counters[counter];
+/* Over all workers, what the ledger needs. */
+static struct fb_history_lane sum_of_lanes(const struct fb_history_sample *s) {
+    struct fb_history_lane sum = {0};
+    for (unsigned k = 0; k < s->lanes; k++) {
+        sum.packets += s->lane[k].packets;
+        sum.backlog += s->lane[k].backlog;
+        sum.bytes += s->lane[k].bytes;
+    }
     return sum;
 }
 
@@ -52,18 +55,18 @@ static json_t *build_worker(struct build *b, unsigned worker) {
     set_number(b, object, "worker", worker);
     set_key(b, object, "state",
             json_string(lane->state < FB_STATE_COUNT ? fb_state_names[lane->state] : "unknown"));
-    set_number(b, object, "pid", lane->pid);
-    set_number(b, object, "packets", lane->counters[FB_LANE_INSPECTED]);
-    set_number(b, object, "backlog", lane->counters[FB_LANE_WAITING]);
-    set_number(b, object, "max_backlog", lane->counters[FB_LANE_MAX_WAITING]);
-    set_number(b, object, "dropped", lane->counters[FB_LANE_DROPPED]);
-    set_number(b, object, "restarts", lane->counters[FB_LANE_RESTARTS]);
-    set_number(b, object, "hangs", lane->counters[FB_LANE_HANGS]);
-    set_number(b, object, "bytes", lane->counters[FB_LANE_BYTES]);
-    set_number(b, object, "flows_bound", lane->counters[FB_LANE_FLOWS_BOUND]);
+    set_number(b, object, "pid", lane->pid > 0 ? (uint64_t)lane->pid : 0);
+    set_number(b, object, "packets", lane->packets);
+    set_number(b, object, "backlog", lane->backlog);
+    set_number(b, object, "max_backlog", lane->max_backlog);
+    set_number(b, object, "dropped", lane->dropped);
+    set_number(b, object, "restarts", lane->restarts);
+    set_number(b, object, "hangs", lane->hangs);
+    set_number(b, object, "bytes", lane->bytes);
+    set_number(b, object, "flows_bound", lane->flows_bound);
     set_number(b, object, "self_packets", lane->self_packets);
-    if (lane->cpu >= 1 && lane->cpu <= FB_UP_CPUS)
-        set_number(b, object, "cpu", lane->cpu - 1);
+    if (lane->cpu >= 0)
+        set_number(b, object, "cpu", (uint64_t)lane->cpu);
     return object;
 }
 
@@ -84,13 +87,13 @@ static json_t *build_interface(struct build *b, unsigned i) {
 /* The ledger of the moment, as the report has it. */
 static void put_ledger(struct build *b, json_t *object) {
     const struct fb_history_sample *s = &b->sample;
+    struct fb_history_lane sum = sum_of_lanes(s);
     set_number(b, object, "received", s->run[FB_RUN_RECEIVED]);
-    set_number(b, object, "inspected", sum_of_lanes(s, FB_LANE_INSPECTED));
-    set_number(b, object, "in_flight",
-               s->run[FB_RUN_PENDING] + s->run[FB_RUN_HELD] + sum_of_lanes(s, FB_LANE_WAITING));
-    set_number(b, object, "bytes", sum_of_lanes(s, FB_LANE_BYTES));
+    set_number(b, object, "inspected", sum.packets);
+    set_number(b, object, "in_flight", s->run[FB_RUN_PENDING] + s->run[FB_RUN_HELD] + sum.backlog);
+    set_number(b, object, "bytes", sum.bytes);
     set_number(b, object, "shunted", s->run[FB_RUN_BYPASSED]);
-    set_number(b, object, "quarantined", sum_of_lanes(s, FB_LANE_QUARANTINED));
+    set_number(b, object, "quarantined", s->quarantined);
     json_t *dropped = json_object();
     for (unsigned i = 0; i < FB_DROP_COUNT; i++)
         set_number(b, dropped, fb_drop_texts[i].name, s->dropped[i]);

@@ -274,7 +274,7 @@ static void a_small_dev_shm_has_a_short_history(void **state) {
     static const struct {
         const char *options;
         json_int_t least, most; /* samples */
-    } cases[] = {{"size=48M", 1000, 3600}, {"size=3M", 10, 400}};
+    } cases[] = {{"size=48M", 1000, 3600}, {"size=3M", 10, 500}};
     if (geteuid() != 0)
         SKIP("only root can have a /dev/shm of its own");
     if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)

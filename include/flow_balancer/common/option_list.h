@@ -198,14 +198,14 @@
       "Look for two seconds, and say what limits the run, with the figures it is judged by")       \
     X(LOG_LEVEL, "log-level", 0, "error|warning|info|debug", FB_DEFAULT("info"),                   \
       FB_DISPATCHER | FB_WORKER | FB_RUN, FB_ANYWHERE, "Log messages up to this level")            \
-    X(HISTORY, "history", 0, NULL, FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,                        \
+    X(HISTORY, "history", 0, NULL, FB_NO_DEFAULT, FB_STAT, FB_ANYWHERE,                            \
       "Print what was recorded of the last minutes, a line a second, and what happened between "   \
       "them; also of an instance whose dispatcher was killed, until it is cleared")                \
-    X(HISTORY_FILE, "history-file", 0, "FILE", FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,            \
+    X(HISTORY_FILE, "history-file", 0, "FILE", FB_NO_DEFAULT, FB_STAT, FB_ANYWHERE,                \
       "Print the same from a file, as it is kept when a dispatcher dies and written by --history " \
       "--json; - is standard input")                                                               \
-    X(LAST, "last", 0, "SECONDS", FB_DEFAULT_IS("60 as text, all as JSON"), FB_STAT,               \
-      FB_COMMAND_LINE, "Print this much of the end of a history")                                  \
+    X(LAST, "last", 0, "SECONDS", FB_DEFAULT_IS("60 as text, all as JSON"), FB_STAT, FB_ANYWHERE,  \
+      "Print this much of the end of a history")                                                   \
     X(CONFIG, "config", 0, "FILE", FB_NO_DEFAULT,                                                  \
       FB_DISPATCHER | FB_WORKER | FB_STAT | FB_RUN | FB_STOP | FB_ASK, FB_COMMAND_LINE,            \
       "Read options from a file with lines such as 'workers = 4', or 'preload = yes' for a flag; " \
