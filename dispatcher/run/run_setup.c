@@ -137,6 +137,7 @@ int run_set_up(struct run *run) {
     run->flows.region.fd = -1;
     run->fragments.region.fd = -1;
     run->requests.control.listener = -1;
+    fb_tell_events_of(o->name);
     bool report_in_place = false;
     int error = check_report(o->report, &report_in_place);
     if (error == 0)
@@ -179,4 +180,5 @@ void run_tear_down(struct run *run) {
     capture_close(run->capture);
     sources_fini(&run->sources);
     reload_fini(&run->reload);
+    fb_tell_events_of(NULL);
 }

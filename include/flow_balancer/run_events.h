@@ -161,6 +161,9 @@ extern const struct fb_happened_text fb_happened_texts[FB_HAPPENED_COUNT];
 void fb_tell_event(const struct fb_run_event *event, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Which instance they are of, as the journal is told; kept by pointer. NULL: it is not known. */
+void fb_tell_events_of(const char *instance);
+
 /*
  * From now on each event goes to the recorder as well, its time and text filled in and
  * valid during the call; NULL: no more. One a process, like the log.

@@ -17,6 +17,7 @@
 
 #include "flow_balancer/common/clock.h"
 
+#include "shm/common/log_journal.h"
 #include "shm/common/log_output.h"
 
 #define LINE_MAX_BYTES 1024u
@@ -56,7 +57,8 @@ static bool broken_off; /* only a part of the last line was written */
 
 struct line {
     char text[LINE_MAX_BYTES];
-    size_t used, message; /* message: where it begins, after program and level */
+    size_t used;
+    size_t program, message; /* where they begin; the message after program and level */
 };
 
 /* Lines for which there was no room, and that were not reported yet. */
@@ -196,6 +198,7 @@ static void line_begin(struct line *line, enum fb_log_level level) {
         line_add(line, "<%u>", journal_levels[level]);
     else if (!output.terminal)
         line_add_stamp(line);
+    line->program = line->used;
     line_add(line, "%s: %s: ", program_name, level_names[level]);
     line->message = line->used;
 }
@@ -248,7 +251,20 @@ static void add_place(struct line *line) {
     line_add(line, "%s:%u: ", shown, place_line);
 }
 
-void fb_log(enum fb_log_level level, const char *format, ...) {
+/* A line with fields, for which there is a journal. */
+static bool give_to_journal(const struct line *line, enum fb_log_level level,
+                            const struct fb_log_field *fields) {
+    return log_journal_send(&(struct log_journal_line){.program = program_name,
+                                                       .priority = journal_levels[level],
+                                                       .message = line->text + line->program,
+                                                       .length = line->used - line->program,
+                                                       .fields = fields});
+}
+
+/* fields: NULL if it has none. */
+__attribute__((format(printf, 3, 0))) static void log_line(enum fb_log_level level,
+                                                           const struct fb_log_field *fields,
+                                                           const char *format, va_list args) {
     struct line line;
     bool kept = kept_text != NULL && level <= FB_LOG_WARNING;
     errors += level == FB_LOG_ERROR;
@@ -257,10 +273,7 @@ void fb_log(enum fb_log_level level, const char *format, ...) {
     line_begin(&line, level);
     if (place_file != NULL)
         add_place(&line);
-    va_list args;
-    va_start(args, format);
     line_append(&line, format, args);
-    va_end(args);
     if (kept)
         snprintf(kept_text, kept_room, "%.*s", (int)(line.used - line.message),
                  line.text + line.message);
@@ -271,7 +284,24 @@ void fb_log(enum fb_log_level level, const char *format, ...) {
         line_sink(line_sink_arg, (int)level, line.text + line.message);
         return;
     }
+    if (fields != NULL && output.journal && give_to_journal(&line, level, fields))
+        return;
     line_end(&line);
     if (!report_lost() || !write_line(&line))
         count_lost(level);
+}
+
+void fb_log(enum fb_log_level level, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    log_line(level, NULL, format, args);
+    va_end(args);
+}
+
+void fb_log_with(enum fb_log_level level, const struct fb_log_field *fields, const char *format,
+                 ...) {
+    va_list args;
+    va_start(args, format);
+    log_line(level, fields, format, args);
+    va_end(args);
 }

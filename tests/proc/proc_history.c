@@ -10,7 +10,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define PACKETS 3000u
@@ -308,6 +310,72 @@ static void where_none_can_be_kept_that_is_said_and_the_run_goes_on(void **state
     assert_int_equal(rmdir(path), 0);
 }
 
+/* ---- the journal: a socket in its place, in a /run of this program's own */
+
+#define JOURNAL "/run/systemd/journal"
+
+static int open_journal(void) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = JOURNAL "/socket"};
+    if (geteuid() != 0)
+        SKIP("only root can have a /run of its own");
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("tmpfs", "/run", "tmpfs", 0, "") != 0)
+        SKIP("no mounts of its own: %s", strerror(errno));
+    assert_int_equal(mkdir("/run/systemd", 0755), 0);
+    assert_int_equal(mkdir(JOURNAL, 0755), 0);
+    int journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(journal, (struct sockaddr *)&address, sizeof address), 0);
+    return journal;
+}
+
+/* As systemd has it for a service. */
+static void log_to_journal(const struct test *t) {
+    struct stat st;
+    char stream[64];
+    (void)t;
+    if (fstat(STDERR_FILENO, &st) != 0)
+        _exit(126);
+    snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+    setenv("JOURNAL_STREAM", stream, 1);
+}
+
+static bool journal_has(int journal, char *seen, size_t room, const char *part) {
+    size_t used = strlen(seen);
+    for (ssize_t n; (n = recv(journal, seen + used, room - used - 1, 0)) > 0;)
+        used += (size_t)n;
+    seen[used] = '\0';
+    return strstr(seen, part) != NULL;
+}
+
+static void the_journal_gets_events_with_their_fields(void **state) {
+    struct test *t = *state;
+    static char seen[1 << 16];
+    make_trace(t);
+    int journal = open_journal();
+    t->enter = log_to_journal;
+    struct process *dispatcher = process_start(t, "flow-dispatcher -n @ -r t.pcap " FOREVER "-w 1");
+    t->enter = NULL;
+    process_start(t, "flow-worker -n @ -k 0");
+    pid_t pid = 0;
+    UNTIL(t, (pid = ready_pid(t, 0)) != 0);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    char died[256];
+    snprintf(died, sizeof died,
+             "flow-dispatcher: warning: worker 0 (pid %d) died; its flows wait for its next process"
+             "\nPRIORITY=4\nSYSLOG_IDENTIFIER=flow-dispatcher\nFB_EVENT=worker_died\n"
+             "FB_INSTANCE=%s\nFB_WORKER=0\nFB_PID=%d\n",
+             (int)pid, t->name, (int)pid);
+    UNTIL(t, journal_has(journal, seen, sizeof seen, died));
+    process_start(t, "flow-worker -n @ -k 0");
+    UNTIL(t, journal_has(journal, seen, sizeof seen, "FB_EVENT=worker_back\n"));
+    /* Others go to the stream, as before. */
+    assert_non_null(strstr(process_errors(t, dispatcher), "<6>flow-dispatcher: info: rings on "));
+    assert_null(strstr(t->text, "died"));
+    stop_run(t, dispatcher, EXIT_DONE);
+    close(journal);
+    assert_int_equal(umount2("/run", MNT_DETACH), 0);
+}
+
 static void wrong_usage_is_one_line(void **state) {
     struct test *t = *state;
     EXPECT_REFUSED(t, EXIT_WRONG_USAGE, "--last", "flow-stat -n @ --last 7");
@@ -327,6 +395,7 @@ int main(void) {
         PROCESS_TEST(another_user_is_told_whose_it_is),
         PROCESS_TEST(a_small_dev_shm_has_a_short_history),
         PROCESS_TEST(where_none_can_be_kept_that_is_said_and_the_run_goes_on),
+        PROCESS_TEST(the_journal_gets_events_with_their_fields),
         PROCESS_TEST(wrong_usage_is_one_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

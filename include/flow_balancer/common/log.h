@@ -77,6 +77,21 @@ void fb_log_set_status(const char *text);
 
 void fb_log(enum fb_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What the journal is told of a line beside its text: a name of capitals, digits and underscores.
+ */
+struct fb_log_field {
+    const char *name;
+    const char *value;
+};
+
+/*
+ * The same for a line with fields, the last one with the name NULL. Where standard error goes to
+ * the journal they go there with the line, which has no level before it then; else, and
+ * where the journal does not take them, it is a line like any other.
+ */
+void fb_log_with(enum fb_log_level level, const struct fb_log_field *fields, const char *format,
+                 ...) __attribute__((format(printf, 3, 4)));
+
 #define fb_error(...) fb_log(FB_LOG_ERROR, __VA_ARGS__)
 #define fb_warning(...) fb_log(FB_LOG_WARNING, __VA_ARGS__)
 #define fb_info(...) fb_log(FB_LOG_INFO, __VA_ARGS__)
