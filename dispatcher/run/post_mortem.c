@@ -13,6 +13,9 @@
 
 #include "dispatcher/run/run.h"
 
+/* What is kept of a history: another dispatcher may wait until it is written. */
+#define KEPT_S 600u
+
 int report_give(const json_t *report, const char *path, bool in_place) {
     FILE *out = path != NULL && strcmp(path, "-") == 0 ? stderr : stdout;
     int error = 0;
@@ -54,9 +57,10 @@ static int history_path(char path[PATH_MAX], const char *name, const char *repor
 static int keep_history(const struct fb_ctl_handle *handle, const char *name, const char *report) {
     char path[PATH_MAX];
     json_t *history;
-    int error = fb_history_read(handle, &history);
+    int error = fb_history_read(handle, KEPT_S, &history);
     if (error != 0)
         return error == -ENOENT ? 0 : error;
+    fb_history_cut(history, KEPT_S);
     error = history_path(path, name, report);
     if (error == 0)
         error = fb_history_write(history, path);

@@ -17,11 +17,13 @@
 #define FB_HISTORY_SCHEMA "flow-balancer.history/1"
 
 /*
- * Reads the history of an instance whose ctl the caller has joined, alive or dead; both are
- * guarded. fb_guard_init() comes first. Returns 0, and *history is the caller's; -ENOENT, nothing
- * logged: the instance keeps none; or another -errno after one logged line.
+ * Reads the last so many seconds, or more, of the history of an instance whose ctl the caller has
+ * joined, alive or dead; both are guarded. fb_guard_init() comes first. Returns 0, and *history is
+ * the caller's; -ENOENT, nothing logged: the instance keeps none; or another -errno after one
+ * logged line. A second of 64 workers takes half a millisecond, and is 12 KB as JSON.
  */
-int fb_history_read(const struct fb_ctl_handle *handle, json_t **history);
+int fb_history_read(const struct fb_ctl_handle *handle, uint64_t seconds, json_t **history);
+#define FB_HISTORY_ALL UINT64_MAX /* seconds */
 
 /* Reads a file that fb_history_write() made, "-" is standard input. Returns as above, but -ENOENT
  * is logged as well. */

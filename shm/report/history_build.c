@@ -15,6 +15,7 @@
 struct build {
     const struct fb_ctl *ctl;
     struct fb_history_reader reader;
+    uint64_t seconds;                /* that are wanted */
     struct fb_history_sample sample; /* the one that is looked at */
     bool failed;                     /* memory ran out */
 };
@@ -128,6 +129,8 @@ static json_t *build_samples(struct build *b) {
     json_t *samples = json_array();
     uint64_t first, end;
     fb_history_samples(&b->reader, &first, &end);
+    if (end - first > b->seconds) /* at most one a second, and one more for its rate */
+        first = end - b->seconds - 1;
     for (uint64_t n = first; n != end; n++) {
         if (fb_history_read_sample(&b->reader, n, &b->sample))
             add_to(b, samples, build_sample(b));
@@ -195,13 +198,14 @@ static json_t *build_history(struct build *b) {
 
 /* The same with both objects guarded: ctl is cut short when its dispatcher is another by now. */
 static int read_mapped(const struct fb_ctl_handle *handle, const struct fb_region *region,
-                       json_t **history) {
+                       uint64_t seconds, json_t **history) {
     struct build *b = calloc(1, sizeof *b);
     int ctl_slot = fb_guard_add(handle->region.base, handle->region.size);
     int slot = fb_guard_add(region->base, region->size);
     int error = b == NULL ? -ENOMEM : ctl_slot < 0 || slot < 0 ? -ENOSPC : 0;
     if (error == 0) {
         b->ctl = handle->ctl;
+        b->seconds = seconds;
         error = fb_history_reader_init(&b->reader, region->base, region->size) ? 0 : -EBADMSG;
     }
     if (error == 0 && (*history = build_history(b)) == NULL)
@@ -222,7 +226,7 @@ static int read_mapped(const struct fb_ctl_handle *handle, const struct fb_regio
     return error;
 }
 
-int fb_history_read(const struct fb_ctl_handle *handle, json_t **history) {
+int fb_history_read(const struct fb_ctl_handle *handle, uint64_t seconds, json_t **history) {
     char path[FB_PATH_MAX], name[FB_NAME_MAX + 8];
     struct fb_region region;
     *history = NULL;
@@ -234,7 +238,7 @@ int fb_history_read(const struct fb_ctl_handle *handle, json_t **history) {
     enum fb_join joined = fb_object_join(&region, &config);
     if (joined != FB_JOINED)
         return joined == FB_NOT_YET ? -ENOENT : -EPROTO;
-    int error = read_mapped(handle, &region, history);
+    int error = read_mapped(handle, &region, seconds, history);
     fb_region_close(&region);
     return error;
 }

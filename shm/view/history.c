@@ -12,7 +12,7 @@
 
 /* Of an instance that runs, else of one that died and was not cleared yet. Returns 0 or -errno
  * after one logged line. */
-static int read_instance(const char *name, json_t **history) {
+static int read_instance(const char *name, uint64_t seconds, json_t **history) {
     struct fb_ctl_handle handle;
     enum fb_join joined = fb_ctl_join(&handle, name);
     if (joined == FB_NOT_YET)
@@ -22,7 +22,7 @@ static int read_instance(const char *name, json_t **history) {
             view_say_absent(name);
         return -ENOENT;
     }
-    int error = fb_history_read(&handle, history);
+    int error = fb_history_read(&handle, seconds, history);
     if (error == -ENOENT)
         fb_error("instance '%s' keeps no history: its dispatcher's log says why", name);
     fb_ctl_leave(&handle);
@@ -39,14 +39,20 @@ static int print_history(const json_t *history, bool json) {
     return EXIT_FAILURE;
 }
 
+static uint64_t seconds_wanted(const struct view_options *options) {
+    if (options->last_s != 0)
+        return options->last_s;
+    return options->json ? FB_HISTORY_ALL : LINES_USUAL;
+}
+
 int view_history(const struct view_options *options) {
     json_t *history = NULL;
+    uint64_t seconds = seconds_wanted(options);
     int error = options->history_file != NULL ? fb_history_load(options->history_file, &history)
-                                              : read_instance(options->name, &history);
+                                              : read_instance(options->name, seconds, &history);
     if (error != 0)
         return EXIT_FAILURE;
-    uint64_t seconds = options->last_s != 0 ? options->last_s : options->json ? 0 : LINES_USUAL;
-    if (seconds != 0)
+    if (seconds != FB_HISTORY_ALL)
         fb_history_cut(history, seconds);
     int status = print_history(history, options->json);
     json_decref(history);

@@ -35,7 +35,7 @@ static void begin(struct fleet_fixture *f) {
 
 static json_t *history_of(struct fleet_fixture *f) {
     json_t *history;
-    assert_int_equal(fb_history_read(&f->seen, &history), 0);
+    assert_int_equal(fb_history_read(&f->seen, FB_HISTORY_ALL, &history), 0);
     assert_string_equal(json_string_value(json_object_get(history, "schema")), FB_HISTORY_SCHEMA);
     assert_string_equal(json_string_value(json_object_get(history, "instance")), f->ctl.ctl->name);
     return history;
@@ -78,6 +78,25 @@ static void a_sample_is_taken_once_a_second_and_none_for_the_time_that_was_misse
     assert_int_equal(samples_of(f), 7);
     look(f, 100 * MS);
     assert_int_equal(samples_of(f), 8);
+    recorder_close(&recorder);
+}
+
+static void the_end_alone_has_one_sample_more_than_seconds(void **state) {
+    struct fleet_fixture *f = *state;
+    static const size_t wanted[] = {1, 2, 3, 4, 5, 5};
+    begin(f);
+    for (unsigned i = 0; i < 5; i++) {
+        snapshot.run[FB_RUN_RECEIVED] = i;
+        look(f, SECOND);
+    }
+    for (uint64_t seconds = 0; seconds < 6; seconds++) {
+        json_t *history;
+        assert_int_equal(fb_history_read(&f->seen, seconds, &history), 0);
+        size_t count = json_array_size(json_object_get(history, "samples"));
+        assert_int_equal(count, wanted[seconds]);
+        expect(at(history, "samples", count - 1), "received", 4);
+        json_decref(history);
+    }
     recorder_close(&recorder);
 }
 
@@ -174,13 +193,13 @@ static void an_object_that_is_cut_short_harms_neither_the_run_nor_who_reads(void
     fb_tell_event(FB_RUN_EVENT(RUN_RUNNING), "x");
     json_t *history;
     catch_begin(&caught);
-    int error = fb_history_read(&f->seen, &history);
+    int error = fb_history_read(&f->seen, FB_HISTORY_ALL, &history);
     expect_one_line(catch_end(&caught), "expected kind 5, worker 0, at most 8192 bytes");
     assert_int_equal(error, -EPROTO);
     assert_null(history);
     assert_int_equal(truncate(recorder.region.path, 100), 0);
     catch_begin(&caught);
-    error = fb_history_read(&f->seen, &history);
+    error = fb_history_read(&f->seen, FB_HISTORY_ALL, &history);
     catch_end(&caught);
     assert_true(error < 0);
     look(f, SECOND);
@@ -193,10 +212,10 @@ static void what_is_of_another_instance_is_not_read(void **state) {
     json_t *history;
     struct fb_history *object = recorder.region.base;
     object->header.instance[0] ^= 1;
-    assert_int_equal(fb_history_read(&f->seen, &history), -ENOENT);
+    assert_int_equal(fb_history_read(&f->seen, FB_HISTORY_ALL, &history), -ENOENT);
     object->header.instance[0] ^= 1;
     assert_int_equal(unlink(recorder.region.path), 0);
-    assert_int_equal(fb_history_read(&f->seen, &history), -ENOENT);
+    assert_int_equal(fb_history_read(&f->seen, FB_HISTORY_ALL, &history), -ENOENT);
     recorder_close(&recorder);
 }
 
@@ -223,6 +242,7 @@ static void where_it_cannot_be_made_there_is_one_line_and_a_run(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         FLEET_TEST(a_sample_is_taken_once_a_second_and_none_for_the_time_that_was_missed),
+        FLEET_TEST(the_end_alone_has_one_sample_more_than_seconds),
         FLEET_TEST(a_sample_says_what_the_snapshot_said),
         FLEET_TEST(what_happens_to_a_worker_is_recorded_in_order),
         FLEET_TEST(an_object_that_is_cut_short_harms_neither_the_run_nor_who_reads),
