@@ -60,7 +60,8 @@ static const struct fb_layout_field snapshot_fields[] = {
     FIELD(struct fb_snapshot, violations),    FIELD(struct fb_snapshot, fragments),
     FIELD(struct fb_snapshot, interface),     FIELD(struct fb_snapshot, interface_state),
     FIELD(struct fb_snapshot, capture_delay), FIELD(struct fb_snapshot, largest),
-    FIELD(struct fb_snapshot, busiest),       FIELD(struct fb_snapshot, lane),
+    FIELD(struct fb_snapshot, busiest),       FIELD(struct fb_snapshot, pairs),
+    FIELD(struct fb_snapshot, lane),
 };
 static const struct fb_layout_field ctl_fields[] = {
     FIELD(struct fb_ctl, header),

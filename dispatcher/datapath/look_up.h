@@ -68,8 +68,11 @@ static inline uint32_t look_up_flow(struct ingress *in, struct flows *flows, uns
 /* The flow of packet i: of the key's protocol, since a later fragment of a tunnel names another. */
 static inline uint32_t look_up_create(const struct ingress *in, struct flows *flows, unsigned i) {
     const struct decoded *decoded = &in->burst.decoded[i];
-    return flows_create(flows, in->burst.hashes[i], &decoded->key, decoded->swapped != 0,
-                        fb_flow_key_proto(&decoded->key), decoded->tcp_flags, decoded->payload_len);
+    uint32_t flow =
+        flows_create(flows, in->burst.hashes[i], &decoded->key, decoded->swapped != 0,
+                     fb_flow_key_proto(&decoded->key), decoded->tcp_flags, decoded->payload_len);
+    pairs_forward(&flows->pairs, flow, in->burst.frames[i].interface);
+    return flow;
 }
 
 /* 0: the direction of the flow's first packet; 1: the reverse. */
@@ -86,9 +89,10 @@ static inline void look_up_touch(const struct ingress *in, struct flows *flows, 
     struct flow_entry *entry = &flows->table.entries[flow];
     if (__builtin_expect((decoded->flags & FB_F_ICMP_ERROR) != 0, 0))
         entry->last = flows->now;
-    else
-        flows_touch(flows, flow, look_up_direction(entry, decoded), decoded->tcp_flags,
-                    decoded->payload_len);
+    else if (__builtin_expect(flows_touch(flows, flow, look_up_direction(entry, decoded),
+                                          decoded->tcp_flags, decoded->payload_len),
+                              0))
+        pairs_reverse(&flows->pairs, flow, in->burst.frames[i].interface);
 }
 
 /* flow: as look_up_flow() found it. Returns the flow that packet i is of. */

@@ -141,6 +141,8 @@ static unsigned tcp_next(unsigned state, unsigned event, bool endings) {
     bool data = (event & 1u << FLOW_EVENT_DATA_BIT) != 0 && !syn;
     bool reverse = (event & 1u << FLOW_EVENT_DIR_BIT) != 0;
 
+    if (reverse)
+        state |= FLOW_REVERSE;
     if (is_picked_up(state))
         state &= ~(unsigned)FLOW_RST;
     if (rst)

@@ -37,7 +37,8 @@
  * Packets in tcp-closing re-arm its timer as they do in every class.
  *
  * The state: family in bits 0-1; bits 2-3 the halves of what makes the flow
- * established; bits 4-5 FIN seen in direction 0, 1; bit 6 RST seen.
+ * established; bits 4-5 FIN seen in direction 0, 1; bit 6 RST seen; bit 7, of TCP,
+ * a packet in direction 1 seen, which no class depends on.
  *
  *   family, RST      half A             half B               both
  *   tcp, no RST      direction 1 seen   not SYN alone seen   established
@@ -109,7 +110,8 @@ enum flow_state_bit {
     FLOW_FINS = FLOW_FIN_0 | FLOW_FIN_1,
     FLOW_RST = 1 << 6,
     FLOW_PICKED_UP = FLOW_RST | FLOW_HALVES,
-    FLOW_STATES = 1 << 7,
+    FLOW_REVERSE = 1 << 7,
+    FLOW_STATES = 1 << 8,
 };
 
 /* What a packet says: the three low TCP flags as they are in the header, data, direction. */
@@ -132,7 +134,7 @@ enum flow_syn {
     FLOW_SYN_REUSE,   /* end the flow (FB_END_REUSED) and begin one with this packet */
 };
 
-/* The timeouts made ready for the data path; 4.2 KB, of which a run touches a few lines. */
+/* The timeouts made ready for the data path; 8.5 KB, of which a run touches a few lines. */
 struct flow_rules {
     uint8_t next[FLOW_STATES][FLOW_EVENTS];
     uint8_t class_of[FLOW_STATES];
@@ -156,7 +158,7 @@ static inline unsigned flow_event(unsigned dir, unsigned tcp_flags, uint32_t pay
  */
 static inline uint8_t flow_state_next(const struct flow_rules *r, uint8_t state, unsigned dir,
                                       unsigned tcp_flags, uint32_t payload_len) {
-    return r->next[state % FLOW_STATES][flow_event(dir, tcp_flags, payload_len)];
+    return r->next[state][flow_event(dir, tcp_flags, payload_len)];
 }
 
 /* The state after a flow's first packet. proto: IP protocol number, 0 if there is none. */
@@ -172,7 +174,24 @@ static inline uint8_t flow_state_first(const struct flow_rules *r, uint8_t proto
 }
 
 static inline enum flow_class flow_state_class(const struct flow_rules *r, uint8_t state) {
-    return (enum flow_class)r->class_of[state % FLOW_STATES];
+    return (enum flow_class)r->class_of[state];
+}
+
+/*
+ * Whether a TCP flow was a connection, as far as its packets show: both directions were seen, or
+ * one with more than SYNs and RSTs, more than the one packet that it was picked up by, and no
+ * RST, since that makes forget what was before.
+ */
+static inline bool flow_state_is_connection(uint8_t state) {
+    if ((state & FLOW_FAMILY_MASK) != FLOW_FAMILY_TCP)
+        return false;
+    return (state & FLOW_REVERSE) != 0 || (state & (FLOW_RST | FLOW_HALF_B)) == FLOW_HALF_B;
+}
+
+/* Whether a flow's first packet shows which of its ends opened it, as the SYN of a connection does,
+ * or its direction is guessed. proto, tcp_flags: as of flow_state_first(). */
+static inline bool flow_direction_is_guessed(uint8_t proto, unsigned tcp_flags) {
+    return proto == 6 && (tcp_flags & (FLOW_EVENT_TCP | FLOW_TCP_ACK)) != FLOW_EVENT_SYN;
 }
 
 /* To be asked before flow_state_next(): what this packet means if it is a SYN without ACK. */

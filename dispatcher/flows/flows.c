@@ -16,8 +16,12 @@ static size_t links_offset(uint32_t max_flows) {
     return fb_align_up(flow_table_footprint(max_flows), 64);
 }
 
-static size_t digests_offset(uint32_t max_flows) {
+static size_t pairs_offset(uint32_t max_flows) {
     return fb_align_up(links_offset(max_flows) + (size_t)max_flows * sizeof(struct timer_link), 64);
+}
+
+static size_t digests_offset(uint32_t max_flows) {
+    return fb_align_up(pairs_offset(max_flows) + pairs_footprint(max_flows), 64);
 }
 
 int flows_init(struct flows *flows, const struct flows_config *config) {
@@ -38,6 +42,7 @@ int flows_init(struct flows *flows, const struct flows_config *config) {
     top_init(&flows->top, config->now_ns);
     flows->links =
         (struct timer_link *)(void *)((char *)flows->region.base + links_offset(max_flows));
+    pairs_init(&flows->pairs, (char *)flows->region.base + pairs_offset(max_flows));
     if (config->digests)
         flows->digests =
             (struct key_digest *)(void *)((char *)flows->region.base + digests_offset(max_flows));
@@ -80,6 +85,8 @@ static void end_unarmed(struct flows *flows, uint32_t flow, enum fb_end_reason r
     const struct fb_flow_key key = flow_plain_key(entry);
     if (entry->seq > TOP_FIRST_SAMPLE)
         top_end(&flows->top, &flows->table, flow);
+    if (flow_state_is_connection(entry->state))
+        pairs_end(&flows->pairs, flow, (entry->state & FLOW_REVERSE) != 0);
     if (flows_has_worker(flows, entry)) {
         handles_end(flows->handles[entry->worker], entry->handle, reason);
         flows->ends_pending++;
@@ -135,6 +142,7 @@ uint32_t flows_create(struct flows *flows, uint64_t hash, const struct fb_flow_k
     entry->last = flows->now;
     entry->state = flow_state_first(&flows->rules, proto, tcp_flags, payload_len);
     arm(flows, flow, class_of(flows, flow));
+    pairs_begin(&flows->pairs, flow, flow_direction_is_guessed(proto, tcp_flags));
     flows->created++;
     if (flow_table_live(&flows->table) > flows->peak)
         flows->peak = flow_table_live(&flows->table);

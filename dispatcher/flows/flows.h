@@ -13,6 +13,7 @@
 #include "dispatcher/flows/flow_table.h"
 #include "dispatcher/flows/handles.h"
 #include "dispatcher/flows/key_hash.h"
+#include "dispatcher/flows/pairs.h"
 #include "dispatcher/flows/timer_wheel.h"
 #include "dispatcher/flows/top.h"
 
@@ -25,6 +26,7 @@
  *   timer_wheel.c               when a flow is due
  *   flow_clock.h                what time it is
  *   top.c                       the largest
+ *   pairs.h                     from which interface each direction came
  *   handles.c, forwards.c       the small numbers under which a worker knows its flows;
  *                               where flows of a lost worker went
  *   fragments.c, fragments_read.c
@@ -76,6 +78,7 @@ struct flows {
     uint64_t peak;
     uint64_t stray_syns;
     struct top top; /* the largest */
+    struct pairs pairs;
     struct fb_region region;
 };
 
@@ -101,7 +104,8 @@ void flows_fini(struct flows *flows);
  */
 void flows_end(struct flows *flows, uint32_t flow, enum fb_end_reason reason);
 
-/* Creates the flow of a first packet. The caller made sure that there is none. */
+/* Creates the flow of a first packet. The caller made sure that there is none, and tells
+ * pairs_forward() where that packet came from. */
 uint32_t flows_create(struct flows *flows, uint64_t hash, const struct fb_flow_key *key,
                       bool swapped, uint8_t proto, unsigned tcp_flags, uint32_t payload_len);
 
@@ -199,8 +203,9 @@ static inline bool flow_expired(const struct flows *flows, const struct flow_ent
     return false;
 }
 
-/* Takes one more packet of a flow that is not over. */
-static inline void flows_touch(struct flows *flows, uint32_t flow, unsigned dir, unsigned tcp_flags,
+/* Takes one more packet of a flow that is not over. True if it is the first of a TCP flow in the
+ * other direction: pairs_reverse() has to be told. */
+static inline bool flows_touch(struct flows *flows, uint32_t flow, unsigned dir, unsigned tcp_flags,
                                uint32_t payload_len) {
     struct flow_entry *entry = &flows->table.entries[flow];
     flows->stray_syns += flow_syn_meaning(&flows->rules, entry->state, tcp_flags) == FLOW_SYN_STRAY;
@@ -208,12 +213,13 @@ static inline void flows_touch(struct flows *flows, uint32_t flow, unsigned dir,
     uint8_t after = flow_state_next(&flows->rules, before, dir, tcp_flags, payload_len);
     entry->last = flows->now;
     if (after == before)
-        return;
+        return false;
     entry->state = after;
     enum flow_class from = flow_state_class(&flows->rules, before);
     enum flow_class to = flow_state_class(&flows->rules, after);
     if (from != to)
         flows_change_class(flows, flow, from, to);
+    return ((after ^ before) & FLOW_REVERSE) != 0;
 }
 
 #endif

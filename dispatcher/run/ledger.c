@@ -42,6 +42,7 @@ void ledger_gather(struct fb_snapshot *snapshot, const struct datapath *d,
     snapshot->run[FB_RUN_CLOCK_STEPS_BACK] = in->clock.packets.steps_back;
     top_of_run(&flows->top, &flows->table, snapshot->largest);
     top_now(&flows->top, &flows->table, snapshot->busiest);
+    memcpy(snapshot->pairs, flows->pairs.counts, sizeof snapshot->pairs);
     for (unsigned k = 0; k < fleet->count; k++) {
         const struct lane *lane = &fleet->lanes[k];
         memcpy(snapshot->lane[k], lane->counters, sizeof snapshot->lane[k]);

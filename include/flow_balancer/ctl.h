@@ -43,6 +43,11 @@ struct fb_worker_entry {
 };
 _Static_assert(sizeof(struct fb_worker_entry) == 384, "shared layout");
 
+/* What is counted of connections by the interfaces that their directions came from. */
+enum fb_pair_counter { FB_PAIR_FLOWS, FB_PAIR_GUESSED, FB_PAIR_COUNT };
+#define FB_PAIR_ONE_SIDED FB_MAX_INTERFACES /* in the place of the second interface: none */
+#define FB_PAIR_REVERSES (FB_MAX_INTERFACES + 1)
+
 /* How many flows are told of the largest, of the run and now. */
 #define FB_LARGE_FLOWS 32u
 #define FB_NO_WORKER UINT64_MAX
@@ -76,6 +81,7 @@ struct fb_snapshot {
     struct fb_delay_counts capture_delay;         /* capture to dispatch */
     struct fb_large_flow largest[FB_LARGE_FLOWS]; /* of the run, the largest first */
     struct fb_large_flow busiest[FB_LARGE_FLOWS]; /* now, the busiest first */
+    uint64_t pairs[FB_MAX_INTERFACES][FB_PAIR_REVERSES][FB_PAIR_COUNT];
     uint64_t lane[FB_MAX_WORKERS][FB_LANE_COUNT];
 };
 #define FB_SNAPSHOT_WORDS (sizeof(struct fb_snapshot) / sizeof(uint64_t))

@@ -264,7 +264,8 @@ static void a_new_syn_reuses_only_a_closing_flow(void **state) {
         if (!(flags & SYN) || flags & (ACK | RST | FIN))
             assert_int_equal(flow_syn_meaning(&rules, finished, flags), FLOW_SYN_NOTHING);
     /* It leaves the state as it is. */
-    assert_int_equal(flow_state_next(&rules, established, 1, SYN, 0), established);
+    assert_int_equal(flow_state_next(&rules, established, 0, SYN, 0), established);
+    assert_int_equal(flow_state_next(&rules, established, 1, SYN, 0), established | FLOW_REVERSE);
     assert_int_equal(flow_state_next(&rules, opening, 0, SYN, 0), opening);
 }
 
