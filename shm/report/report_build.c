@@ -10,6 +10,7 @@
 #include "shm/report/report_flows.h"
 #include "shm/report/report_ids.h"
 #include "shm/report/report_inspectors.h"
+#include "shm/report/report_pairs.h"
 #include "shm/report/report_table.h"
 
 static const char *const run_state_names[] = {
@@ -289,6 +290,7 @@ json_t *fb_report_build(const struct fb_ctl *ctl, const struct fb_snapshot *s,
     put_head(&b);
     put_sections(&b);
     put_interfaces(&b, json_object_get(b.report, "capture"));
+    put(&b, json_object_get(b.report, "capture"), "pairs", report_pairs(ctl, s));
     put_balance(&b);
     put_counters(&b, json_object_get(b.report, "run"), fb_run_texts, s->run, FB_RUN_COUNT);
     put(&b, b.report, "redelivered", number(s->run[FB_RUN_REDELIVERED]));

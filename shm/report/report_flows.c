@@ -87,7 +87,7 @@ static int put_key(json_t *object, const struct fb_large_flow *flow) {
     return failed | json_object_set_new(object, "proto", json_string("unknown"));
 }
 
-static json_t *make(const struct fb_large_flow *flow, uint64_t received) {
+static json_t *make_flow(const struct fb_large_flow *flow, uint64_t received) {
     json_t *object = json_object();
     int failed = json_object_set_new(object, "flow", json_integer(report_count(flow->id)));
     failed |= put_key(object, flow);
@@ -117,7 +117,7 @@ json_t *report_flows(const struct fb_large_flow flows[FB_LARGE_FLOWS], uint64_t 
     json_t *array = json_array();
     int failed = array == NULL;
     for (unsigned i = 0; i < FB_LARGE_FLOWS && flows[i].packets != 0; i++)
-        failed |= json_array_append_new(array, make(&flows[i], received));
+        failed |= json_array_append_new(array, make_flow(&flows[i], received));
     if (failed == 0)
         return array;
     json_decref(array);

@@ -6,6 +6,7 @@
 #include "shm/report/report_delays.h"
 #include "shm/report/report_flows.h"
 #include "shm/report/report_inspectors.h"
+#include "shm/report/report_pairs.h"
 #include "shm/report/report_table.h"
 #include "shm/report/report_text.h"
 
@@ -143,6 +144,8 @@ void fb_report_print(FILE *out, const json_t *report) {
         print_section(out, report, each);
         if (strcmp(each->object, "capture") == 0)
             print_interfaces(out, report);
+        if (strcmp(each->object, "flows.ended") == 0)
+            report_print_pairs(out, report);
     }
     report_print_inspectors(out, report);
     report_print_flows(out, report);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a run measures beside its ledger, in the report of whole runs: delays and the
- * largest flows. Runs on
+ * What a run measures beside its ledger, in the report of whole runs: delays, the
+ * largest flows, and connections by interface. Runs on
  * interfaces are in a network namespace that this program makes for itself; they are skipped
  * where that is not permitted.
  */
 #include "tests/lib/interface.h"
 #include "tests/lib/netns.h"
+#include "tests/lib/packet.h"
 #include "tests/lib/process.h"
 
 #include <signal.h>
@@ -112,12 +113,20 @@ static json_int_t received(struct test *t) {
     return stat_number(t, t->name, "ledger.received");
 }
 
+static bool is_running(struct test *t) {
+    const json_t *report = stat_of(t, t->name);
+    return report != NULL && strcmp(text_at(report, "dispatcher.state"), "running") == 0;
+}
+
+static void await_run(struct test *t) {
+    UNTIL(t, is_running(t));
+}
+
 static void what_the_kernel_held_is_the_delay_from_capture_to_dispatch(void **state) {
     struct test *t = *state;
     need_own_network();
     struct process *run = process_start(t, RUN "-w 1 -i lo --bpf udp");
-    UNTIL(t, stat_of(t, t->name) != NULL &&
-                 strcmp(text_at(stat_of(t, t->name), "dispatcher.state"), "running") == 0);
+    await_run(t);
     pid_t dispatcher = process_of_dispatcher(t->name);
     send_datagram(4000);
     UNTIL(t, received(t) == 1);
@@ -138,11 +147,88 @@ static void what_the_kernel_held_is_the_delay_from_capture_to_dispatch(void **st
     assert_true(real_at(report, "delays.capture_to_dispatch.sum_s") >= 0.3);
 }
 
+/* What a connection has so far. */
+enum { SYN = 0x02, ACK = 0x10 };
+
+/* A segment of connection n arrives at a tap: of the client, 10.0.0.1, or the server. */
+static void arrive(int tap, unsigned n, bool server, unsigned flags) {
+    struct packet f = {.n = 0};
+    ADD(&f, 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0);
+    ADD(&f, 0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, server ? 2 : 1, 10, 0, 0,
+        server ? 1 : 2);
+    add16(&f, server ? 80 : 2000 + n);
+    add16(&f, server ? 2000 + n : 80);
+    ADD(&f, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, (uint8_t)flags, 0, 0, 0, 0, 0, 0);
+    assert_int_equal(write(tap, f.bytes, f.n), f.n);
+}
+
+/* So many connections from the first on; until they are taken, since two interfaces have no order.
+ */
+static void arrive_all(struct test *t, int tap, unsigned first, unsigned count, bool server,
+                       unsigned flags) {
+    json_int_t before = received(t);
+    for (unsigned n = first; n < first + count; n++)
+        arrive(tap, n, server, flags);
+    UNTIL(t, received(t) == before + count);
+}
+
+static void connections_of_which_a_tap_shows_one_direction_are_told_by_interface(void **state) {
+    struct test *t = *state;
+    need_own_network();
+    int a = open_tap("tap0"), b = open_tap("tap1");
+    struct process *run = process_start(t, RUN "-w 1 -i tap0 -i tap1 --bpf tcp");
+    await_run(t);
+    arrive_all(t, a, 0, 40, false, SYN);
+    arrive_all(t, b, 0, 30, true, SYN | ACK); /* those of the last ten go another way */
+    arrive_all(t, a, 0, 40, false, ACK);
+    arrive_all(t, b, 100, 5, true, ACK); /* they were there before us */
+    arrive_all(t, b, 100, 5, true, ACK);
+    arrive_all(t, a, 200, 25, false, SYN); /* no answer */
+    process_signal(run, SIGTERM);
+    process_expect(t, run, EXIT_DONE);
+    const json_t *report = report_of(t, "out.json");
+    expect_number(report, "flows.created", 70);
+    json_t *pairs = json_loads(
+        "[{\"forward\": \"tap0\", \"reverse\": \"tap1\", \"flows\": 30, \"one_sided\": 0,"
+        " \"guessed\": 0},"
+        " {\"forward\": \"tap0\", \"reverse\": null, \"flows\": 10, \"one_sided\": 10,"
+        " \"guessed\": 0},"
+        " {\"forward\": \"tap1\", \"reverse\": null, \"flows\": 5, \"one_sided\": 5,"
+        " \"guessed\": 5}]",
+        0, NULL);
+    bool equal = json_equal(value_at(report, "capture.pairs"), pairs);
+    json_decref(pairs);
+    if (!equal)
+        fail_msg("%s", json_dumps(value_at(report, "capture.pairs"), 0));
+    assert_non_null(strstr(process_output(t, run), "           tap0  nowhere "));
+    close(a);
+    close(b);
+}
+
+static void the_connections_of_files_are_one_pair(void **state) {
+    struct test *t = *state;
+    assert_int_equal(process_run(t, "tracegen -o t.pcap --packets 20000 --flows 300 --udp 0.5"),
+                     EXIT_DONE);
+    struct process *run = process_start(t, RUN "-r t.pcap -w 2");
+    process_expect(t, run, EXIT_DONE);
+    const json_t *report = report_of(t, "out.json");
+    assert_int_equal(json_array_size(value_at(report, "capture.pairs")), 1);
+    const json_t *pair = json_array_get(value_at(report, "capture.pairs"), 0);
+    assert_string_equal(text_at(pair, "forward"), "file");
+    assert_string_equal(text_at(pair, "reverse"), "file");
+    assert_in_range(number_at(pair, "flows"), 100, number_at(report, "flows.created"));
+    expect_number(pair, "one_sided", 0);
+    expect_number(pair, "guessed", 0);
+    assert_null(strstr(process_output(t, run), "answered from"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(of_files_waiting_and_inspection_are_measured_and_not_the_capture),
         PROCESS_TEST(the_largest_flow_is_told_with_all_of_its_packets),
+        PROCESS_TEST(the_connections_of_files_are_one_pair),
         PROCESS_TEST(what_the_kernel_held_is_the_delay_from_capture_to_dispatch),
+        PROCESS_TEST(connections_of_which_a_tap_shows_one_direction_are_told_by_interface),
     };
     return cmocka_run_group_tests(tests, enter_own_network, NULL);
 }
