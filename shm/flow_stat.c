@@ -92,7 +92,7 @@ static view_show *find_view(const bool *given) {
 }
 
 /* False after one logged line: an option is of another view. */
-static bool fits(const bool *given, view_show *show) {
+static bool parts_fit(const bool *given, view_show *show) {
     for (size_t i = 0; i < PARTS; i++) {
         bool belongs = !given[parts[i].option];
         for (size_t k = 0; k < sizeof parts[i].with / sizeof *parts[i].with; k++)
@@ -108,7 +108,7 @@ static bool fits(const bool *given, view_show *show) {
 
 static int show(const struct view_options *options) {
     view_show *view = find_view(options->line.given);
-    if (view == NULL || !fits(options->line.given, view))
+    if (view == NULL || !parts_fit(options->line.given, view))
         return EXIT_USAGE;
     return fb_guard_init() == 0 ? view(options) : EXIT_FAILURE;
 }

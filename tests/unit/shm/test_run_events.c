@@ -55,7 +55,7 @@ static void each_kind_has_a_name_of_its_own_and_says_what_it_is(void **state) {
 
 static void an_event_has_its_line_and_its_record(void **state) {
     (void)state;
-    uint64_t before_ns = fb_now_ns(), real_ns = fb_real_ns();
+    uint64_t before_ns = fb_now_ns(), real_ns = fb_realtime_ns();
     const char *line = tell(FB_WORKER_EVENT(WORKER_DIED, 3, .pid = 77, .epoch = 2), "it died");
     assert_string_equal(line, "tester: warning: it died\n");
     assert_int_equal(records, 1);
@@ -66,7 +66,7 @@ static void an_event_has_its_line_and_its_record(void **state) {
     assert_int_equal(recorded.epoch, 2);
     assert_string_equal(recorded.text, "it died");
     assert_in_range(recorded.mono_ns, before_ns, fb_now_ns());
-    assert_in_range(recorded.real_ns, real_ns, fb_real_ns());
+    assert_in_range(recorded.real_ns, real_ns, fb_realtime_ns());
 }
 
 static void its_level_is_that_of_the_list(void **state) {
