@@ -63,10 +63,13 @@
       "SYN on an established flow: counted, the flow stays")                                       \
     X(STAMPS_HELD, "stamps_held", NULL, "time stamps too far ahead to be believed immediately")    \
     X(CLOCK_STEPS_BACK, "clock_steps_back", NULL, "times that stamps stepped back within a file")  \
-    X(IDLE_NS, "idle_ns", NULL, "nanoseconds that the dispatcher waited for frames")               \
-    X(READING_NS, "reading_ns", NULL, "nanoseconds that it read the source")                       \
-    X(DISPATCHING_NS, "dispatching_ns", NULL, "nanoseconds that it put packets into rings")        \
-    X(BLOCKED_NS, "blocked_ns", NULL, "nanoseconds that it waited for room or for a worker")       \
+    X(IDLE_NS, "idle_ns", "dispatcher.idle_s",                                                     \
+      "nanoseconds that the dispatcher waited for frames")                                         \
+    X(READING_NS, "reading_ns", "dispatcher.reading_s", "nanoseconds that it read the source")     \
+    X(DISPATCHING_NS, "dispatching_ns", "dispatcher.dispatching_s",                                \
+      "nanoseconds that it put packets into rings")                                                \
+    X(BLOCKED_NS, "blocked_ns", "dispatcher.blocked_s",                                            \
+      "nanoseconds that it waited for room or for a worker")                                       \
     X(STAMPS_UNUSABLE, "stamps_unusable", NULL,                                                    \
       "time stamps that are missing or ahead of the clock")                                        \
     X(ELAPSED_NS, "elapsed_ns", "elapsed_s",                                                       \

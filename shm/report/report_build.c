@@ -204,6 +204,16 @@ static json_t *options(const struct fb_ctl *ctl) {
     return json_object();
 }
 
+/* What its time went into, in seconds: the counters whose path is there. */
+static void put_times(struct build *b, json_t *dispatcher) {
+    static const char object[] = "dispatcher.";
+    for (unsigned i = 0; i < FB_RUN_COUNT; i++) {
+        const char *path = fb_run_texts[i].path;
+        if (path != NULL && strncmp(path, object, sizeof object - 1) == 0)
+            put(b, dispatcher, path + sizeof object - 1, json_real((double)b->s->run[i] / 1e9));
+    }
+}
+
 static void put_dispatcher(struct build *b) {
     const struct fb_ctl *ctl = b->ctl;
     json_t *object = put(b, b->report, "dispatcher", json_object());
@@ -213,6 +223,7 @@ static void put_dispatcher(struct build *b) {
     put(b, object, "numa_node", json_integer(report_id(ctl->numa_node)));
     put(b, object, "flow_table_numa_node", json_integer(report_id(ctl->flow_table_numa_node)));
     put(b, object, "numa_nodes", number(ctl->numa_nodes));
+    put_times(b, object);
 }
 
 static void put_geometry(struct build *b) {

@@ -138,6 +138,27 @@ static void print_interfaces(FILE *out, const json_t *report) {
     fputc('\n', out);
 }
 
+/* Where the dispatcher's time went, in hundredths of all of it. */
+static void print_time(FILE *out, const json_t *report) {
+    static const struct {
+        const char *key, *what;
+    } parts[] = {{"idle_s", "waiting for frames"},
+                 {"reading_s", "reading"},
+                 {"dispatching_s", "dispatching"},
+                 {"blocked_s", "waiting for workers"}};
+    const json_t *dispatcher = json_object_get(report, "dispatcher");
+    double all = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        all += report_real(dispatcher, parts[i].key);
+    if (all <= 0)
+        return;
+    fputs("dispatcher's time:", out);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        fprintf(out, "%s %.0f %% %s", i == 0 ? "" : ",",
+                100 * report_real(dispatcher, parts[i].key) / all, parts[i].what);
+    fputc('\n', out);
+}
+
 void fb_report_print(FILE *out, const json_t *report) {
     print_head(out, report);
     for (const struct report_section *each = report_sections; each->object != NULL; each++) {
@@ -149,6 +170,7 @@ void fb_report_print(FILE *out, const json_t *report) {
     }
     report_print_inspectors(out, report);
     report_print_flows(out, report);
+    print_time(out, report);
     report_print_delays(out, report);
     report_print_workers(out, report);
     report_print_nodes(out, report);

@@ -467,6 +467,24 @@ the_text_shows_a_worker_that_counted_otherwise_unless_its_count_is_partial(void 
     free(f);
 }
 
+static void the_text_shows_what_the_dispatchers_time_went_into(void **state) {
+    (void)state;
+    struct fake *f = make_fake();
+    memset(&f->snapshot.run[FB_RUN_IDLE_NS], 0, 4 * sizeof f->snapshot.run[0]);
+    char *text = print(f);
+    assert_null(strstr(text, "dispatcher's time"));
+    free(text);
+    f->snapshot.run[FB_RUN_IDLE_NS] = 5000000000;
+    f->snapshot.run[FB_RUN_READING_NS] = 1000000000;
+    f->snapshot.run[FB_RUN_DISPATCHING_NS] = 1500000000;
+    f->snapshot.run[FB_RUN_BLOCKED_NS] = 2500000000;
+    text = print(f);
+    expect_line(text, "dispatcher's time: 50 % waiting for frames, 10 % reading, 15 % dispatching, "
+                      "25 % waiting for workers\n");
+    free(text);
+    free(f);
+}
+
 static void of_a_run_without_packets_the_text_says_how_long_it_has_waited(void **state) {
     (void)state;
     struct fake *f = make_fake();
@@ -519,6 +537,7 @@ int main(void) {
         cmocka_unit_test(the_text_shows_where_a_ledger_does_not_add_up),
         cmocka_unit_test(
             the_text_shows_a_worker_that_counted_otherwise_unless_its_count_is_partial),
+        cmocka_unit_test(the_text_shows_what_the_dispatchers_time_went_into),
         cmocka_unit_test(of_a_run_without_packets_the_text_says_how_long_it_has_waited),
         cmocka_unit_test(the_text_shows_violations),
     };

@@ -119,13 +119,16 @@ static void every_counter_is_in_the_json_at_its_path(void **state) {
     }
 }
 
-/* But for the time, which is in the first line. */
+/* But for the time, which is in the first line, and its parts, which have one of their own. */
 static void every_counter_has_a_line_or_a_column_in_the_text(void **state) {
     (void)state;
     for (unsigned list = 0; list < REPORT_LISTS; list++) {
         for (unsigned i = 0; i < report_lists[list].count; i++) {
             const struct fb_counter_text *counter = &report_lists[list].texts[i];
-            if (list == REPORT_RUN && i == FB_RUN_ELAPSED_NS)
+            bool is_time =
+                counter->path != NULL && (strcmp(counter->path, "elapsed_s") == 0 ||
+                                          strncmp(counter->path, "dispatcher.", 11) == 0);
+            if (is_time)
                 continue;
             if (is_own_line(counter)) {
                 if (strstr(text, counter->text) == NULL)
