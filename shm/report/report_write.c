@@ -5,10 +5,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "flow_balancer/common/log.h"
+#include "flow_balancer/common/replace.h"
 #include "flow_balancer/history_report.h"
 
 /* What is written, and how. */
@@ -18,7 +18,9 @@ struct document {
     const char *name;
 };
 
-static int dump(const struct document *d, FILE *out) {
+/* A fb_replace_write. */
+static int dump(const void *document, FILE *out) {
+    const struct document *d = document;
     errno = 0;
     if (json_dumpf(d->json, out, d->flags) == 0 && fputc('\n', out) != EOF && fflush(out) == 0)
         return 0;
@@ -40,29 +42,6 @@ static int dump_to_fd(const struct document *d, int fd) {
     return error;
 }
 
-/* Writes a file beside path, then renames it: a reader finds a complete one, old or new. */
-static int replace(const struct document *d, const char *path) {
-    size_t size = strlen(path) + sizeof ".XXXXXX";
-    char *temporary = malloc(size);
-    if (temporary == NULL)
-        return -ENOMEM;
-    snprintf(temporary, size, "%s.XXXXXX", path);
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    int error = fd < 0 ? -errno : 0;
-    if (error == 0) {
-        mode_t mask = umask(0);
-        umask(mask);
-        fchmod(fd, 0666 & ~mask); /* as open() would have made it; mkostemp makes 0600 */
-        error = dump_to_fd(d, fd);
-        if (error == 0 && rename(temporary, path) != 0)
-            error = -errno;
-        if (error != 0)
-            unlink(temporary);
-    }
-    free(temporary);
-    return error;
-}
-
 static int write_document(const struct document *d, const char *path, bool in_place) {
     int error;
     if (strcmp(path, "-") == 0)
@@ -70,7 +49,7 @@ static int write_document(const struct document *d, const char *path, bool in_pl
     else if (in_place)
         error = dump_to_fd(d, open(path, O_WRONLY | O_TRUNC | O_CLOEXEC));
     else
-        error = replace(d, path);
+        error = fb_replace_file(path, fb_replace_mode(), dump, d);
     if (error != 0)
         fb_error("cannot write the %s to %s: %s", d->name,
                  strcmp(path, "-") == 0 ? "standard output" : path, strerror(-error));
