@@ -5,12 +5,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "flow_balancer/common/log.h"
+#include "flow_balancer/common/replace.h"
 
-static int dump(const json_t *report, FILE *out) {
+/* A fb_replace_write. */
+static int dump(const void *report, FILE *out) {
     errno = 0;
     if (json_dumpf(report, out, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) == 0 &&
         fputc('\n', out) != EOF && fflush(out) == 0)
@@ -33,29 +34,6 @@ static int dump_to_fd(const json_t *report, int fd) {
     return error;
 }
 
-/* Writes a file beside path, then renames it: a reader finds a complete report, old or new. */
-static int replace(const json_t *report, const char *path) {
-    size_t size = strlen(path) + sizeof ".XXXXXX";
-    char *temporary = malloc(size);
-    if (temporary == NULL)
-        return -ENOMEM;
-    snprintf(temporary, size, "%s.XXXXXX", path);
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    int error = fd < 0 ? -errno : 0;
-    if (error == 0) {
-        mode_t mask = umask(0);
-        umask(mask);
-        fchmod(fd, 0666 & ~mask); /* as open() would have made it; mkostemp makes 0600 */
-        error = dump_to_fd(report, fd);
-        if (error == 0 && rename(temporary, path) != 0)
-            error = -errno;
-        if (error != 0)
-            unlink(temporary);
-    }
-    free(temporary);
-    return error;
-}
-
 int fb_report_write(const json_t *report, const char *path, bool in_place) {
     int error;
     if (strcmp(path, "-") == 0)
@@ -63,7 +41,7 @@ int fb_report_write(const json_t *report, const char *path, bool in_place) {
     else if (in_place)
         error = dump_to_fd(report, open(path, O_WRONLY | O_TRUNC | O_CLOEXEC));
     else
-        error = replace(report, path);
+        error = fb_replace_file(path, fb_replace_mode(), dump, report);
     if (error != 0)
         fb_error("cannot write the report to %s: %s",
                  strcmp(path, "-") == 0 ? "standard output" : path, strerror(-error));
