@@ -286,6 +286,7 @@ static void put_head(struct build *b) {
     put(b, b->report, "version", text(ctl->version, sizeof ctl->version));
     put(b, b->report, "instance", text(ctl->name, sizeof ctl->name));
     put(b, b->report, "options", options(ctl));
+    put(b, b->report, "started_s", json_real((double)ctl->started_ns / 1e9));
     put(b, b->report, "elapsed_s", json_real((double)b->s->run[FB_RUN_ELAPSED_NS] / 1e9));
     put(b, b->report, "running_s", json_real(running_s(ctl)));
     put(b, b->report, "policy", text(ctl->policy, sizeof ctl->policy));

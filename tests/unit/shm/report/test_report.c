@@ -69,6 +69,7 @@ static struct fake *make_fake(void) {
     snprintf(ctl->options, sizeof ctl->options, "{\"workers\": 2, \"read\": [\"a.pcap\"]}");
     ctl->geometry = (struct fb_geometry){.workers = 2, .max_workers = 3, .depth = 10000};
     ctl->pid = 4711;
+    ctl->started_ns = UINT64_C(1700000000500000000);
     ctl->flow_table_page_kind = FB_PAGES_4K;
     atomic_store(&ctl->links, 2);
     fb_ctl_add_link_type(ctl, 0, 1);
@@ -249,6 +250,7 @@ static void the_report_has_every_key_of_its_schema(void **state) {
     expect_text(report, "policy", "backlog-share");
     expect_text(report, "options.read.0", "a.pcap");
     assert_true(json_real_value(at(report, "elapsed_s")) == 2.5);
+    assert_true(json_real_value(at(report, "started_s")) == 1700000000.5);
     expect_text(report, "hugepages.down", "thp");
     expect_text(report, "hugepages.flow_table", "4k");
     expect_number(report, "dispatcher.pid", 4711);
