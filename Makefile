@@ -17,6 +17,8 @@ UNPACK_PKGS := zlib liblzma libzstd liblz4
 UNPACK := $(shell pkg-config --exists $(UNPACK_PKGS) 2>/dev/null && echo $(UNPACK_PKGS))
 # May be missing: there is no inspector `ndpi` then. `make NDPI=` builds as if it were. Another version has other functions.
 NDPI := $(shell pkg-config --exists 'libndpi >= 4.2 libndpi < 4.3' 2>/dev/null && pkg-config --modversion libndpi)
+# May be missing: flow-stat does not serve metrics then. `make HTTP=` builds as if it were.
+HTTP := $(shell pkg-config --exists 'libmicrohttpd >= 0.9.71' 2>/dev/null && pkg-config --modversion libmicrohttpd)
 PKGS := libpcap jansson popt libcrypto inih $(if $(NUMA),numa) $(UNPACK)
 WARN     := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 CPPFLAGS += -D_GNU_SOURCE -DFB_VERSION='"$(VERSION)"' -Iinclude -I. $(if $(UNPACK),-DFB_HAVE_UNPACK)
@@ -26,13 +28,15 @@ ALL_CFLAGS := -std=c11 $(WARN) -mprfchw $(CFLAGS) -MMD -MP
 LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 MISSING  := $(strip $(if $(LIBS),,$(foreach pkg,$(PKGS),$(shell pkg-config --exists $(pkg) 2>/dev/null || echo $(pkg)))))
-# Only what calls it loads it.
-LIBS     += $(if $(NDPI),-Xlinker --push-state -Xlinker --as-needed $(shell pkg-config --libs libndpi) -Xlinker --pop-state)
+# Only what calls them loads them.
+FEW_PKGS := $(if $(NDPI),libndpi) $(if $(HTTP),libmicrohttpd)
+LIBS     += $(if $(strip $(FEW_PKGS)),-Xlinker --push-state -Xlinker --as-needed $(shell pkg-config --libs $(FEW_PKGS)) -Xlinker --pop-state)
 
 # A folder, with those in it, is a library plus the main file named here.
 sources    = $(wildcard $(1)/*.c $(1)/*/*.c)
-VIEW_SRC   := $(wildcard shm/view/*.c)
-SHM_SRC    := $(filter-out shm/flow_stat.c shm/common/option_doc.c $(VIEW_SRC),$(call sources,shm))
+NO_HTTP    := shm/view/serve_absent.c
+VIEW_SRC   := $(filter-out $(if $(HTTP),$(NO_HTTP),shm/view/serve.c),$(wildcard shm/view/*.c))
+SHM_SRC    := $(filter-out shm/flow_stat.c shm/common/option_doc.c shm/view/%,$(call sources,shm))
 DISP_SRC   := $(filter-out dispatcher/main.c,$(call sources,dispatcher))
 SHIM_SRC   := $(wildcard worker/shim/*.c)
 NO_NDPI    := worker/inspectors/ndpi_absent.c
@@ -41,7 +45,7 @@ WORK_SRC   := $(filter-out worker/main.c worker/offline_load.c $(SHIM_SRC) \
 
 # A test program NAME.c becomes $(BUILD)/tests/NAME, wherever it is.
 TEST_SRC   := $(sort $(wildcard $(addprefix tests/,$(addsuffix test_*.c,unit/*/ unit/*/*/ sim/ bench/ weave/))))
-TEST_SRC   := $(filter-out $(if $(NDPI),,%/test_ndpi_result.c),$(TEST_SRC))
+TEST_SRC   := $(filter-out $(if $(NDPI),,%/test_ndpi_result.c) $(if $(HTTP),,%/test_view_serve.c),$(TEST_SRC))
 PROC_SRC   := $(sort $(wildcard tests/proc/proc_*.c tests/chaos/proc_*.c))
 RACE_SRC   := $(sort $(wildcard tests/race/race_*.c))
 programs    = $(patsubst %.c,$(BUILD)/tests/%,$(notdir $(1)))
@@ -138,7 +142,7 @@ help:
 	@echo
 	@echo 'Variables: CC, CFLAGS, BUILD, PREFIX, DESTDIR. What a bare machine lacks: scripts/install-deps'
 
-build: $(PROGRAMS) $(OFFLINE) $(TOOLS) $(LIBRARY) $(SHIM) $(call obj,$(SHIM_SRC) $(NO_NDPI)) $(MADE_PAGES) $(COMPLETION)
+build: $(PROGRAMS) $(OFFLINE) $(TOOLS) $(LIBRARY) $(SHIM) $(call obj,$(SHIM_SRC) $(NO_NDPI) $(NO_HTTP)) $(MADE_PAGES) $(COMPLETION)
 
 tests: $(TESTS) $(PROC_TESTS) $(TEST_WORKERS) $(PCAP_PROGRAMS) $(LIBRARY_READER) $(PLUGINS) $(BENCHES)
 
