@@ -5,6 +5,7 @@
 #include "flow_balancer/common/command_line.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/common/option_rule.h"
+#include "flow_balancer/common/parent.h"
 #include "flow_balancer/guard.h"
 
 #include "shm/view/view.h"
@@ -15,6 +16,13 @@ enum { EXIT_USAGE = 2 };
 static const struct fb_option_rule rules[FB_OPTIONS] = {
     [FB_OPT_NAME] = FB_RULE_NAME(struct view_options, name),
     [FB_OPT_JSON] = FB_RULE_FLAG(struct view_options, json),
+    [FB_OPT_LIST] = FB_RULE_FLAG(struct view_options, list),
+    [FB_OPT_PROMETHEUS] = FB_RULE_FLAG(struct view_options, prometheus),
+    [FB_OPT_OUTPUT] = FB_RULE_TEXT(struct view_options, output),
+    [FB_OPT_INTERVAL] = FB_RULE_SECONDS(struct view_options, interval_ns),
+    [FB_OPT_LISTEN] = FB_RULE_TEXT(struct view_options, listen),
+    [FB_OPT_STAT_CHECK] = FB_RULE_FLAG(struct view_options, check),
+    [FB_OPT_PARENT] = FB_RULE_COUNT64(struct view_options, parent, 1, INT32_MAX),
 };
 
 /* A fb_command_line_take. */
@@ -25,11 +33,14 @@ static bool take(void *arg, enum fb_option option, char *text, bool on, enum fb_
 
 static void print_more_help(void) {
     puts("\nExit status: 0 the report was printed, 1 the instance is not running or the report\n"
-         "cannot be read or written, 2 wrong usage.");
+         "cannot be read, written or served, 2 wrong usage.");
 }
 
 static void print_version(void) {
-    puts("flow-stat " FB_VERSION);
+    const char *library = view_served_by();
+    printf("flow-stat " FB_VERSION ", %s%s\n",
+           library != NULL ? "libmicrohttpd " : "without libmicrohttpd",
+           library != NULL ? library : "");
 }
 
 static const struct fb_program program = {
@@ -42,9 +53,13 @@ static const struct fb_program program = {
 };
 
 static int show(const struct view_options *options) {
-    if (fb_guard_init() != 0)
+    if (!view_prometheus_fits(options))
+        return EXIT_USAGE;
+    if (fb_guard_init() != 0 || (options->parent != 0 && !fb_follow_parent(options->parent)))
         return EXIT_FAILURE;
-    return view_text(options);
+    if (options->list)
+        return view_list(options);
+    return options->prometheus ? view_prometheus(options) : view_text(options);
 }
 
 int main(int argc, char **argv) {

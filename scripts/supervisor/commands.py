@@ -164,6 +164,14 @@ def status(call):
         raise Failure(f"cannot run {program}: {error.strerror}; run 'make build'") from None
 
 
+def list_instances(call):
+    program = os.path.join(call.places.program_dir(), "flow-stat")
+    try:
+        os.execv(program, [program, "--list", *(["--json"] if call.options.json else [])])
+    except OSError as error:
+        raise Failure(f"cannot run {program}: {error.strerror}; run 'make build'") from None
+
+
 def check_ended(name, places):
     """Failure that says how the latest run of ours ended, if nothing runs under that name."""
     run = outcome.Watched.open(places.outcome(name))

@@ -24,13 +24,27 @@
 struct view_options {
     const char *name;
     bool json;
+    bool list;
+    bool prometheus;
+    const char *output, *listen; /* where the metrics go; NULL */
+    uint64_t interval_ns;        /* from one writing of them to the next; 0: once */
+    bool check;                  /* only whether they can go there */
+    uint64_t parent;             /* the process that started this one, and ends it; 0: none */
     struct fb_command_line line;
 };
 
 /* Shows an instance until it is done. Returns the exit status of the program. */
 typedef int view_show(const struct view_options *options);
 
-view_show view_text; /* the report, as text or JSON, once */
+view_show view_text;       /* the report, as text or JSON, once */
+view_show view_prometheus; /* the report as metrics: once, or for as long as it lives */
+view_show view_list;       /* every instance of this machine, as text or JSON, once */
+
+/* Whether the options of view_prometheus() fit together. False after one logged line. */
+bool view_prometheus_fits(const struct view_options *options);
+
+/* The version of the library that serves metrics; NULL: there is none. */
+const char *view_served_by(void);
 
 /* ---- an instance that is looked at again and again */
 
