@@ -22,6 +22,7 @@ static const struct fb_option_rule rules[FB_OPTIONS] = {
     [FB_OPT_INTERVAL] = FB_RULE_SECONDS(struct view_options, interval_ns),
     [FB_OPT_LISTEN] = FB_RULE_TEXT(struct view_options, listen),
     [FB_OPT_STAT_CHECK] = FB_RULE_FLAG(struct view_options, check),
+    [FB_OPT_LOG_LEVEL] = FB_RULE_LOG_LEVEL(struct view_options, log_level),
     [FB_OPT_PARENT] = FB_RULE_COUNT64(struct view_options, parent, 1, INT32_MAX),
 };
 
@@ -53,6 +54,7 @@ static const struct fb_program program = {
 };
 
 static int show(const struct view_options *options) {
+    fb_log_set_level(options->log_level);
     if (!view_prometheus_fits(options))
         return EXIT_USAGE;
     if (fb_guard_init() != 0 || (options->parent != 0 && !fb_follow_parent(options->parent)))

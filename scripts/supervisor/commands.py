@@ -28,6 +28,7 @@ LOG_POLL_S = 0.02  # how often `stop` looks whether the log is still held
 def run(call):
     unnamed = f"run-{os.getpid()}"
     plan = Plan(call, unnamed)
+    plan.check_exporter()
     plan.check_worker_options()
     call.places.make_runtime_dir()
     path, keep = call.places.outcome(plan.name), plan.name != unnamed

@@ -128,6 +128,10 @@ def add_run_options(parser, default_name):
         "--eve-wait", metavar="MS|forever",
         help="how long a sink of --eve that takes no more records may hold its worker in one outage (default: 1000)",
     )  # fmt: skip
+    parser.add_argument(
+        "--metrics", metavar="FILE|[ADDRESS:]PORT",
+        help="have flow-stat serve metrics for Prometheus there, or write them to a file, as long as the run lasts",
+    )  # fmt: skip
     parser.add_argument("--wait", metavar="spin|park", help="how idle workers wait (default: park)")
     parser.add_argument(
         "--worker-cpu", metavar="LIST", type=values.cpu_list,

@@ -181,7 +181,8 @@ bool view_prometheus_fits(const struct view_options *options) {
         return refuse_option("--listen", "it excludes --output: start flow-stat twice for both");
     if (options->interval_ns != 0 && options->output == NULL)
         return refuse_option("--interval", "it is for the file of --output: give that as well");
-    return true;
+    struct listen_address address;
+    return options->listen == NULL || listen_parse(options->listen, &address);
 }
 
 const char *view_served_by(void) {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "flow_balancer/common/command_line.h"
+#include "flow_balancer/common/log.h"
 #include "flow_balancer/ctl.h"
 
 /*
@@ -28,8 +29,9 @@ struct view_options {
     bool prometheus;
     const char *output, *listen; /* where the metrics go; NULL */
     uint64_t interval_ns;        /* from one writing of them to the next; 0: once */
-    bool check;                  /* only whether they can go there */
-    uint64_t parent;             /* the process that started this one, and ends it; 0: none */
+    enum fb_log_level log_level;
+    bool check;      /* only whether they can go there */
+    uint64_t parent; /* the process that started this one, and ends it; 0: none */
     struct fb_command_line line;
 };
 

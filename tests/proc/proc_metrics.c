@@ -264,7 +264,7 @@ static void options_that_do_not_fit_are_one_line_each(void **state) {
     expect_refusal(t, 2, "--interval: it is for the file", "--prometheus --interval 1");
     expect_refusal(t, 2, "it excludes --json", "--prometheus --json");
     expect_refusal(t, 2, "--list: it is printed", "--list --prometheus");
-    expect_refusal(t, 1, "give PORT, ADDRESS:PORT", "--prometheus --listen nonsense");
+    expect_refusal(t, 2, "give PORT, ADDRESS:PORT", "--prometheus --listen nonsense");
     expect_refusal(t, 1, "give an address of this machine", "--prometheus --listen 192.0.2.1:9187");
 }
 

@@ -213,7 +213,7 @@
       "the "                                                                                       \
       "run lasts")                                                                                 \
     X(LOG_LEVEL, "log-level", 0, "error|warning|info|debug", FB_DEFAULT("info"),                   \
-      FB_DISPATCHER | FB_WORKER | FB_RUN, FB_ANYWHERE, "Log messages up to this level")            \
+      FB_DISPATCHER | FB_WORKER | FB_STAT | FB_RUN, FB_ANYWHERE, "Log messages up to this level")  \
     X(CONFIG, "config", 0, "FILE", FB_NO_DEFAULT,                                                  \
       FB_DISPATCHER | FB_WORKER | FB_STAT | FB_RUN | FB_STOP | FB_ASK, FB_COMMAND_LINE,            \
       "Read options from a file with lines such as 'workers = 4', or 'preload = yes' for a flag; " \
