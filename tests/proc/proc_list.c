@@ -90,6 +90,9 @@ static void as_text_it_is_a_line_for_each(void **state) {
     char word[32];
     assert_int_equal(sscanf(row + strlen(t->name), " %31s", word), 1);
     assert_string_equal(word, "starting");
+    list = process_start(t, "flow-balancer list --json");
+    process_expect(t, list, EXIT_DONE);
+    assert_int_equal(process_output(t, list)[0], '[');
     process_signal(dispatcher, SIGTERM);
     process_wait(t, dispatcher);
 }
