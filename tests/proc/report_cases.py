@@ -17,8 +17,17 @@ from eve_cases import Findings, declared, parent_of, places, validator
 WAITS = {
     "samples": 3, "p50_us": 1.0, "p90_us": 2.0, "p99_us": 2.0, "max_us": 2.5, "sum_s": 5e-06, "buckets": [[1024, 2], [2560, 1]],
 }  # fmt: skip
-# Objects whose keys are not ours: options as they were given, what inspectors name, and keys of a flow.
-FREE = ("options", "inspectors", "largest_flows")
+FLOW = {
+    "flow": 7, "layer": "ip4", "proto": "TCP", "worker": None, "packets": 5, "bytes": 300, "error": 0, "share": 0.5,
+    "packets_per_s": 2, "error_per_s": 0, "ended": False,
+}  # fmt: skip
+# No flow has all of them; together they are what one may have.
+ENDS = {
+    "src_ip": "192.0.2.1", "dest_ip": "192.0.2.2", "src_port": 1, "dest_port": 2, "src_mac": "00:11:22:33:44:55",
+    "dest_mac": "00:11:22:33:44:66",
+}  # fmt: skip
+# Objects whose keys are not ours: options as they were given, and what inspectors name.
+FREE = ("options", "inspectors")
 # What may be negative: a link type is any number, and an age is of two clocks; and what may have no member at all.
 SIGNED = (("links", 0), ("dispatcher", "heartbeat_age_s"))
 EMPTY = (("violations",), ("delays",))
@@ -45,7 +54,7 @@ def extended(report):
     """With what a report may have, and this one has not."""
     report = copy.deepcopy(report)
     report["delays"] = {stage: WAITS for stage in ("capture_to_dispatch", "dispatch_to_inspection", "inspection")}
-    report["largest_flows"] = [{"key": "any"}]
+    report["largest_flows"] = report["busiest_flows"] = [{**FLOW, **ENDS}]
     report["latency"] = WAITS
     counts = {"received": 1, "kernel_drops": 0, "interface_drops": 0}
     report["capture"]["interfaces"] = [{"name": "eth0", "state": "up", **counts}]
