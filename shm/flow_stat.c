@@ -19,7 +19,7 @@ static const struct fb_option_rule rules[FB_OPTIONS] = {
     [FB_OPT_LIST] = FB_RULE_FLAG(struct view_options, list),
     [FB_OPT_PROMETHEUS] = FB_RULE_FLAG(struct view_options, prometheus),
     [FB_OPT_OUTPUT] = FB_RULE_TEXT(struct view_options, output),
-    [FB_OPT_INTERVAL] = FB_RULE_SECONDS(struct view_options, interval_ns),
+    [FB_OPT_EVERY] = FB_RULE_SECONDS(struct view_options, every_ns),
     [FB_OPT_LISTEN] = FB_RULE_TEXT(struct view_options, listen),
     [FB_OPT_STAT_CHECK] = FB_RULE_FLAG(struct view_options, check),
     [FB_OPT_LOG_LEVEL] = FB_RULE_LOG_LEVEL(struct view_options, log_level),
@@ -39,8 +39,8 @@ static void print_more_help(void) {
 
 static void print_version(void) {
     const char *library = view_served_by();
-    printf("flow-stat " FB_VERSION ", %s%s\n",
-           library != NULL ? "libmicrohttpd " : "without libmicrohttpd",
+    printf("flow-stat " FB_VERSION "\nserved metrics: %s%s\n",
+           library != NULL ? "libmicrohttpd " : "off, built without libmicrohttpd",
            library != NULL ? library : "");
 }
 

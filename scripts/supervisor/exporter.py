@@ -22,7 +22,7 @@ def words(metrics):
     """The options of flow-stat for a value of --metrics: a port, an address with one, or else a file."""
     if LISTENS.fullmatch(metrics):
         return ["--prometheus", "--listen", metrics]
-    return ["--prometheus", "--output", metrics, "--interval", str(INTERVAL_S)]
+    return ["--prometheus", "--output", metrics, "--every", str(INTERVAL_S)]
 
 
 class Exporter:

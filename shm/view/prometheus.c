@@ -107,7 +107,7 @@ static bool write_file(struct exporter *exporter) {
  * What is not kept up to date any more is removed, or its last numbers would go on as if they were.
  */
 static int write_again_and_again(struct exporter *exporter, int stop_fd) {
-    uint64_t interval_ms = exporter->options->interval_ns / NS_PER_MS;
+    uint64_t interval_ms = exporter->options->every_ns / NS_PER_MS;
     struct pollfd stop = {.fd = stop_fd, .events = POLLIN};
     if (!write_file(exporter))
         return EXIT_FAILURE;
@@ -179,8 +179,8 @@ bool view_prometheus_fits(const struct view_options *options) {
         return refuse_option(to, "it says where metrics go: give --prometheus as well");
     if (options->listen != NULL && options->output != NULL)
         return refuse_option("--listen", "it excludes --output: start flow-stat twice for both");
-    if (options->interval_ns != 0 && options->output == NULL)
-        return refuse_option("--interval", "it is for the file of --output: give that as well");
+    if (options->every_ns != 0 && options->output == NULL)
+        return refuse_option("--every", "it is for the file of --output: give that as well");
     struct listen_address address;
     return options->listen == NULL || listen_parse(options->listen, &address);
 }
@@ -233,7 +233,7 @@ static int write_until_told(struct exporter *exporter) {
         return EXIT_FAILURE;
     if (options->check)
         return is_writable(options->output) ? EXIT_SUCCESS : EXIT_FAILURE;
-    if (options->interval_ns == 0)
+    if (options->every_ns == 0)
         return write_once(exporter);
     int stop_fd = open_stop();
     int status = stop_fd < 0 ? EXIT_FAILURE : write_again_and_again(exporter, stop_fd);

@@ -28,7 +28,7 @@ struct view_options {
     bool list;
     bool prometheus;
     const char *output, *listen; /* where the metrics go; NULL */
-    uint64_t interval_ns;        /* from one writing of them to the next; 0: once */
+    uint64_t every_ns;           /* from one writing of them to the next; 0: once */
     enum fb_log_level log_level;
     bool check;      /* only whether they can go there */
     uint64_t parent; /* the process that started this one, and ends it; 0: none */

@@ -153,7 +153,7 @@ static void an_exporter_outlives_runs_and_finds_the_next_one(void **state) {
 static void a_file_is_kept_up_to_date_and_goes_with_its_writer(void **state) {
     struct test *t = *state;
     struct process *writer =
-        process_start(t, "flow-stat -n @ --prometheus --output fb.prom --interval 0.05");
+        process_start(t, "flow-stat -n @ --prometheus --output fb.prom --every 0.05");
     UNTIL(t, up_in(t, read_file(t, "fb.prom")) == 0);
     struct stat st;
     assert_int_equal(stat(file_in(t, "fb.prom"), &st), 0);
@@ -261,7 +261,7 @@ static void options_that_do_not_fit_are_one_line_each(void **state) {
     expect_refusal(t, 2, "--output: it says where metrics go", "--output x");
     expect_refusal(t, 2, "--check: it says where metrics go", "--check");
     expect_refusal(t, 2, "it excludes --output", "--prometheus --listen 1234 --output x");
-    expect_refusal(t, 2, "--interval: it is for the file", "--prometheus --interval 1");
+    expect_refusal(t, 2, "--every: it is for the file", "--prometheus --every 1");
     expect_refusal(t, 2, "it excludes --json", "--prometheus --json");
     expect_refusal(t, 2, "--list: it is printed", "--list --prometheus");
     expect_refusal(t, 2, "give PORT, ADDRESS:PORT", "--prometheus --listen nonsense");
@@ -283,7 +283,7 @@ static void a_port_in_use_is_one_line_also_of_a_check(void **state) {
 
 static void a_file_that_cannot_be_written_is_one_line_also_of_a_check(void **state) {
     struct test *t = *state;
-    static const char *const more[] = {"", " --check", " --interval 1"};
+    static const char *const more[] = {"", " --check", " --every 1"};
     for (size_t i = 0; i < 3; i++) {
         char options[96];
         snprintf(options, sizeof options, "--prometheus --output no/fb.prom%s", more[i]);

@@ -202,7 +202,7 @@
     X(OUTPUT, "output", 0, "FILE", FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,                        \
       "Write the metrics of --prometheus to a file, which is replaced in one step, as for the "    \
       "textfile collector of node_exporter")                                                       \
-    X(INTERVAL, "interval", 0, "S", FB_DEFAULT_IS("once"), FB_STAT, FB_COMMAND_LINE,               \
+    X(EVERY, "every", 0, "S", FB_DEFAULT_IS("once"), FB_STAT, FB_COMMAND_LINE,                     \
       "Write the file of --output every so many seconds, also while no instance is running")       \
     X(LISTEN, "listen", 0, "PORT|ADDRESS:PORT", FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,           \
       "Serve the metrics of --prometheus by HTTP as /metrics, of the loopback address if there "   \

@@ -87,17 +87,17 @@ static void the_command_line_wins_over_the_file(void **state) {
 static void metrics_go_where_the_options_say(void **state) {
     (void)state;
     struct view_options o;
-    assert_int_equal(PARSE(&o, "--prometheus", "--output", "a.prom", "--interval", "2.5", "--check",
+    assert_int_equal(PARSE(&o, "--prometheus", "--output", "a.prom", "--every", "2.5", "--check",
                            "--parent", "7", "--log-level", "error"),
                      FB_COMMAND_LINE_TAKEN);
     assert_true(o.prometheus && o.check && !o.list);
     assert_string_equal(o.output, "a.prom");
     assert_null(o.listen);
-    assert_true(o.interval_ns == UINT64_C(2500000000));
+    assert_true(o.every_ns == UINT64_C(2500000000));
     assert_true(o.parent == 7);
     assert_int_equal(o.log_level, FB_LOG_ERROR);
     fb_command_line_free(&o.line);
-    REFUSED("--interval 'x'", "--prometheus", "--interval", "x");
+    REFUSED("--every 'x'", "--prometheus", "--every", "x");
     REFUSED("--output ''", "--prometheus", "--output", "");
 }
 

@@ -17,7 +17,7 @@ class Words(unittest.TestCase):
 
     def test_what_else_there_is_is_a_file(self):
         for text in ("/var/lib/fb.prom", "fb.prom", "./9187", "/run/a:1", "a:b"):
-            self.assertEqual(words(text), ["--prometheus", "--output", text, "--interval", str(INTERVAL_S)])
+            self.assertEqual(words(text), ["--prometheus", "--output", text, "--every", str(INTERVAL_S)])
 
 
 class Exporter(unittest.TestCase):

@@ -102,7 +102,7 @@ static bool is_of_one_call(const char *name) {
         "config", "list-interfaces", "check",         "clean",       "parent",
         "now",    "reload-config",   "resume-filter", "runtime-dir", "list-options",
         "help",   "version",         "last-report",   "list",        "prometheus",
-        "output", "interval",        "listen"};
+        "output", "every",           "listen"};
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(names[i], name) == 0)
             return true;

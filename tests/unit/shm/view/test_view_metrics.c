@@ -101,11 +101,16 @@ static void expect_list(const char *text, const char *prefix, const struct fb_co
                         const enum metric_kind *kinds, unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         const char *end = kinds[i] == METRIC_COUNTER ? "_total" : "";
-        if (strcmp(texts[i].name, "elapsed_ns") == 0)
-            continue;
-        expect_line(text, "# HELP flow_balancer_%s%s%s %s", prefix, texts[i].name, end,
-                    texts[i].text);
-        expect_line(text, "# TYPE flow_balancer_%s%s%s %s", prefix, texts[i].name, end,
+        const char *help = texts[i].text;
+        char name[64];
+        snprintf(name, sizeof name, "%s", texts[i].name);
+        char *ns = strstr(name, "_ns");
+        if (ns != NULL && ns[3] == '\0') {
+            strcpy(ns, "_seconds");
+            help += strncmp(help, "nanoseconds", 11) == 0 ? strlen("nano") : 0;
+        }
+        expect_line(text, "# HELP flow_balancer_%s%s%s %s", prefix, name, end, help);
+        expect_line(text, "# TYPE flow_balancer_%s%s%s %s", prefix, name, end,
                     kinds[i] == METRIC_COUNTER ? "counter" : "gauge");
     }
 }
