@@ -137,7 +137,7 @@ help:
 	@echo '  lint        rooms and doors, calls, names, sizes, ordering labels, words, white space, shell and Python'
 	@echo '  format      let clang-format decide the white space'
 	@echo '  coverage    line coverage of the unit tests'
-	@echo '  install     programs, scripts, libraries, headers, Python module, schema, manual pages and completion under $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
+	@echo '  install     programs, scripts, libraries, headers, Python module, schemas, dashboard, manual pages and completion under $$(DESTDIR)$$(PREFIX), PREFIX=$(PREFIX)'
 	@echo '  clean       remove $(BUILD)/'
 	@echo
 	@echo 'Variables: CC, CFLAGS, BUILD, PREFIX, DESTDIR. What a bare machine lacks: scripts/install-deps'
@@ -397,7 +397,8 @@ install: build
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' worker/consumer/flowbalancer.pc.in \
 	    >$(DESTDIR)$(PREFIX)/lib/pkgconfig/flowbalancer.pc
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/lib/python3/dist-packages scripts/python/flow_balancer.py
-	install -D -m 0644 -t $(SHARE_DIR)/flow-balancer scripts/schema/eve.schema.json
+	install -D -m 0644 -t $(SHARE_DIR)/flow-balancer scripts/schema/*.schema.json
+	install -D -m 0644 -t $(SHARE_DIR)/flow-balancer/dashboard scripts/dashboard/flow-balancer.json scripts/dashboard/flow-balancer.rules.yml
 	install -d $(BASH_DIR) $(ZSH_DIR)
 	install -m 0644 $(BUILD)/completion/flow-balancer.bash $(BASH_DIR)/flow-balancer
 	for program in $(notdir $(PROGRAMS)); do ln -sf flow-balancer $(BASH_DIR)/$$program || exit 1; done

@@ -5,6 +5,7 @@
 #include "flow_balancer/common/command_line.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/common/option_rule.h"
+#include "flow_balancer/common/parent.h"
 #include "flow_balancer/guard.h"
 
 #include "shm/view/view.h"
@@ -15,6 +16,14 @@ enum { EXIT_USAGE = 2 };
 static const struct fb_option_rule rules[FB_OPTIONS] = {
     [FB_OPT_NAME] = FB_RULE_NAME(struct view_options, name),
     [FB_OPT_JSON] = FB_RULE_FLAG(struct view_options, json),
+    [FB_OPT_LIST] = FB_RULE_FLAG(struct view_options, list),
+    [FB_OPT_PROMETHEUS] = FB_RULE_FLAG(struct view_options, prometheus),
+    [FB_OPT_OUTPUT] = FB_RULE_TEXT(struct view_options, output),
+    [FB_OPT_EVERY] = FB_RULE_SECONDS(struct view_options, every_ns),
+    [FB_OPT_LISTEN] = FB_RULE_TEXT(struct view_options, listen),
+    [FB_OPT_STAT_CHECK] = FB_RULE_FLAG(struct view_options, check),
+    [FB_OPT_LOG_LEVEL] = FB_RULE_LOG_LEVEL(struct view_options, log_level),
+    [FB_OPT_PARENT] = FB_RULE_COUNT64(struct view_options, parent, 1, INT32_MAX),
     [FB_OPT_WHY] = FB_RULE_FLAG(struct view_options, why),
     [FB_OPT_HISTORY] = FB_RULE_FLAG(struct view_options, history),
     [FB_OPT_HISTORY_FILE] = FB_RULE_TEXT(struct view_options, history_file),
@@ -29,11 +38,14 @@ static bool take(void *arg, enum fb_option option, char *text, bool on, enum fb_
 
 static void print_more_help(void) {
     puts("\nExit status: 0 the report was printed, 1 the instance is not running or what was\n"
-         "asked for cannot be read or written, 2 wrong usage.");
+         "asked for cannot be read, written or served, 2 wrong usage.");
 }
 
 static void print_version(void) {
-    puts("flow-stat " FB_VERSION);
+    const char *library = view_served_by();
+    printf("flow-stat " FB_VERSION "\nserved metrics: %s%s\n",
+           library != NULL ? "libmicrohttpd " : "off, built without libmicrohttpd",
+           library != NULL ? library : "");
 }
 
 static const struct fb_program program = {
@@ -52,9 +64,8 @@ static const struct {
     enum fb_option option;
     view_show *show;
 } views[] = {
-    {FB_OPT_WHY, view_why},
-    {FB_OPT_HISTORY, view_history},
-    {FB_OPT_HISTORY_FILE, view_history},
+    {FB_OPT_LIST, view_list},       {FB_OPT_PROMETHEUS, view_prometheus}, {FB_OPT_WHY, view_why},
+    {FB_OPT_HISTORY, view_history}, {FB_OPT_HISTORY_FILE, view_history},
 };
 #define VIEWS (sizeof views / sizeof *views)
 
@@ -64,7 +75,9 @@ static const struct {
     view_show *with[5];
     const char *names;
 } parts[] = {
-    {FB_OPT_JSON, {view_text, view_why, view_history}, "--why, --history or none of them"},
+    {FB_OPT_JSON,
+     {view_text, view_list, view_why, view_history},
+     "--list, --why, --history or none of them"},
     {FB_OPT_LAST, {view_history}, "--history"},
 };
 #define PARTS (sizeof parts / sizeof *parts)
@@ -107,10 +120,15 @@ static bool parts_fit(const bool *given, view_show *show) {
 }
 
 static int show(const struct view_options *options) {
+    fb_log_set_level(options->log_level);
+    if (!view_prometheus_fits(options))
+        return EXIT_USAGE;
     view_show *view = find_view(options->line.given);
     if (view == NULL || !parts_fit(options->line.given, view))
         return EXIT_USAGE;
-    return fb_guard_init() == 0 ? view(options) : EXIT_FAILURE;
+    if (fb_guard_init() != 0 || (options->parent != 0 && !fb_follow_parent(options->parent)))
+        return EXIT_FAILURE;
+    return view(options);
 }
 
 int main(int argc, char **argv) {

@@ -19,6 +19,7 @@ LOG_LINES_SHOWN = 10
 def start(call):
     plan = Plan(call, DEFAULT_NAME)
     plan.sinks.check_background()
+    plan.check_exporter()
     plan.check_worker_options()
     call.places.make_runtime_dir()
     log_path = call.places.log(plan.name)

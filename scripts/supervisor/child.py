@@ -2,6 +2,7 @@
 """One process that we started: its pidfd, its end. Must not know which program it runs."""
 
 import os
+import selectors
 import signal
 import subprocess
 
@@ -43,6 +44,12 @@ class Child:
     def left_behind(self):
         """What it starts is not ours to wait for."""
         return None
+
+    def await_end(self, seconds):
+        """Waits for its end; whether that came in time."""
+        with selectors.PollSelector() as selector:
+            selector.register(self.pidfd, selectors.EVENT_READ)
+            return bool(selector.select(seconds))
 
     def reap(self):
         """The exit status, negative for a signal. Waits unless the pidfd has become readable."""

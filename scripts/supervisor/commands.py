@@ -28,6 +28,7 @@ LOG_POLL_S = 0.02  # how often `stop` looks whether the log is still held
 def run(call):
     unnamed = f"run-{os.getpid()}"
     plan = Plan(call, unnamed)
+    plan.check_exporter()
     plan.check_worker_options()
     call.places.make_runtime_dir()
     path, keep = call.places.outcome(plan.name), plan.name != unnamed
@@ -160,6 +161,14 @@ def status(call):
     check_ended(call.name(), call.places)
     try:
         os.execv(program, [program, *words, *call.rest])
+    except OSError as error:
+        raise Failure(f"cannot run {program}: {error.strerror}; run 'make build'") from None
+
+
+def list_instances(call):
+    program = os.path.join(call.places.program_dir(), "flow-stat")
+    try:
+        os.execv(program, [program, "--list", *(["--json"] if call.options.json else [])])
     except OSError as error:
         raise Failure(f"cannot run {program}: {error.strerror}; run 'make build'") from None
 

@@ -128,6 +128,10 @@ def add_run_options(parser, default_name):
         "--eve-wait", metavar="MS|forever",
         help="how long a sink of --eve that takes no more records may hold its worker in one outage (default: 1000)",
     )  # fmt: skip
+    parser.add_argument(
+        "--metrics", metavar="FILE|[ADDRESS:]PORT",
+        help="have flow-stat serve metrics for Prometheus there, or write them to a file, as long as the run lasts",
+    )  # fmt: skip
     parser.add_argument("--wait", metavar="spin|park", help="how idle workers wait (default: park)")
     parser.add_argument(
         "--worker-cpu", metavar="LIST", type=values.cpu_list,
@@ -166,6 +170,8 @@ def make_parser(places):
     )  # fmt: skip
     stop.add_argument("--now", action="store_true", help="do not drain: what waits is counted as abandoned")
     status = add("status", "print what a running instance does, or how its last run ended", PASSED_TO_STAT)
+    listed = add("list", "list the instances of this machine, those of other users too")
+    listed.add_argument("--json", action="store_true", help="print the list as JSON")
     more = add("add", "start one more worker of a running instance, up to --max-workers")
     text = "give a worker no new flows; it leaves when its flows have ended, or after --drain-timeout, when they move"
     drain = add("drain", text)
@@ -225,5 +231,5 @@ def parse(argv, places, log):
     if level and level not in LEVELS:
         parser.error(f"--log-level '{level}' is none of {', '.join(LEVELS)}")
     log.level = level or log.level
-    places.chosen = options.runtime_dir
+    places.chosen = getattr(options, "runtime_dir", None)
     return Call(options, rest if command is None else command, places, log)

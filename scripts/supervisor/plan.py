@@ -14,6 +14,7 @@ import subprocess
 from . import arguments, config, log, values
 from .attach import Command
 from .child import STANDARD_ERROR, describe
+from .exporter import words as exporter_words
 from .failure import EXIT_FAILED, EXIT_USAGE, Failure
 from .options import DEFAULT_WORKERS, ORPHAN_TIMEOUT_S
 from .sinks import Sinks
@@ -67,6 +68,8 @@ class Plan:
         self.place = ["--runtime-dir", options.runtime_dir] if options.runtime_dir else []
         self.dispatcher_args = [*copy, *reload, *log_level, *self.place, "-w", str(self.workers), "-n", self.name, *words]
         self.report = arguments.last_value(words, "--report", known) or in_file.get("report")
+        self.log_level = call.log.level
+        self.metrics = options.metrics or (options.config and config.read_key(options.config, "metrics", str))
         self.sinks = Sinks(options.eve, options.config)
         self.sinks.check(self.workers, self.report)
         self.socket = call.places.socket(self.name)
@@ -158,6 +161,20 @@ class Plan:
                 check.kill()  # an inspector may have blocked what would end it
                 check.wait()
                 raise
+
+    def exporter_args(self):
+        """The command that makes metrics of the run known, or None."""
+        if not self.metrics:
+            return None
+        level = ["--log-level", self.log_level]
+        return [self.program("flow-stat"), *level, "-n", self.name, *exporter_words(self.metrics)]
+
+    def check_exporter(self):
+        """A port that is in use, or a file that cannot be written, is refused before anything is started."""
+        if self.metrics:
+            done = subprocess.run([*self.exporter_args(), "--check"], stdin=subprocess.DEVNULL, check=False)
+            if done.returncode:
+                raise Checked(done.returncode)
 
     def check_worker_options(self):
         """Worker options are refused before anything is started; the worker says why itself.

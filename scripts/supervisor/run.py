@@ -10,6 +10,7 @@ import subprocess
 
 from .child import STANDARD_ERROR, Child, describe
 from .control import Control
+from .exporter import Exporter
 from .failure import EXIT_FAILED, EXIT_USAGE, explain
 from .group import Group, adopt_orphans, reap_adopted
 from .holding import HELD, OPEN_S, SAY, Holding
@@ -73,6 +74,7 @@ class Supervisor:
         self.drained = set()  # numbers of the plan that it does not want, and not because we gave them up
         self.workers = {number: Worker(number) for number in range(plan.workers)}
         self.reloads_asked = 0  # as the dispatcher counts them
+        self.exporter = Exporter(plan.exporter_args(), self.loop, log, spawn)
         self.reload = Reload(self.loop, log, self.ask_workers, self.workers, on_reload)
         self.resume = []  # what tells the next dispatcher to begin with the filter of the one before
         self.listening = False  # the dispatcher does, and has its handlers
@@ -108,6 +110,7 @@ class Supervisor:
         for child in self.children():
             child.kill(signal.SIGKILL)
             child.reap()
+        self.exporter.end()
         self.reap_adopted()
         died = self.dispatcher_status is None or self.dispatcher_status < 0 or self.ended_early
         if died or not self.was_listening:  # or one before it, and it did not come to replace what that left
@@ -153,17 +156,21 @@ class Supervisor:
     def suspend(self):
         """Our children are in sessions of their own, so that the terminal does not stop them."""
         began = self.loop.now()
-        for child in reversed(self.children()):  # the dispatcher first: it watches the workers
+        for child in reversed(self.all_children()):  # the dispatcher before the workers, which it watches
             child.kill(signal.SIGSTOP)
         self.log.erase_status()
         self.stop_self()
         self.loop.skip(self.loop.now() - began)
-        for child in self.children():
+        for child in self.all_children():
             child.kill(signal.SIGCONT)
 
     # children
 
+    def all_children(self):
+        return self.children() + ([self.exporter.child] if self.exporter.child else [])
+
     def children(self):
+        """Those that the run is made of, and does not end before."""
         found = [worker.child for worker in self.workers.values() if worker.child]
         return found + [self.dispatcher] if self.dispatcher else found
 
@@ -213,6 +220,7 @@ class Supervisor:
         self.listening = False
         self.dispatcher_status = 0 if self.ended_early else status
         self.loop.cancel_timers()  # restarts and looks, which all are about a living dispatcher
+        self.exporter.rearm()
         self.reload.forget()
         for worker in self.workers.values():
             worker.forget_dispatcher()
@@ -284,6 +292,7 @@ class Supervisor:
             self.loop.after(pause, lambda: self.look_for_dispatcher(min(pause * 2, CONNECT_MAX_S)))
             return
         self.listening = self.was_listening = True
+        self.exporter.start()
         self.tell_what_was()
         for worker in self.workers.values():
             if worker.child and self.plan.attach:  # it has served the dispatcher before, and joins no other one
@@ -552,4 +561,4 @@ class Supervisor:
 
     def reap_adopted(self):
         if self.plan.attach:
-            reap_adopted({child.pid for child in self.children()})
+            reap_adopted({child.pid for child in self.all_children()})

@@ -139,7 +139,7 @@ static void print_interfaces(FILE *out, const json_t *report) {
 }
 
 /* Where the dispatcher's time went, in hundredths of all of it. */
-static void print_time(FILE *out, const json_t *report) {
+static void print_spent_time(FILE *out, const json_t *report) {
     static const struct {
         const char *key, *what;
     } parts[] = {{"idle_s", "waiting for frames"},
@@ -170,7 +170,7 @@ void fb_report_print(FILE *out, const json_t *report) {
     }
     report_print_inspectors(out, report);
     report_print_flows(out, report);
-    print_time(out, report);
+    print_spent_time(out, report);
     report_print_delays(out, report);
     report_print_workers(out, report);
     report_print_nodes(out, report);

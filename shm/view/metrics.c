@@ -11,6 +11,9 @@
 #include "shm/view/metric_text.h"
 #include "shm/view/view.h"
 
+#define NAME_MAX_BYTES 96
+#define NS "_ns"
+
 /* ---- the lists of counters.h */
 
 /* A list whose counters are families of their own; what is counted of several has a label. */
@@ -37,13 +40,24 @@ static const struct own_families {
 static const char *const kind_names[] = {
     [METRIC_UNDECIDED] = "untyped", [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge"};
 
-/* The name of a counter's family; *in_ns: it is of nanoseconds, and the family of seconds. */
-static void name_family(char name[96], const struct own_families *list, unsigned i, bool *in_ns) {
+/* A counter of nanoseconds, whose family is of seconds. */
+static bool is_in_ns(const struct fb_counter_text *counter) {
+    size_t length = strlen(counter->name);
+    return length > strlen(NS) && strcmp(counter->name + length - strlen(NS), NS) == 0;
+}
+
+/* Its sentence then begins with "seconds" where that of the counter does with "nanoseconds". */
+static const char *help_of(const struct fb_counter_text *counter) {
+    bool says_ns = is_in_ns(counter) && strncmp(counter->text, "nano", 4) == 0;
+    return counter->text + (says_ns ? 4 : 0);
+}
+
+static void name_family(char name[NAME_MAX_BYTES], const struct own_families *list, unsigned i) {
     const char *own = list->texts[i].name;
-    size_t length = strlen(own);
-    *in_ns = length > 3 && strcmp(own + length - 3, "_ns") == 0;
-    snprintf(name, 96, "%s%.*s%s%s", list->prefix, (int)(*in_ns ? length - 3 : length), own,
-             *in_ns ? "_seconds" : "", list->kinds[i] == METRIC_COUNTER ? "_total" : "");
+    bool in_ns = is_in_ns(&list->texts[i]);
+    snprintf(name, NAME_MAX_BYTES, "%s%.*s%s%s", list->prefix,
+             (int)(strlen(own) - (in_ns ? strlen(NS) : 0)), own, in_ns ? "_seconds" : "",
+             list->kinds[i] == METRIC_COUNTER ? "_total" : "");
 }
 
 static void put_counter(struct metric_text *text, const struct metric_label *labels,
@@ -65,10 +79,10 @@ static struct metric_label label_of(const struct own_families *list, const json_
 
 static void put_own_family(struct metric_text *text, const json_t *report,
                            const struct own_families *list, unsigned i) {
-    char name[96];
-    bool in_ns;
-    name_family(name, list, i, &in_ns);
-    metric_family(text, name, kind_names[list->kinds[i]], list->texts[i].text);
+    char name[NAME_MAX_BYTES];
+    bool in_ns = is_in_ns(&list->texts[i]);
+    name_family(name, list, i);
+    metric_family(text, name, kind_names[list->kinds[i]], help_of(&list->texts[i]));
     const json_t *at = view_at(report, list->at), *object;
     if (list->label == NULL)
         put_counter(text, METRIC_NO_LABELS, json_object_get(at, list->texts[i].name), in_ns);

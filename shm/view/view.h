@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "flow_balancer/common/command_line.h"
+#include "flow_balancer/common/log.h"
 #include "flow_balancer/ctl.h"
 
 /*
@@ -28,15 +29,30 @@ struct view_options {
     bool history;
     const char *history_file; /* NULL: that of the instance */
     uint32_t last_s;          /* of the history; 0: as much as is usual */
+    bool list;
+    bool prometheus;
+    const char *output, *listen; /* where the metrics go; NULL */
+    uint64_t every_ns;           /* from one writing of them to the next; 0: once */
+    enum fb_log_level log_level;
+    bool check;      /* only whether they can go there */
+    uint64_t parent; /* the process that started this one, and ends it; 0: none */
     struct fb_command_line line;
 };
 
 /* Shows an instance until it is done. Returns the exit status of the program. */
 typedef int view_show(const struct view_options *options);
 
-view_show view_text;    /* the report, as text or JSON, once */
-view_show view_why;     /* what limits the run: why.h */
-view_show view_history; /* the last minutes, as text or JSON, once */
+view_show view_text;       /* the report, as text or JSON, once */
+view_show view_why;        /* what limits the run: why.h */
+view_show view_history;    /* the last minutes, as text or JSON, once */
+view_show view_prometheus; /* the report as metrics: once, or for as long as it lives */
+view_show view_list;       /* every instance of this machine, as text or JSON, once */
+
+/* Whether the options of view_prometheus() fit together. False after one logged line. */
+bool view_prometheus_fits(const struct view_options *options);
+
+/* The version of the library that serves metrics; NULL: there is none. */
+const char *view_served_by(void);
 
 /* ---- an instance that is looked at again and again */
 

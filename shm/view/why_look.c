@@ -219,7 +219,7 @@ static void find_facts(const struct looking *l, struct why_facts *f) {
 
 /* ---- the answer */
 
-static int print_text(const struct why_answer *answer, const struct why_facts *f) {
+static int print_limit(const struct why_answer *answer, const struct why_facts *f) {
     printf("limit: %s\n%s\njudged by %.1f s\n", why_limit_names[answer->limit], answer->text,
            f->seconds);
     if (fflush(stdout) == 0 && !ferror(stdout))
@@ -258,7 +258,7 @@ static int print_answer(const struct why_facts *f, const struct view_options *op
     struct why_answer answer;
     why_judge(f, &answer);
     if (!options->json)
-        return print_text(&answer, f);
+        return print_limit(&answer, f);
     json_t *json = answer_json(&answer, f, options->name);
     int status = json != NULL && json_dumpf(json, stdout, JSON_INDENT(2)) == 0 &&
                          putchar('\n') != EOF && fflush(stdout) == 0

@@ -75,7 +75,8 @@ int http_get(unsigned port, const char *path, char *text, size_t size) {
     text[0] = '\0';
     if (fd < 0)
         return 0;
-    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: test\r\n\r\n", path);
+    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n",
+             path);
     http_send(fd, request);
     return http_receive(fd, text, size);
 }

@@ -136,8 +136,20 @@ static const struct option_row reading_options[] = {
 };
 
 static const struct option_row stat_options[] = {
-    {"name", NAME, NULL, NULL}, {"json", FLAG, NULL, NULL},    {"config", NAME, NULL, NULL},
-    {"help", FLAG, NULL, NULL}, {"version", FLAG, NULL, NULL}, {NULL, FLAG, NULL, NULL},
+    {"name", NAME, NULL, NULL},
+    {"json", FLAG, NULL, NULL},
+    {"list", FLAG, NULL, NULL},
+    {"prometheus", FLAG, NULL, NULL},
+    {"output", NAME, NULL, NULL},
+    {"every", SPAN, NULL, "86401"},
+    {"listen", NAME, NULL, NULL},
+    {"log-level", WORD, NULL, NULL},
+    {"config", NAME, NULL, NULL},
+    {"check", FLAG, NULL, NULL},
+    {"parent", POSITIVE, NULL, "2147483648"},
+    {"help", FLAG, NULL, NULL},
+    {"version", FLAG, NULL, NULL},
+    {NULL, FLAG, NULL, NULL},
 };
 
 static const struct program {
@@ -452,6 +464,10 @@ static const struct wrong {
     {{"flow-stat", "-n", "--json"}, 2, "--name '--json': its value is missing", "give NAME"},
     {{"flow-stat", "more"}, 2, "'more'", "see --help"},
     {{"flow-stat", "-n", "proc-test-none"}, 1, "'proc-test-none' is not running", "start"},
+    {{"flow-stat", "--prometheus", "--listen", "x"}, 2, "--listen 'x'", "give PORT, ADDRESS:PORT"},
+    {{"flow-stat", "--listen", "9187"}, 2, "--listen: ", "give --prometheus as well"},
+    {{"flow-balancer", "run", "-r", "t.pcap", "--metrics", "a:0"}, 2, "'a:0'", "a port of 1 to"},
+    {{"flow-balancer", "run", "-r", "t.pcap", "--metrics", "no/x"}, 1, "no/x", "No such file"},
     {{"flow-balancer", "run", "-r", "t.pcap", "-w", ""}, 2, "''", "give a whole number"},
     {{"flow-balancer", "run", "-r", "t.pcap", "--log-level", "x"}, 2, "'x'", "error, warning"},
     {{"flow-balancer", "run", "-r", "t.pcap", "--wait", "x"}, 2, "--wait 'x'", "give one of park"},

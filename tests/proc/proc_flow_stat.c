@@ -227,7 +227,8 @@ static void help_and_version_need_no_instance(void **state) {
     assert_int_equal(flow_stat(in, "--help"), 0);
     assert_non_null(strstr(in->output, "--json"));
     assert_int_equal(flow_stat(in, "--version"), 0);
-    expect_one_line_with(in, "flow-stat " FB_VERSION);
+    assert_non_null(strstr(in->output, "flow-stat " FB_VERSION "\n"));
+    assert_non_null(strstr(in->output, "libmicrohttpd"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

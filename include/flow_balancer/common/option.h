@@ -19,7 +19,8 @@ enum fb_reader {
     FB_STOP = 1 << 4,  /* flow-balancer stop */
     FB_ASK = 1 << 5,   /* its other commands */
     FB_ALONE = 1 << 6, /* flow-balancer without a command */
-    FB_SCRIPT = FB_RUN | FB_STOP | FB_ASK | FB_ALONE,
+    FB_LIST = 1 << 7,  /* flow-balancer list */
+    FB_SCRIPT = FB_RUN | FB_STOP | FB_ASK | FB_ALONE | FB_LIST,
     FB_READING = FB_DISPATCHER | FB_WORKER, /* of flow-worker with --read only */
     FB_ALL = FB_DISPATCHER | FB_WORKER | FB_STAT | FB_SCRIPT,
 };

@@ -193,11 +193,8 @@
     X(STOP_NOW, "now", 0, NULL, FB_NO_DEFAULT, FB_STOP, FB_COMMAND_LINE,                           \
       "Do not drain the rings: what waits in them is counted as abandoned")                        \
     /* What is printed, and what the call is. */                                                   \
-    X(JSON, "json", 0, NULL, FB_NO_DEFAULT, FB_STAT, FB_ANYWHERE, "Print the report as JSON")      \
     X(WHY, "why", 0, NULL, FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,                                \
       "Look for two seconds, and say what limits the run, with the figures it is judged by")       \
-    X(LOG_LEVEL, "log-level", 0, "error|warning|info|debug", FB_DEFAULT("info"),                   \
-      FB_DISPATCHER | FB_WORKER | FB_RUN, FB_ANYWHERE, "Log messages up to this level")            \
     X(HISTORY, "history", 0, NULL, FB_NO_DEFAULT, FB_STAT, FB_ANYWHERE,                            \
       "Print what was recorded of the last minutes, a line a second, and what happened between "   \
       "them; also of an instance whose dispatcher was killed, until it is cleared")                \
@@ -206,6 +203,25 @@
       "--json; - is standard input")                                                               \
     X(LAST, "last", 0, "SECONDS", FB_DEFAULT_IS("60 as text, all as JSON"), FB_STAT, FB_ANYWHERE,  \
       "Print this much of the end of a history")                                                   \
+    X(JSON, "json", 0, NULL, FB_NO_DEFAULT, FB_STAT | FB_LIST, FB_ANYWHERE,                        \
+      "Print the report, or what else was asked for, as JSON")                                     \
+    X(LIST, "list", 0, NULL, FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,                              \
+      "List the instances of this machine: name, state, dispatcher, workers, packets a second")    \
+    X(PROMETHEUS, "prometheus", 0, NULL, FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,                  \
+      "Print the report as metrics in Prometheus' text format, version 0.0.4")                     \
+    X(OUTPUT, "output", 0, "FILE", FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,                        \
+      "Write the metrics of --prometheus to a file, which is replaced in one step, as for the "    \
+      "textfile collector of node_exporter")                                                       \
+    X(EVERY, "every", 0, "S", FB_DEFAULT_IS("once"), FB_STAT, FB_COMMAND_LINE,                     \
+      "Write the file of --output every so many seconds, also while no instance is running")       \
+    X(LISTEN, "listen", 0, "PORT|ADDRESS:PORT", FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,           \
+      "Serve the metrics of --prometheus by HTTP as /metrics, at the loopback address if there "   \
+      "is a port only; a new report is made for each request")                                     \
+    X(METRICS, "metrics", 0, "FILE|PORT|ADDRESS:PORT", FB_NO_DEFAULT, FB_RUN, FB_ANYWHERE,         \
+      "Have flow-stat serve metrics for Prometheus there, or write them to a file, as long as "    \
+      "the run lasts")                                                                             \
+    X(LOG_LEVEL, "log-level", 0, "error|warning|info|debug", FB_DEFAULT("info"),                   \
+      FB_DISPATCHER | FB_WORKER | FB_STAT | FB_RUN, FB_ANYWHERE, "Log messages up to this level")  \
     X(CONFIG, "config", 0, "FILE", FB_NO_DEFAULT,                                                  \
       FB_DISPATCHER | FB_WORKER | FB_STAT | FB_RUN | FB_STOP | FB_ASK, FB_COMMAND_LINE,            \
       "Read options from a file with lines such as 'workers = 4', or 'preload = yes' for a flag; " \
@@ -216,12 +232,15 @@
       "Check the options, print them as JSON and exit")                                            \
     X(WORKER_CHECK, "check", 0, NULL, FB_NO_DEFAULT, FB_WORKER, FB_COMMAND_LINE,                   \
       "Check the options, open and close the inspector, and exit")                                 \
+    X(STAT_CHECK, "check", 0, NULL, FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,                       \
+      "Check whether metrics can be written or served as the options say, and exit")               \
     X(LAST_REPORT, "last-report", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_COMMAND_LINE,          \
       "Print the last report of a killed dispatcher of this name, write it to the file of "        \
       "--report, and exit")                                                                        \
     X(CLEAN, "clean", 0, NULL, FB_NO_DEFAULT, FB_DISPATCHER, FB_COMMAND_LINE,                      \
       "Do as --last-report, remove what it left in shared memory, and exit")                       \
-    X(PARENT, "parent", 0, "PID", FB_NO_DEFAULT, FB_DISPATCHER | FB_WORKER, FB_COMMAND_LINE,       \
+    X(PARENT, "parent", 0, "PID", FB_NO_DEFAULT, FB_DISPATCHER | FB_WORKER | FB_STAT,              \
+      FB_COMMAND_LINE,                                                                             \
       "Shut down cleanly when this process, the parent, is gone; for supervisors")                 \
     X(RUNTIME_DIR, "runtime-dir", 0, "DIR",                                                        \
       FB_DEFAULT_IS("/run for root, else XDG_RUNTIME_DIR, else /tmp/flow-balancer-UID"),           \
@@ -251,6 +270,7 @@
     X("start", NULL, FB_RUN, FB_DISPATCHER, "Run in the background")                               \
     X("stop", NULL, FB_STOP, 0, "Drain a running instance and end it")                             \
     X("status", NULL, FB_ASK, FB_STAT, "Print the report of a running instance, or how it ended")  \
+    X("list", NULL, FB_LIST, 0, "List the instances of this machine")                              \
     X("add", NULL, FB_ASK, 0, "Start one more worker")                                             \
     X("drain", "K", FB_ASK, 0, "Give a worker no new flows, and let it leave")                     \
     X("restart", "K|all", FB_ASK, 0, "Replace the process of a worker, or those of all")           \

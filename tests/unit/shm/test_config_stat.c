@@ -84,6 +84,23 @@ static void the_command_line_wins_over_the_file(void **state) {
     fb_command_line_free(&o.line);
 }
 
+static void metrics_go_where_the_options_say(void **state) {
+    (void)state;
+    struct view_options o;
+    assert_int_equal(PARSE(&o, "--prometheus", "--output", "a.prom", "--every", "2.5", "--check",
+                           "--parent", "7", "--log-level", "error"),
+                     FB_COMMAND_LINE_TAKEN);
+    assert_true(o.prometheus && o.check && !o.list);
+    assert_string_equal(o.output, "a.prom");
+    assert_null(o.listen);
+    assert_true(o.every_ns == UINT64_C(2500000000));
+    assert_true(o.parent == 7);
+    assert_int_equal(o.log_level, FB_LOG_ERROR);
+    fb_command_line_free(&o.line);
+    REFUSED("--every 'x'", "--prometheus", "--every", "x");
+    REFUSED("--output ''", "--prometheus", "--output", "");
+}
+
 static void without_options_it_is_the_default_instance_as_text(void **state) {
     (void)state;
     struct view_options o;
@@ -100,6 +117,7 @@ int main(void) {
         cmocka_unit_test(wrong_options_are_refused),
         cmocka_unit_test(help_lists_the_options),
         cmocka_unit_test(the_command_line_wins_over_the_file),
+        cmocka_unit_test(metrics_go_where_the_options_say),
         cmocka_unit_test(without_options_it_is_the_default_instance_as_text),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);

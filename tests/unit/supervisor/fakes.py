@@ -10,6 +10,7 @@ import signal
 import tempfile
 import unittest
 
+from supervisor.exporter import words
 from supervisor.loop import Loop
 from supervisor.run import Supervisor
 from supervisor.sinks import Sinks
@@ -63,6 +64,10 @@ class FakeChild:
         self.handled = set()  # signals of which it does not die
         self.status = None
         self.reaped = False
+        self.ends_when_told = True  # it ends when it is told to
+
+    def await_end(self, seconds):
+        return self.ends_when_told
 
     def left_behind(self):
         return None
@@ -137,13 +142,17 @@ class FakePlan:
     end_s = 0.0
     sinks = Sinks(None, None)
 
-    def __init__(self, workers, attach=None):
+    def __init__(self, workers, attach=None, metrics=None):
         self.workers = workers
         self.attach = attach
+        self.metrics = metrics
         self.worker_program = attach.words[0] if attach else "/programs/flow-worker"
 
     def program(self, name):
         return "/programs/" + name
+
+    def exporter_args(self):
+        return ["/programs/flow-stat", *words(self.metrics)] if self.metrics else None
 
     def post_mortem_args(self, option):
         return ["/programs/flow-dispatcher", option, "-n", "test"]
@@ -218,7 +227,7 @@ class FakeDispatcher:
 class FakeRun:
     """A Supervisor with nothing real around it."""
 
-    def __init__(self, workers=2, terminal=False, on_ready=None, attach=None):
+    def __init__(self, workers=2, terminal=False, on_ready=None, attach=None, metrics=None):
         self.loop = FakeLoop()
         self.log = FakeLog()
         self.said = FakeDispatcher()
@@ -228,7 +237,7 @@ class FakeRun:
         self.noted = []  # how each reload ended
         self.called = []  # programs that ran to their end
         self.supervisor = Supervisor(
-            FakePlan(workers, attach),
+            FakePlan(workers, attach, metrics),
             self.log,
             on_ready,
             self.noted.append,
@@ -243,7 +252,7 @@ class FakeRun:
 
     def stop(self):
         """A minute of Ctrl-Z."""
-        self.stops.append([child.signals[-1:] for child in self.supervisor.children()])
+        self.stops.append([child.signals[-1:] for child in self.supervisor.all_children()])
         self.loop.time += 60
 
     def call(self, argv, check, stdout):
@@ -277,7 +286,10 @@ class FakeRun:
         self.loop.advance(0.1)
 
     def dispatchers(self):
-        return [child for child in self.started if "-k" not in child.argv and not child.is_foreign]
+        return [child for child in self.started if child.argv[0].endswith("/flow-dispatcher")]
+
+    def exporters(self):
+        return [child for child in self.started if child.argv[0].endswith("/flow-stat")]
 
     @property
     def dispatcher(self):

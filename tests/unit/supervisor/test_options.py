@@ -85,7 +85,7 @@ class Command(unittest.TestCase):
         self.assertEqual((str(caught.exception), caught.exception.status), (line, 2))
 
     def test_without_it_what_there_is_is_said(self):
-        commands = "run, start, stop, status, add, drain, restart, reload or attach"
+        commands = "run, start, stop, status, list, add, drain, restart, reload or attach"
         self.refused([], f"no command: give {commands} (see 'flow-balancer --help')")
         self.refused(["fly", "-r", "x"], f"'fly' is no command: give {commands}")
 

@@ -7,7 +7,7 @@ import signal
 from fakes import FolderTest
 from supervisor import options
 from supervisor import plan as module
-from supervisor.failure import Failure
+from supervisor.failure import EXIT_USAGE, Failure
 from supervisor.log import Log
 from supervisor.paths import Places
 from supervisor.plan import Plan
@@ -33,7 +33,7 @@ class PlanTest(FolderTest):
     def setUp(self):
         super().setUp()
         self.log = Log()
-        for name in ("flow-dispatcher", "flow-worker"):
+        for name in ("flow-dispatcher", "flow-worker", "flow-stat"):
             self.write(name, PROGRAM, 0o700)
         self.write("flow-dispatcher.options", OPTIONS)
 
@@ -105,6 +105,25 @@ class Programs(PlanTest):
         self.write("flow-dispatcher.says", '{"workers": "2"}')
         with self.assertRaisesRegex(Failure, "2 workers cannot write one file"):
             self.plan("-r", "x", "--config", path)
+
+    def test_the_exporter_gets_where_metrics_go_and_is_asked_before_anything_is_started(self):
+        self.assertIsNone(self.plan("-r", "x").exporter_args())
+        self.plan("-r", "x").check_exporter()  # there is nothing to ask
+        plan = self.plan("-r", "x", "-n", "a", "--metrics", "[::1]:9187", "--log-level", "error")
+        words = ["--log-level", "error", "-n", "a", "--prometheus", "--listen", "[::1]:9187"]
+        self.assertEqual(plan.exporter_args(), [self.path("flow-stat"), *words])
+        plan.check_exporter()
+        self.assertEqual(self.words_of("flow-stat"), [*words, "--check"])
+        for status, wanted in (("2", EXIT_USAGE), ("1", 1)):
+            self.write("flow-stat.status", status)
+            with self.assertRaises(Failure) as failed:
+                plan.check_exporter()
+            self.assertEqual((str(failed.exception), failed.exception.status), ("", wanted))
+
+    def test_where_metrics_go_may_be_in_the_file_and_the_command_line_wins(self):
+        path = self.write("x.conf", "metrics = /run/fb.prom\n")
+        self.assertIn("/run/fb.prom", self.plan("-r", "x", "--config", path).exporter_args())
+        self.assertIn("9187", self.plan("-r", "x", "--config", path, "--metrics", "9187").exporter_args())
 
     def test_workers_get_each_inspector_in_the_order_given(self):
         plan = self.plan("-r", "x", "--inspector", "count", "--inspector", "./a.so:x y", "--inspector=count", "-n", "a")

@@ -9,8 +9,8 @@
 
 #include "flow_balancer/common/option.h"
 
-static const enum fb_reader readers[] = {FB_DISPATCHER, FB_WORKER, FB_STAT, FB_RUN,
-                                         FB_STOP,       FB_ASK,    FB_ALONE};
+static const enum fb_reader readers[] = {FB_DISPATCHER, FB_WORKER, FB_STAT,  FB_RUN,
+                                         FB_STOP,       FB_ASK,    FB_ALONE, FB_LIST};
 #define READERS (sizeof readers / sizeof *readers)
 
 static void no_two_options_of_a_reader_have_one_name_or_letter(void **state) {
