@@ -199,6 +199,7 @@ void top_age(struct top *top, uint64_t now_ns) {
     }
     if (steps == AGE_STEPS_MOST)
         top->aged_ns = now_ns;
+    top->since_s = (double)(now_ns - top->aged_ns) / 1e9;
 }
 
 /* Takes the packets of all flows that are alive. */
@@ -235,7 +236,8 @@ void top_end(struct top *top, const struct flow_table *table, uint32_t flow) {
 /* ---- what is told ---------------------------------------------------------------------------- */
 
 static uint64_t rate(const struct top *top, double packets) {
-    return top->span_s > 0 ? (uint64_t)(packets / top->span_s + 0.5) : 0;
+    double span_s = top->span_s + top->since_s;
+    return span_s > 0 ? (uint64_t)(packets / span_s + 0.5) : 0;
 }
 
 static uint64_t bytes(const struct top_slot *slot) {

@@ -80,7 +80,8 @@ struct top {
     double recent[TOP_SLOTS];                  /* by slot: packets, faded */
     double over[TOP_SLOTS];                    /* what of it may be other flows' */
     double group_least[TOP_SLOTS / TOP_GROUP]; /* the least of `recent` in each group */
-    double span_s;                             /* of time, faded like the packets */
+    double span_s;                             /* of time up to aged_ns, faded like the packets */
+    double since_s;                            /* since then */
     uint64_t aged_ns;                          /* CLOCK_MONOTONIC */
 };
 

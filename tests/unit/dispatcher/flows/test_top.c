@@ -339,6 +339,16 @@ static void the_busiest_are_those_of_the_last_seconds(void **state) {
     look_at_now();
 }
 
+static void a_run_that_has_just_begun_has_rates(void **state) {
+    (void)state;
+    make_flows(100);
+    for (unsigned i = 0; i < 100; i++)
+        send(1, 60);
+    top_age(&flows.top, S / 20);
+    assert_int_equal(look_at_now(), 1);
+    assert_int_equal(out[0].per_s, 2000);
+}
+
 static void rates_of_a_skewed_stream_are_within_what_is_told(void **state) {
     (void)state;
     uint64_t now_ns = 0;
@@ -391,6 +401,7 @@ int main(void) {
         cmocka_unit_test(bytes_of_a_dialogue_that_alternates_are_those_of_both_directions),
         cmocka_unit_test(the_worker_of_a_flow_is_the_one_it_was_given_last),
         cmocka_unit_test(the_busiest_are_those_of_the_last_seconds),
+        cmocka_unit_test(a_run_that_has_just_begun_has_rates),
         cmocka_unit_test(rates_of_a_skewed_stream_are_within_what_is_told),
         cmocka_unit_test(a_flood_of_short_flows_does_not_hide_who_is_busy),
     };

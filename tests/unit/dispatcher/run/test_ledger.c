@@ -51,11 +51,13 @@ static void every_counter_is_what_its_owner_has_counted(void **state) {
     f->flows.created = 2;
     f->flows.peak = 3;
     f->flows.stray_syns = 4;
+    f->flows.pairs.counts[3][FB_PAIR_ONE_SIDED][FB_PAIR_GUESSED] = 700;
     f->datapath.ingress.clock.packets.held = 5;
     gather(f);
     assert_int_equal(f->snapshot.run[FB_RUN_RECEIVED], 100);
     assert_int_equal(f->snapshot.run[FB_RUN_PENDING], 5);
     assert_int_equal(f->snapshot.run[FB_RUN_BYPASSED], 15);
+    assert_int_equal(f->snapshot.pairs[3][FB_PAIR_ONE_SIDED][FB_PAIR_GUESSED], 700);
     assert_int_equal(f->snapshot.run[FB_RUN_REDELIVERED], 1);
     assert_int_equal(f->snapshot.run[FB_RUN_FLOWS_CREATED], 2);
     assert_int_equal(f->snapshot.run[FB_RUN_FLOWS_PEAK], 3);
