@@ -90,7 +90,6 @@ static inline void note_inspection(struct fb_consumer *c) {
 }
 
 static int end_with(struct fb_consumer *c, enum fb_ended ended) {
-    c->begun_ns = 0; /* a burst that is given up is no sample */
     c->ended = ended;
     c->orphaned = false;
     publish_counters(c);

@@ -349,6 +349,24 @@ static void a_run_that_has_just_begun_has_rates(void **state) {
     assert_int_equal(out[0].per_s, 2000);
 }
 
+/* Between two steps of fading, too: else one would take the place of the other. */
+static void each_newcomer_takes_the_place_of_the_one_that_has_least_then(void **state) {
+    (void)state;
+    enum { newcomers = 2 * TOP_GROUP };
+    make_flows(100);
+    for (uint32_t n = 0; n < TOP_SLOTS + newcomers; n++)
+        for (unsigned i = 0; i <= TOP_FIRST_SAMPLE; i++)
+            send(n, 60);
+    top_age(&flows.top, S / 20);
+    assert_int_equal(look_at_now(), FB_LARGE_FLOWS);
+    for (unsigned i = 0; i < newcomers; i++) {
+        assert_true(number_of(&out[i]) >= TOP_SLOTS);
+        assert_int_equal(out[i].per_s, 2 * 32 * 20);
+        assert_int_equal(out[i].over_per_s, 32 * 20);
+    }
+    assert_int_equal(out[newcomers].per_s, 32 * 20);
+}
+
 static void rates_of_a_skewed_stream_are_within_what_is_told(void **state) {
     (void)state;
     uint64_t now_ns = 0;
@@ -402,6 +420,7 @@ int main(void) {
         cmocka_unit_test(the_worker_of_a_flow_is_the_one_it_was_given_last),
         cmocka_unit_test(the_busiest_are_those_of_the_last_seconds),
         cmocka_unit_test(a_run_that_has_just_begun_has_rates),
+        cmocka_unit_test(each_newcomer_takes_the_place_of_the_one_that_has_least_then),
         cmocka_unit_test(rates_of_a_skewed_stream_are_within_what_is_told),
         cmocka_unit_test(a_flood_of_short_flows_does_not_hide_who_is_busy),
     };
