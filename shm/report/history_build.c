@@ -196,49 +196,59 @@ static json_t *build_history(struct build *b) {
     return NULL;
 }
 
-/* The same with both objects guarded: ctl is cut short when its dispatcher is another by now. */
-static int read_mapped(const struct fb_ctl_handle *handle, const struct fb_region *region,
-                       uint64_t seconds, json_t **history) {
+/* What is mapped of an object, which is guarded. */
+static int read_mapped(const struct fb_ctl *ctl, const struct fb_region *region, uint64_t seconds,
+                       json_t **history) {
     struct build *b = calloc(1, sizeof *b);
-    int ctl_slot = fb_guard_add(handle->region.base, handle->region.size);
-    int slot = fb_guard_add(region->base, region->size);
-    int error = b == NULL ? -ENOMEM : ctl_slot < 0 || slot < 0 ? -ENOSPC : 0;
+    int error = b == NULL ? -ENOMEM : 0;
     if (error == 0) {
-        b->ctl = handle->ctl;
+        b->ctl = ctl;
         b->seconds = seconds;
         error = fb_history_reader_init(&b->reader, region->base, region->size) ? 0 : -EBADMSG;
     }
     if (error == 0 && (*history = build_history(b)) == NULL)
         error = -ENOMEM;
-    if (error == 0 && (fb_guard_faulted(ctl_slot) || fb_guard_faulted(slot))) {
-        fb_error("%s was cut short while it was read", region->path);
-        error = -ENODATA;
-    }
     if (error == -ENOMEM)
         fb_error("no memory for the history: free some");
+    free(b);
+    return error;
+}
+
+/* Of a ctl that is guarded. */
+static int read_object(const struct fb_ctl *ctl, uint64_t seconds, json_t **history) {
+    char path[FB_PATH_MAX], name[FB_NAME_MAX + 8];
+    struct fb_region region;
+    snprintf(name, sizeof name, "%.*s", (int)sizeof ctl->name, ctl->name);
+    if (!fb_name_valid(name) || !fb_object_path(path, FB_SHM_DIR, name, FB_KIND_HISTORY, 0))
+        return -ENOENT;
+    const struct fb_join_config config = {
+        .path = path, .kind = FB_KIND_HISTORY, .instance = ctl->header.instance};
+    enum fb_join joined = fb_object_join(&region, &config);
+    if (joined != FB_JOINED)
+        return joined == FB_NOT_YET ? -ENOENT : -EPROTO;
+    int slot = fb_guard_add(region.base, region.size);
+    int error = slot < 0 ? -ENOSPC : read_mapped(ctl, &region, seconds, history);
+    if (error == 0 && fb_guard_faulted(slot)) {
+        fb_error("%s was cut short while it was read", path);
+        error = -ENODATA;
+    }
+    fb_guard_remove(slot);
+    fb_region_close(&region);
+    return error;
+}
+
+int fb_history_read(const struct fb_ctl_handle *handle, uint64_t seconds, json_t **history) {
+    *history = NULL;
+    int slot = fb_guard_add(handle->region.base, handle->region.size);
+    int error = slot < 0 ? -ENOSPC : read_object(handle->ctl, seconds, history);
+    if (error == 0 && fb_guard_faulted(slot)) {
+        fb_error("%s was cut short while it was read", handle->region.path);
+        error = -ENODATA;
+    }
     if (error != 0) {
         json_decref(*history);
         *history = NULL;
     }
     fb_guard_remove(slot);
-    fb_guard_remove(ctl_slot);
-    free(b);
-    return error;
-}
-
-int fb_history_read(const struct fb_ctl_handle *handle, uint64_t seconds, json_t **history) {
-    char path[FB_PATH_MAX], name[FB_NAME_MAX + 8];
-    struct fb_region region;
-    *history = NULL;
-    snprintf(name, sizeof name, "%.*s", (int)sizeof handle->ctl->name, handle->ctl->name);
-    if (!fb_name_valid(name) || !fb_object_path(path, FB_SHM_DIR, name, FB_KIND_HISTORY, 0))
-        return -ENOENT;
-    const struct fb_join_config config = {
-        .path = path, .kind = FB_KIND_HISTORY, .instance = handle->ctl->header.instance};
-    enum fb_join joined = fb_object_join(&region, &config);
-    if (joined != FB_JOINED)
-        return joined == FB_NOT_YET ? -ENOENT : -EPROTO;
-    int error = read_mapped(handle, &region, seconds, history);
-    fb_region_close(&region);
     return error;
 }

@@ -180,6 +180,7 @@ static void the_history_of_a_killed_dispatcher_is_there_until_it_is_cleared(void
     struct test *t = *state;
     make_trace(t);
     struct process *dispatcher = process_start(t, "flow-dispatcher -n @ -r t.pcap " FOREVER "-w 1");
+    UNTIL(t, stat_of(t, t->name) != NULL);
     struct process *worker = process_start(t, "flow-worker -n @ --orphan-timeout 1");
     UNTIL(t, inspected(t) >= 1000);
     UNTIL(t, has_samples(t, 3));

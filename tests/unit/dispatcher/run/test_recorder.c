@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -206,6 +208,29 @@ static void an_object_that_is_cut_short_harms_neither_the_run_nor_who_reads(void
     recorder_close(&recorder);
 }
 
+static void a_ctl_that_is_cut_short_harms_no_one_who_reads(void **state) {
+    struct fleet_fixture *f = *state;
+    begin(f);
+    look(f, SECOND);
+    json_t *history;
+    char copy[] = "/dev/shm/test-recorder-XXXXXX"; /* the dispatcher's own is not to be cut */
+    int fd = mkstemp(copy);
+    assert_int_equal(write(fd, f->ctl.ctl, f->ctl.region.size), (ssize_t)f->ctl.region.size);
+    struct fb_ctl_handle cut = {.region = {.fd = fd, .size = f->ctl.region.size}};
+    cut.region.base = mmap(NULL, cut.region.size, PROT_READ, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(cut.region.base, MAP_FAILED);
+    cut.ctl = cut.region.base;
+    assert_int_equal(fb_history_read(&cut, FB_HISTORY_ALL, &history), 0);
+    json_decref(history);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_true(fb_history_read(&cut, FB_HISTORY_ALL, &history) < 0);
+    assert_null(history);
+    munmap(cut.region.base, cut.region.size);
+    close(fd);
+    unlink(copy);
+    recorder_close(&recorder);
+}
+
 static void what_is_of_another_instance_is_not_read(void **state) {
     struct fleet_fixture *f = *state;
     begin(f);
@@ -246,6 +271,7 @@ int main(void) {
         FLEET_TEST(a_sample_says_what_the_snapshot_said),
         FLEET_TEST(what_happens_to_a_worker_is_recorded_in_order),
         FLEET_TEST(an_object_that_is_cut_short_harms_neither_the_run_nor_who_reads),
+        FLEET_TEST(a_ctl_that_is_cut_short_harms_no_one_who_reads),
         FLEET_TEST(what_is_of_another_instance_is_not_read),
         FLEET_TEST(where_it_cannot_be_made_there_is_one_line_and_a_run),
     };
