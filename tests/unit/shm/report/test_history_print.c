@@ -163,11 +163,11 @@ static void a_file_may_say_anything(void **state) {
         "\"samples\":7,\"events\":{}",
         "\"samples\":[1,null,[],{\"time\":\"x\"}],\"events\":[1,{\"text\":7}]",
         "\"samples\":[{\"time\":-1e300},{\"time\":1e300,\"received\":9223372036854775807}]",
-        "\"samples\":[{\"time\":1,\"received\":-5,\"workers\":{}},"
-        "{\"time\":1.0000001,\"received\":9223372036854775807,\"dropped\":[],\"workers\":[1,2,{}]}"
-        "]",
-        "\"instance\":\"\\u001b[2J\",\"version\":\"a\\nb\","
-        "\"events\":[{\"severity\":\"\\u0007\",\"text\":\"\\u001b]0;x\\u007f\"}]",
+        ("\"samples\":[{\"time\":1,\"received\":-5,\"workers\":{}},"
+         "{\"time\":1.0000001,\"received\":9223372036854775807,\"dropped\":[],\"workers\":[1,2,{}]}"
+         "]"),
+        ("\"instance\":\"\\u001b[2J\",\"version\":\"a\\nb\","
+         "\"events\":[{\"severity\":\"\\u0007\",\"text\":\"\\u001b]0;x\\u007f\"}]"),
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char text[512];
