@@ -15,7 +15,8 @@
  *   requests.c, control.c       what can be asked of it meanwhile, and the socket for it
  *   reload.c                    a filter that takes the place of another
  *   ledger.c, progress.c        where every packet is; how far a file is read
- *   drop_episodes.c             the log lines on drops, when they begin and are over
+ *   drop_episodes.c             the events of drops, when they begin and are over
+ *   recorder.c                  the last minutes, in shared memory
  *   post_mortem.c               what is left of a run whose dispatcher died
  *
  * This is where waiting happens: the data path returns when it cannot go on.
