@@ -17,6 +17,8 @@ UNPACK_PKGS := zlib liblzma libzstd liblz4
 UNPACK := $(shell pkg-config --exists $(UNPACK_PKGS) 2>/dev/null && echo $(UNPACK_PKGS))
 # May be missing: there is no inspector `ndpi` then. `make NDPI=` builds as if it were. Another version has other functions.
 NDPI := $(shell pkg-config --exists 'libndpi >= 4.2 libndpi < 4.3' 2>/dev/null && pkg-config --modversion libndpi)
+# May be missing: flow-stat --watch has no terminal then. `make CURSES=` builds as if it were.
+CURSES := $(shell pkg-config --modversion ncursesw 2>/dev/null)
 PKGS := libpcap jansson popt libcrypto inih $(if $(NUMA),numa) $(UNPACK)
 WARN     := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 CPPFLAGS += -D_GNU_SOURCE -DFB_VERSION='"$(VERSION)"' -Iinclude -I. $(if $(UNPACK),-DFB_HAVE_UNPACK)
@@ -28,6 +30,7 @@ PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 MISSING  := $(strip $(if $(LIBS),,$(foreach pkg,$(PKGS),$(shell pkg-config --exists $(pkg) 2>/dev/null || echo $(pkg)))))
 # Only what calls it loads it.
 LIBS     += $(if $(NDPI),-Xlinker --push-state -Xlinker --as-needed $(shell pkg-config --libs libndpi) -Xlinker --pop-state)
+LIBS     += $(if $(CURSES),-Xlinker --push-state -Xlinker --as-needed $(shell pkg-config --libs ncursesw) -Xlinker --pop-state)
 
 # A folder, with those in it, is a library plus the main file named here.
 sources    = $(wildcard $(1)/*.c $(1)/*/*.c)
@@ -167,6 +170,8 @@ $(BUILD)/obj/weave/%.o: %.c $(BUILD)/command
 
 $(BUILD)/obj/worker/inspectors/ndpi.o: CPPFLAGS += -DFB_NDPI_VERSION='"$(NDPI)"'
 $(BUILD)/obj/shm/common/numa.o: CPPFLAGS += $(if $(NUMA),-DFB_HAVE_NUMA='"$(NUMA)"')
+
+$(BUILD)/obj/shm/view/screen.o: CPPFLAGS += $(if $(CURSES),-DFB_HAVE_CURSES='"$(CURSES)"' $(shell pkg-config --cflags ncursesw))
 
 $(BUILD)/pic/%.o: %.c $(BUILD)/command
 	@mkdir -p $(@D)

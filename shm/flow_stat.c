@@ -5,6 +5,7 @@
 #include "flow_balancer/common/command_line.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/common/option_rule.h"
+#include "flow_balancer/common/parse.h"
 #include "flow_balancer/guard.h"
 
 #include "shm/view/view.h"
@@ -12,9 +13,27 @@
 /* flow-stat: reads its options, and leaves the rest to one of the views. */
 enum { EXIT_USAGE = 2 };
 
+#define INTERVAL_LEAST_NS (FB_OPTION_SECOND_NS / 10)
+#define INTERVAL_MOST_NS (3600 * FB_OPTION_SECOND_NS)
+
+/* A fb_option_taker. */
+static bool take_interval(void *options, const struct fb_option_value *value) {
+    struct view_options *o = options;
+    if (!fb_parse_duration(value->name, value->text, FB_OPTION_SECOND_NS, INTERVAL_MOST_NS,
+                           &o->interval_ns))
+        return false;
+    if (o->interval_ns >= INTERVAL_LEAST_NS)
+        return true;
+    fb_error("%s '%s': give at least 0.1 seconds", value->name, value->text);
+    return false;
+}
+
 static const struct fb_option_rule rules[FB_OPTIONS] = {
     [FB_OPT_NAME] = FB_RULE_NAME(struct view_options, name),
     [FB_OPT_JSON] = FB_RULE_FLAG(struct view_options, json),
+    [FB_OPT_WATCH] = FB_RULE_FLAG(struct view_options, watch),
+    [FB_OPT_ONCE] = FB_RULE_FLAG(struct view_options, once),
+    [FB_OPT_INTERVAL] = FB_RULE_CALL(take_interval),
 };
 
 /* A fb_command_line_take. */
@@ -24,12 +43,15 @@ static bool take(void *arg, enum fb_option option, char *text, bool on, enum fb_
 }
 
 static void print_more_help(void) {
-    puts("\nExit status: 0 the report was printed, 1 the instance is not running or the report\n"
-         "cannot be read or written, 2 wrong usage.");
+    puts("\nExit status: 0 what was asked for was shown, 1 the instance is not running, what is "
+         "there\n"
+         "cannot be read or written, or the terminal cannot be used, 2 wrong usage.");
 }
 
 static void print_version(void) {
-    puts("flow-stat " FB_VERSION);
+    const char *curses = view_curses_version();
+    printf("flow-stat " FB_VERSION "\nterminal: %s%s\n", curses != NULL ? "ncurses " : "",
+           curses != NULL ? curses : "off, built without ncurses");
 }
 
 static const struct fb_program program = {
@@ -41,10 +63,29 @@ static const struct fb_program program = {
     .print_version = print_version,
 };
 
+/* Which view was asked for; NULL after one logged line: several were. */
+static view_show *choose(const struct view_options *options) {
+    const bool *given = options->line.given;
+    bool is_picture = options->watch || options->once;
+    if (is_picture && given[FB_OPT_JSON]) {
+        fb_error("--json: a picture is no JSON: leave out %s, or --json",
+                 options->watch ? "--watch" : "-1");
+        return NULL;
+    }
+    if (!is_picture && given[FB_OPT_INTERVAL]) {
+        fb_error("--interval: it is for --watch and -1: give one of them too");
+        return NULL;
+    }
+    if (is_picture)
+        return options->once ? view_once : view_watch;
+    return view_text;
+}
+
 static int show(const struct view_options *options) {
-    if (fb_guard_init() != 0)
-        return EXIT_FAILURE;
-    return view_text(options);
+    view_show *view = choose(options);
+    if (view == NULL)
+        return EXIT_USAGE;
+    return fb_guard_init() == 0 ? view(options) : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv) {

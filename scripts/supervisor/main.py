@@ -15,6 +15,7 @@ COMMANDS = {
     "start": background.start,
     "stop": commands.stop,
     "status": commands.status,
+    "top": commands.top,
     "add": commands.add,
     "drain": commands.drain,
     "restart": commands.restart,

@@ -24,13 +24,20 @@
 struct view_options {
     const char *name;
     bool json;
+    bool watch, once;
+    uint64_t interval_ns; /* between two looks */
     struct fb_command_line line;
 };
 
 /* Shows an instance until it is done. Returns the exit status of the program. */
 typedef int view_show(const struct view_options *options);
 
-view_show view_text; /* the report, as text or JSON, once */
+view_show view_text;  /* the report, as text or JSON, once */
+view_show view_watch; /* pictures of it on a terminal, until the user quits */
+view_show view_once;  /* one such picture as text */
+
+/* The version of ncurses, which view_watch needs, or NULL: it was missing when this was built. */
+const char *view_curses_version(void);
 
 /* ---- an instance that is looked at again and again */
 

@@ -136,8 +136,9 @@ static const struct option_row reading_options[] = {
 };
 
 static const struct option_row stat_options[] = {
-    {"name", NAME, NULL, NULL}, {"json", FLAG, NULL, NULL},    {"config", NAME, NULL, NULL},
-    {"help", FLAG, NULL, NULL}, {"version", FLAG, NULL, NULL}, {NULL, FLAG, NULL, NULL},
+    {"name", NAME, NULL, NULL}, {"json", FLAG, NULL, NULL},           {"watch", FLAG, NULL, NULL},
+    {"once", FLAG, NULL, NULL}, {"interval", FACTOR, NULL, "3600.1"}, {"config", NAME, NULL, NULL},
+    {"help", FLAG, NULL, NULL}, {"version", FLAG, NULL, NULL},        {NULL, FLAG, NULL, NULL},
 };
 
 static const struct program {
@@ -451,6 +452,10 @@ static const struct wrong {
     {{WORKER, "--wait", "--cpu", "0"}, 2, "--wait '--cpu': its value is", "give park|spin"},
     {{"flow-stat", "-n", "--json"}, 2, "--name '--json': its value is missing", "give NAME"},
     {{"flow-stat", "more"}, 2, "'more'", "see --help"},
+    {{"flow-stat", "--watch", "--json"}, 2, "--json: a picture is no JSON", "leave out --watch"},
+    {{"flow-stat", "--interval", "5"}, 2, "--interval: ", "give one of them"},
+    {{"flow-stat", "--watch"}, 1, "--watch: ", "give -1"},
+    {{"flow-balancer", "top", "x"}, 2, "'x'", "see --help"},
     {{"flow-stat", "-n", "proc-test-none"}, 1, "'proc-test-none' is not running", "start"},
     {{"flow-balancer", "run", "-r", "t.pcap", "-w", ""}, 2, "''", "give a whole number"},
     {{"flow-balancer", "run", "-r", "t.pcap", "--log-level", "x"}, 2, "'x'", "error, warning"},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shm/flow_stat.c and shm/view/text.c themselves, against an instance whose dispatcher is this
- * test. */
+/* shm/flow_stat.c, shm/view/text.c and shm/view/watch.c themselves, against an instance whose
+ * dispatcher is this test. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -107,12 +107,25 @@ static void expect_one_line_with(const struct instance *in, const char *part) {
         fail_msg("not one line with '%s': %s", part, in->output);
 }
 
+static bool view_has_curses(struct instance *in) {
+    assert_int_equal(flow_stat(in, "--version"), 0);
+    return strstr(in->output, "terminal: ncurses ") != NULL;
+}
+
 /* ---- refusals */
 
 static void wrong_usage_is_one_line_and_2(void **state) {
     struct instance *in = *state;
-    assert_int_equal(flow_stat(in, "--watch"), 2);
-    expect_one_line_with(in, "--watch");
+    assert_int_equal(flow_stat(in, "--whatever"), 2);
+    expect_one_line_with(in, "--whatever");
+    assert_int_equal(flow_stat(in, "--watch --json"), 2);
+    expect_one_line_with(in, "a picture is no JSON");
+    assert_int_equal(flow_stat(in, "--interval 2"), 2);
+    expect_one_line_with(in, "--interval: it is for");
+    assert_int_equal(flow_stat(in, "-1 --interval 0.09"), 2);
+    expect_one_line_with(in, "--interval '0.09'");
+    assert_int_equal(flow_stat(in, "-1 --interval 3601"), 2);
+    expect_one_line_with(in, "--interval '3601'");
     assert_int_equal(flow_stat(in, "extra"), 2);
     expect_one_line_with(in, "extra");
     assert_int_equal(flow_stat(in, "-n ../x"), 2);
@@ -125,6 +138,15 @@ static void an_instance_that_is_not_there_is_one_line_and_1(void **state) {
     struct instance *in = *state;
     assert_int_equal(flow_stat(in, "-n no-such-instance --json"), 1);
     expect_one_line_with(in, "instance 'no-such-instance' is not running");
+    assert_int_equal(flow_stat(in, "-n no-such-instance -1"), 1);
+    expect_one_line_with(in, "instance 'no-such-instance' is not running");
+}
+
+static void a_picture_for_no_terminal_is_refused(void **state) {
+    struct instance *in = *state;
+    const char *why = view_has_curses(in) ? "standard output is not a terminal" : "ncurses";
+    assert_int_equal(flow_stat_of(in, "--watch </dev/null"), 1);
+    expect_one_line_with(in, why);
 }
 
 static void an_instance_whose_dispatcher_is_dead_is_not_running(void **state) {
@@ -227,7 +249,29 @@ static void help_and_version_need_no_instance(void **state) {
     assert_int_equal(flow_stat(in, "--help"), 0);
     assert_non_null(strstr(in->output, "--json"));
     assert_int_equal(flow_stat(in, "--version"), 0);
-    expect_one_line_with(in, "flow-stat " FB_VERSION);
+    assert_ptr_equal(strstr(in->output, "flow-stat " FB_VERSION "\nterminal: "), in->output);
+}
+
+/* Its width is that of COLUMNS, or 100. */
+static void one_picture_is_text(void **state) {
+    struct instance *in = *state;
+    assert_int_equal(flow_stat_of(in, "-1 --interval 0.1"), 0);
+    assert_non_null(strstr(in->output, "\n   # state    pkts/s share"));
+    assert_non_null(strstr(in->output, "\n   2 ready         0    0%"));
+    assert_null(strchr(in->output, '\x1b'));
+    assert_int_equal(strcspn(in->output, "\n"), 100);
+    assert_int_equal(setenv("COLUMNS", "70", 1), 0);
+    assert_int_equal(flow_stat_of(in, "--watch -1 --interval 0.1"), 0);
+    assert_int_equal(strcspn(in->output, "\n"), 70);
+    assert_int_equal(setenv("COLUMNS", "many", 1), 0);
+    assert_int_equal(flow_stat_of(in, "-1 --interval 0.1"), 0);
+    assert_int_equal(strcspn(in->output, "\n"), 100);
+    unsetenv("COLUMNS");
+}
+
+static void one_picture_that_cannot_be_written_is_an_error(void **state) {
+    struct instance *in = *state;
+    assert_int_equal(flow_stat_of(in, "-1 --interval 0.1 >/dev/full"), 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -245,6 +289,9 @@ int main(void) {
         TEST(counters_that_inspectors_name_are_shown_and_what_is_no_name_is_not),
         TEST(text_names_dispatcher_geometry_and_workers),
         TEST(help_and_version_need_no_instance),
+        TEST(a_picture_for_no_terminal_is_refused),
+        TEST(one_picture_is_text),
+        TEST(one_picture_that_cannot_be_written_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -194,6 +194,12 @@
       "Do not drain the rings: what waits in them is counted as abandoned")                        \
     /* What is printed, and what the call is. */                                                   \
     X(JSON, "json", 0, NULL, FB_NO_DEFAULT, FB_STAT, FB_ANYWHERE, "Print the report as JSON")      \
+    X(WATCH, "watch", 0, NULL, FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,                            \
+      "Show on the terminal what the instance does, until q is pressed; h shows the other keys")   \
+    X(ONCE, "once", '1', NULL, FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,                            \
+      "Print one picture of --watch as text, of two looks an interval apart, and exit")            \
+    X(INTERVAL, "interval", 0, "S", FB_DEFAULT("1"), FB_STAT, FB_ANYWHERE,                         \
+      "Look every so many seconds, 0.1 to 3600")                                                   \
     X(LOG_LEVEL, "log-level", 0, "error|warning|info|debug", FB_DEFAULT("info"),                   \
       FB_DISPATCHER | FB_WORKER | FB_RUN, FB_ANYWHERE, "Log messages up to this level")            \
     X(CONFIG, "config", 0, "FILE", FB_NO_DEFAULT,                                                  \
@@ -241,6 +247,7 @@
     X("start", NULL, FB_RUN, FB_DISPATCHER, "Run in the background")                               \
     X("stop", NULL, FB_STOP, 0, "Drain a running instance and end it")                             \
     X("status", NULL, FB_ASK, FB_STAT, "Print the report of a running instance, or how it ended")  \
+    X("top", NULL, FB_ASK, FB_STAT, "Show on the terminal what a running instance does")           \
     X("add", NULL, FB_ASK, 0, "Start one more worker")                                             \
     X("drain", "K", FB_ASK, 0, "Give a worker no new flows, and let it leave")                     \
     X("restart", "K|all", FB_ASK, 0, "Replace the process of a worker, or those of all")           \

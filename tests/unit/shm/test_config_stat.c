@@ -59,6 +59,9 @@ static void wrong_options_are_refused(void **state) {
     REFUSED("--name 'a b'", "--config", path, "-n", "a b");
     REFUSED("--name '--json': its value is missing", "-n", "--json");
     REFUSED("'more': not an option: see --help", "more");
+    REFUSED("--interval '0.05': give at least 0.1 seconds", "--interval", "0.05");
+    REFUSED("--interval '3600.1'", "--interval", "3600.1");
+    REFUSED("--interval 'often'", "--interval", "often");
 }
 
 static void help_lists_the_options(void **state) {
@@ -91,7 +94,32 @@ static void without_options_it_is_the_default_instance_as_text(void **state) {
     assert_int_equal(parse_line(&o, nothing), FB_COMMAND_LINE_TAKEN);
     assert_string_equal(o.name, "flow-balancer");
     assert_false(o.json);
+    assert_int_equal(o.interval_ns, 1000000000);
+    assert_ptr_equal(choose(&o), view_text);
     fb_command_line_free(&o.line);
+}
+
+static void expect_choice(view_show *view, const char *const *args) {
+    struct view_options o;
+    assert_int_equal(parse_line(&o, args), FB_COMMAND_LINE_TAKEN);
+    assert_ptr_equal(choose(&o), view);
+    fb_command_line_free(&o.line);
+}
+
+#define CHOSEN(view, ...) expect_choice(view, (const char *const[]){__VA_ARGS__, NULL})
+
+static void options_choose_the_view(void **state) {
+    (void)state;
+    CHOSEN(view_watch, "--watch");
+    CHOSEN(view_watch, "--watch", "--config", path); /* in which there is json = yes */
+    CHOSEN(view_once, "-1", "--interval", "0.1");
+    CHOSEN(view_once, "--watch", "--once", "--interval", "3600");
+    catch_begin(&caught);
+    CHOSEN(NULL, "-1", "--json");
+    expect_one_line(catch_end(&caught), "--json: a picture is no JSON");
+    catch_begin(&caught);
+    CHOSEN(NULL, "--interval", "5");
+    expect_one_line(catch_end(&caught), "--interval: it is for --watch and -1");
 }
 
 int main(void) {
@@ -100,6 +128,7 @@ int main(void) {
         cmocka_unit_test(wrong_options_are_refused),
         cmocka_unit_test(help_lists_the_options),
         cmocka_unit_test(the_command_line_wins_over_the_file),
+        cmocka_unit_test(options_choose_the_view),
         cmocka_unit_test(without_options_it_is_the_default_instance_as_text),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);

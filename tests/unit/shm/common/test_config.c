@@ -101,7 +101,7 @@ static bool is_of_one_call(const char *name) {
     static const char *const names[] = {
         "config", "list-interfaces", "check",         "clean",       "parent",
         "now",    "reload-config",   "resume-filter", "runtime-dir", "list-options",
-        "help",   "version",         "last-report"};
+        "help",   "version",         "last-report",   "watch",       "once"};
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(names[i], name) == 0)
             return true;
