@@ -33,6 +33,7 @@ static const struct fb_option_rule rules[FB_OPTIONS] = {
     [FB_OPT_JSON] = FB_RULE_FLAG(struct view_options, json),
     [FB_OPT_WATCH] = FB_RULE_FLAG(struct view_options, watch),
     [FB_OPT_ONCE] = FB_RULE_FLAG(struct view_options, once),
+    [FB_OPT_RING] = FB_RULE_COUNT(struct view_options, ring, 0, FB_MAX_WORKERS - 1),
     [FB_OPT_INTERVAL] = FB_RULE_CALL(take_interval),
 };
 
@@ -67,6 +68,11 @@ static const struct fb_program program = {
 static view_show *choose(const struct view_options *options) {
     const bool *given = options->line.given;
     bool is_picture = options->watch || options->once;
+    if (is_picture && given[FB_OPT_RING]) {
+        fb_error("--ring: the words of a ring are no picture: leave out %s, or --ring",
+                 options->watch ? "--watch" : "-1");
+        return NULL;
+    }
     if (is_picture && given[FB_OPT_JSON]) {
         fb_error("--json: a picture is no JSON: leave out %s, or --json",
                  options->watch ? "--watch" : "-1");
@@ -78,7 +84,7 @@ static view_show *choose(const struct view_options *options) {
     }
     if (is_picture)
         return options->once ? view_once : view_watch;
-    return view_text;
+    return given[FB_OPT_RING] ? view_ring : view_text;
 }
 
 static int show(const struct view_options *options) {

@@ -136,9 +136,11 @@ static const struct option_row reading_options[] = {
 };
 
 static const struct option_row stat_options[] = {
-    {"name", NAME, NULL, NULL}, {"json", FLAG, NULL, NULL},           {"watch", FLAG, NULL, NULL},
-    {"once", FLAG, NULL, NULL}, {"interval", FACTOR, NULL, "3600.1"}, {"config", NAME, NULL, NULL},
-    {"help", FLAG, NULL, NULL}, {"version", FLAG, NULL, NULL},        {NULL, FLAG, NULL, NULL},
+    {"name", NAME, NULL, NULL},    {"json", FLAG, NULL, NULL},
+    {"watch", FLAG, NULL, NULL},   {"once", FLAG, NULL, NULL},
+    {"ring", WHOLE, NULL, "256"},  {"interval", FACTOR, NULL, "3600.1"},
+    {"config", NAME, NULL, NULL},  {"help", FLAG, NULL, NULL},
+    {"version", FLAG, NULL, NULL}, {NULL, FLAG, NULL, NULL},
 };
 
 static const struct program {
@@ -453,6 +455,7 @@ static const struct wrong {
     {{"flow-stat", "-n", "--json"}, 2, "--name '--json': its value is missing", "give NAME"},
     {{"flow-stat", "more"}, 2, "'more'", "see --help"},
     {{"flow-stat", "--watch", "--json"}, 2, "--json: a picture is no JSON", "leave out --watch"},
+    {{"flow-stat", "-1", "--ring", "0"}, 2, "--ring: ", "leave out -1"},
     {{"flow-stat", "--interval", "5"}, 2, "--interval: ", "give one of them"},
     {{"flow-stat", "--watch"}, 1, "--watch: ", "give -1"},
     {{"flow-balancer", "top", "x"}, 2, "'x'", "see --help"},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shm/flow_stat.c, shm/view/text.c and shm/view/watch.c themselves, against an instance whose
- * dispatcher is this test. */
+/* shm/flow_stat.c, shm/view/text.c, shm/view/ring.c and shm/view/watch.c themselves, against an
+ * instance whose dispatcher is this test. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -252,6 +252,45 @@ static void help_and_version_need_no_instance(void **state) {
     assert_ptr_equal(strstr(in->output, "flow-stat " FB_VERSION "\nterminal: "), in->output);
 }
 
+/* This test makes no down sides but that one. */
+static void a_ring_is_words_and_a_sentence(void **state) {
+    struct instance *in = *state;
+    struct fb_ctl *ctl = in->handle.ctl;
+    struct fb_geometry geometry = {.depth = 8, .slots = 16, .worker_burst = 4, .arena_bytes = 4096};
+    const struct fb_region_config config = {.instance = in->name,
+                                            .kind = FB_KIND_DOWN,
+                                            .worker = 1,
+                                            .size = fb_down_footprint(&geometry),
+                                            .hugepages = FB_HUGEPAGES_NEVER,
+                                            .node = -1};
+    struct fb_region down;
+    assert_int_equal(fb_region_create(&down, &config), 0);
+    fb_down_format(down.base, &geometry, ctl->header.instance, 1, 0);
+    assert_int_equal(fb_region_place(&down, &config), 0);
+    snprintf(ctl->directory[1].down_path, FB_PATH_MAX, "%s", down.path);
+    atomic_store(&((struct fb_down *)down.base)->published, 6);
+    assert_int_equal(flow_stat_of(in, "--ring 1"), 0);
+    assert_non_null(strstr(in->output, ": ready\ngeometry: 8 packets in 16 descriptors, 4 KB"));
+    assert_non_null(strstr(in->output, "                         6  published "));
+    assert_non_null(strstr(in->output, "meaning: it is offered: 6 packets wait for a process"));
+    assert_int_equal(flow_stat_of(in, "--ring 1 --json 2>/dev/null"), 0);
+    json_t *ring = json_loads(in->output, 0, NULL);
+    assert_non_null(ring);
+    const json_t *up = json_object_get(ring, "up");
+    assert_int_equal(json_integer_value(json_object_get(up, "waiting")), 6);
+    assert_string_equal(json_string_value(json_object_get(up, "lock")), "free");
+    json_decref(ring);
+    assert_int_equal(truncate(in->up[1].path, 0), 0);
+    assert_int_equal(flow_stat_of(in, "--ring 1 --json 2>/dev/null"), 0);
+    assert_non_null(strstr(in->output, "\"up\": null"));
+    assert_int_equal(flow_stat_of(in, "--ring 1 >/dev/full"), 1);
+    fb_region_close(&down);
+    assert_int_equal(flow_stat_of(in, "--ring 3"), 1);
+    expect_one_line_with(in, "--ring '3': the instance has worker numbers 0 to 2");
+    assert_int_equal(flow_stat(in, "-n no-such-instance --ring 0"), 1);
+    expect_one_line_with(in, "instance 'no-such-instance' is not running");
+}
+
 /* Its width is that of COLUMNS, or 100. */
 static void one_picture_is_text(void **state) {
     struct instance *in = *state;
@@ -290,6 +329,7 @@ int main(void) {
         TEST(text_names_dispatcher_geometry_and_workers),
         TEST(help_and_version_need_no_instance),
         TEST(a_picture_for_no_terminal_is_refused),
+        TEST(a_ring_is_words_and_a_sentence),
         TEST(one_picture_is_text),
         TEST(one_picture_that_cannot_be_written_is_an_error),
     };

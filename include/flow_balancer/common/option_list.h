@@ -198,6 +198,8 @@
       "Show on the terminal what the instance does, until q is pressed; h shows the other keys")   \
     X(ONCE, "once", '1', NULL, FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,                            \
       "Print one picture of --watch as text, of two looks an interval apart, and exit")            \
+    X(RING, "ring", 0, "K", FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,                               \
+      "Print the words of the ring of worker K, and what they mean together; with --json too")     \
     X(INTERVAL, "interval", 0, "S", FB_DEFAULT("1"), FB_STAT, FB_ANYWHERE,                         \
       "Look every so many seconds, 0.1 to 3600")                                                   \
     X(LOG_LEVEL, "log-level", 0, "error|warning|info|debug", FB_DEFAULT("info"),                   \

@@ -59,6 +59,7 @@ static void wrong_options_are_refused(void **state) {
     REFUSED("--name 'a b'", "--config", path, "-n", "a b");
     REFUSED("--name '--json': its value is missing", "-n", "--json");
     REFUSED("'more': not an option: see --help", "more");
+    REFUSED("--ring '256': give a whole number from 0 to 255", "--ring", "256");
     REFUSED("--interval '0.05': give at least 0.1 seconds", "--interval", "0.05");
     REFUSED("--interval '3600.1'", "--interval", "3600.1");
     REFUSED("--interval 'often'", "--interval", "often");
@@ -114,6 +115,11 @@ static void options_choose_the_view(void **state) {
     CHOSEN(view_watch, "--watch", "--config", path); /* in which there is json = yes */
     CHOSEN(view_once, "-1", "--interval", "0.1");
     CHOSEN(view_once, "--watch", "--once", "--interval", "3600");
+    CHOSEN(view_ring, "--ring", "0");
+    CHOSEN(view_ring, "--ring", "255", "--json");
+    catch_begin(&caught);
+    CHOSEN(NULL, "--watch", "--ring", "1");
+    expect_one_line(catch_end(&caught), "--ring: the words of a ring are no picture");
     catch_begin(&caught);
     CHOSEN(NULL, "-1", "--json");
     expect_one_line(catch_end(&caught), "--json: a picture is no JSON");

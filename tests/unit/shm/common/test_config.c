@@ -99,9 +99,9 @@ static void a_key_that_no_program_has_is_refused_with_its_line(void **state) {
 /* What says how this one call is to be, or which process it belongs to. */
 static bool is_of_one_call(const char *name) {
     static const char *const names[] = {
-        "config", "list-interfaces", "check",         "clean",       "parent",
-        "now",    "reload-config",   "resume-filter", "runtime-dir", "list-options",
-        "help",   "version",         "last-report",   "watch",       "once"};
+        "config",        "list-interfaces", "check",       "clean",        "parent", "now",
+        "reload-config", "resume-filter",   "runtime-dir", "list-options", "help",   "version",
+        "last-report",   "watch",           "once",        "ring"};
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(names[i], name) == 0)
             return true;
