@@ -286,7 +286,7 @@ static void deliver(struct run *run) {
 static void read_all(struct run *run) {
     if (run_stage_is_reading(&run->stages))
         fb_ctl_set_run_state(run->ctl.ctl, FB_RUN_RUNNING);
-    progress_begin(&run->progress, run->capture, &run->datapath);
+    progress_begin(&run->progress, run->capture, &run->datapath, &run->snapshot);
     for (;;) {
         const struct frame *frames;
         unsigned count;
