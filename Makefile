@@ -19,6 +19,8 @@ UNPACK := $(shell pkg-config --exists $(UNPACK_PKGS) 2>/dev/null && echo $(UNPAC
 NDPI := $(shell pkg-config --exists 'libndpi >= 4.2 libndpi < 4.3' 2>/dev/null && pkg-config --modversion libndpi)
 # May be missing: flow-stat does not serve metrics then. `make HTTP=` builds as if it were.
 HTTP := $(shell pkg-config --exists 'libmicrohttpd >= 0.9.71' 2>/dev/null && pkg-config --modversion libmicrohttpd)
+# May be missing: flow-stat --watch has no terminal then. `make CURSES=` builds as if it were.
+CURSES := $(shell pkg-config --modversion ncursesw 2>/dev/null)
 PKGS := libpcap jansson popt libcrypto inih $(if $(NUMA),numa) $(UNPACK)
 WARN     := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 CPPFLAGS += -D_GNU_SOURCE -DFB_VERSION='"$(VERSION)"' -Iinclude -I. $(if $(UNPACK),-DFB_HAVE_UNPACK)
@@ -29,7 +31,7 @@ LIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 MISSING  := $(strip $(if $(LIBS),,$(foreach pkg,$(PKGS),$(shell pkg-config --exists $(pkg) 2>/dev/null || echo $(pkg)))))
 # Only what calls them loads them.
-FEW_PKGS := $(if $(NDPI),libndpi) $(if $(HTTP),libmicrohttpd)
+FEW_PKGS := $(if $(NDPI),libndpi) $(if $(HTTP),libmicrohttpd) $(if $(CURSES),ncursesw)
 LIBS     += $(if $(strip $(FEW_PKGS)),-Xlinker --push-state -Xlinker --as-needed $(shell pkg-config --libs $(FEW_PKGS)) -Xlinker --pop-state)
 
 # A folder, with those in it, is a library plus the main file named here.
@@ -171,6 +173,8 @@ $(BUILD)/obj/weave/%.o: %.c $(BUILD)/command
 
 $(BUILD)/obj/worker/inspectors/ndpi.o: CPPFLAGS += -DFB_NDPI_VERSION='"$(NDPI)"'
 $(BUILD)/obj/shm/common/numa.o: CPPFLAGS += $(if $(NUMA),-DFB_HAVE_NUMA='"$(NUMA)"')
+
+$(BUILD)/obj/shm/view/screen.o: CPPFLAGS += $(if $(CURSES),-DFB_HAVE_CURSES='"$(CURSES)"' $(shell pkg-config --cflags ncursesw))
 
 $(BUILD)/pic/%.o: %.c $(BUILD)/command
 	@mkdir -p $(@D)

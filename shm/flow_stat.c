@@ -6,6 +6,7 @@
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/common/option_rule.h"
 #include "flow_balancer/common/parent.h"
+#include "flow_balancer/common/parse.h"
 #include "flow_balancer/guard.h"
 
 #include "shm/view/view.h"
@@ -13,9 +14,28 @@
 /* flow-stat: reads its options, and leaves the rest to one of the views. */
 enum { EXIT_USAGE = 2 };
 
+#define INTERVAL_LEAST_NS (FB_OPTION_SECOND_NS / 10)
+#define INTERVAL_MOST_NS (3600 * FB_OPTION_SECOND_NS)
+
+/* A fb_option_taker. */
+static bool take_interval(void *options, const struct fb_option_value *value) {
+    struct view_options *o = options;
+    if (!fb_parse_duration(value->name, value->text, FB_OPTION_SECOND_NS, INTERVAL_MOST_NS,
+                           &o->interval_ns))
+        return false;
+    if (o->interval_ns >= INTERVAL_LEAST_NS)
+        return true;
+    fb_error("%s '%s': give at least 0.1 seconds", value->name, value->text);
+    return false;
+}
+
 static const struct fb_option_rule rules[FB_OPTIONS] = {
     [FB_OPT_NAME] = FB_RULE_NAME(struct view_options, name),
     [FB_OPT_JSON] = FB_RULE_FLAG(struct view_options, json),
+    [FB_OPT_WATCH] = FB_RULE_FLAG(struct view_options, watch),
+    [FB_OPT_ONCE] = FB_RULE_FLAG(struct view_options, once),
+    [FB_OPT_RING] = FB_RULE_COUNT(struct view_options, ring, 0, FB_MAX_WORKERS - 1),
+    [FB_OPT_INTERVAL] = FB_RULE_CALL(take_interval),
     [FB_OPT_LIST] = FB_RULE_FLAG(struct view_options, list),
     [FB_OPT_PROMETHEUS] = FB_RULE_FLAG(struct view_options, prometheus),
     [FB_OPT_OUTPUT] = FB_RULE_TEXT(struct view_options, output),
@@ -37,15 +57,17 @@ static bool take(void *arg, enum fb_option option, char *text, bool on, enum fb_
 }
 
 static void print_more_help(void) {
-    puts("\nExit status: 0 the report was printed, 1 the instance is not running or what was\n"
-         "asked for cannot be read, written or served, 2 wrong usage.");
+    puts("\nExit status: 0 what was asked for was shown, 1 the instance is not running, what was\n"
+         "asked for cannot be read, written or served, or the terminal cannot be used, 2 wrong\n"
+         "usage.");
 }
 
 static void print_version(void) {
-    const char *library = view_served_by();
-    printf("flow-stat " FB_VERSION "\nserved metrics: %s%s\n",
-           library != NULL ? "libmicrohttpd " : "off, built without libmicrohttpd",
-           library != NULL ? library : "");
+    const char *curses = view_curses_version(), *http = view_served_by();
+    printf("flow-stat " FB_VERSION "\nterminal: %s%s\n", curses != NULL ? "ncurses " : "",
+           curses != NULL ? curses : "off, built without ncurses");
+    printf("served metrics: %s%s\n", http != NULL ? "libmicrohttpd " : "",
+           http != NULL ? http : "off, built without libmicrohttpd");
 }
 
 static const struct fb_program program = {
@@ -59,13 +81,15 @@ static const struct fb_program program = {
 
 /* ---- which view ------------------------------------------------------------------------------ */
 
-/* The option that asks for a view. */
+/* The option that asks for a view; of --watch and -1 the latter. */
 static const struct {
     enum fb_option option;
     view_show *show;
 } views[] = {
-    {FB_OPT_LIST, view_list},       {FB_OPT_PROMETHEUS, view_prometheus}, {FB_OPT_WHY, view_why},
+    {FB_OPT_WATCH, view_watch},     {FB_OPT_ONCE, view_once},
+    {FB_OPT_RING, view_ring},       {FB_OPT_WHY, view_why},
     {FB_OPT_HISTORY, view_history}, {FB_OPT_HISTORY_FILE, view_history},
+    {FB_OPT_LIST, view_list},       {FB_OPT_PROMETHEUS, view_prometheus},
 };
 #define VIEWS (sizeof views / sizeof *views)
 
@@ -76,8 +100,9 @@ static const struct {
     const char *names;
 } parts[] = {
     {FB_OPT_JSON,
-     {view_text, view_list, view_why, view_history},
-     "--list, --why, --history or none of them"},
+     {view_text, view_ring, view_why, view_history, view_list},
+     "--ring, --why, --history, --list or none of them"},
+    {FB_OPT_INTERVAL, {view_watch, view_once}, "--watch or -1"},
     {FB_OPT_LAST, {view_history}, "--history"},
 };
 #define PARTS (sizeof parts / sizeof *parts)
@@ -93,7 +118,8 @@ static view_show *find_view(const bool *given) {
     for (size_t i = 0; i < VIEWS; i++) {
         if (!given[views[i].option])
             continue;
-        if (asked != NULL && views[i].show != show) {
+        bool is_picture = show == view_watch && views[i].show == view_once;
+        if (asked != NULL && views[i].show != show && !is_picture) {
             fb_error("%s and %s exclude each other: call flow-stat once for each", asked,
                      spelled(views[i].option));
             return NULL;
@@ -119,12 +145,16 @@ static bool parts_fit(const bool *given, view_show *show) {
     return true;
 }
 
+/* NULL after one logged line. */
+static view_show *choose(const struct view_options *options) {
+    view_show *view = view_prometheus_fits(options) ? find_view(options->line.given) : NULL;
+    return view != NULL && parts_fit(options->line.given, view) ? view : NULL;
+}
+
 static int show(const struct view_options *options) {
     fb_log_set_level(options->log_level);
-    if (!view_prometheus_fits(options))
-        return EXIT_USAGE;
-    view_show *view = find_view(options->line.given);
-    if (view == NULL || !parts_fit(options->line.given, view))
+    view_show *view = choose(options);
+    if (view == NULL)
         return EXIT_USAGE;
     if (fb_guard_init() != 0 || (options->parent != 0 && !fb_follow_parent(options->parent)))
         return EXIT_FAILURE;

@@ -36,12 +36,53 @@ __attribute__((format(printf, 2, 3))) static void add(struct line *line, const c
     line->used += (size_t)sprintf(line->text + line->used, "  %s", field);
 }
 
-static void add_rate(struct line *line, double per_s) {
+struct rate_text {
+    char text[32];
+};
+
+static struct rate_text rate_text(double per_s) {
     static const char *const units[] = {"", "k", "M", "G"};
+    struct rate_text out;
     unsigned unit = 0;
     for (; per_s >= 999.5 && unit < 3; unit++)
         per_s /= 1000;
-    add(line, "%.*f %s/s", unit != 0 && per_s < 9.95 ? 1 : 0, per_s, units[unit]);
+    snprintf(out.text, sizeof out.text, "%.*f %s/s", unit != 0 && per_s < 9.95 ? 1 : 0, per_s,
+             units[unit]);
+    return out;
+}
+
+static void add_rate(struct line *line, double per_s) {
+    add(line, "%s", rate_text(per_s).text);
+}
+
+/* Less than one a second is one: it goes on. */
+static void add_losses(struct line *line, const struct progress_view *view) {
+    static const char *const stages[PROGRESS_STAGES] = {
+        [PROGRESS_CAPTURE] = "capture",
+        [PROGRESS_RINGS] = "rings",
+    };
+    unsigned losing = 0;
+    for (unsigned i = 0; i < PROGRESS_STAGES; i++) {
+        double per_s = view->lost_per_s[i];
+        if (view->lost[i] == 0)
+            continue;
+        losing++;
+        if (per_s > 0)
+            add(line, "%s lost %s (%s)", stages[i], fb_grouped(view->lost[i]).text,
+                rate_text(per_s < 1 ? 1 : per_s).text);
+        else
+            add(line, "%s lost %s", stages[i], fb_grouped(view->lost[i]).text);
+    }
+    if (losing == 0)
+        add(line, "none lost");
+}
+
+static void add_live(struct line *line, const struct progress_view *view) {
+    add(line, "%s packets", fb_grouped(view->packets).text);
+    add_rate(line, view->packets_per_s);
+    add_losses(line, view);
+    add(line, "%u of %u workers ready", view->alive, view->wanted);
+    add(line, "backlog %u %%", view->backlog);
 }
 
 static void add_share(struct line *line, const struct capture_progress *capture) {
@@ -84,6 +125,10 @@ void progress_format(const struct progress_view *view, unsigned width,
             add(&line, "draining: %s packets wait", fb_grouped(view->waiting).text);
         return;
     }
+    if (view->live) {
+        add_live(&line, view);
+        return;
+    }
     if (view->capture.preloading)
         add(&line, "preloading");
     if (known)
@@ -109,37 +154,56 @@ bool progress_rate(struct progress_rates *rates, uint64_t now_ns, struct progres
     rates->samples[last].time_ns = now_ns;
     rates->samples[last].packets = view->packets;
     rates->samples[last].bytes = view->capture.done_bytes;
+    memcpy(rates->samples[last].lost, view->lost, sizeof view->lost);
     double s = (double)(now_ns - rates->samples[first].time_ns) / 1e9;
     if (s <= 0)
         return false;
     view->packets_per_s = (double)(view->packets - rates->samples[first].packets) / s;
     view->bytes_per_s = (double)(view->capture.done_bytes - rates->samples[first].bytes) / s;
+    for (unsigned i = 0; i < PROGRESS_STAGES; i++)
+        view->lost_per_s[i] = (double)(view->lost[i] - rates->samples[first].lost[i]) / s;
     return true;
+}
+
+/* Of the snapshot, since asking the kernel takes system calls; it is at most 0.1 s old. */
+static void look_at_losses(const struct progress *p, struct progress_view *view) {
+    const uint64_t *run = p->snapshot->run, *dropped = p->snapshot->dropped;
+    view->lost[PROGRESS_CAPTURE] = run[FB_RUN_KERNEL_DROPS] + run[FB_RUN_INTERFACE_DROPS];
+    view->lost[PROGRESS_RINGS] = dropped[FB_DROP_RING_FULL] + dropped[FB_DROP_NO_WORKER];
+}
+
+static unsigned percent_of(uint64_t waiting, uint64_t depth) {
+    return waiting >= depth ? 100 : (unsigned)(100 * waiting / depth);
 }
 
 /* False: the rates are not known yet. */
 static bool look(struct progress *p, struct progress_view *view) {
     const struct fleet *fleet = p->datapath->egress.fleet;
     capture_progress(p->capture, &view->capture);
+    look_at_losses(p, view);
+    view->live = capture_is_live(p->capture);
+    view->wanted = fleet_wanted(fleet);
     view->draining = p->draining;
     view->packets = p->datapath->ingress.received;
     for (unsigned k = 0; k < fleet->count; k++) {
         const struct lane *lane = &fleet->lanes[k];
         uint64_t waiting = lane_waiting(lane);
+        unsigned percent = percent_of(waiting, lane->tx.depth);
         bool alive = lane->state == FB_STATE_READY;
         view->waiting += waiting;
+        view->backlog = percent > view->backlog ? percent : view->backlog;
         view->alive += alive;
         view->busy += alive && waiting != 0;
     }
     return progress_rate(&p->rates, p->datapath->egress.now_ns, view);
 }
 
-void progress_begin(struct progress *p, struct capture *capture, const struct datapath *datapath) {
+void progress_begin(struct progress *p, struct capture *capture, const struct datapath *datapath,
+                    const struct fb_snapshot *snapshot) {
     struct progress_view view = {0};
-    if (capture_is_live(capture))
-        return;
     p->capture = capture;
     p->datapath = datapath;
+    p->snapshot = snapshot;
     p->due_ns = datapath->egress.now_ns + DRAW_EVERY_NS;
     look(p, &view); /* the first sample */
 }

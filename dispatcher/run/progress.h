@@ -6,28 +6,41 @@
 #include <stdint.h>
 
 #include "flow_balancer/common/log.h"
+#include "flow_balancer/ctl.h"
 
 #include "dispatcher/capture/capture.h"
 #include "dispatcher/datapath/datapath.h"
 
 /*
- * How far a run over files is, as the status line of a terminal:
+ * How far a run is, as the status line of a terminal. Over files:
  *
  *       41 %  3,214,000 packets  1.2 M/s  0:07 left  4 of 4 workers busy
  *
  * Share and time left count bytes of all files and loops; of a pipe they are
- * not known and left out. Dispatcher only, one thread.
+ * not known and left out. With interfaces:
+ *
+ *       3,214,000 packets  1.2 M/s  rings lost 1,234 (30 /s)  4 of 4 workers ready
+ *
+ * Dispatcher only, one thread.
  */
+
+/* Where packets are lost: before they are captured, by the kernel or an interface; or since there
+ * was no room in a ring, or no worker. */
+enum progress_stage { PROGRESS_CAPTURE, PROGRESS_RINGS, PROGRESS_STAGES };
 
 /* What the line says. */
 struct progress_view {
     struct capture_progress capture;
     bool draining;
+    bool live;        /* of interfaces, not files */
     uint64_t packets; /* taken so far */
     uint64_t waiting; /* packets, in all rings */
     unsigned busy;    /* workers with packets waiting */
     unsigned alive;   /* workers that are ready */
-    double packets_per_s, bytes_per_s;
+    unsigned wanted;  /* workers that are to be ready */
+    unsigned backlog; /* of the fullest ring, percent of what it can hold */
+    uint64_t lost[PROGRESS_STAGES];
+    double packets_per_s, bytes_per_s, lost_per_s[PROGRESS_STAGES];
 };
 
 /*
@@ -43,7 +56,7 @@ void progress_format(const struct progress_view *view, unsigned width,
 
 struct progress_rates {
     struct {
-        uint64_t time_ns, packets, bytes;
+        uint64_t time_ns, packets, bytes, lost[PROGRESS_STAGES];
     } samples[PROGRESS_SAMPLES];
     unsigned count; /* taken in all, the last PROGRESS_SAMPLES of them are kept */
     bool preloading;
@@ -60,17 +73,18 @@ bool progress_rate(struct progress_rates *rates, uint64_t now_ns, struct progres
 struct progress {
     struct capture *capture; /* NULL: nothing is to be shown */
     const struct datapath *datapath;
+    const struct fb_snapshot *snapshot;
     uint64_t due_ns; /* when the line is drawn next */
     bool draining;
     struct progress_rates rates;
 };
 
 /*
- * Reading begins. capture and data path are the caller's until progress_end(). With
- * interfaces there is no progress.
+ * Reading begins. Capture, data path and snapshot, the latest that was published, are the caller's
+ * until progress_end().
  */
 void progress_begin(struct progress *progress, struct capture *capture,
-                    const struct datapath *datapath);
+                    const struct datapath *datapath, const struct fb_snapshot *snapshot);
 
 /* Takes the line away. Without a progress_begin() before it does nothing. */
 void progress_end(struct progress *progress);

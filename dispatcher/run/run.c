@@ -324,7 +324,7 @@ static void read_all(struct run *run) {
         fb_tell_event(FB_RUN_EVENT(RUN_RUNNING, .count = run->fleet.balance.count),
                       "packets are taken, for %u workers", run->fleet.balance.count);
     }
-    progress_begin(&run->progress, run->capture, &run->datapath);
+    progress_begin(&run->progress, run->capture, &run->datapath, &run->snapshot);
     for (;;) {
         const struct frame *frames;
         unsigned count;

@@ -14,7 +14,7 @@
  *   run_place.c, placement.c    which NUMA node and processors it is on
  *   requests.c, control.c       what can be asked of it meanwhile, and the socket for it
  *   reload.c                    a filter that takes the place of another
- *   ledger.c, progress.c        where every packet is; how far a file is read
+ *   ledger.c, progress.c        where every packet is; how far a run is, for the terminal
  *   drop_episodes.c             the events of drops, when they begin and are over
  *   recorder.c                  the last minutes, in shared memory
  *   post_mortem.c               what is left of a run whose dispatcher died

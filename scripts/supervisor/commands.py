@@ -155,12 +155,21 @@ def await_log_release(path, deadline):
 
 
 def status(call):
+    check_ended(call.name(), call.places)
+    become_stat(call, [])
+
+
+def top(call):
+    """Also of an instance that does not run: the view waits for it."""
+    become_stat(call, ["--watch"])
+
+
+def become_stat(call, words):
     program = os.path.join(call.places.program_dir(), "flow-stat")
     options = call.options
-    words = [*(["-n", options.name] if options.name else []), *(["--config", options.config] if options.config else [])]
-    check_ended(call.name(), call.places)
+    named = [*(["-n", options.name] if options.name else []), *(["--config", options.config] if options.config else [])]
     try:
-        os.execv(program, [program, *words, *call.rest])
+        os.execv(program, [program, *words, *named, *call.rest])
     except OSError as error:
         raise Failure(f"cannot run {program}: {error.strerror}; run 'make build'") from None
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "start": background.start,
     "stop": commands.stop,
     "status": commands.status,
+    "top": commands.top,
     "list": commands.list_instances,
     "add": commands.add,
     "drain": commands.drain,

@@ -41,6 +41,10 @@ PASSED_TO_STAT = (
     "Other options go to flow-stat as they are: --json, --config FILE. "
     "Exit status: 0, 1 if it does not run, 2 wrong usage."
 )
+PASSED_TO_WATCH = (
+    "Other options go to flow-stat as they are: --interval S, -1. "
+    "Exit status: 0, 1 if the terminal cannot be used, 2 wrong usage."
+)
 
 
 class Call:
@@ -170,6 +174,7 @@ def make_parser(places):
     )  # fmt: skip
     stop.add_argument("--now", action="store_true", help="do not drain: what waits is counted as abandoned")
     status = add("status", "print what a running instance does, or how its last run ended", PASSED_TO_STAT)
+    top = add("top", "show on the terminal what a running instance does, as flow-stat --watch", PASSED_TO_WATCH)
     listed = add("list", "list the instances of this machine, those of other users too")
     listed.add_argument("--json", action="store_true", help="print the list as JSON")
     more = add("add", "start one more worker of a running instance, up to --max-workers")
@@ -186,7 +191,7 @@ def make_parser(places):
     reload = add("reload", text)
     attach = add("attach", "run a libpcap program as a worker of a running instance: attach -n NAME -- COMMAND", ATTACHED)
     attach.usage = "%(prog)s [-h] [-n NAME] [--runtime-dir DIR] [--config FILE] -- PROGRAM [ARGUMENT ...]"
-    for command in (stop, status, more, drain, restart, reload, attach):
+    for command in (stop, status, top, more, drain, restart, reload, attach):
         add_name_option(command, DEFAULT_NAME)
         command.add_argument("--config", metavar="FILE", help="take the instance name from this file")
     return parser, commands.choices
@@ -225,7 +230,7 @@ def parse(argv, places, log):
     check_command(argv, list(commands))
     argv, command = split_command(argv)
     options, rest = parser.parse_known_args(argv)
-    if options.command not in ("run", "start", "status") and rest:  # nor what is before the -- of attach
+    if options.command not in ("run", "start", "status", "top") and rest:  # nor what is before the -- of attach
         parser.error(f"{options.command} does not know '{rest[0]}'")
     level = getattr(options, "log_level", None)
     if level and level not in LEVELS:

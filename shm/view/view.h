@@ -16,9 +16,9 @@
  * other view say the same, and a view knows a counter by its key at most.
  *
  * A view is an observer: it maps ctl and the up sides, read-only and guarded, and never a
- * down side, which holds packets. It takes no lock and writes nothing that the data path
- * reads; any number of them may look at a time. It must not know how the dispatcher and the
- * workers do what they count.
+ * down side, which holds packets (ring_look.h copies the head of one). It takes no lock and writes
+ * nothing that the data path reads; any number of them may look at a time. It must not know how the
+ * dispatcher and the workers do what they count.
  */
 
 /* What flow-stat was asked for. The texts are those of line. */
@@ -36,6 +36,9 @@ struct view_options {
     enum fb_log_level log_level;
     bool check;      /* only whether they can go there */
     uint64_t parent; /* the process that started this one, and ends it; 0: none */
+    bool watch, once;
+    uint32_t ring;        /* worker number whose ring is shown, where it was given */
+    uint64_t interval_ns; /* between two looks */
     struct fb_command_line line;
 };
 
@@ -53,6 +56,12 @@ bool view_prometheus_fits(const struct view_options *options);
 
 /* The version of the library that serves metrics; NULL: there is none. */
 const char *view_served_by(void);
+view_show view_watch; /* pictures of it on a terminal, until the user quits */
+view_show view_once;  /* one such picture as text */
+view_show view_ring;  /* the words of the ring of one worker, as text or JSON, once */
+
+/* The version of ncurses, which view_watch needs, or NULL: it was missing when this was built. */
+const char *view_curses_version(void);
 
 /* ---- an instance that is looked at again and again */
 

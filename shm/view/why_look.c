@@ -85,7 +85,7 @@ static const json_t *worker_of(const json_t *report, unsigned number) {
     return NULL;
 }
 
-static void begin(struct looking *l) {
+static void begin_looking(struct looking *l) {
     l->first = json_incref(l->view.report);
     l->first_ns = l->view.taken_ns;
     json_int_t pid = (json_int_t)view_number(l->first, "dispatcher.pid");
@@ -111,7 +111,7 @@ static void look_at_workers(struct looking *l) {
 }
 
 /* Looks for two seconds at one dispatcher; a new one is begun with. */
-static enum view_seen look(struct looking *l) {
+static enum view_seen look_for_a_while(struct looking *l) {
     const struct timespec pause = fb_timespec(LOOK_EVERY_NS);
     for (unsigned i = 0; i <= LOOKS; i++) {
         if (i != 0)
@@ -120,7 +120,7 @@ static enum view_seen look(struct looking *l) {
         if (seen != VIEW_REPORT)
             return seen;
         if (i == 0)
-            begin(l);
+            begin_looking(l);
         else if (l->view.before == NULL)
             return VIEW_ABSENT; /* another one has the name now */
         else
@@ -276,7 +276,7 @@ int view_why(const struct view_options *options) {
     int status = EXIT_FAILURE;
     if (l != NULL && f != NULL) {
         l->view.name = options->name;
-        enum view_seen seen = look(l);
+        enum view_seen seen = look_for_a_while(l);
         if (seen == VIEW_ABSENT)
             view_say_absent(options->name);
         if (seen == VIEW_REPORT) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shm/flow_stat.c and shm/view/text.c themselves, against an instance whose dispatcher is this
- * test. */
+/* shm/flow_stat.c, shm/view/text.c, shm/view/ring.c and shm/view/watch.c themselves, against an
+ * instance whose dispatcher is this test. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -107,12 +107,25 @@ static void expect_one_line_with(const struct instance *in, const char *part) {
         fail_msg("not one line with '%s': %s", part, in->output);
 }
 
+static bool view_has_curses(struct instance *in) {
+    assert_int_equal(flow_stat(in, "--version"), 0);
+    return strstr(in->output, "terminal: ncurses ") != NULL;
+}
+
 /* ---- refusals */
 
 static void wrong_usage_is_one_line_and_2(void **state) {
     struct instance *in = *state;
-    assert_int_equal(flow_stat(in, "--watch"), 2);
-    expect_one_line_with(in, "--watch");
+    assert_int_equal(flow_stat(in, "--whatever"), 2);
+    expect_one_line_with(in, "--whatever");
+    assert_int_equal(flow_stat(in, "--watch --json"), 2);
+    expect_one_line_with(in, "--json: it goes with");
+    assert_int_equal(flow_stat(in, "--interval 2"), 2);
+    expect_one_line_with(in, "--interval: it is for");
+    assert_int_equal(flow_stat(in, "-1 --interval 0.09"), 2);
+    expect_one_line_with(in, "--interval '0.09'");
+    assert_int_equal(flow_stat(in, "-1 --interval 3601"), 2);
+    expect_one_line_with(in, "--interval '3601'");
     assert_int_equal(flow_stat(in, "extra"), 2);
     expect_one_line_with(in, "extra");
     assert_int_equal(flow_stat(in, "-n ../x"), 2);
@@ -125,6 +138,15 @@ static void an_instance_that_is_not_there_is_one_line_and_1(void **state) {
     struct instance *in = *state;
     assert_int_equal(flow_stat(in, "-n no-such-instance --json"), 1);
     expect_one_line_with(in, "instance 'no-such-instance' is not running");
+    assert_int_equal(flow_stat(in, "-n no-such-instance -1"), 1);
+    expect_one_line_with(in, "instance 'no-such-instance' is not running");
+}
+
+static void a_picture_for_no_terminal_is_refused(void **state) {
+    struct instance *in = *state;
+    const char *why = view_has_curses(in) ? "standard output is not a terminal" : "ncurses";
+    assert_int_equal(flow_stat_of(in, "--watch </dev/null"), 1);
+    expect_one_line_with(in, why);
 }
 
 static void an_instance_whose_dispatcher_is_dead_is_not_running(void **state) {
@@ -227,8 +249,69 @@ static void help_and_version_need_no_instance(void **state) {
     assert_int_equal(flow_stat(in, "--help"), 0);
     assert_non_null(strstr(in->output, "--json"));
     assert_int_equal(flow_stat(in, "--version"), 0);
-    assert_non_null(strstr(in->output, "flow-stat " FB_VERSION "\n"));
-    assert_non_null(strstr(in->output, "libmicrohttpd"));
+    assert_ptr_equal(strstr(in->output, "flow-stat " FB_VERSION "\nterminal: "), in->output);
+    assert_non_null(strstr(in->output, "\nserved metrics: "));
+}
+
+/* This test makes no down sides but that one. */
+static void a_ring_is_words_and_a_sentence(void **state) {
+    struct instance *in = *state;
+    struct fb_ctl *ctl = in->handle.ctl;
+    struct fb_geometry geometry = {.depth = 8, .slots = 16, .worker_burst = 4, .arena_bytes = 4096};
+    const struct fb_region_config config = {.instance = in->name,
+                                            .kind = FB_KIND_DOWN,
+                                            .worker = 1,
+                                            .size = fb_down_footprint(&geometry),
+                                            .hugepages = FB_HUGEPAGES_NEVER,
+                                            .node = -1};
+    struct fb_region down;
+    assert_int_equal(fb_region_create(&down, &config), 0);
+    fb_down_format(down.base, &geometry, ctl->header.instance, 1, 0);
+    assert_int_equal(fb_region_place(&down, &config), 0);
+    snprintf(ctl->directory[1].down_path, FB_PATH_MAX, "%s", down.path);
+    atomic_store(&((struct fb_down *)down.base)->published, 6);
+    assert_int_equal(flow_stat_of(in, "--ring 1"), 0);
+    assert_non_null(strstr(in->output, ": ready\ngeometry: 8 packets in 16 descriptors, 4 KB"));
+    assert_non_null(strstr(in->output, "                         6  published "));
+    assert_non_null(strstr(in->output, "meaning: it is offered: 6 packets wait for a process"));
+    assert_int_equal(flow_stat_of(in, "--ring 1 --json 2>/dev/null"), 0);
+    json_t *ring = json_loads(in->output, 0, NULL);
+    assert_non_null(ring);
+    const json_t *up = json_object_get(ring, "up");
+    assert_int_equal(json_integer_value(json_object_get(up, "waiting")), 6);
+    assert_string_equal(json_string_value(json_object_get(up, "lock")), "free");
+    json_decref(ring);
+    assert_int_equal(truncate(in->up[1].path, 0), 0);
+    assert_int_equal(flow_stat_of(in, "--ring 1 --json 2>/dev/null"), 0);
+    assert_non_null(strstr(in->output, "\"up\": null"));
+    assert_int_equal(flow_stat_of(in, "--ring 1 >/dev/full"), 1);
+    fb_region_close(&down);
+    assert_int_equal(flow_stat_of(in, "--ring 3"), 1);
+    expect_one_line_with(in, "--ring '3': the instance has worker numbers 0 to 2");
+    assert_int_equal(flow_stat(in, "-n no-such-instance --ring 0"), 1);
+    expect_one_line_with(in, "instance 'no-such-instance' is not running");
+}
+
+/* Its width is that of COLUMNS, or 100. */
+static void one_picture_is_text(void **state) {
+    struct instance *in = *state;
+    assert_int_equal(flow_stat_of(in, "-1 --interval 0.1"), 0);
+    assert_non_null(strstr(in->output, "\n   # state    pkts/s share"));
+    assert_non_null(strstr(in->output, "\n   2 ready         0    0%"));
+    assert_null(strchr(in->output, '\x1b'));
+    assert_int_equal(strcspn(in->output, "\n"), 100);
+    assert_int_equal(setenv("COLUMNS", "70", 1), 0);
+    assert_int_equal(flow_stat_of(in, "--watch -1 --interval 0.1"), 0);
+    assert_int_equal(strcspn(in->output, "\n"), 70);
+    assert_int_equal(setenv("COLUMNS", "many", 1), 0);
+    assert_int_equal(flow_stat_of(in, "-1 --interval 0.1"), 0);
+    assert_int_equal(strcspn(in->output, "\n"), 100);
+    unsetenv("COLUMNS");
+}
+
+static void one_picture_that_cannot_be_written_is_an_error(void **state) {
+    struct instance *in = *state;
+    assert_int_equal(flow_stat_of(in, "-1 --interval 0.1 >/dev/full"), 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -246,6 +329,10 @@ int main(void) {
         TEST(counters_that_inspectors_name_are_shown_and_what_is_no_name_is_not),
         TEST(text_names_dispatcher_geometry_and_workers),
         TEST(help_and_version_need_no_instance),
+        TEST(a_picture_for_no_terminal_is_refused),
+        TEST(a_ring_is_words_and_a_sentence),
+        TEST(one_picture_is_text),
+        TEST(one_picture_that_cannot_be_written_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is on the terminal while files are read: a small terminal keeps the
+ * What is on the terminal while files are read, or interfaces: a small terminal keeps the
  * lines that were ended, and each status line that stood below them.
  */
+#include "tests/lib/live.h"
+#include "tests/lib/netns.h"
 #include "tests/lib/process.h"
 
 #include <signal.h>
 #include <unistd.h>
+
+#include "flow_balancer/common/grouped.h"
 
 #define LINE_MAX_COLUMNS 400u
 #define LINES_MAX 200u
@@ -106,7 +110,7 @@ static void expect_whole_lines(void) {
             found += at == screen.lines[i] && strstr(at + 1, starts[k]) == NULL;
         }
         if (found != 1 || strstr(screen.lines[i], "busy") != NULL ||
-            strstr(screen.lines[i], "/s  ") != NULL)
+            strstr(screen.lines[i], "backlog") != NULL || strstr(screen.lines[i], "/s  ") != NULL)
             fail_msg("not one log line: '%s'", screen.lines[i]);
     }
 }
@@ -242,12 +246,42 @@ static void quiet_log_and_no_terminal_get_nothing(void **state) {
     assert_null(strpbrk(process_errors(t, run), "\r\x1b"));
 }
 
+/* A worker that was stopped loses what its ring cannot hold, and then all is lost to the rings. */
+static void interfaces_have_a_line_with_what_is_lost(void **state) {
+    struct test *t = *state;
+    make_line();
+    make_trace(t, 3000, 1000000);
+    struct process *run = process_start_on_terminal(
+        t, "flow-balancer run -n @ -i tap -w 2 --ring-depth 256 --hang never --report out.json");
+    await_running(t);
+    UNTIL(t, stood(run, "  none lost  2 of 2 workers ready  backlog 0 %"));
+    signal_worker(t, 0, SIGSTOP);
+    signal_worker(t, 1, SIGSTOP);
+    netns_replayed(t, netns_replay(t, "sender", "--topspeed", "t.pcap"));
+    UNTIL(t, stood(run, "  rings lost ") && stood(run, "/s)  2 of 2 workers ready"));
+    await_accounted(t, arrived_at("tap"));
+    signal_worker(t, 0, SIGCONT);
+    signal_worker(t, 1, SIGCONT);
+    char lost[96];
+    UNTIL(t, stat_number(t, t->name, "ledger.in_flight") == 0);
+    json_int_t count = stat_number(t, t->name, "ledger.dropped.ring_full");
+    assert_true(count > 0);
+    snprintf(lost, sizeof lost, "  rings lost %s  2 of 2 workers ready",
+             fb_grouped((uint64_t)count).text);
+    UNTIL(t, stood(run, lost)); /* it is over */
+    process_signal(run, SIGTERM);
+    watch(t, run);
+    expect_whole_lines();
+    expect_balanced(report_of(t, "out.json"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(terminal_shows_how_far_a_file_is_read),
         PROCESS_TEST(log_lines_that_come_meanwhile_stay_whole),
         PROCESS_TEST(pipe_has_no_share_and_no_time_left),
         PROCESS_TEST(long_draining_says_how_many_packets_wait),
+        PROCESS_TEST(interfaces_have_a_line_with_what_is_lost),
         PROCESS_TEST(quiet_log_and_no_terminal_get_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -220,6 +220,14 @@
     X(METRICS, "metrics", 0, "FILE|PORT|ADDRESS:PORT", FB_NO_DEFAULT, FB_RUN, FB_ANYWHERE,         \
       "Have flow-stat serve metrics for Prometheus there, or write them to a file, as long as "    \
       "the run lasts")                                                                             \
+    X(WATCH, "watch", 0, NULL, FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,                            \
+      "Show on the terminal what the instance does, until q is pressed; h shows the other keys")   \
+    X(ONCE, "once", '1', NULL, FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,                            \
+      "Print one picture of --watch as text, of two looks an interval apart, and exit")            \
+    X(RING, "ring", 0, "K", FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,                               \
+      "Print the words of the ring of worker K, and what they mean together; with --json too")     \
+    X(INTERVAL, "interval", 0, "S", FB_DEFAULT("1"), FB_STAT, FB_ANYWHERE,                         \
+      "Look every so many seconds, 0.1 to 3600")                                                   \
     X(LOG_LEVEL, "log-level", 0, "error|warning|info|debug", FB_DEFAULT("info"),                   \
       FB_DISPATCHER | FB_WORKER | FB_STAT | FB_RUN, FB_ANYWHERE, "Log messages up to this level")  \
     X(CONFIG, "config", 0, "FILE", FB_NO_DEFAULT,                                                  \
@@ -270,6 +278,7 @@
     X("start", NULL, FB_RUN, FB_DISPATCHER, "Run in the background")                               \
     X("stop", NULL, FB_STOP, 0, "Drain a running instance and end it")                             \
     X("status", NULL, FB_ASK, FB_STAT, "Print the report of a running instance, or how it ended")  \
+    X("top", NULL, FB_ASK, FB_STAT, "Show on the terminal what a running instance does")           \
     X("list", NULL, FB_LIST, 0, "List the instances of this machine")                              \
     X("add", NULL, FB_ASK, 0, "Start one more worker")                                             \
     X("drain", "K", FB_ASK, 0, "Give a worker no new flows, and let it leave")                     \

@@ -59,6 +59,10 @@ static void wrong_options_are_refused(void **state) {
     REFUSED("--name 'a b'", "--config", path, "-n", "a b");
     REFUSED("--name '--json': its value is missing", "-n", "--json");
     REFUSED("'more': not an option: see --help", "more");
+    REFUSED("--ring '256': give a whole number from 0 to 255", "--ring", "256");
+    REFUSED("--interval '0.05': give at least 0.1 seconds", "--interval", "0.05");
+    REFUSED("--interval '3600.1'", "--interval", "3600.1");
+    REFUSED("--interval 'often'", "--interval", "often");
 }
 
 static void help_lists_the_options(void **state) {
@@ -108,7 +112,37 @@ static void without_options_it_is_the_default_instance_as_text(void **state) {
     assert_int_equal(parse_line(&o, nothing), FB_COMMAND_LINE_TAKEN);
     assert_string_equal(o.name, "flow-balancer");
     assert_false(o.json);
+    assert_int_equal(o.interval_ns, 1000000000);
+    assert_ptr_equal(choose(&o), view_text);
     fb_command_line_free(&o.line);
+}
+
+static void expect_choice(view_show *view, const char *const *args) {
+    struct view_options o;
+    assert_int_equal(parse_line(&o, args), FB_COMMAND_LINE_TAKEN);
+    assert_ptr_equal(choose(&o), view);
+    fb_command_line_free(&o.line);
+}
+
+#define CHOSEN(view, ...) expect_choice(view, (const char *const[]){__VA_ARGS__, NULL})
+
+static void options_choose_the_view(void **state) {
+    (void)state;
+    CHOSEN(view_watch, "--watch");
+    CHOSEN(view_watch, "--watch", "--config", path); /* in which there is json = yes */
+    CHOSEN(view_once, "-1", "--interval", "0.1");
+    CHOSEN(view_once, "--watch", "--once", "--interval", "3600");
+    CHOSEN(view_ring, "--ring", "0");
+    CHOSEN(view_ring, "--ring", "255", "--json");
+    catch_begin(&caught);
+    CHOSEN(NULL, "--watch", "--ring", "1");
+    expect_one_line(catch_end(&caught), "--watch and --ring exclude each other");
+    catch_begin(&caught);
+    CHOSEN(NULL, "-1", "--json");
+    expect_one_line(catch_end(&caught), "--json: it goes with");
+    catch_begin(&caught);
+    CHOSEN(NULL, "--interval", "5");
+    expect_one_line(catch_end(&caught), "--interval: it goes with --watch or -1");
 }
 
 int main(void) {
@@ -118,6 +152,7 @@ int main(void) {
         cmocka_unit_test(help_lists_the_options),
         cmocka_unit_test(the_command_line_wins_over_the_file),
         cmocka_unit_test(metrics_go_where_the_options_say),
+        cmocka_unit_test(options_choose_the_view),
         cmocka_unit_test(without_options_it_is_the_default_instance_as_text),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);

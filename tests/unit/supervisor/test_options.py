@@ -61,6 +61,9 @@ class Run(unittest.TestCase):
     def test_status_passes_on_what_flow_stat_knows(self):
         self.assertEqual(parse("status", "-n", "x", "--json").rest, ["--json"])
 
+    def test_top_passes_on_what_flow_stat_knows(self):
+        self.assertEqual(parse("top", "-n", "x", "--interval", "2", "-1").rest, ["--interval", "2", "-1"])
+
     def test_what_is_behind_the_dashes_is_the_command_of_attach_as_it_is(self):
         call = parse("attach", "-n", "x", "--", "tcpdump", "-n", "-i", "fb:x", "--", "port 53")
         self.assertEqual(call.rest, ["tcpdump", "-n", "-i", "fb:x", "--", "port 53"])
@@ -85,7 +88,7 @@ class Command(unittest.TestCase):
         self.assertEqual((str(caught.exception), caught.exception.status), (line, 2))
 
     def test_without_it_what_there_is_is_said(self):
-        commands = "run, start, stop, status, list, add, drain, restart, reload or attach"
+        commands = "run, start, stop, status, top, list, add, drain, restart, reload or attach"
         self.refused([], f"no command: give {commands} (see 'flow-balancer --help')")
         self.refused(["fly", "-r", "x"], f"'fly' is no command: give {commands}")
 

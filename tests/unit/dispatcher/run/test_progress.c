@@ -188,6 +188,41 @@ static void idle_workers_are_not_busy(void **state) {
     expect_part(&view, "  0 of 256 workers busy");
 }
 
+/* ---- interfaces */
+
+static const struct progress_view live = {
+    .live = true,
+    .packets = 3214000,
+    .packets_per_s = 1234567,
+    .busy = 1,
+    .alive = 3,
+    .wanted = 4,
+    .backlog = 12,
+};
+
+static void live_line_says_packets_losses_and_workers(void **state) {
+    (void)state;
+    expect_line(&live,
+                "  3,214,000 packets  1.2 M/s  none lost  3 of 4 workers ready  backlog 12 %");
+    struct progress_view view = live;
+    view.draining = true;
+    view.waiting = 7;
+    expect_line(&view, "  draining: 7 packets wait");
+}
+
+/* What was lost stays; its rate is there while it goes on. */
+static void live_line_says_where_packets_are_lost(void **state) {
+    (void)state;
+    struct progress_view view = live;
+    view.lost[PROGRESS_RINGS] = 1234;
+    expect_part(&view, "  1.2 M/s  rings lost 1,234  3 of 4");
+    view.lost_per_s[PROGRESS_RINGS] = 2300;
+    expect_part(&view, "  1.2 M/s  rings lost 1,234 (2.3 k/s)  3 of 4");
+    view.lost[PROGRESS_CAPTURE] = 5;
+    view.lost_per_s[PROGRESS_CAPTURE] = 0.25;
+    expect_part(&view, "  1.2 M/s  capture lost 5 (1 /s)  rings lost 1,234 (2.3 k/s)  3 of 4");
+}
+
 /* ---- rates */
 
 static struct progress_rates rates;
@@ -238,6 +273,18 @@ static void rates_forget_what_is_longer_ago_than_the_samples(void **state) {
     expect_rates(0, 0);
 }
 
+static void rates_of_loss_are_of_the_same_time(void **state) {
+    (void)state;
+    later(0, 0);
+    sample.lost[PROGRESS_RINGS] += 5;
+    later(100, 0);
+    assert_true(sample.lost_per_s[PROGRESS_RINGS] == 20);
+    assert_true(sample.lost_per_s[PROGRESS_CAPTURE] == 0);
+    for (unsigned i = 0; i < PROGRESS_SAMPLES; i++)
+        later(100, 0);
+    assert_true(sample.lost_per_s[PROGRESS_RINGS] == 0);
+}
+
 static void delivery_begins_again_after_preloading(void **state) {
     (void)state;
     sample.capture.preloading = true;
@@ -273,6 +320,9 @@ int main(void) {
         cmocka_unit_test(idle_workers_are_not_busy),
         RATE_TEST(steady_rates_are_right_from_the_second_sample_on),
         RATE_TEST(rates_forget_what_is_longer_ago_than_the_samples),
+        cmocka_unit_test(live_line_says_packets_losses_and_workers),
+        cmocka_unit_test(live_line_says_where_packets_are_lost),
+        RATE_TEST(rates_of_loss_are_of_the_same_time),
         RATE_TEST(delivery_begins_again_after_preloading),
         RATE_TEST(no_time_between_samples_is_no_rate),
     };

@@ -103,10 +103,10 @@ static bool is_of_one_call(const char *name) {
                                         "parent",        "now",
                                         "reload-config", "resume-filter",
                                         "runtime-dir",   "list-options",
-                                        "why",           "once",
-                                        "watch",         "ring",
                                         "help",          "version",
-                                        "last-report",   "list",
+                                        "last-report",   "why",
+                                        "watch",         "once",
+                                        "ring",          "list",
                                         "prometheus",    "output",
                                         "every",         "listen"};
     for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {

@@ -76,7 +76,7 @@ static void bash_offers_options_values_and_commands(void **state) {
         {"flow-worker --wor", "--worker"},
         {"flow-worker --wait s", "spin"},
         {"flow-stat --j", "--json"},
-        {"flow-balancer ''", "run start stop status list add drain restart reload attach"},
+        {"flow-balancer ''", "run start stop status top list add drain restart reload attach"},
         {"flow-balancer st", "start stop status"},
         {"flow-balancer --", "--help --version"},
         {"flow-balancer run --worker", "--workers --worker-cpu"},
@@ -84,6 +84,7 @@ static void bash_offers_options_values_and_commands(void **state) {
         {"flow-balancer run --cle", ""}, /* says what one call of flow-dispatcher is */
         {"flow-balancer stop --", "--name --timeout --now --config --runtime-dir --help"},
         {"flow-balancer status --j", "--json"},
+        {"flow-balancer top --int", "--interval"},
         {"flow-balancer list -", "--json --help"},
         {"flow-balancer add -", "--name --config --runtime-dir --help"},
         {"flow-balancer restart ''", "all"},
