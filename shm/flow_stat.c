@@ -16,6 +16,7 @@ static const struct fb_option_rule rules[FB_OPTIONS] = {
     [FB_OPT_NAME] = FB_RULE_NAME(struct view_options, name),
     [FB_OPT_JSON] = FB_RULE_FLAG(struct view_options, json),
     [FB_OPT_WHY] = FB_RULE_FLAG(struct view_options, why),
+    [FB_OPT_STAT_HTML] = FB_RULE_TEXT(struct view_options, html),
     [FB_OPT_HISTORY] = FB_RULE_FLAG(struct view_options, history),
     [FB_OPT_HISTORY_FILE] = FB_RULE_TEXT(struct view_options, history_file),
     [FB_OPT_LAST] = FB_RULE_COUNT(struct view_options, last_s, 1, 86400),
@@ -28,8 +29,9 @@ static bool take(void *arg, enum fb_option option, char *text, bool on, enum fb_
 }
 
 static void print_more_help(void) {
-    puts("\nExit status: 0 the report was printed, 1 the instance is not running or what was\n"
-         "asked for cannot be read or written, 2 wrong usage.");
+    puts("\nExit status: 0 what was asked for was printed or written, 1 the instance is not "
+         "running or\n"
+         "it cannot be read or written, 2 wrong usage.");
 }
 
 static void print_version(void) {
@@ -53,6 +55,7 @@ static const struct {
     view_show *show;
 } views[] = {
     {FB_OPT_WHY, view_why},
+    {FB_OPT_STAT_HTML, view_html},
     {FB_OPT_HISTORY, view_history},
     {FB_OPT_HISTORY_FILE, view_history},
 };
@@ -65,7 +68,7 @@ static const struct {
     const char *names;
 } parts[] = {
     {FB_OPT_JSON, {view_text, view_why, view_history}, "--why, --history or none of them"},
-    {FB_OPT_LAST, {view_history}, "--history"},
+    {FB_OPT_LAST, {view_history, view_html}, "--history or --html"},
 };
 #define PARTS (sizeof parts / sizeof *parts)
 

@@ -54,6 +54,7 @@ static const struct option_row dispatcher_options[] = {
     {"on-full", WORD, "drop", NULL},
     {"bpf", TEXT, NULL, NULL},
     {"report", NAME, "out.json", NULL},
+    {"html", NAME, "out.html", NULL},
     {"timeout", NAME, "all=31536000", NULL},
     {"max-flows", POSITIVE, "134217728", "134217729"},
     {"ring-depth", POSITIVE, "16777216", "16777217"},
@@ -136,8 +137,9 @@ static const struct option_row reading_options[] = {
 };
 
 static const struct option_row stat_options[] = {
-    {"name", NAME, NULL, NULL}, {"json", FLAG, NULL, NULL},    {"config", NAME, NULL, NULL},
-    {"help", FLAG, NULL, NULL}, {"version", FLAG, NULL, NULL}, {NULL, FLAG, NULL, NULL},
+    {"name", NAME, NULL, NULL},   {"json", FLAG, NULL, NULL}, {"html", NAME, NULL, NULL},
+    {"config", NAME, NULL, NULL}, {"help", FLAG, NULL, NULL}, {"version", FLAG, NULL, NULL},
+    {NULL, FLAG, NULL, NULL},
 };
 
 static const struct program {
