@@ -47,6 +47,7 @@ static void print_scalar(FILE *out, const json_t *value) {
 
 static void print_flow_row(FILE *out, const json_t *flow) {
     double share = html_at(flow, "share");
+    bool ended = json_is_true(json_object_get(flow, "ended"));
     fputs("<tr><td class=\"text\">", out);
     print_end_point(out, flow, "src_ip", "src_port", "src_mac");
     fputs(" \u2192 ", out);
@@ -61,8 +62,8 @@ static void print_flow_row(FILE *out, const json_t *flow) {
             "height=\"10\"/></svg></td><td>%s</td><td>%s</td></tr>\n",
             html_count(html_at(flow, "packets")).text, html_bytes(html_at(flow, "bytes")).text,
             html_percent(share).text, fmin(share, 1) * 100,
-            html_count(html_at(flow, "packets_per_s")).text,
-            json_is_true(json_object_get(flow, "ended")) ? "ended" : "alive");
+            ended ? "" : html_count(html_at(flow, "packets_per_s")).text,
+            ended ? "ended" : "alive");
 }
 
 static void print_flow_table(const struct html_page *page, const char *title, const char *key) {
