@@ -137,8 +137,11 @@ static const struct option_row reading_options[] = {
 };
 
 static const struct option_row stat_options[] = {
-    {"name", NAME, NULL, NULL},   {"json", FLAG, NULL, NULL}, {"html", NAME, NULL, NULL},
-    {"config", NAME, NULL, NULL}, {"help", FLAG, NULL, NULL}, {"version", FLAG, NULL, NULL},
+    {"name", NAME, NULL, NULL},        {"json", FLAG, NULL, NULL},
+    {"why", FLAG, NULL, NULL},         {"html", NAME, NULL, NULL},
+    {"history", FLAG, NULL, NULL},     {"history-file", NAME, NULL, NULL},
+    {"last", POSITIVE, NULL, "86401"}, {"config", NAME, NULL, NULL},
+    {"help", FLAG, NULL, NULL},        {"version", FLAG, NULL, NULL},
     {NULL, FLAG, NULL, NULL},
 };
 
