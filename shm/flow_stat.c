@@ -45,6 +45,7 @@ static const struct fb_option_rule rules[FB_OPTIONS] = {
     [FB_OPT_LOG_LEVEL] = FB_RULE_LOG_LEVEL(struct view_options, log_level),
     [FB_OPT_PARENT] = FB_RULE_COUNT64(struct view_options, parent, 1, INT32_MAX),
     [FB_OPT_WHY] = FB_RULE_FLAG(struct view_options, why),
+    [FB_OPT_STAT_HTML] = FB_RULE_TEXT(struct view_options, html),
     [FB_OPT_HISTORY] = FB_RULE_FLAG(struct view_options, history),
     [FB_OPT_HISTORY_FILE] = FB_RULE_TEXT(struct view_options, history_file),
     [FB_OPT_LAST] = FB_RULE_COUNT(struct view_options, last_s, 1, 86400),
@@ -86,10 +87,15 @@ static const struct {
     enum fb_option option;
     view_show *show;
 } views[] = {
-    {FB_OPT_WATCH, view_watch},     {FB_OPT_ONCE, view_once},
-    {FB_OPT_RING, view_ring},       {FB_OPT_WHY, view_why},
-    {FB_OPT_HISTORY, view_history}, {FB_OPT_HISTORY_FILE, view_history},
-    {FB_OPT_LIST, view_list},       {FB_OPT_PROMETHEUS, view_prometheus},
+    {FB_OPT_WATCH, view_watch},
+    {FB_OPT_ONCE, view_once},
+    {FB_OPT_RING, view_ring},
+    {FB_OPT_WHY, view_why},
+    {FB_OPT_HISTORY, view_history},
+    {FB_OPT_HISTORY_FILE, view_history},
+    {FB_OPT_STAT_HTML, view_html},
+    {FB_OPT_LIST, view_list},
+    {FB_OPT_PROMETHEUS, view_prometheus},
 };
 #define VIEWS (sizeof views / sizeof *views)
 
@@ -103,7 +109,7 @@ static const struct {
      {view_text, view_ring, view_why, view_history, view_list},
      "--ring, --why, --history, --list or none of them"},
     {FB_OPT_INTERVAL, {view_watch, view_once}, "--watch or -1"},
-    {FB_OPT_LAST, {view_history}, "--history"},
+    {FB_OPT_LAST, {view_history, view_html}, "--history or --html"},
 };
 #define PARTS (sizeof parts / sizeof *parts)
 

@@ -157,6 +157,9 @@ static bool check_together(struct options *o) {
         fb_error("--fanout %u: the last of %u interfaces would be in group %u: give at most %u",
                  o->fanout.group, o->interface_count, o->fanout.group + o->interface_count - 1,
                  FANOUT_GROUP_MAX - o->interface_count + 1);
+    else if (o->report != NULL && o->html != NULL && strcmp(o->report, o->html) == 0)
+        fb_error("--report and --html would both go to '%s': give one of them another file",
+                 o->html);
     else if (o->max_share > 0 && o->max_share * o->rings < 1)
         fb_error("--max-share %g: %u workers cannot share all flows then: give at least %.3f",
                  o->max_share, o->rings, 1.0 / o->rings);

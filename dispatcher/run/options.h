@@ -47,6 +47,7 @@ struct options {
     double max_share; /* of the new flows for one worker, 0: no bound */
     bool block, on_full_given;
     const char *report;      /* NULL: none */
+    const char *html;        /* the same */
     const char *runtime_dir; /* NULL: the usual one */
     struct flow_timeouts timeouts;
     uint32_t max_flows;

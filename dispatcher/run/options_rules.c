@@ -330,6 +330,7 @@ const struct fb_option_rule options_rules[FB_OPTIONS] = {
     [FB_OPT_MAX_SHARE] = CALL(set_max_share),
     [FB_OPT_ON_FULL] = CALL(set_on_full),
     [FB_OPT_REPORT] = TEXT(report),
+    [FB_OPT_HTML] = TEXT(html),
     [FB_OPT_RUNTIME_DIR] = CALL(set_runtime_dir),
     [FB_OPT_RING_DEPTH] = COUNT(depth, 1, 1u << 24),
     [FB_OPT_RING_BYTES] = CALL(set_ring_bytes),

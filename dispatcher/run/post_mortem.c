@@ -10,22 +10,42 @@
 #include "flow_balancer/guard.h"
 #include "flow_balancer/history_report.h"
 #include "flow_balancer/report.h"
+#include "flow_balancer/report_html.h"
 
 #include "dispatcher/run/run.h"
 
 /* What is kept of a history: another dispatcher may wait until it is written. */
 #define KEPT_S 600u
 
-int report_give(const json_t *report, const char *path, bool in_place) {
-    FILE *out = path != NULL && strcmp(path, "-") == 0 ? stderr : stdout;
+static bool is_output(const char *path) {
+    return path != NULL && strcmp(path, "-") == 0;
+}
+
+/* Without a history the page is whole too: why there is none was said. */
+static int give_page(const json_t *report, const struct fb_ctl_handle *handle,
+                     const struct report_files *files) {
+    json_t *history = NULL;
+    fb_history_read(handle, files->history_s, &history);
+    int error = fb_report_write_html(report, history, files->html,
+                                     (files->in_place & FB_HTML_IN_PLACE) != 0);
+    json_decref(history);
+    return error;
+}
+
+int report_give(const json_t *report, const struct fb_ctl_handle *handle,
+                const struct report_files *files) {
+    FILE *out = is_output(files->report) || is_output(files->html) ? stderr : stdout;
     int error = 0;
     fb_report_print(out, report);
     if (fflush(out) != 0 || ferror(out)) {
         error = -EIO;
         fb_error("cannot print the report: %s", strerror(errno));
     }
-    if (path != NULL && fb_report_write(report, path, in_place) != 0)
+    if (files->report != NULL &&
+        fb_report_write(report, files->report, (files->in_place & FB_REPORT_IN_PLACE) != 0) != 0)
         error = -EIO; /* logged there */
+    if (files->html != NULL && give_page(report, handle, files) != 0)
+        error = -EIO; /* the same */
     return error;
 }
 
@@ -73,20 +93,25 @@ static int keep_history(const struct fb_ctl_handle *handle, const char *name, co
 }
 
 /* A file that is replaced has a folder where another one may be. */
-static const char *folder_of_report(const char *path, bool in_place) {
-    return path == NULL || in_place || strcmp(path, "-") == 0 ? NULL : path;
+static const char *folder_of_report(const struct report_files *files) {
+    bool in_place = (files->in_place & FB_REPORT_IN_PLACE) != 0;
+    return files->report == NULL || in_place || is_output(files->report) ? NULL : files->report;
 }
 
-/* Whether the file of --report is replaced was decided before that run. Returns 0, also where there
+/* Whether the files are replaced was decided before that run. Returns 0, also where there
  * is nothing to report, or -errno after one logged line. */
-static int report_dead(const char *name, const char *path) {
+static int report_dead(const struct options *options) {
+    const char *name = options->name;
     struct fb_ctl_handle handle;
+    struct report_files files = {
+        .report = options->report, .html = options->html, .history_s = KEPT_S};
     bool torn;
     int error = fb_guard_init();
     if (error != 0)
         return error;
     if (fb_ctl_join_dead(&handle, name) != FB_JOINED)
         return 0; /* it lives, or died before it counted anything */
+    files.in_place = handle.ctl->report_in_place;
     json_t *report = fb_report_read(&handle, &torn);
     if (report == NULL) {
         error = -ENODATA;
@@ -95,17 +120,16 @@ static int report_dead(const char *name, const char *path) {
         if (torn)
             fb_warning("the dispatcher died while it wrote its snapshot: the counts may not add "
                        "up");
-        error = report_give(report, path, handle.ctl->report_in_place != 0);
+        error = report_give(report, &handle, &files);
     }
     json_decref(report);
-    int kept =
-        keep_history(&handle, name, folder_of_report(path, handle.ctl->report_in_place != 0));
+    int kept = keep_history(&handle, name, folder_of_report(&files));
     fb_ctl_leave(&handle);
     return error != 0 ? error : kept;
 }
 
 int run_last_report(const struct options *options) {
-    return report_dead(options->name, options->report) == 0 ? 0 : 1;
+    return report_dead(options) == 0 ? 0 : 1;
 }
 
 int run_clean(const struct options *options) {

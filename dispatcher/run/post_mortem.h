@@ -3,7 +3,9 @@
 #define DISPATCHER_RUN_POST_MORTEM_H
 
 #include <jansson.h>
-#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow_balancer/ctl.h"
 
 /*
  * The report of a run whose dispatcher died: its last snapshot is in ctl, at most 100 ms
@@ -11,11 +13,19 @@
  * run.h prints the one, and writes the other to a file.
  */
 
+/* Where a report goes besides standard output. */
+struct report_files {
+    const char *report, *html; /* of --report and --html; NULL: none */
+    uint32_t in_place;         /* FB_..._IN_PLACE of ctl.h */
+    uint64_t history_s;        /* of the history that the page is to have */
+};
+
 /*
- * Prints a report to standard output, and writes it to path unless that is NULL; "-" is
- * standard output, and the text goes to standard error then. in_place: see
- * fb_report_write(). Returns 0, or -EIO after one logged line.
+ * Prints a report to standard output, or to standard error if one of the files is "-", which is
+ * standard output. Then writes the files, the page with the history of the instance, if it keeps
+ * one. Returns 0, or -EIO after one logged line.
  */
-int report_give(const json_t *report, const char *path, bool in_place);
+int report_give(const json_t *report, const struct fb_ctl_handle *handle,
+                const struct report_files *files);
 
 #endif

@@ -14,6 +14,7 @@
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/common/parent.h"
+#include "flow_balancer/history_report.h"
 #include "flow_balancer/report.h"
 #include "flow_balancer/run_events.h"
 
@@ -505,7 +506,11 @@ static int report(struct run *run) {
         fb_error("no memory for the report");
         return -ENOMEM;
     }
-    int error = report_give(json, run->options->report, run->ctl.ctl->report_in_place != 0);
+    const struct report_files files = {.report = run->options->report,
+                                       .html = run->options->html,
+                                       .in_place = run->ctl.ctl->report_in_place,
+                                       .history_s = FB_HISTORY_ALL};
+    int error = report_give(json, &run->ctl, &files);
     if (!fb_report_balanced(json)) {
         fb_error("the ledger does not balance: this is a fault of flow-balancer, please report it");
         error = -EBADMSG;

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/run/run_parts.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/guard.h"
+#include "flow_balancer/report.h"
 #include "flow_balancer/run_events.h"
 
 #include "dispatcher/run/geometry.h"
@@ -28,28 +26,13 @@ static void log_pages(const struct run *run) {
 }
 
 /* A report that cannot be written is better known before the run than after it. */
-static int check_report(const char *path, bool *in_place) {
-    if (path == NULL || strcmp(path, "-") == 0)
-        return 0;
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    int length = slash == NULL ? 0 : (int)(slash - path) + 1;
-    snprintf(folder, sizeof folder, "%.*s", length, path);
-    const char *written = path;
-    struct stat st;
-    int error = 0;
-    *in_place = lstat(path, &st) == 0 && !S_ISREG(st.st_mode);
-    if (!*in_place)
-        written = length == 0 ? "." : folder; /* where another file takes its place */
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        error = EISDIR;
-    else if (access(written, W_OK | (written == path ? 0 : X_OK)) != 0)
-        error = errno;
+static int check_reports(const struct options *o, uint32_t *in_place) {
+    bool report = false, html = false;
+    int error = fb_report_check_path("--report", o->report, &report);
     if (error == 0)
-        return 0;
-    fb_error("--report '%s': cannot write there: %s: give a file in a directory of yours", path,
-             strerror(error));
-    return -error;
+        error = fb_report_check_path("--html", o->html, &html);
+    *in_place = (report ? FB_REPORT_IN_PLACE : 0) | (html ? FB_HTML_IN_PLACE : 0);
+    return error;
 }
 
 static int make_fleet(struct run *run) {
@@ -138,8 +121,8 @@ int run_set_up(struct run *run) {
     run->fragments.region.fd = -1;
     run->requests.control.listener = -1;
     fb_tell_events_of(o->name);
-    bool report_in_place = false;
-    int error = check_report(o->report, &report_in_place);
+    uint32_t report_in_place = 0;
+    int error = check_reports(o, &report_in_place);
     if (error == 0)
         error = run_place(run);
     if (error == 0)

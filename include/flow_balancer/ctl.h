@@ -88,6 +88,10 @@ struct fb_snapshot {
 
 #define FB_OPTIONS_MAX 8192u /* bytes of the options as JSON text, final zero included */
 
+/* What is no regular file, and not to be replaced: that of --report, that of --html. */
+#define FB_REPORT_IN_PLACE 1u
+#define FB_HTML_IN_PLACE 2u
+
 struct fb_ctl {
     struct fb_header header;
     /* Written before the magic, constant after. */
@@ -104,7 +108,7 @@ struct fb_ctl {
     int32_t flow_table_numa_node;
     uint32_t numa_nodes;      /* on whose processors it might run; 0: not known */
     uint32_t interfaces;      /* that are captured on; 0: files */
-    uint32_t report_in_place; /* --report is no regular file: it is not to be replaced */
+    uint32_t report_in_place; /* FB_..._IN_PLACE */
     char interface_names[FB_MAX_INTERFACES][FB_INTERFACE_NAME_MAX];
     char options[FB_OPTIONS_MAX];
 

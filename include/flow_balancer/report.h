@@ -70,4 +70,11 @@ void fb_report_print(FILE *out, const json_t *report);
  */
 int fb_report_write(const json_t *report, const char *path, bool in_place);
 
+/*
+ * Says whether a file of an option can be written, before there is something to write: path is
+ * NULL (nothing is), "-" or a file, and *in_place what fb_report_write() has to be told. Returns
+ * 0, or -errno after one logged line.
+ */
+int fb_report_check_path(const char *option, const char *path, bool *in_place);
+
 #endif

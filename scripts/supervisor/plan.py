@@ -67,11 +67,15 @@ class Plan:
         reload = ["--reload-config", options.config] if options.config else []
         self.place = ["--runtime-dir", options.runtime_dir] if options.runtime_dir else []
         self.dispatcher_args = [*copy, *reload, *log_level, *self.place, "-w", str(self.workers), "-n", self.name, *words]
-        self.report = arguments.last_value(words, "--report", known) or in_file.get("report")
+        self.reports = {}  # what is written at the end, also for a dispatcher that died: option -> file
+        for option in ("report", "html"):
+            path = arguments.last_value(words, f"--{option}", known) or in_file.get(option)
+            if path:
+                self.reports[f"--{option}"] = path
         self.log_level = call.log.level
         self.metrics = options.metrics or (options.config and config.read_key(options.config, "metrics", str))
         self.sinks = Sinks(options.eve, options.config)
-        self.sinks.check(self.workers, self.report)
+        self.sinks.check(self.workers, self.reports)
         self.socket = call.places.socket(self.name)
         self.end_s = self.time_to_end(options, drain or in_file.get("drain-timeout"))
 
@@ -130,8 +134,8 @@ class Plan:
 
     def post_mortem_args(self, option):
         """For the dispatcher's program: --last-report or --clean, of a dispatcher of ours that died."""
-        report = ["--report", self.report] if self.report else []
-        return [self.program("flow-dispatcher"), option, "-n", self.name, *self.place, *report]
+        reports = [word for pair in self.reports.items() for word in pair]
+        return [self.program("flow-dispatcher"), option, "-n", self.name, *self.place, *reports]
 
     def program(self, name):
         return os.path.join(self.programs, name)

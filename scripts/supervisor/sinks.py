@@ -29,10 +29,11 @@ class Sinks:
     def are_queued(self):
         return any(sink.startswith(QUEUED) for sink in self.given)
 
-    def check(self, workers, report):
-        """Before anything is started. A worker that is added later finds its file in use."""
-        if self.take_output and report == OUTPUT:
-            raise Failure("--report - and --eve - would both go to standard output: give one of them a file", EXIT_USAGE)
+    def check(self, workers, reports):
+        """Before anything is started; reports: option -> file. A worker that is added later finds its file in use."""
+        for option, path in reports.items():
+            if self.take_output and path == OUTPUT:
+                raise Failure(f"{option} - and --eve - would both go to standard output: give one of them a file", EXIT_USAGE)
         for sink in self.given:
             name = sink.removeprefix("file:").partition(",")[0]
             if sink.startswith("file:") and workers > 1 and "%k" not in name.replace("%%", "") and not is_special(name):

@@ -3,6 +3,7 @@
 #define SHM_REPORT_REPORT_TEXT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "flow_balancer/common/grouped.h"
@@ -32,6 +33,13 @@ static inline json_int_t report_add(json_int_t a, json_int_t b) {
 static inline struct fb_grouped report_grouped(json_int_t count) {
     return fb_grouped((uint64_t)count);
 }
+
+/* True for a number beyond those wanted at the start that never had a worker. */
+bool report_worker_is_unused(const json_t *worker, json_int_t wanted);
+
+/* The state for people: a number whose process has done its work is absent, like one that never
+ * had a process. */
+const char *report_worker_state(const json_t *worker);
 
 /* A line for each worker. */
 void report_print_workers(FILE *out, const json_t *report);

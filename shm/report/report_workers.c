@@ -16,21 +16,19 @@ static const struct column {
 };
 #define COLUMNS (sizeof columns / sizeof *columns)
 
-/* Numbers beyond -w that never had a worker are left out of the table. */
-static bool is_unused(const json_t *worker, json_int_t wanted) {
+bool report_worker_is_unused(const json_t *worker, json_int_t wanted) {
     return report_number(worker, "worker") >= wanted && report_number(worker, "entered") == 0 &&
            strcmp(report_word(worker, "state"), fb_state_names[FB_STATE_ABSENT]) == 0;
 }
 
-/* A number whose process has done its work is absent, like one that never had a process. */
-static const char *state_of(const json_t *worker) {
+const char *report_worker_state(const json_t *worker) {
     bool finished = json_is_true(json_object_get(worker, "finished"));
     return finished ? "finished" : report_word(worker, "state");
 }
 
 static void print_worker(FILE *out, const json_t *worker) {
     fprintf(out, "%6" JSON_INTEGER_FORMAT " %-8s %13s %5.1f%%", report_number(worker, "worker"),
-            state_of(worker), report_grouped(report_number(worker, "packets")).text,
+            report_worker_state(worker), report_grouped(report_number(worker, "packets")).text,
             100.0 * report_real(worker, "share"));
     for (size_t i = 0; i < COLUMNS; i++)
         fprintf(out, " %*s", columns[i].width,
@@ -47,7 +45,7 @@ void report_print_workers(FILE *out, const json_t *report) {
     size_t i;
     const json_t *worker;
     json_array_foreach(json_object_get(report, "workers"), i, worker) {
-        if (!is_unused(worker, wanted))
+        if (!report_worker_is_unused(worker, wanted))
             print_worker(out, worker);
     }
 }

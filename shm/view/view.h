@@ -26,6 +26,7 @@ struct view_options {
     const char *name;
     bool json;
     bool why;
+    const char *html; /* the file of the page; NULL: none */
     bool history;
     const char *history_file; /* NULL: that of the instance */
     uint32_t last_s;          /* of the history; 0: as much as is usual */
@@ -47,6 +48,7 @@ typedef int view_show(const struct view_options *options);
 
 view_show view_text;       /* the report, as text or JSON, once */
 view_show view_why;        /* what limits the run: why.h */
+view_show view_html;       /* the report and the last minutes as a page, once */
 view_show view_history;    /* the last minutes, as text or JSON, once */
 view_show view_prometheus; /* the report as metrics: once, or for as long as it lives */
 view_show view_list;       /* every instance of this machine, as text or JSON, once */

@@ -91,6 +91,9 @@
       FB_DISPATCHER, FB_ANYWHERE, "Wait for room when a ring is full, or drop the packet")         \
     X(REPORT, "report", 0, "FILE", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                      \
       "Write the report as JSON to a file (- is standard output)")                                 \
+    X(HTML, "html", 0, "FILE", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,                          \
+      "Write the report, with graphs of the run, as an HTML page to a file (- is standard "        \
+      "output)")                                                                                   \
     X(RING_DEPTH, "ring-depth", 0, "N", FB_DEFAULT("10000"), FB_DISPATCHER, FB_ANYWHERE,           \
       "Set the number of packets that a ring can hold")                                            \
     X(RING_BYTES, "ring-bytes", 0, "SIZE|auto", FB_DEFAULT("auto"), FB_DISPATCHER, FB_ANYWHERE,    \
@@ -195,6 +198,9 @@
     /* What is printed, and what the call is. */                                                   \
     X(WHY, "why", 0, NULL, FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,                                \
       "Look for two seconds, and say what limits the run, with the figures it is judged by")       \
+    X(STAT_HTML, "html", 0, "FILE", FB_NO_DEFAULT, FB_STAT, FB_COMMAND_LINE,                       \
+      "Write the report, with graphs of the last minutes, as an HTML page to a file instead (- "   \
+      "is standard output)")                                                                       \
     X(HISTORY, "history", 0, NULL, FB_NO_DEFAULT, FB_STAT, FB_ANYWHERE,                            \
       "Print what was recorded of the last minutes, a line a second, and what happened between "   \
       "them; also of an instance whose dispatcher was killed, until it is cleared")                \

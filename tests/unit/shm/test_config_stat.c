@@ -21,7 +21,8 @@ static struct caught caught;
 static int make_file(void **state) {
     (void)state;
     int fd = mkstemp(path);
-    static const char text[] = "json = no\nworkers = 2\nname = first\nname = sensor\njson = yes\n";
+    static const char text[] = "json = no\nworkers = 2\nname = first\n"
+                               "html = of-the-run.html\nname = sensor\njson = yes\n";
     return fd < 0 || write(fd, text, sizeof text - 1) < 0 ? -1 : close(fd);
 }
 
@@ -82,9 +83,12 @@ static void the_command_line_wins_over_the_file(void **state) {
     assert_int_equal(PARSE(&o, "--config", path), FB_COMMAND_LINE_TAKEN);
     assert_string_equal(o.name, "sensor");
     assert_true(o.json);
+    assert_null(o.html); /* that of the file is for the end of the run */
     fb_command_line_free(&o.line);
-    assert_int_equal(PARSE(&o, "-n", "other", "--config", path), FB_COMMAND_LINE_TAKEN);
+    assert_int_equal(PARSE(&o, "-n", "other", "--config", path, "--html", "x.html"),
+                     FB_COMMAND_LINE_TAKEN);
     assert_string_equal(o.name, "other");
+    assert_string_equal(o.html, "x.html");
     fb_command_line_free(&o.line);
 }
 

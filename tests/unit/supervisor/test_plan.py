@@ -25,6 +25,7 @@ OPTIONS = (
     "read\tr\tFILE\t-\tdispatcher\tyes\tRead packets\n"
     "interface\ti\tIFACE\t-\tdispatcher\tyes\tCapture from an interface\n"
     "report\t-\tFILE\t-\tdispatcher\tyes\tWrite the report\n"
+    "html\t-\tFILE\t-\tdispatcher\tyes\tWrite a page\n"
     "policy\t-\tNAME\tbacklog-share\tdispatcher\tyes\tChoose the worker\n"
 )
 
@@ -55,15 +56,17 @@ class Programs(PlanTest):
         self.assertEqual(words[-4:], ["-r", "x.pcap", "--policy", "hash"])
         self.assertEqual((plan.workers, plan.name), (3, "a"))
 
-    def test_what_clears_up_is_told_the_name_and_the_report(self):
+    def test_what_clears_up_is_told_the_name_and_the_files_of_the_report(self):
         program = self.path("flow-dispatcher")
         self.assertEqual(self.plan("-r", "x.pcap", "-n", "a").post_mortem_args("--clean"), [program, "--clean", "-n", "a"])
         for words in (["--report", "y", "--report", "x.json"], ["--report=x.json", "--policy", "hash"]):
             plan = self.plan("-n", "a", *words, "-r", "x.pcap")
             self.assertEqual(plan.post_mortem_args("--clean")[3:], ["a", "--report", "x.json"])
-        self.write("flow-dispatcher.says", '{"report": "in-file.json"}')
+        plan = self.plan("-n", "a", "--html", "x.html", "--report", "x.json", "-r", "x.pcap")
+        self.assertEqual(plan.post_mortem_args("--clean")[3:], ["a", "--report", "x.json", "--html", "x.html"])
+        self.write("flow-dispatcher.says", '{"html": "in-file.html", "report": "in-file.json"}')
         plan = self.plan("-n", "a", "--config", self.write("x.conf", ""), "-r", "x.pcap", "--inspector", "count", "-w", "1")
-        self.assertEqual(plan.post_mortem_args("--clean")[3:], ["a", "--report", "in-file.json"])
+        self.assertEqual(plan.post_mortem_args("--clean")[3:], ["a", "--report", "in-file.json", "--html", "in-file.html"])
 
     def test_further_files_are_read_too_and_a_missing_value_is_known_before_anything_is_started(self):
         files = [self.write("a.pcap", ""), self.write("b.pcap", "")]

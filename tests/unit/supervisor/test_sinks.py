@@ -29,17 +29,18 @@ class SinksTest(FolderTest):
             ("eve.json", "eve-%k.json"), ("/a.b/eve", "/a.b/eve-%k"), ("eve-%%k", "eve-%%k-%k"), ("x,size=1G", "x-%k"), ("a/.json", "a/.json-%k"),
         ):  # fmt: skip
             sinks = Sinks([f"file:{name}"], None)
-            self.refused(f"^--eve 'file:{name}': 3 workers cannot write one file: write file:{better}$", lambda: sinks.check(3, None))
-            sinks.check(1, None)
+            self.refused(f"^--eve 'file:{name}': 3 workers cannot write one file: write file:{better}$", lambda: sinks.check(3, {}))
+            sinks.check(1, {})
         for name in ("eve-%k.json", "%k/x", "%%%k", "/dev/null"):
-            Sinks([f"file:{name}"], None).check(3, None)
+            Sinks([f"file:{name}"], None).check(3, {})
         path = self.write("there", "")
-        self.refused("cannot write one file", lambda: Sinks([f"file:{path}"], None).check(2, None))
+        self.refused("cannot write one file", lambda: Sinks([f"file:{path}"], None).check(2, {}))
 
     def test_standard_output_has_records_or_the_report_or_is_none(self):
-        self.refused("^--report - and --eve - would both go", lambda: Sinks(["-"], None).check(1, "-"))
-        Sinks(["-"], None).check(1, "x.json")
-        Sinks(["unix:-"], None).check(1, "-")
+        for option in ("--report", "--html"):
+            self.refused(f"^{option} - and --eve - would both go", lambda: Sinks(["-"], None).check(1, {option: "-"}))
+            Sinks(["-"], None).check(1, {option: "x.json"})
+            Sinks(["unix:-"], None).check(1, {option: "-"})
         self.refused("^--eve -: an instance in the background has no standard output", Sinks(["-"], None).check_background)
         Sinks(["unix:-"], None).check_background()
 

@@ -57,6 +57,8 @@ static void what_does_not_go_together_is_refused(void **state) {
     assert_int_equal(PARSE(f, "-r", "x.pcap", "-i", "lo"), OPTIONS_WRONG);
     expect_refusal_with(f, "'x.pcap'");
     expect_refusal_with(f, "'lo'");
+    assert_int_equal(PARSE(f, "-r", "x", "--report", "y", "--html", "y"), OPTIONS_WRONG);
+    expect_refusal_with(f, "--report and --html would both go to 'y'");
     assert_int_equal(PARSE(f, "-i", "lo", "--preload"), OPTIONS_WRONG);
     expect_refusal_with(f, "--preload");
     assert_int_equal(PARSE(f, "-i", "lo", "--loop", "2"), OPTIONS_WRONG);
@@ -164,6 +166,7 @@ static void the_defaults_are_those_of_the_manual(void **state) {
     assert_false(f->options.preload || f->options.no_promiscuous);
     assert_null(f->options.filter);
     assert_null(f->options.report);
+    assert_null(f->options.html);
     assert_string_equal(f->options.direction, "inout");
     assert_int_equal(f->options.log_level, FB_LOG_INFO);
     assert_memory_equal(&f->options.timeouts, &timeouts, sizeof timeouts);
@@ -221,12 +224,13 @@ static void what_is_given_is_what_is_meant(void **state) {
     struct options_fixture *f = *state;
     assert_int_equal(PARSE(f, "-i", "eth0", "-i", "eth1", "-s", "96", "-B", "4096", "-p", "-Q",
                            "in", "-n", "ids", "-w", "4", "--max-workers", "16", "--policy",
-                           "backlog", "--bpf", "tcp or udp", "--report", "out.json", "--timeout",
-                           "all=5,other=never", "--timeout", "udp-oneway=7", "--max-flows", "5000",
-                           "--ring-depth", "100", "--ring-bytes", "2M", "--hugepages", "require",
-                           "--failover", "250", "--start-timeout", "1.5", "--no-worker-timeout",
-                           "2", "--drain-timeout", "0", "--log-level", "debug", "--merge-window",
-                           "2500", "--immediate", "-j", "adapter_unsynced"),
+                           "backlog", "--bpf", "tcp or udp", "--report", "out.json", "--html",
+                           "out.html", "--timeout", "all=5,other=never", "--timeout",
+                           "udp-oneway=7", "--max-flows", "5000", "--ring-depth", "100",
+                           "--ring-bytes", "2M", "--hugepages", "require", "--failover", "250",
+                           "--start-timeout", "1.5", "--no-worker-timeout", "2", "--drain-timeout",
+                           "0", "--log-level", "debug", "--merge-window", "2500", "--immediate",
+                           "-j", "adapter_unsynced"),
                      OPTIONS_RUN);
     assert_int_equal(f->options.interface_count, 2);
     assert_string_equal(f->options.interfaces[0], "eth0");
@@ -245,6 +249,7 @@ static void what_is_given_is_what_is_meant(void **state) {
     assert_string_equal(f->options.policy->name, "backlog");
     assert_string_equal(f->options.filter, "tcp or udp");
     assert_string_equal(f->options.report, "out.json");
+    assert_string_equal(f->options.html, "out.html");
     assert_int_equal(f->options.timeouts.seconds[FLOW_CLASS_TCP_OPENING], 5);
     assert_int_equal(f->options.timeouts.seconds[FLOW_CLASS_OTHER], FLOW_TIMEOUT_NEVER);
     assert_int_equal(f->options.timeouts.seconds[FLOW_CLASS_UDP_ONEWAY], 7);

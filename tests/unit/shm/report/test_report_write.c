@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shm/report/report_write.c: a report as a file. */
+/* shm/report/report_write.c: a report as a file, as JSON or as a page. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +16,7 @@
 
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/report.h"
+#include "flow_balancer/report_html.h"
 
 static json_t *make_report(void) {
     json_t *report =
@@ -97,12 +98,68 @@ static void a_report_to_something_else_than_a_file_does_not_replace_it(void **st
     json_decref(report);
 }
 
+/* What the file of a page begins with. */
+static void expect_page_in(const char *path) {
+    char first[16] = "";
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fread(first, 1, sizeof first - 1, file), sizeof first - 1);
+    fclose(file);
+    assert_string_equal(first, "<!DOCTYPE html>");
+}
+
+static void a_page_is_written_as_a_report_is(void **state) {
+    (void)state;
+    char dir[] = "/tmp/test_report.XXXXXX", path[64], full[64];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/page.html", dir);
+    snprintf(full, sizeof full, "%s/full", dir);
+    json_t *report = make_report();
+    assert_int_equal(fb_report_write_html(report, NULL, path, false), 0);
+    expect_page_in(path);
+    assert_int_equal(truncate(path, 0), 0);
+    assert_int_equal(fb_report_write_html(report, NULL, path, true), 0);
+    expect_page_in(path);
+    assert_int_equal(symlink("/dev/full", full), 0);
+    assert_int_equal(fb_report_write_html(report, NULL, full, true), -ENOSPC);
+    assert_int_equal(fb_report_write_html(report, NULL, "/nonexistent/page", false), -ENOENT);
+    unlink(full);
+    unlink(path);
+    assert_int_equal(rmdir(dir), 0);
+    json_decref(report);
+}
+
+static void where_nothing_can_be_written_is_known_before(void **state) {
+    (void)state;
+    char dir[] = "/tmp/test_report.XXXXXX", path[64];
+    bool in_place = true;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(fb_report_check_path("--x", NULL, &in_place), 0);
+    assert_int_equal(fb_report_check_path("--x", "-", &in_place), 0);
+    assert_int_equal(fb_report_check_path("--x", "/nonexistent/x", &in_place), -ENOENT);
+    assert_int_equal(fb_report_check_path("--x", dir, &in_place), -EISDIR);
+    snprintf(path, sizeof path, "%s/x", dir);
+    assert_int_equal(fb_report_check_path("--x", path, &in_place), 0);
+    assert_false(in_place); /* a new file */
+    fclose(fopen(path, "w"));
+    assert_int_equal(fb_report_check_path("--x", path, &in_place), 0);
+    assert_false(in_place); /* one that is replaced */
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("/dev/null", path), 0);
+    assert_int_equal(fb_report_check_path("--x", path, &in_place), 0);
+    assert_true(in_place);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void) {
     fb_log_init("test_report_write", FB_LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_report_that_cannot_be_written_is_an_error_and_leaves_nothing),
         cmocka_unit_test(a_written_report_reads_back_equal_and_replaces_an_older_one),
         cmocka_unit_test(a_report_to_something_else_than_a_file_does_not_replace_it),
+        cmocka_unit_test(a_page_is_written_as_a_report_is),
+        cmocka_unit_test(where_nothing_can_be_written_is_known_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
