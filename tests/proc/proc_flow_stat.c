@@ -121,7 +121,7 @@ static void wrong_usage_is_one_line_and_2(void **state) {
     assert_int_equal(flow_stat(in, "--watch --json"), 2);
     expect_one_line_with(in, "--json: it goes with");
     assert_int_equal(flow_stat(in, "--interval 2"), 2);
-    expect_one_line_with(in, "--interval: it is for");
+    expect_one_line_with(in, "--interval: it goes with");
     assert_int_equal(flow_stat(in, "-1 --interval 0.09"), 2);
     expect_one_line_with(in, "--interval '0.09'");
     assert_int_equal(flow_stat(in, "-1 --interval 3601"), 2);
