@@ -146,7 +146,7 @@ static void what_cannot_be_written_is_known_before_the_run(void **state) {
     EXPECT_REFUSED(t, EXIT_WRONG_USAGE, "--json: it goes with",
                    "flow-stat -n @ --html x.html --json");
     processes_forget(t);
-    EXPECT_REFUSED(t, EXIT_WRONG_USAGE, "--html and --history exclude each other",
+    EXPECT_REFUSED(t, EXIT_WRONG_USAGE, "--history and --html exclude each other",
                    "flow-stat -n @ --html x.html --history");
     processes_forget(t);
     assert_false(file_exists(t, "x.html"));
