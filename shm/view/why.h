@@ -2,6 +2,7 @@
 #ifndef SHM_VIEW_WHY_H
 #define SHM_VIEW_WHY_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -12,6 +13,7 @@
  *
  *   why_look.c   looks at an instance for two seconds and writes down the facts
  *   why.c        judges them, and says it in sentences
+ *   why_bursts.c looks back in the history for what a larger buffer would have held
  *
  * A run is a line of stages, each of which either waits for the one before it or is waited for:
  * so the limit is the last stage that another one waits for. Workers come before the
@@ -78,5 +80,31 @@ struct why_answer {
 
 /* Any process; no side effects. */
 void why_judge(const struct why_facts *facts, struct why_answer *answer);
+
+/* ---- what would have held the last burst */
+
+#define WHY_BURSTS 2u         /* the kernel's buffer, and the ring that lost most */
+#define WHY_BURST_MOST_S 10.0 /* what lasts so long is none, */
+#define WHY_BURST_MOST 1000.0 /* nor what wants so many times the room */
+
+/* The last time that packets were lost for want of room: so many in a row of samples. */
+struct why_burst {
+    double worker; /* number; below 0: the kernel's buffer */
+    double lost, seconds, ago_s;
+    double packet_bytes; /* mean, captured, of that time; 0: not known */
+    const char *option;  /* that sets the size */
+    double now, enough;  /* its value, and one with room for what was lost as well */
+};
+
+/*
+ * Finds them in a history, flow-balancer.history/1. Returns how many there are. As much room as
+ * was lost is always enough, since the buffer is emptied meanwhile; where it was full more than
+ * once in that time, less would do. Samples are a second apart: two bursts within two of them are
+ * one. Any process; no side effects.
+ */
+unsigned why_find_bursts(const json_t *report, const json_t *history,
+                         struct why_burst bursts[WHY_BURSTS]);
+
+void why_say_burst(const struct why_burst *burst, char text[WHY_TEXT_MAX]);
 
 #endif

@@ -7,12 +7,14 @@
 
 #include "flow_balancer/common/clock.h"
 #include "flow_balancer/common/log.h"
+#include "flow_balancer/history_report.h"
 
 #include "shm/view/view.h"
 #include "shm/view/why.h"
 
 #define LOOKS 20u
 #define LOOK_EVERY_NS UINT64_C(100000000) /* as often as there is a new snapshot */
+#define LOOK_BACK_S 600u                  /* for bursts */
 #define SCHEMA "flow-balancer.why/1"
 
 /* ---- what the kernel says of a process */
@@ -219,9 +221,21 @@ static void find_facts(const struct looking *l, struct why_facts *f) {
 
 /* ---- the answer */
 
-static int print_limit(const struct why_answer *answer, const struct why_facts *f) {
-    printf("limit: %s\n%s\njudged by %.1f s\n", why_limit_names[answer->limit], answer->text,
-           f->seconds);
+/* What is said: the limit, and the last bursts. */
+struct why_words {
+    struct why_answer answer;
+    unsigned burst_count;
+    struct why_burst bursts[WHY_BURSTS];
+};
+
+static int print_limit(const struct why_words *words, const struct why_facts *f) {
+    char text[WHY_TEXT_MAX];
+    printf("limit: %s\n%s\n", why_limit_names[words->answer.limit], words->answer.text);
+    for (unsigned i = 0; i < words->burst_count; i++) {
+        why_say_burst(&words->bursts[i], text);
+        printf("%s\n", text);
+    }
+    printf("judged by %.1f s\n", f->seconds);
     if (fflush(stdout) == 0 && !ferror(stdout))
         return EXIT_SUCCESS;
     fb_error("cannot write to standard output");
@@ -235,31 +249,50 @@ static json_t *worker_json(const struct why_worker *w) {
                      "running", w->running, "queued", w->queued, "remote", (int)w->is_remote);
 }
 
-static json_t *answer_json(const struct why_answer *answer, const struct why_facts *f,
+static json_t *burst_json(const struct why_burst *burst) {
+    char text[WHY_TEXT_MAX];
+    why_say_burst(burst, text);
+    json_t *json = json_pack("{s:f, s:f, s:f, s:s, s:f, s:f, s:s}", "lost", burst->lost, "seconds",
+                             burst->seconds, "ago_s", burst->ago_s, "option", burst->option, "now",
+                             burst->now, "enough", burst->enough, "text", text);
+    if (burst->worker >= 0)
+        json_object_set_new(json, "worker", json_integer((json_int_t)burst->worker));
+    return json;
+}
+
+static json_t *answer_json(const struct why_words *words, const struct why_facts *f,
                            const char *name) {
-    json_t *limits = json_array(), *workers = json_array();
+    const struct why_answer *answer = &words->answer;
+    json_t *limits = json_array(), *workers = json_array(), *bursts = json_array();
+    for (unsigned i = 0; i < words->burst_count; i++)
+        json_array_append_new(bursts, burst_json(&words->bursts[i]));
     for (unsigned i = 0; i < answer->count; i++)
         json_array_append_new(limits, json_integer(answer->workers[i]));
     for (unsigned i = 0; i < f->count; i++)
         json_array_append_new(workers, worker_json(&f->workers[i]));
     return json_pack(
         "{s:s, s:s, s:f, s:s, s:o, s:s, s:{s:f, s:f, s:f, s:f}, s:{s:f, s:f, s:f, s:f, s:f, s:f, "
-        "s:b}, s:o}",
+        "s:b}, s:o, s:o}",
         "schema", SCHEMA, "instance", name, "seconds", f->seconds, "limit",
         why_limit_names[answer->limit], "limiting_workers", limits, "text", answer->text, "rates",
         "received_per_s", f->received_per_s, "kernel_drops_per_s", f->kernel_drops_per_s,
         "interface_drops_per_s", f->interface_drops_per_s, "no_worker_per_s", f->no_worker_per_s,
         "dispatcher", "idle", f->idle, "reading", f->reading, "dispatching", f->dispatching,
         "blocked", f->blocked, "running", f->running, "queued", f->queued, "remote",
-        (int)f->is_remote, "workers", workers);
+        (int)f->is_remote, "workers", workers, "bursts", bursts);
 }
 
-static int print_answer(const struct why_facts *f, const struct view_options *options) {
-    struct why_answer answer;
-    why_judge(f, &answer);
+static int print_answer(const struct looking *l, const struct why_facts *f,
+                        const struct view_options *options) {
+    struct why_words words = {.burst_count = 0};
+    json_t *history = NULL;
+    why_judge(f, &words.answer);
+    if (fb_history_read(&l->view.handle, LOOK_BACK_S, &history) == 0)
+        words.burst_count = why_find_bursts(l->view.report, history, words.bursts);
+    json_decref(history);
     if (!options->json)
-        return print_limit(&answer, f);
-    json_t *json = answer_json(&answer, f, options->name);
+        return print_limit(&words, f);
+    json_t *json = answer_json(&words, f, options->name);
     int status = json != NULL && json_dumpf(json, stdout, JSON_INDENT(2)) == 0 &&
                          putchar('\n') != EOF && fflush(stdout) == 0
                      ? EXIT_SUCCESS
@@ -281,7 +314,7 @@ int view_why(const struct view_options *options) {
             view_say_absent(options->name);
         if (seen == VIEW_REPORT) {
             find_facts(l, f);
-            status = print_answer(f, options);
+            status = print_answer(l, f, options);
         }
         json_decref(l->first);
         view_leave(&l->view);

@@ -219,6 +219,8 @@ static void bursts_that_a_small_buffer_does_not_hold(void **state) {
         netns_replay(t, "sender", "--topspeed --loop=0 --loopdelay-ms=200", "t.pcap");
     expect_limit(t, "capture", 0);
     expect_text("a larger buffer (-B)");
+    assert_string_equal(text_at(why, "bursts.0.option"), "-B");
+    assert_true(real_at("bursts.0.now") == 64 && real_at("bursts.0.enough") >= 1024);
     process_signal(replay, SIGKILL);
     process_wait(t, replay);
     end_live(t, &live);
