@@ -6,10 +6,18 @@
 #include "flow_balancer/common/grouped.h"
 #include "flow_balancer/run_events.h"
 
+/* How long it has to be quiet until an episode that begins now is over. */
+static uint64_t quiet_of_next(const struct drop_episode *e, uint64_t now_ns) {
+    if (e->quiet_ns == 0 || now_ns - e->ended_ns >= DROPS_AGAIN_NS)
+        return DROPS_QUIET_NS;
+    return 2 * e->quiet_ns < DROPS_QUIET_MOST_NS ? 2 * e->quiet_ns : DROPS_QUIET_MOST_NS;
+}
+
 enum drop_line drop_episode_look(struct drop_episode *e, uint64_t counted, bool ended,
                                  uint64_t now_ns) {
     uint64_t more = counted - e->counted;
     if (more != 0 && e->stage == DROPS_QUIET) {
+        e->quiet_ns = quiet_of_next(e, now_ns);
         e->stage = DROPS_BEGUN;
         e->dropped = 0;
         e->begun_ns = e->looked_ns != 0 ? e->looked_ns : now_ns;
@@ -22,7 +30,7 @@ enum drop_line drop_episode_look(struct drop_episode *e, uint64_t counted, bool 
     bool is_due = ended || e->line_ns == 0 || now_ns - e->line_ns >= DROPS_LINE_EVERY_NS;
     if (e->stage == DROPS_QUIET || !is_due)
         return DROPS_NO_LINE;
-    if (ended || (e->stage == DROPS_DROPPING && now_ns - e->ended_ns >= DROPS_QUIET_NS)) {
+    if (ended || (e->stage == DROPS_DROPPING && now_ns - e->ended_ns >= e->quiet_ns)) {
         e->stage = DROPS_QUIET;
         e->line_ns = now_ns;
         return DROPS_END_LINE;

@@ -16,12 +16,17 @@
  *     quiet ----------------> begun ----------------> dropping
  *       ^                             begin line,         |
  *       |                             when one is due     | end line: no drops for
- *       +-------------------------------------------------+ DROPS_QUIET_NS, and one is due
+ *       +-------------------------------------------------+ quiet_ns, and one is due
  *
- * A line is due DROPS_LINE_EVERY_NS after the one before, so that a flood in short
+ * Of drops that come again and again in bursts the episodes become longer: one that begins within
+ * DROPS_AGAIN_NS of the one before needs twice as long a quiet to be over, up to
+ * DROPS_QUIET_MOST_NS. So they fill neither a log nor the history, in which else nothing but them
+ * would be left. A line is due DROPS_LINE_EVERY_NS after the one before, so that a flood in short
  * bursts fills no log. The counts are of the whole episode. Dispatcher only, one thread.
  */
 #define DROPS_QUIET_NS UINT64_C(1000000000)
+#define DROPS_QUIET_MOST_NS UINT64_C(60000000000)
+#define DROPS_AGAIN_NS UINT64_C(240000000000)
 #define DROPS_LINE_EVERY_NS UINT64_C(1000000000)
 
 enum drop_stage { DROPS_QUIET, DROPS_BEGUN, DROPS_DROPPING };
@@ -32,6 +37,7 @@ struct drop_episode {
     uint64_t counted;            /* drops of the run at the last look, which was at looked_ns */
     uint64_t dropped;            /* in this episode, or in the last one */
     uint64_t begun_ns, ended_ns; /* the look before its first drop, and the one after its last */
+    uint64_t quiet_ns;           /* without drops, after which it is over; 0: DROPS_QUIET_NS */
     uint64_t looked_ns, line_ns; /* line_ns: when it last had a line; 0: never */
 };
 
