@@ -32,8 +32,10 @@ static void put_histogram(struct metric_text *text, const struct metric_label *l
                           const json_t *delay) {
     int64_t counts[BOUNDS + 1] = {0}, sum = 0;
     fold(json_object_get(delay, "buckets"), counts);
-    struct metric_label with_le[METRIC_LABELS_MAX] = {labels[0], labels[1]};
-    unsigned last = labels[1].name != NULL ? 2 : 1;
+    struct metric_label with_le[METRIC_LABELS_MAX] = {{NULL, NULL}};
+    unsigned last = 0;
+    for (; labels[last].name != NULL; last++)
+        with_le[last] = labels[last];
     for (unsigned b = 0; b <= BOUNDS; b++) {
         char bound[32] = "+Inf";
         int64_t ns = INT64_C(1) << (METRIC_DELAY_FIRST_LOG2 + b);
@@ -56,12 +58,11 @@ static void put_delay(struct metric_text *text, const struct metric_label *label
 }
 
 void metric_put_delays(struct metric_text *text, const json_t *report) {
-    static const char *const stages[] = {"capture_to_dispatch", "dispatch_to_inspection",
-                                         "inspection"};
-    metric_family(text, "delay_seconds", "histogram", "time that a packet takes, by stage");
-    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
-        put_delay(text, METRIC_LABELS({"stage", stages[i]}),
-                  json_object_get(view_at(report, "delays"), stages[i]));
+    metric_family(text, "capture_delay_seconds", "histogram",
+                  "time from the kernel's time stamp of a frame to its dispatch");
+    put_delay(text, METRIC_NO_LABELS, view_at(report, "delays.capture_to_dispatch"));
+    /* Not the sums over the workers, which are of processes that live: one fewer is no new count.
+     */
     static const struct {
         const char *key, *family, *help;
     } own[] = {

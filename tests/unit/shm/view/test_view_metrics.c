@@ -257,11 +257,11 @@ static void waiting_times_are_histograms_with_the_same_bounds(void **state) {
     /* Below the first bound, on it, just beyond, and beyond all. */
     json_t *delay = json_pack("{s:i, s:f, s:[[i,i],[i,i],[i,i],[I,i]]}", "samples", 15, "sum_s",
                               1.5, "buckets", 3, 1, 1024, 2, 1280, 4, INT64_C(5000000000), 8);
-    json_object_set_new(m->report, "delays", json_pack("{s:O}", "inspection", delay));
+    json_object_set_new(m->report, "delays", json_pack("{s:O}", "capture_to_dispatch", delay));
     json_object_set_new(json_array_get(json_object_get(m->report, "workers"), 0), "latency", delay);
     const char *text = text_of(m);
     static const char *const families[] = {
-        "flow_balancer_delay_seconds_%s{balancer=\"fake\",stage=\"inspection\"%s} %s",
+        "flow_balancer_capture_delay_seconds_%s{balancer=\"fake\"%s} %s",
         "flow_balancer_worker_latency_seconds_%s{balancer=\"fake\",worker=\"0\"%s} %s"};
     static const char *const parts[][3] = {{"bucket", ",le=\"1.024e-06\"", "3"},
                                            {"bucket", ",le=\"2.048e-06\"", "7"},
@@ -276,21 +276,18 @@ static void waiting_times_are_histograms_with_the_same_bounds(void **state) {
             expect_line(text, "%s", line);
         }
     }
-    expect_line(text, "# TYPE flow_balancer_delay_seconds histogram");
+    expect_line(text, "# TYPE flow_balancer_capture_delay_seconds histogram");
 }
 
 static void a_histogram_whose_sum_does_not_fit_still_grows(void **state) {
     struct made *m = *state;
     make(m);
     json_object_set_new(m->report, "delays",
-                        json_pack("{s:{s:[[i,I],[i,I]]}}", "inspection", "buckets", 1, INT64_MAX,
-                                  2000000, INT64_MAX));
+                        json_pack("{s:{s:[[i,I],[i,I]]}}", "capture_to_dispatch", "buckets", 1,
+                                  INT64_MAX, 2000000, INT64_MAX));
     const char *text = text_of(m);
-    expect_line(text, "flow_balancer_delay_seconds_count" AT_FAKE ",stage=\"inspection\"} %" PRId64,
-                INT64_MAX);
-    expect_line(text,
-                "flow_balancer_delay_seconds_bucket" AT_FAKE
-                ",stage=\"inspection\",le=\"+Inf\"} %" PRId64,
+    expect_line(text, "flow_balancer_capture_delay_seconds_count" AT_FAKE "} %" PRId64, INT64_MAX);
+    expect_line(text, "flow_balancer_capture_delay_seconds_bucket" AT_FAKE ",le=\"+Inf\"} %" PRId64,
                 INT64_MAX);
 }
 
