@@ -79,7 +79,7 @@ static int keep_history(const struct fb_ctl_handle *handle, const char *name, co
     json_t *history;
     int error = fb_history_read(handle, KEPT_S, &history);
     if (error != 0)
-        return error == -ENOENT ? 0 : error;
+        return error == -ENOENT || error == -EPROTO ? 0 : error; /* the latter is not its own */
     fb_history_cut(history, KEPT_S);
     error = history_path(path, name, report);
     if (error == 0)

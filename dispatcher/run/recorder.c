@@ -9,11 +9,12 @@
 #include "flow_balancer/common/errno_text.h"
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/guard.h"
+#include "flow_balancer/hidden.h"
 
 /* Bytes that it may take. */
 static size_t find_room(void) {
     struct statvfs fs;
-    if (statvfs(FB_SHM_DIR, &fs) != 0)
+    if (statvfs(FB_SHM_DIR, &fs) != 0 || fs.f_blocks == 0) /* not known, or without a limit */
         return FB_HISTORY_BYTES_MOST;
     uint64_t part = (uint64_t)fs.f_bavail * fs.f_bsize / RECORDER_PART;
     return part < FB_HISTORY_BYTES_MOST ? (size_t)part : FB_HISTORY_BYTES_MOST;
@@ -49,6 +50,19 @@ static int make(struct recorder *recorder, const struct fb_ctl *ctl,
     return error;
 }
 
+static void say_none(const struct fb_ctl *ctl, int error) {
+    char path[FB_PATH_MAX], what[FB_FILE_TEXT_MAX];
+    bool is_foreign = error == -EEXIST || error == -EPERM || error == -EACCES || error == -EISDIR;
+    if (is_foreign && fb_object_path(path, FB_SHM_DIR, ctl->name, FB_KIND_HISTORY, 0))
+        fb_warning("no history of this run is kept: %s is in the way of %s: let its owner or root "
+                   "remove it",
+                   fb_describe_file(what, path), path);
+    else
+        fb_warning("no history of this run is kept: %s in " FB_SHM_DIR
+                   ": 'mount -o remount,size=1G " FB_SHM_DIR "' gives more room",
+                   fb_errno_text(-error));
+}
+
 void recorder_open(struct recorder *recorder, const struct fb_ctl *ctl) {
     memset(recorder, 0, sizeof *recorder);
     recorder->region.fd = -1;
@@ -57,9 +71,7 @@ void recorder_open(struct recorder *recorder, const struct fb_ctl *ctl) {
         fb_history_plan(ctl->geometry.max_workers, ctl->interfaces, find_room());
     int error = shape.samples == 0 ? -ENOSPC : make(recorder, ctl, &shape);
     if (error != 0) {
-        fb_warning("no history of this run is kept: %s in " FB_SHM_DIR
-                   ": 'mount -o remount,size=1G " FB_SHM_DIR "' gives more room",
-                   fb_errno_text(-error));
+        say_none(ctl, error);
         return;
     }
     recorder->records = true;
@@ -120,6 +132,11 @@ void recorder_look(struct recorder *recorder, const struct fleet *fleet,
     /* On its own beat; what was missed, because the dispatcher did not run, is left out. */
     uint64_t late_ns = recorder->due_ns == 0 ? 0 : now_ns - recorder->due_ns;
     recorder->due_ns = now_ns + FB_HISTORY_INTERVAL_NS - late_ns % FB_HISTORY_INTERVAL_NS;
+    if (recorder->records && fb_guard_faulted(recorder->guard)) {
+        fb_warning(
+            "the history of this run was cut short by another process: no more of it is kept");
+        recorder_close(recorder);
+    }
     recorder_take(recorder, fleet, snapshot);
 }
 

@@ -17,6 +17,7 @@ struct build {
     struct fb_history_reader reader;
     uint64_t seconds;                /* that are wanted */
     struct fb_history_sample sample; /* the one that is looked at */
+    uint64_t real_ns, mono_ns;       /* of the last sample; 0: there is none */
     bool failed;                     /* memory ran out */
 };
 
@@ -35,6 +36,23 @@ static void add_to(struct build *b, json_t *array, json_t *value) {
 /* Seconds since 1970, to the millisecond. */
 static json_t *seconds(uint64_t real_ns) {
     return json_real((double)(real_ns / 1000000) / 1e3);
+}
+
+/* The time of a record by the clock as it was at the last sample: what was set meanwhile is set for
+ * all, so that time goes on from each to the next. */
+static json_t *time_of_record(const struct build *b, uint64_t real_ns, uint64_t mono_ns) {
+    return seconds(b->mono_ns == 0 ? real_ns : b->real_ns - (b->mono_ns - mono_ns));
+}
+
+static void find_last(struct build *b) {
+    uint64_t first, end;
+    fb_history_samples(&b->reader, &first, &end);
+    for (uint64_t n = end; n != first && b->mono_ns == 0; n--) {
+        if (!fb_history_read_sample(&b->reader, n - 1, &b->sample))
+            continue;
+        b->real_ns = b->sample.real_ns;
+        b->mono_ns = b->sample.mono_ns;
+    }
 }
 
 /* ---- samples */
@@ -105,7 +123,7 @@ static json_t *build_sample(struct build *b) {
     const struct fb_history_sample *s = &b->sample;
     json_t *object = json_object(), *workers = json_array(), *interfaces = json_array();
     uint64_t violations = 0;
-    set_key(b, object, "time", seconds(s->real_ns));
+    set_key(b, object, "time", time_of_record(b, s->real_ns, s->mono_ns));
     put_ledger(b, object);
     set_number(b, object, "kernel_drops", s->run[FB_RUN_KERNEL_DROPS]);
     set_number(b, object, "interface_drops", s->run[FB_RUN_INTERFACE_DROPS]);
@@ -143,7 +161,7 @@ static json_t *build_samples(struct build *b) {
 static json_t *build_event(struct build *b, const struct fb_run_event *event) {
     const struct fb_happened_text *text = &fb_happened_texts[event->kind];
     json_t *object = json_object();
-    set_key(b, object, "time", seconds(event->real_ns));
+    set_key(b, object, "time", time_of_record(b, event->real_ns, event->mono_ns));
     set_key(b, object, "event", json_string(text->name));
     set_key(b, object, "severity", json_string(fb_severity_names[text->severity]));
     if (event->worker != FB_EVENT_NOT_ONE)
@@ -181,6 +199,7 @@ static json_t *build_events(struct build *b) {
 static json_t *build_history(struct build *b) {
     const struct fb_ctl *ctl = b->ctl;
     json_t *history = json_object();
+    find_last(b);
     set_key(b, history, "schema", json_string(FB_HISTORY_SCHEMA));
     set_key(b, history, "instance", fb_json_text(ctl->name, strnlen(ctl->name, sizeof ctl->name)));
     set_key(b, history, "version",

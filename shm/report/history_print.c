@@ -46,9 +46,14 @@ static void print_time(FILE *out, double time, bool with_ms) {
         fprintf(out, ".%03d", (int)((time - (double)second) * 1000));
 }
 
+/* Without control characters, of which UTF-8 has more: U+0080 to U+009F. */
 static void print_text(FILE *out, const char *text) {
-    for (; *text != '\0'; text++)
-        fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, out);
+    for (; *text != '\0'; text++) {
+        unsigned char byte = (unsigned char)*text, next = (unsigned char)text[1];
+        bool is_c1 = byte == 0xc2 && next >= 0x80 && next <= 0x9f;
+        fputc(byte < ' ' || byte == 0x7f || is_c1 ? '?' : byte, out);
+        text += is_c1;
+    }
 }
 
 static void print_column(FILE *out, int width, double count) {

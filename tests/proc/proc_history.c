@@ -305,7 +305,7 @@ static void where_none_can_be_kept_that_is_said_and_the_run_goes_on(void **state
     assert_int_equal(mkdir(path, 0700), 0);
     struct process *run = process_start(t, "flow-balancer run -n @ -r t.pcap " FOREVER "-w 1");
     UNTIL(t, inspected(t) >= 1000);
-    expect_said(t, run, "no history of this run is kept");
+    expect_said(t, run, "no history of this run is kept: a directory of uid");
     EXPECT_REFUSED(t, EXIT_RUNTIME, ".history is no file", "flow-stat -n @ --history");
     stop_run(t, run, EXIT_DONE);
     assert_int_equal(rmdir(path), 0);

@@ -18,7 +18,7 @@
 static const struct fb_history_shape shape = {.samples = SLOTS};
 
 struct recorder {
-    uint64_t memory[256]; /* the object */
+    _Alignas(FB_APART) uint64_t memory[256]; /* the object */
     struct fb_history_writer writer;
     struct fb_history_reader reader;
     struct fb_history_sample written, read;

@@ -68,6 +68,45 @@ static size_t samples_of(struct fleet_fixture *f) {
     return samples;
 }
 
+/* The time of day is set back a minute between the second sample and the third. */
+static void times_go_on_where_the_clock_was_set(void **state) {
+    struct fleet_fixture *f = *state;
+    static struct fb_history_sample sample;
+    begin(f);
+    for (unsigned i = 0; i < 4; i++) {
+        sample = (struct fb_history_sample){.mono_ns = (10 + i) * SECOND,
+                                            .real_ns = (1000 + i - (i < 2 ? 0 : 60)) * SECOND};
+        fb_history_add_sample(&recorder.writer, &sample);
+    }
+    const struct fb_run_event event = {
+        .mono_ns = 11 * SECOND + 500 * MS, .real_ns = 1001 * SECOND + 500 * MS, .kind = 0};
+    fb_history_add_event(&recorder.writer, &event);
+    json_t *history = history_of(f);
+    for (size_t i = 0; i < 4; i++)
+        assert_true(json_real_value(json_object_get(at(history, "samples", i), "time")) ==
+                    940.0 + (double)i);
+    size_t last = json_array_size(json_object_get(history, "events")) - 1;
+    assert_true(json_real_value(json_object_get(at(history, "events", last), "time")) == 941.5);
+    json_decref(history);
+    recorder_close(&recorder);
+}
+
+/* Its memory is gone, and only that. */
+static void a_history_that_is_cut_short_is_told_and_kept_no_more(void **state) {
+    struct fleet_fixture *f = *state;
+    begin(f);
+    look(f, SECOND);
+    assert_int_equal(truncate(recorder.region.path, 0), 0);
+    look(f, SECOND); /* writes to what is not there */
+    fb_log_set_level(FB_LOG_WARNING);
+    catch_begin(&caught);
+    look(f, SECOND);
+    fb_log_set_level(FB_LOG_ERROR);
+    expect_one_line(catch_end(&caught), "was cut short by another process");
+    assert_false(recorder.records);
+    look(f, SECOND);
+}
+
 static void a_sample_is_taken_once_a_second_and_none_for_the_time_that_was_missed(void **state) {
     struct fleet_fixture *f = *state;
     begin(f);
@@ -266,6 +305,8 @@ static void where_it_cannot_be_made_there_is_one_line_and_a_run(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        FLEET_TEST(times_go_on_where_the_clock_was_set),
+        FLEET_TEST(a_history_that_is_cut_short_is_told_and_kept_no_more),
         FLEET_TEST(a_sample_is_taken_once_a_second_and_none_for_the_time_that_was_missed),
         FLEET_TEST(the_end_alone_has_one_sample_more_than_seconds),
         FLEET_TEST(a_sample_says_what_the_snapshot_said),
