@@ -241,7 +241,8 @@ static uint64_t rate(const struct top *top, double packets) {
 }
 
 static uint64_t bytes(const struct top_slot *slot) {
-    return (uint64_t)((double)slot->packets * (double)slot->sampled_bytes / slot->samples + 0.5);
+    return (uint64_t)((double)slot->packets * (double)slot->sampled_bytes / (double)slot->samples +
+                      0.5);
 }
 
 /* now: its slot among those of now, or NO_SLOT. */

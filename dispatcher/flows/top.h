@@ -58,8 +58,7 @@ struct top_slot {
     struct fb_flow_key key; /* with addresses as they are on the wire */
     uint64_t id;
     uint64_t packets;
-    uint64_t sampled_bytes;
-    uint32_t samples;
+    uint64_t sampled_bytes, samples;
     uint32_t seq; /* that of the flow when its packets were last counted */
     uint8_t worker;
     bool bound, first_swapped, ended;

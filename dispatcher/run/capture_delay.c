@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/run/capture_delay.h"
 
+/* No buffer holds frames for longer: one of the clocks was set. */
+#define CAPTURE_DELAY_MOST_NS UINT64_C(60000000000)
+
 void capture_delay_end(struct capture_delay *delay, uint64_t now_ns) {
-    if (delay->stamp_ns == 0 || delay->stamp_ns > now_ns) {
+    if (delay->stamp_ns == 0 || delay->stamp_ns > now_ns ||
+        now_ns - delay->stamp_ns > CAPTURE_DELAY_MOST_NS) {
         delay->unusable++;
         return;
     }

@@ -30,6 +30,7 @@ void ledger_gather(struct fb_snapshot *snapshot, const struct datapath *d,
     }
     snapshot->run[FB_RUN_REDELIVERED] = fleet->redelivered;
     snapshot->run[FB_RUN_FAILOVERS] = fleet->failovers;
+    snapshot->run[FB_RUN_WORKERS_WANTED] = fleet_wanted(fleet);
     if (fleet->quarantine != NULL)
         snapshot->run[FB_RUN_QUARANTINE_LOST] = fleet->quarantine->lost;
     snapshot->run[FB_RUN_BYPASSED] = d->bypassed + fleet->bypassed;

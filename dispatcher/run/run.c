@@ -286,6 +286,15 @@ static void extend_deadline(struct run *run) {
 
 /* --- the stages of a run ---------------------------------------------------------------------- */
 
+/* What had to wait goes on. */
+static void end_wait(struct run *run) {
+    if (run->times.doing != RUN_TIME_BLOCKED)
+        return;
+    mark_time(run, fb_now_ns());
+    run->times.doing = RUN_TIME_DISPATCHING;
+    run->full_lane = NULL;
+}
+
 /* Lets the data path run until all that was given, and all released fragments, are delivered. */
 static void deliver(struct run *run) {
     const struct burst *burst = &run->datapath.ingress.burst;
@@ -306,6 +315,7 @@ static void deliver(struct run *run) {
         stopped_at = burst->next;
         pause_a_little(waits);
     }
+    end_wait(run);
 }
 
 /* A burst of the source, at least one frame: all of it is delivered. */

@@ -63,6 +63,7 @@
       "SYN on an established flow: counted, the flow stays")                                       \
     X(STAMPS_HELD, "stamps_held", NULL, "time stamps too far ahead to be believed immediately")    \
     X(CLOCK_STEPS_BACK, "clock_steps_back", NULL, "times that stamps stepped back within a file")  \
+    X(WORKERS_WANTED, "workers_wanted", NULL, "worker numbers that are to have a process now")     \
     X(IDLE_NS, "idle_ns", "dispatcher.idle_s",                                                     \
       "nanoseconds that the dispatcher waited for frames")                                         \
     X(READING_NS, "reading_ns", "dispatcher.reading_s", "nanoseconds that it read the source")     \
@@ -71,7 +72,7 @@
     X(BLOCKED_NS, "blocked_ns", "dispatcher.blocked_s",                                            \
       "nanoseconds that it waited for room or for a worker")                                       \
     X(STAMPS_UNUSABLE, "stamps_unusable", NULL,                                                    \
-      "time stamps that are missing or ahead of the clock")                                        \
+      "time stamps that are missing, ahead of the clock or too old")                               \
     X(ELAPSED_NS, "elapsed_ns", "elapsed_s",                                                       \
       "wall clock from the first packet taken to the last inspected")
 

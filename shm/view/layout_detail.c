@@ -34,11 +34,11 @@ static void add_count(struct frame *frame, const struct scene *scene, const stru
                       const char *name, const char *key) {
     json_int_t count = json_integer_value(json_object_get(w->now, key));
     double per_s = scene_rate(scene, w->now, w->before, key);
-    const char *text = fb_grouped(count > 0 ? (uint64_t)count : 0).text;
+    struct fb_grouped text = fb_grouped(count > 0 ? (uint64_t)count : 0);
     if (per_s > 0)
-        add_row(frame, name, "%s  (%s/s)", text, amount_of(per_s).text);
+        add_row(frame, name, "%s  (%s/s)", text.text, amount_of(per_s).text);
     else
-        add_row(frame, name, "%s", text);
+        add_row(frame, name, "%s", text.text);
 }
 
 static void add_times(struct frame *frame, const struct scene_worker *w, const char *name,

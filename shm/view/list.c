@@ -124,7 +124,7 @@ static void take_report(struct row *row) {
     snprintf(row->version, sizeof row->version, "%s", version != NULL ? version : "");
     row->pid = view_number(report, "dispatcher.pid");
     row->uptime_s = view_number(report, "running_s");
-    row->wanted = view_number(report, "geometry.workers");
+    row->wanted = view_number(report, "run.workers_wanted");
     row->ready = 0;
     size_t k;
     json_array_foreach(view_at(report, "workers"), k, worker) {
@@ -199,8 +199,8 @@ static json_t *number_or_null(double number, bool is_whole) {
 }
 
 static json_t *json_of(const struct row *row) {
-    return json_pack("{s:s, s:s, s:o, s:i, s:s*, s:o, s:o, s:o, s:o}", "name", row->name, "state",
-                     row->state, "pid", number_or_null(row->pid, true), "uid", (int)row->uid,
+    return json_pack("{s:s, s:s, s:o, s:I, s:s*, s:o, s:o, s:o, s:o}", "name", row->name, "state",
+                     row->state, "pid", number_or_null(row->pid, true), "uid", (json_int_t)row->uid,
                      "version", row->version[0] != '\0' ? row->version : NULL, "uptime_s",
                      number_or_null(row->uptime_s, false), "workers_ready",
                      number_or_null(row->ready, true), "workers_wanted",

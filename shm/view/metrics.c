@@ -149,7 +149,6 @@ static const struct single {
     {"packets_in_flight", "gauge", "ledger.in_flight",
      "packets in rings, held as fragments, or not yet in a ring"},
     {"ledger_balanced", "gauge", "ledger.balanced", "1 if every packet is accounted for"},
-    {"workers_wanted", "gauge", "geometry.workers", "workers that the run began with"},
     {"workers_max", "gauge", "geometry.max_workers", "worker numbers that there may be"},
     {"ring_depth_packets", "gauge", "geometry.depth", "packets that a ring can hold"},
     {"ring_size_bytes", "gauge", "geometry.arena_bytes", "bytes of packets that a ring can hold"},

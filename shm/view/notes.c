@@ -218,7 +218,7 @@ static void note_full(struct writer *w) {
 /* ---- workers */
 
 static void note_no_worker(struct writer *w) {
-    double wanted = view_number(w->report, "geometry.workers");
+    double wanted = view_number(w->report, "run.workers_wanted");
     double lost = scene_per_s(w->scene, "ledger.dropped.no_worker");
     unsigned ready = 0;
     bool busy =

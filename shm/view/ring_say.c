@@ -71,12 +71,13 @@ static bool cursor_is_valid(const struct ring_look *look) {
            (ahead == ring_waiting(look) && !ring_cursor_is_busy(look));
 }
 
-/* One look may have a consumed that is younger than its cursor: nothing orders the two loads. */
+/* One look may have a consumed that is younger than its cursor, since nothing orders the two loads,
+ * and a published that is much younger than both. */
 static bool say_invalid(struct said *s) {
     const struct ring_look *n = s->now;
     if (!n->has_up)
         return tell(s, "there is no up side: it is being replaced, or was removed or cut short");
-    if (ring_waiting(n) > n->slots)
+    if (ring_waiting(n) > n->slots && ring_waiting(s->before) > s->before->slots)
         return tell(s,
                     "consumed is beyond published, or more than a ring before it: the worker broke "
                     "the protocol, or its down side is another's");

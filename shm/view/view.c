@@ -28,10 +28,18 @@ static enum view_seen join(struct view *view) {
     if (joined != FB_JOINED)
         return joined == FB_NOT_YET ? VIEW_ABSENT : VIEW_FAILED;
     view->joined = true;
-    const uint8_t *instance = view->handle.ctl->header.instance;
-    if (memcmp(view->instance, instance, sizeof view->instance) != 0)
+    uint8_t instance[sizeof view->instance];
+    int slot = fb_guard_add(view->handle.region.base, view->handle.region.size);
+    memcpy(instance, view->handle.ctl->header.instance, sizeof instance);
+    bool read = slot >= 0 && !fb_guard_faulted(slot);
+    fb_guard_remove(slot);
+    if (!read) {
+        drop_handle(view);
+        return VIEW_ABSENT; /* it was cut short: it is being removed */
+    }
+    if (memcmp(view->instance, instance, sizeof instance) != 0)
         forget_reports(view);
-    memcpy(view->instance, instance, sizeof view->instance);
+    memcpy(view->instance, instance, sizeof instance);
     return VIEW_REPORT;
 }
 
@@ -41,9 +49,15 @@ enum view_seen view_look(struct view *view) {
         return seen;
     bool torn = false;
     json_t *report = fb_report_read(&view->handle, &torn);
-    /* Torn, cut short or without its lock: the dispatcher is gone, and another may have the name.
-     */
-    if (report == NULL || torn || !fb_ctl_alive(&view->handle)) {
+    bool alive = fb_ctl_alive(&view->handle);
+    if (report != NULL && torn && alive) {
+        json_decref(report);
+        fb_error("the dispatcher of '%s' is stopped or frozen, in the middle of a snapshot",
+                 view->name);
+        return VIEW_FAILED;
+    }
+    /* Torn, cut short or without its lock: it is gone, and another may have the name. */
+    if (report == NULL || torn || !alive) {
         json_decref(report);
         drop_handle(view);
         return VIEW_ABSENT;

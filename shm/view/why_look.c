@@ -208,7 +208,7 @@ static void find_facts(const struct looking *l, struct why_facts *f) {
     f->dispatching = growth(l, f, "run.dispatching_ns") / 1e9;
     f->blocked = growth(l, f, "run.blocked_ns") / 1e9;
     f->heartbeat_age_s = view_number(now, "dispatcher.heartbeat_age_s");
-    f->workers_wanted = (unsigned)view_number(now, "geometry.workers");
+    f->workers_wanted = (unsigned)view_number(now, "run.workers_wanted");
     f->is_remote = is_elsewhere((json_int_t)view_number(now, "dispatcher.numa_node"),
                                 (json_int_t)view_number(now, "dispatcher.flow_table_numa_node"));
     json_int_t pid = l->has_turns ? (json_int_t)view_number(now, "dispatcher.pid") : 0;

@@ -30,10 +30,11 @@ json_t *made_report(unsigned workers) {
         "'state':'up','received':0,'kernel_drops':0,'interface_drops':0}]},"
         "'ledger':{'received':0,'inspected':0,'shunted':0,'quarantined':0,'in_flight':0,"
         "'balanced':true,'dropped':{'ring_full':0,'no_worker':0,'abandoned':0}},"
-        "'flows':{'created':500,'active':400},'violations':{},'workers':[],"
+        "'flows':{'created':500,'active':400},'violations':{},'run':{},'workers':[],"
         "'inspectors':{'ids':{'alerts':17}},"
         "'latency':{'samples':100,'p50_us':82.0,'p99_us':2100.0,'max_us':15000.0}}");
     made_set(report, "geometry.workers", workers);
+    made_set(report, "run.workers_wanted", workers);
     made_set(report, "geometry.depth", 10000);
     made_set(report, "geometry.max_flows", 1000000);
     for (unsigned k = 0; k < workers; k++) {

@@ -23,7 +23,8 @@ static void of_a_run_that_has_not_begun_all_is_zero_but_what_the_source_says(voi
     assert_int_equal(f->snapshot.run[FB_RUN_CAPTURE_RECEIVED], 1000);
     assert_int_equal(f->snapshot.run[FB_RUN_KERNEL_DROPS], 20);
     assert_int_equal(f->snapshot.run[FB_RUN_INTERFACE_DROPS], 3);
-    f->snapshot.run[FB_RUN_CAPTURE_RECEIVED] = 0;
+    assert_int_equal(f->snapshot.run[FB_RUN_WORKERS_WANTED], 2);
+    f->snapshot.run[FB_RUN_CAPTURE_RECEIVED] = f->snapshot.run[FB_RUN_WORKERS_WANTED] = 0;
     f->snapshot.run[FB_RUN_KERNEL_DROPS] = f->snapshot.run[FB_RUN_INTERFACE_DROPS] = 0;
     assert_memory_equal(&f->snapshot, &zero, sizeof zero);
 }

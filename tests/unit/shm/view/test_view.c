@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shm/view/view.c: what is in a report, and how fast it grows. */
+#include "tests/lib/caught.h"
 #include "tests/lib/unit.h"
 
 #include "flow_balancer/common/log.h"
@@ -79,6 +80,25 @@ static void reports_are_of_one_dispatcher(void **state) {
     view_leave(&view);
 }
 
+/* It lives, and does not get on: no other is started for that. */
+static void a_dispatcher_that_is_frozen_in_a_snapshot_is_not_absent(void **state) {
+    (void)state;
+    struct fb_ctl_handle handle;
+    struct view view = {.name = NAME};
+    struct caught caught;
+    begin(&handle);
+    assert_int_equal(view_look(&view), VIEW_REPORT);
+    atomic_fetch_add(&handle.ctl->snapshot_sequence, 1);
+    catch_begin(&caught);
+    assert_int_equal(view_look(&view), VIEW_FAILED);
+    expect_one_line(catch_end(&caught), "stopped or frozen, in the middle of a snapshot");
+    atomic_fetch_add(&handle.ctl->snapshot_sequence, 1);
+    assert_int_equal(view_look(&view), VIEW_REPORT);
+    assert_non_null(view.before);
+    fb_ctl_destroy(&handle);
+    view_leave(&view);
+}
+
 int main(void) {
     fb_log_init("test_view", FB_LOG_ERROR);
     if (fb_guard_init() != 0)
@@ -87,6 +107,7 @@ int main(void) {
         cmocka_unit_test(a_path_leads_through_objects_and_arrays),
         cmocka_unit_test(a_rate_is_of_the_last_two_reports),
         cmocka_unit_test(reports_are_of_one_dispatcher),
+        cmocka_unit_test(a_dispatcher_that_is_frozen_in_a_snapshot_is_not_absent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
