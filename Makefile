@@ -65,7 +65,7 @@ MUTANT     := $(BUILD)/mutant
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 # What they share, a test of theirs too; and what is compared with where it is installed.
-BENCH_SRC  := $(filter-out tests/bench/bench_%.c tests/bench/plugin_%.c tests/bench/test_%.c,$(wildcard tests/bench/*.c)) \
+BENCH_SRC  := $(filter-out tests/bench/bench_%.c tests/bench/plugin_%.c tests/bench/preload_%.c tests/bench/test_%.c,$(wildcard tests/bench/*.c)) \
               tests/tools/tracegen_pcap.c tests/tools/tracegen_random.c
 CK_CFLAGS  := $(shell pkg-config --exists ck 2>/dev/null && echo -DBENCH_HAVE_CK && pkg-config --cflags ck)
 
@@ -116,7 +116,7 @@ PLUGIN_SHAPES := good shorter later_minor other_major no_symbol no_name no_open 
 PLUGINS       := $(addprefix $(BUILD)/tests/plugins/,$(addsuffix .so,alerts misbehave $(PLUGIN_SHAPES)))
 
 .DEFAULT_GOAL := help
-.PHONY: FORCE have-cmocka help build tests check check-proc check-proc-quick check-san check-race check-numa soak soak-live model fuzz mutants bench bench-10m lint format coverage install clean race-tests fuzz-targets
+.PHONY: FORCE have-cmocka help build tests check check-proc check-proc-quick check-san check-race check-numa soak soak-live model fuzz mutants bench bench-10m bench-instructions lint format coverage install clean race-tests fuzz-targets
 .SECONDARY:
 
 help:
@@ -136,6 +136,7 @@ help:
 	@echo '  mutants     length checks weakened, orderings broken, and what else is easily lost, one by one: the tests must find each (clang)'
 	@echo '  bench       nanoseconds a packet beside yardsticks of the same run (a quarter of an hour; FULL=1: every size, flows and workers)'
 	@echo '  bench-10m   10 million packets, 8 workers, 3 runs: balanced, time, memory of each process'
+	@echo '  bench-instructions  instructions a packet of the dispatcher, stage by stage, against tests/bench/instructions.tsv (valgrind)'
 	@echo '  lint        rooms and doors, calls, names, sizes, ordering labels, words, white space, shell and Python'
 	@echo '  format      let clang-format decide the white space'
 	@echo '  coverage    line coverage of the unit tests'
@@ -287,8 +288,8 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(TEST_LIB) $(WORK_LIB) $(DISP_LI
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lm -lpthread
 
-# The same inspector built in and as a plugin.
-$(BUILD)/bench/plugin_count.so: tests/bench/plugin_count.c $(BUILD)/command
+# The same inspector built in and as a plugin; the clock of bench-instructions.
+$(BUILD)/bench/%.so: tests/bench/%.c $(BUILD)/command
 	@mkdir -p $(@D)
 	$(CC) -shared -fPIC $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $<
 $(BUILD)/bench/bench_worker: | $(BUILD)/bench/plugin_count.so
@@ -373,6 +374,9 @@ bench: build $(BENCHES) $(PCAP_PROGRAMS) $(LIBRARY_READER)
 
 bench-10m: build
 	@FB_BUILD=$(abspath $(BUILD)) tests/bench/ten_million
+
+bench-instructions: build $(BUILD)/bench/preload_clock.so
+	@FB_BUILD=$(abspath $(BUILD)) tests/bench/instructions
 
 lint: build
 	@FB_BUILD=$(abspath $(BUILD)) scripts/lint
