@@ -31,6 +31,32 @@ void fb_tx_init(struct fb_tx *tx, struct fb_down *down, const struct fb_up *up) 
     };
 }
 
+/* Where room is looked for: the head, or the start of the next lap. */
+static uint64_t next_position(const struct fb_tx *tx, uint64_t need) {
+    uint64_t left = tx->arena_mask + 1 - (tx->head & tx->arena_mask);
+    return need > left ? tx->head + left : tx->head;
+}
+
+bool fb_tx_reserve(struct fb_tx *tx, uint32_t caplen, uint64_t *position) {
+    uint64_t need = fb_align_up(caplen, FB_ARENA_ALIGN);
+    uint64_t size = tx->arena_mask + 1;
+    uint64_t at = next_position(tx, need);
+    *position = at;
+    if (tx->seq == tx->consumed)
+        tx->tail = at;
+    else if (tx->seq - tx->consumed >= tx->depth)
+        return false;
+    else if (at + need - tx->tail > size)
+        tx->tail = tx->descs[tx->consumed & tx->slot_mask].arena_pos;
+    if (at + need - tx->tail > size)
+        return false;
+    if (at == tx->head) {
+        uint64_t lap_left = size - (at & tx->arena_mask), free = size - (at - tx->tail);
+        tx->clear_to = at + (lap_left < free ? lap_left : free);
+    }
+    return true;
+}
+
 void fb_tx_attach(struct fb_tx *tx, const struct fb_up *up) {
     tx->up = up;
     tx->wake_pending_since_ns = 0;

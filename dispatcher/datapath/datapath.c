@@ -87,8 +87,8 @@ static __attribute__((noinline)) void bind_flow_again(struct datapath *d, unsign
 /* ---- copy ------------------------------------------------------------------------------------ */
 
 /* Writes packet i of a flow into the ring of the flow's worker, where there is room for it. */
-static void copy_packet(struct datapath *d, unsigned i, uint32_t flow, const struct assignment *to,
-                        bool bound) {
+static inline void copy_packet(struct datapath *d, unsigned i, uint32_t flow,
+                               const struct assignment *to, bool bound) {
     const struct frame *frame = &d->ingress.burst.frames[i];
     struct fb_desc *desc = egress_stage(&d->egress, to, frame->data, d->ahead);
     look_up_describe(&d->ingress, d->flows, i, flow, bound, desc);
@@ -97,10 +97,29 @@ static void copy_packet(struct datapath *d, unsigned i, uint32_t flow, const str
 
 /* ---- the data path --------------------------------------------------------------------------- */
 
-/* One packet: its flow, a worker, room there, and the copy. */
-static enum egress_result deliver_packet(struct datapath *d, unsigned i) {
+/*
+ * The fast path: packet i is one more of a flow that has a worker, there is room, and nothing is
+ * to be looked at closer. Else it returns false, nothing has changed, and deliver_packet() does
+ * what is needed; for what this takes that would do the same.
+ */
+static inline bool deliver_usual(struct datapath *d, unsigned i) {
     struct flows *flows = d->flows;
-    flows_set_now(flows, d->ingress.burst.ticks[i]);
+    const struct burst *burst = &d->ingress.burst;
+    uint32_t flow = look_up_usual(&d->ingress, flows, i);
+    if (__builtin_expect(flow == NO_FLOW, 0))
+        return false;
+    struct flow_entry *entry = &flows->table.entries[flow];
+    struct assignment to = {.worker = entry->worker, .caplen = burst->frames[i].caplen};
+    if (__builtin_expect(!egress_assign_usual(&d->egress, &to), 0))
+        return false;
+    entry->last = flows->now;
+    copy_packet(d, i, flow, &to, true);
+    return true;
+}
+
+/* One packet: its flow, a worker, room there, and the copy. */
+static __attribute__((noinline)) enum egress_result deliver_packet(struct datapath *d, unsigned i) {
+    struct flows *flows = d->flows;
     uint32_t flow = look_up_flow(&d->ingress, flows, i);
     const struct flow_entry *entry = flow != NO_FLOW ? &flows->table.entries[flow] : NULL;
     if (__builtin_expect(entry != NULL && flow_is_bypassed(entry), 0)) {
@@ -131,6 +150,9 @@ static enum egress_result deliver(struct datapath *d) {
     struct burst *burst = &d->ingress.burst;
     for (; burst->next < burst->count; burst->next++) {
         if (__builtin_expect((burst->held >> burst->next & 1u) != 0, 0))
+            continue;
+        flows_set_now(d->flows, burst->ticks[burst->next]);
+        if (__builtin_expect(deliver_usual(d, burst->next), 1))
             continue;
         enum egress_result result = deliver_packet(d, burst->next);
         if (__builtin_expect(result > EGRESS_DROPPED, 0))

@@ -84,6 +84,16 @@ static inline enum egress_result egress_assign(struct egress *egress, struct ass
     return egress_assign_slowly(egress, a);
 }
 
+/*
+ * The same for a packet whose worker is set, where there is obviously room; false says nothing,
+ * and changes nothing.
+ */
+static inline bool egress_assign_usual(const struct egress *egress, struct assignment *a) {
+    const struct fb_tx *tx = &egress->fleet->lanes[a->worker].tx;
+    a->position = tx->head;
+    return egress->flows->ends_pending == 0 && fb_tx_has_room(tx, a->caplen);
+}
+
 /* A worker's lane, noted as one to publish. */
 static inline struct lane *egress_touch(struct egress *egress, unsigned worker) {
     struct lane *lane = &egress->fleet->lanes[worker];

@@ -21,6 +21,7 @@
  *   look_up_fetch()       the index lines of the burst's keys are fetched
  *   look_up_candidates()  the entries that they lead to, likewise
  *   look_up_flow()        a packet's flow, when its turn comes
+ *   look_up_usual()       the same where nothing is to be done about it
  *   look_up_touch()       a packet of a flow that is there
  *   look_up_create()      the flow of a first packet
  *   look_up_note_digest() what a new flow's key does not tell
@@ -65,6 +66,31 @@ static inline uint32_t look_up_flow(struct ingress *in, struct flows *flows, uns
     return flow;
 }
 
+/* 0: the direction of the flow's first packet; 1: the reverse. */
+static inline unsigned look_up_direction(const struct flow_entry *entry,
+                                         const struct decoded *decoded) {
+    unsigned first_swapped = flow_first_swapped(entry);
+    return first_swapped ^ decoded->swapped;
+}
+
+/*
+ * The flow of packet i if it is the first candidate, has a worker to which its packets go, and if
+ * look_up_flow() and look_up_touch() would change nothing but the time of its last packet; else
+ * NO_FLOW, which says nothing. Changes nothing. flows->now is the packet's tick.
+ */
+static inline uint32_t look_up_usual(const struct ingress *in, const struct flows *flows,
+                                     unsigned i) {
+    const struct decoded *decoded = &in->burst.decoded[i];
+    uint32_t flow = in->burst.candidates[i];
+    if (__builtin_expect(flow == NO_FLOW || decoded->reason == FB_DECODE_ICMP_ERROR, 0))
+        return NO_FLOW;
+    const struct flow_entry *entry = &flows->table.entries[flow];
+    bool usual = flow_table_is_bound(&flows->table, flow, &decoded->key) &&
+                 flows_is_usual(flows, entry, look_up_direction(entry, decoded), decoded->tcp_flags,
+                                decoded->payload_len);
+    return usual ? flow : NO_FLOW;
+}
+
 /* The flow of packet i: of the key's protocol, since a later fragment of a tunnel names another. */
 static inline uint32_t look_up_create(const struct ingress *in, struct flows *flows, unsigned i) {
     const struct decoded *decoded = &in->burst.decoded[i];
@@ -73,13 +99,6 @@ static inline uint32_t look_up_create(const struct ingress *in, struct flows *fl
                      fb_flow_key_proto(&decoded->key), decoded->tcp_flags, decoded->payload_len);
     pairs_forward(&flows->pairs, flow, in->burst.frames[i].interface);
     return flow;
-}
-
-/* 0: the direction of the flow's first packet; 1: the reverse. */
-static inline unsigned look_up_direction(const struct flow_entry *entry,
-                                         const struct decoded *decoded) {
-    unsigned first_swapped = flow_first_swapped(entry);
-    return first_swapped ^ decoded->swapped;
 }
 
 /* One packet more. What an ICMP error says of a flow changes nothing but its age. */

@@ -194,10 +194,15 @@ static inline bool flow_direction_is_guessed(uint8_t proto, unsigned tcp_flags) 
     return proto == 6 && (tcp_flags & (FLOW_EVENT_TCP | FLOW_TCP_ACK)) != FLOW_EVENT_SYN;
 }
 
+/* A SYN without ACK. */
+static inline bool flow_is_syn(unsigned tcp_flags) {
+    return (tcp_flags & 0x17u) == 0x02u; /* of ACK, RST, SYN, FIN only SYN */
+}
+
 /* To be asked before flow_state_next(): what this packet means if it is a SYN without ACK. */
 static inline enum flow_syn flow_syn_meaning(const struct flow_rules *r, uint8_t state,
                                              unsigned tcp_flags) {
-    if ((tcp_flags & 0x17u) != 0x02u) /* of ACK, RST, SYN, FIN only SYN */
+    if (!flow_is_syn(tcp_flags))
         return FLOW_SYN_NOTHING;
     return (enum flow_syn)r->syn_in_class[flow_state_class(r, state)];
 }

@@ -134,6 +134,16 @@ static inline bool flow_table_is(const struct flow_table *table, uint32_t flow,
             ((have->word[4] ^ key->word[4] ^ FLOW_LIVE) & ~(FLOW_BITS ^ FLOW_LIVE))) == 0;
 }
 
+/* The same, and that it was given to a worker and is not bypassed. */
+static inline bool flow_table_is_bound(const struct flow_table *table, uint32_t flow,
+                                       const struct fb_flow_key *key) {
+    const uint64_t bits = FLOW_LIVE | FLOW_BOUND, free_bits = FLOW_FIRST_SWAPPED | FLOW_QUARANTINED;
+    const struct fb_flow_key *have = &table->entries[flow].key;
+    return ((have->word[0] ^ key->word[0]) | (have->word[1] ^ key->word[1]) |
+            (have->word[2] ^ key->word[2]) | (have->word[3] ^ key->word[3]) |
+            ((have->word[4] ^ key->word[4] ^ bits) & ~free_bits)) == 0;
+}
+
 /* The flow of key, or NO_FLOW. */
 uint32_t flow_table_find(const struct flow_table *table, uint64_t hash,
                          const struct fb_flow_key *key);

@@ -203,6 +203,20 @@ static inline bool flow_expired(const struct flows *flows, const struct flow_ent
     return false;
 }
 
+/*
+ * True if a packet of a flow that was given to a worker, and still has it, changes nothing of it
+ * but the time of its last packet: flow_expired(), flows_forget_lost() and flows_touch() have
+ * nothing to do.
+ */
+static inline bool flows_is_usual(const struct flows *flows, const struct flow_entry *entry,
+                                  unsigned dir, unsigned tcp_flags, uint32_t payload_len) {
+    enum flow_class class = flow_state_class(&flows->rules, entry->state);
+    return flows->now - entry->last < flows->rules.timeout_ticks[class] &&
+           entry->last > flows->lost_ticks[entry->worker] && !flow_is_syn(tcp_flags) &&
+           flow_state_next(&flows->rules, entry->state, dir, tcp_flags, payload_len) ==
+               entry->state;
+}
+
 /* Takes one more packet of a flow that is not over. True if it is the first of a TCP flow in the
  * other direction: pairs_reverse() has to be told. */
 static inline bool flows_touch(struct flows *flows, uint32_t flow, unsigned dir, unsigned tcp_flags,

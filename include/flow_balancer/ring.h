@@ -55,6 +55,7 @@ struct fb_tx {
     uint64_t consumed;  /* greatest valid value taken from the worker */
     uint64_t head;      /* arena position of the next byte */
     uint64_t tail;      /* a lower bound of the first byte in use */
+    uint64_t clear_to; /* none is in use from head to here, in this lap; behind the head: unknown */
     uint64_t publishes;
     uint64_t wake_pending_since_ns; /* when new data came that no wake was sent for, or 0: none */
     uint64_t last_wake_ns;
@@ -99,23 +100,16 @@ void fb_tx_attach(struct fb_tx *tx, const struct fb_up *up);
  * false if the ring is full; changes nothing that another fb_tx_reserve()
  * would see. Else *position is where its bytes go, fb_tx_bytes() their address.
  */
-static inline bool fb_tx_reserve(struct fb_tx *tx, uint32_t caplen, uint64_t *position) {
+bool fb_tx_reserve(struct fb_tx *tx, uint32_t caplen, uint64_t *position);
+
+/*
+ * True if a packet of caplen bytes has room at tx->head: what fb_tx_reserve() would say too. False
+ * says nothing: it has to be asked. Beyond clear_to, and where the head has gone beyond it, the
+ * first difference is larger than any arena.
+ */
+static inline bool fb_tx_has_room(const struct fb_tx *tx, uint32_t caplen) {
     uint64_t need = fb_align_up(caplen, FB_ARENA_ALIGN);
-    uint64_t size = tx->arena_mask + 1;
-    uint64_t at = tx->head;
-    if ((at & tx->arena_mask) + need > size)
-        at = (at | tx->arena_mask) + 1;
-    *position = at;
-    if (tx->seq == tx->consumed) {
-        tx->tail = at;
-        return true;
-    }
-    if (tx->seq - tx->consumed >= tx->depth)
-        return false;
-    if (at + need - tx->tail <= size)
-        return true;
-    tx->tail = tx->descs[tx->consumed & tx->slot_mask].arena_pos;
-    return at + need - tx->tail <= size;
+    return tx->clear_to - tx->head - need <= tx->arena_mask && tx->seq - tx->consumed < tx->depth;
 }
 
 static inline uint8_t *fb_tx_bytes(const struct fb_tx *tx, uint64_t position) {

@@ -32,7 +32,7 @@ void ring_make(struct ring_fixture *r, uint32_t depth, uint32_t slots, uint64_t 
     fb_up_format(r->up, ring_instance, 0, 1, r->start->seq);
     atomic_store(&r->down->doorbell, r->start->doorbell);
     fb_tx_init(&r->tx, r->down, r->up);
-    r->tx.head = r->tx.tail = r->start->position - r->start->laps * arena_bytes;
+    r->tx.head = r->tx.tail = r->tx.clear_to = r->start->position - r->start->laps * arena_bytes;
     fb_tx_set_epoch(&r->tx, 1);
     fb_rx_init(&r->rx, r->down, r->up);
 }
