@@ -86,7 +86,7 @@ static void find_digest(struct ingress *in, unsigned i) {
 }
 
 /* Asks the tracker where a fragment goes. Returns false if it is not to be taken yet. */
-static bool offer_fragment(struct ingress *in, unsigned i) {
+static __attribute__((noinline)) bool offer_fragment(struct ingress *in, unsigned i) {
     struct burst *burst = &in->burst;
     const struct frame *frame = &burst->frames[i];
     struct decoded *decoded = &burst->decoded[i];
@@ -112,19 +112,29 @@ static bool offer_fragment(struct ingress *in, unsigned i) {
     return true;
 }
 
-/* Returns how many of the frames given are taken. */
+/* Returns how many of the frames given are taken. The link type is looked up where it changes. */
 static unsigned decode_given(struct ingress *in) {
     struct burst *burst = &in->burst;
-    for (unsigned i = 0; i < burst->count; i++) {
-        ingress_decode_again(in, i);
-        burst->ticks[i] = flow_clock_tell(&in->clock, &burst->frames[i]);
+    const struct frame *frames = burst->frames;
+    unsigned count = burst->count;
+    int dlt = -1; /* none's */
+    uint8_t link = 0;
+    for (unsigned i = 0; i < count; i++) {
+        const struct frame *frame = &frames[i];
+        struct decoded *decoded = &burst->decoded[i];
+        if (__builtin_expect(frame->dlt != dlt, 0)) {
+            dlt = frame->dlt;
+            link = link_index_of(in, dlt);
+        }
+        burst->links[i] = link;
+        decode(frame->data, frame->caplen, in->links[link], &in->decoding, decoded);
+        burst->ticks[i] = flow_clock_tell(&in->clock, frame);
         burst->numbers[i] = in->frame + i + 1;
-        if (__builtin_expect((burst->decoded[i].flags & FB_F_FRAGMENT) != 0, 0) &&
-            !offer_fragment(in, i))
+        if (__builtin_expect((decoded->flags & FB_F_FRAGMENT) != 0, 0) && !offer_fragment(in, i))
             return i;
-        in->decode[burst->decoded[i].reason]++;
+        in->decode[decoded->reason]++;
     }
-    return burst->count;
+    return count;
 }
 
 void ingress_decode(struct ingress *in) {
