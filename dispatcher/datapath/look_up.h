@@ -38,8 +38,8 @@ static inline void look_up_fetch(const struct ingress *in, const struct flows *f
 /* Where the tags point to, of all packets not delivered; the entries are fetched. */
 static inline void look_up_candidates(struct ingress *in, const struct flows *flows) {
     struct burst *burst = &in->burst;
-    for (unsigned i = burst->next; i < burst->count; i++)
-        burst->candidates[i] = flow_table_candidate(&flows->table, burst->hashes[i]);
+    flow_table_candidates(&flows->table, &burst->hashes[burst->next], burst->count - burst->next,
+                          &burst->candidates[burst->next]);
 }
 
 /* The live flow of packet i, or NO_FLOW; one that is over is ended. flows->now is its tick. */

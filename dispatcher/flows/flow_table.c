@@ -81,7 +81,7 @@ static inline uint32_t match_tag(const struct flow_table *table, const uint32_t 
     return match(line, ~table->index_mask, (uint32_t)hash & ~table->index_mask);
 }
 
-uint32_t flow_table_candidate(const struct flow_table *table, uint64_t hash) {
+static inline uint32_t candidate(const struct flow_table *table, uint64_t hash) {
     const uint32_t *line = line_at(table, flow_table_line(table, hash));
     uint32_t found = match_tag(table, line, hash);
     while (found != 0) {
@@ -93,6 +93,13 @@ uint32_t flow_table_candidate(const struct flow_table *table, uint64_t hash) {
         found &= found - 1;
     }
     return NO_FLOW;
+}
+
+void flow_table_candidates(const struct flow_table *table, const uint64_t *hashes, unsigned n,
+                           uint32_t *candidates) {
+    const struct flow_table copy = *table; /* what is stored below could else be part of it */
+    for (unsigned i = 0; i < n; i++)
+        candidates[i] = candidate(&copy, hashes[i]);
 }
 
 uint32_t flow_table_find(const struct flow_table *table, uint64_t hash,

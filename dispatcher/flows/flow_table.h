@@ -22,7 +22,7 @@
  * Cost: two cache misses a look-up, both of which can be fetched ahead:
  *
  *   flow_table_prefetch()   the line of the index
- *   flow_table_candidate()  the entry that the tags point to, and fetches it
+ *   flow_table_candidates() the entries that the tags point to, and fetches them
  *   flow_table_is()         whether it is the flow; else flow_table_find()
  *
  * Load: 12 of 16 slots in the mean when the table is full. Memory a flow:
@@ -121,8 +121,10 @@ static inline void flow_table_prefetch(const struct flow_table *table, uint64_t 
     fb_prefetch(&table->slots[(size_t)flow_table_line(table, hash) * 16]);
 }
 
-/* The first entry in the home line whose tag is the hash's, fetched ahead; NO_FLOW if none. */
-uint32_t flow_table_candidate(const struct flow_table *table, uint64_t hash);
+/* Of each of n hashes the first entry in the home line whose tag is the hash's, fetched ahead;
+ * NO_FLOW if none. */
+void flow_table_candidates(const struct flow_table *table, const uint64_t *hashes, unsigned n,
+                           uint32_t *candidates);
 
 /* True if the entry is the flow of key, and alive: a candidate may have ended since it was found.
  */
