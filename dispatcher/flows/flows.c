@@ -197,6 +197,9 @@ void flows_change_class(struct flows *flows, uint32_t flow, enum flow_class from
 
 void flows_expire(struct flows *flows) {
     uint32_t budget = FLOW_EXPIRE_BUDGET;
+    /* Nothing that was armed since is due in the same tick: no timeout is below one. */
+    if (flows->expired == flows->now)
+        return;
     /* Each class leads in turn, or a flood that fills one would use up the budget of the others. */
     flows->expire_first = (flows->expire_first + 1) % FLOW_CLASS_COUNT;
     for (unsigned i = 0; i < FLOW_CLASS_COUNT; i++) {
@@ -213,6 +216,8 @@ void flows_expire(struct flows *flows) {
                 arm(flows, flow, class);
         }
     }
+    if (budget != 0)
+        flows->expired = flows->now;
 }
 
 bool flows_end_all(struct flows *flows, uint32_t *from, uint32_t count) {

@@ -71,6 +71,7 @@ struct flows {
     struct handles *const *handles;      /* by worker number */
     uint32_t lost_ticks[FB_MAX_WORKERS]; /* see flows_lose() */
     uint32_t now;                        /* tick */
+    uint32_t expired;                    /* tick of which all that is due has ended; 0: none */
     unsigned expire_first;               /* class that leads the next expiry */
     uint64_t ends_pending;               /* at all workers; staging takes them off */
     uint64_t created;
