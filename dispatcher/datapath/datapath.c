@@ -84,17 +84,6 @@ static __attribute__((noinline)) void bind_flow_again(struct datapath *d, unsign
         look_up_record(&d->ingress, d->flows, i, flow, record);
 }
 
-/* ---- copy ------------------------------------------------------------------------------------ */
-
-/* Writes packet i of a flow into the ring of the flow's worker, where there is room for it. */
-static inline void copy_packet(struct datapath *d, unsigned i, uint32_t flow,
-                               const struct assignment *to, bool bound) {
-    const struct frame *frame = &d->ingress.burst.frames[i];
-    struct fb_desc *desc = egress_stage(&d->egress, to, frame->data, d->ahead);
-    look_up_describe(&d->ingress, d->flows, i, flow, bound, desc);
-    desc->arena_pos = to->position;
-}
-
 /* ---- the data path --------------------------------------------------------------------------- */
 
 /*
@@ -109,11 +98,14 @@ static inline bool deliver_usual(struct datapath *d, unsigned i) {
     if (__builtin_expect(flow == NO_FLOW, 0))
         return false;
     struct flow_entry *entry = &flows->table.entries[flow];
-    struct assignment to = {.worker = entry->worker, .caplen = burst->frames[i].caplen};
-    if (__builtin_expect(!egress_assign_usual(&d->egress, &to), 0))
+    unsigned dir = look_up_direction(entry, &burst->decoded[i]);
+    const struct frame *frame = &burst->frames[i];
+    struct fb_desc *desc =
+        egress_stage_usual(&d->egress, entry->worker, frame->data, frame->caplen, d->ahead);
+    if (__builtin_expect(desc == NULL, 0))
         return false;
     entry->last = flows->now;
-    copy_packet(d, i, flow, &to, true);
+    look_up_describe_usual(&d->ingress, flows, i, flow, dir, desc);
     return true;
 }
 
@@ -141,7 +133,9 @@ static __attribute__((noinline)) enum egress_result deliver_packet(struct datapa
         bind_flow(d, i, flow, to.worker);
     else if (!bound)
         bind_flow_again(d, i, flow, to.worker);
-    copy_packet(d, i, flow, &to, bound);
+    const uint8_t *bytes = d->ingress.burst.frames[i].data;
+    look_up_describe(&d->ingress, flows, i, flow, bound,
+                     egress_stage(&d->egress, &to, bytes, d->ahead));
     return EGRESS_DONE;
 }
 

@@ -84,39 +84,56 @@ static inline enum egress_result egress_assign(struct egress *egress, struct ass
     return egress_assign_slowly(egress, a);
 }
 
-/*
- * The same for a packet whose worker is set, where there is obviously room; false says nothing,
- * and changes nothing.
- */
-static inline bool egress_assign_usual(const struct egress *egress, struct assignment *a) {
-    const struct fb_tx *tx = &egress->fleet->lanes[a->worker].tx;
-    a->position = tx->head;
-    return egress->flows->ends_pending == 0 && fb_tx_has_room(tx, a->caplen);
+static inline void egress_note_touched(struct egress *egress, struct lane *lane, unsigned worker) {
+    if (!lane->touched) {
+        lane->touched = true;
+        egress->touched[egress->touched_count++] = (uint8_t)worker;
+    }
 }
 
 /* A worker's lane, noted as one to publish. */
 static inline struct lane *egress_touch(struct egress *egress, unsigned worker) {
     struct lane *lane = &egress->fleet->lanes[worker];
-    if (!lane->touched) {
-        lane->touched = true;
-        egress->touched[egress->touched_count++] = (uint8_t)worker;
-    }
+    egress_note_touched(egress, lane, worker);
     return lane;
 }
 
-/*
- * Copies the bytes of an assigned packet into the worker's arena and counts it.
- * Returns the descriptor, to be filled in before egress_publish(). ahead: see
- * copy_frame().
- */
-static inline struct fb_desc *egress_stage(struct egress *egress, const struct assignment *a,
-                                           const uint8_t *bytes, size_t ahead) {
-    struct lane *lane = egress_touch(egress, a->worker);
+/* egress_stage() where the lane is at hand, and is touched. */
+static inline __attribute__((always_inline)) struct fb_desc *
+egress_stage_in(struct egress *egress, struct lane *lane, const struct assignment *a,
+                const uint8_t *bytes, size_t ahead) {
     copy_frame(fb_tx_bytes(&lane->tx, a->position), bytes, a->caplen, ahead);
     balance_packet(&egress->fleet->balance, a->worker);
     lane->counters[FB_LANE_ENTERED]++;
     lane->counters[FB_LANE_BYTES] += a->caplen;
-    return fb_tx_stage(&lane->tx, a->position, a->caplen);
+    struct fb_desc *desc = fb_tx_stage(&lane->tx, a->position, a->caplen);
+    desc->arena_pos = a->position;
+    return desc;
+}
+
+/*
+ * Copies the bytes of an assigned packet into the worker's arena and counts it.
+ * Returns the descriptor, to be filled in before egress_publish(), but for arena_pos.
+ * ahead: see copy_frame().
+ */
+static inline struct fb_desc *egress_stage(struct egress *egress, const struct assignment *a,
+                                           const uint8_t *bytes, size_t ahead) {
+    return egress_stage_in(egress, egress_touch(egress, a->worker), a, bytes, ahead);
+}
+
+/*
+ * egress_assign() and egress_stage() for a packet whose worker is set, where there is obviously
+ * room; else it returns NULL, which says nothing, and changes nothing.
+ */
+static inline struct fb_desc *egress_stage_usual(struct egress *egress, unsigned worker,
+                                                 const uint8_t *bytes, uint32_t caplen,
+                                                 size_t ahead) {
+    struct lane *lane = &egress->fleet->lanes[worker];
+    if (__builtin_expect(egress->flows->ends_pending != 0 || !fb_tx_has_room(&lane->tx, caplen), 0))
+        return NULL;
+    const struct assignment a = {.worker = worker, .caplen = caplen, .position = lane->tx.head};
+    egress_note_touched(egress, lane, worker);
+    return egress_stage_in(egress, lane, &a, bytes, ahead);
 }
 
 /* A flow was bound to the worker. */

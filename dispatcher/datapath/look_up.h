@@ -3,7 +3,9 @@
 #define DISPATCHER_DATAPATH_LOOK_UP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "flow_balancer/descriptor.h"
 
@@ -26,7 +28,7 @@
  *   look_up_create()      the flow of a first packet
  *   look_up_note_digest() what a new flow's key does not tell
  *   look_up_record()      what is said of a flow that is bound
- *   look_up_describe()    the descriptor of a packet
+ *   look_up_describe()    the descriptor of a packet, and counts it in its flow
  */
 
 /* The index lines of all keys are under way before the first is looked at. */
@@ -74,18 +76,20 @@ static inline unsigned look_up_direction(const struct flow_entry *entry,
 }
 
 /*
- * The flow of packet i if it is the first candidate, has a worker to which its packets go, and if
- * look_up_flow() and look_up_touch() would change nothing but the time of its last packet; else
- * NO_FLOW, which says nothing. Changes nothing. flows->now is the packet's tick.
+ * The flow of packet i if it is the first candidate, has a worker to which its packets go and has
+ * lost none, if the packet is whole, and if look_up_flow() and look_up_touch() would change nothing
+ * but the time of its last packet; else NO_FLOW, which says nothing. Changes nothing. flows->now
+ * is the packet's tick.
  */
 static inline uint32_t look_up_usual(const struct ingress *in, const struct flows *flows,
                                      unsigned i) {
     const struct decoded *decoded = &in->burst.decoded[i];
     uint32_t flow = in->burst.candidates[i];
-    if (__builtin_expect(flow == NO_FLOW || decoded->reason == FB_DECODE_ICMP_ERROR, 0))
+    if (__builtin_expect(flow == NO_FLOW, 0))
         return NO_FLOW;
     const struct flow_entry *entry = &flows->table.entries[flow];
     bool usual = flow_table_is_bound(&flows->table, flow, &decoded->key) &&
+                 (entry->gap | decoded->reason) == FB_DECODE_OK &&
                  flows_is_usual(flows, entry, look_up_direction(entry, decoded), decoded->tcp_flags,
                                 decoded->payload_len);
     return usual ? flow : NO_FLOW;
@@ -194,43 +198,96 @@ static inline unsigned look_up_last(const struct decoded *decoded, uint32_t capl
                : look_up_tail(decoded, caplen);
 }
 
+/* What is said of a packet and is not in its frame or flow as they are. */
+struct look_up_details {
+    unsigned dir;
+    unsigned flags; /* FB_F_*, beside those of decoding */
+    unsigned last;  /* see fb_pack_dir_deaths_reason() */
+    uint32_t gap;
+};
+
+/*
+ * From l3_off to payload_off a descriptor is as what was decoded, and flags follow in both; two
+ * more pairs are in the order of the frame and of the flow's entry. Each goes as one word.
+ */
+static inline void look_up_copy_words(struct fb_desc *desc, const struct frame *frame,
+                                      const struct flow_entry *entry,
+                                      const struct decoded *decoded) {
+    enum { OFFSETS = offsetof(struct fb_desc, l3_off), DECODED = offsetof(struct decoded, l3_off) };
+    _Static_assert(offsetof(struct fb_desc, l4_off) - OFFSETS ==
+                           offsetof(struct decoded, l4_off) - DECODED &&
+                       offsetof(struct fb_desc, payload_off) - OFFSETS ==
+                           offsetof(struct decoded, payload_off) - DECODED &&
+                       offsetof(struct fb_desc, flags) - OFFSETS ==
+                           offsetof(struct decoded, flags) - DECODED &&
+                       offsetof(struct fb_desc, flags) - OFFSETS == 6,
+                   "eight bytes in the same order");
+    _Static_assert(offsetof(struct fb_desc, wirelen) - offsetof(struct fb_desc, caplen) == 4 &&
+                       offsetof(struct frame, wirelen) - offsetof(struct frame, caplen) == 4 &&
+                       offsetof(struct fb_desc, handle) - offsetof(struct fb_desc, flow_seq) == 4 &&
+                       offsetof(struct flow_entry, handle) - offsetof(struct flow_entry, seq) == 4,
+                   "pairs in the same order");
+    char *to = (char *)desc;
+    memcpy(to + OFFSETS, (const char *)decoded + DECODED, 8);
+    memcpy(to + offsetof(struct fb_desc, caplen),
+           (const char *)frame + offsetof(struct frame, caplen), 8);
+    memcpy(to + offsetof(struct fb_desc, flow_seq),
+           (const char *)entry + offsetof(struct flow_entry, seq), 8);
+}
+
+static inline void look_up_write(const struct ingress *in, struct flows *flows, unsigned i,
+                                 uint32_t flow, const struct look_up_details *details,
+                                 struct fb_desc *desc) {
+    const struct burst *burst = &in->burst;
+    const struct frame *frame = &burst->frames[i];
+    const struct decoded *decoded = &burst->decoded[i];
+    const struct flow_entry *entry = &flows->table.entries[flow];
+    unsigned flags = decoded->flags | details->flags |
+                     (unsigned)(frame->caplen < frame->wirelen) << FB_BIT_TRUNCATED |
+                     (unsigned)burst->links[i] << FB_LINK_SHIFT;
+    look_up_copy_words(desc, frame, entry, decoded);
+    desc->time_ns = frame->time_ns;
+    desc->frame = burst->numbers[i];
+    desc->flow_id = flow_table_id(&flows->table, flow);
+    desc->gap = details->gap;
+    desc->generation = entry->generation;
+    desc->flags = (uint16_t)flags;
+    desc->proto = decoded->proto;
+    desc->dir_deaths_reason = fb_pack_dir_deaths_reason(details->dir, 0, details->last);
+    flows_count(flows, flow, frame->wirelen);
+}
+
 /*
  * Writes the descriptor of packet i, but for arena_pos, which is the caller's, and counts the
  * packet in its flow: once a packet. bound: the flow had a worker before.
  */
 static inline void look_up_describe(const struct ingress *in, struct flows *flows, unsigned i,
                                     uint32_t flow, bool bound, struct fb_desc *desc) {
-    const struct burst *burst = &in->burst;
-    const struct frame *frame = &burst->frames[i];
-    const struct decoded *decoded = &burst->decoded[i];
+    const struct decoded *decoded = &in->burst.decoded[i];
     struct flow_entry *entry = &flows->table.entries[flow];
     /*
      * A flow starts with the first packet that a worker gets, and no second time with the
      * next; nor does one that has a worker when its sequence comes round to 0.
      */
-    unsigned flags = decoded->flags |
-                     (unsigned)(!bound && entry->seq == entry->gap) << FB_BIT_START |
-                     (unsigned)(entry->gap != 0) << FB_BIT_GAP |
-                     (unsigned)(frame->caplen < frame->wirelen) << FB_BIT_TRUNCATED |
-                     (unsigned)burst->links[i] << FB_LINK_SHIFT;
-    desc->time_ns = frame->time_ns;
-    desc->frame = burst->numbers[i];
-    desc->flow_id = flow_table_id(&flows->table, flow);
-    desc->caplen = frame->caplen;
-    desc->wirelen = frame->wirelen;
-    desc->flow_seq = entry->seq;
-    desc->handle = entry->handle;
-    desc->gap = entry->gap;
-    desc->generation = entry->generation;
-    desc->l3_off = decoded->l3_off;
-    desc->l4_off = decoded->l4_off;
-    desc->payload_off = decoded->payload_off;
-    desc->flags = (uint16_t)flags;
-    desc->proto = decoded->proto;
-    desc->dir_deaths_reason = fb_pack_dir_deaths_reason(look_up_direction(entry, decoded), 0,
-                                                        look_up_last(decoded, frame->caplen));
+    const struct look_up_details details = {
+        .dir = look_up_direction(entry, decoded),
+        .flags = (unsigned)(!bound && entry->seq == entry->gap) << FB_BIT_START |
+                 (unsigned)(entry->gap != 0) << FB_BIT_GAP,
+        .last = look_up_last(decoded, in->burst.frames[i].caplen),
+        .gap = entry->gap,
+    };
     entry->gap = 0;
-    flows_count(flows, flow, frame->wirelen);
+    look_up_write(in, flows, i, flow, &details, desc);
+}
+
+/* The same for a packet that look_up_usual() has found the flow of; dir: look_up_direction(). */
+static inline void look_up_describe_usual(const struct ingress *in, struct flows *flows, unsigned i,
+                                          uint32_t flow, unsigned dir, struct fb_desc *desc) {
+    const struct look_up_details details = {
+        .dir = dir,
+        .last = look_up_tail(&in->burst.decoded[i], in->burst.frames[i].caplen),
+    };
+    look_up_write(in, flows, i, flow, &details, desc);
 }
 
 #endif
