@@ -25,13 +25,24 @@ static uint64_t load_of(const struct balance *balance, const struct balance_work
     return over ? load | OVER_SHARE : load;
 }
 
+/* Takes a worker's load, which the heap is told when it is looked at. */
 static void reload(struct balance *balance, unsigned worker) {
     struct balance_worker *w = &balance->workers[worker];
     uint64_t load = load_of(balance, w);
     if (load == w->heap_load)
         return;
     w->heap_load = load;
-    worker_heap_update(&balance->heap, worker, load);
+    balance->untold[worker / 64] |= UINT64_C(1) << worker % 64;
+}
+
+/* Before the heap is looked at. */
+static void tell_heap(struct balance *balance) {
+    for (unsigned i = 0; i < WORKER_HEAP_MAX / 64; i++) {
+        for (; balance->untold[i] != 0; balance->untold[i] &= balance->untold[i] - 1) {
+            unsigned worker = i * 64 + (unsigned)__builtin_ctzll(balance->untold[i]);
+            worker_heap_update(&balance->heap, worker, balance->workers[worker].heap_load);
+        }
+    }
 }
 
 static void list_in_order(struct balance *balance) {
@@ -76,11 +87,16 @@ void balance_leave(struct balance *balance, unsigned worker) {
     list_in_order(balance);
 }
 
+unsigned balance_lead(struct balance *balance) {
+    tell_heap(balance);
+    return worker_heap_top(&balance->heap);
+}
+
 static unsigned pick_least(struct balance *balance) {
-    unsigned top = worker_heap_top(&balance->heap);
+    unsigned top = balance_lead(balance);
     while (top != WORKER_HEAP_NONE) {
         reload(balance, top);
-        unsigned again = worker_heap_top(&balance->heap);
+        unsigned again = balance_lead(balance);
         if (again == top)
             break;
         top = again;

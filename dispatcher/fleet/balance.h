@@ -23,12 +23,13 @@
  * Between two updates of a worker its load only grows, by what it is given, so
  * the loads that the heap knows are lower bounds: pick puts the top right until
  * one stays on top. That is the repair at each assignment, or the new flows of
- * one burst would all go to the same worker.
+ * one burst would all go to the same worker. Updates come with every burst, and
+ * picks only with new flows: the heap is told of updates when it is looked at.
  */
 struct balance_worker {
     struct policy_facts facts;
     double flows;       /* new flows given to it, decayed like the share */
-    uint64_t heap_load; /* the load by which the heap knows it */
+    uint64_t heap_load; /* the load by which the heap knows it, or is to */
     uint64_t
         measured_ns; /* when the time per packet was last looked at while packets waited, or 0 */
     bool in;
@@ -43,6 +44,8 @@ struct balance {
     uint64_t decayed_ns;
     uint8_t in_order[WORKER_HEAP_MAX]; /* the workers in, by number */
     struct worker_heap heap;
+    uint64_t
+        untold[WORKER_HEAP_MAX / 64]; /* a bit for each whose heap_load the heap does not know */
     struct balance_worker workers[WORKER_HEAP_MAX];
 };
 
@@ -65,6 +68,10 @@ void balance_set_far(struct balance *balance, unsigned worker, bool far);
  */
 void balance_join(struct balance *balance, unsigned worker);
 void balance_leave(struct balance *balance, unsigned worker);
+
+/* The worker whose load was the least when each was last updated; WORKER_HEAP_NONE if none is in.
+ */
+unsigned balance_lead(struct balance *balance);
 
 /* The worker for a new flow with this hash, or WORKER_HEAP_NONE if none is in. */
 unsigned balance_pick(struct balance *balance, uint64_t hash);

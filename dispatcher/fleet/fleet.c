@@ -97,12 +97,12 @@ unsigned fleet_pick(struct fleet *fleet, uint64_t hash, uint64_t now_ns) {
     struct balance *balance = &fleet->balance;
     /* Who leads may have finished more than is known: look, until one leads that is known. */
     unsigned last = WORKER_HEAP_NONE;
-    unsigned top = worker_heap_top(&balance->heap);
+    unsigned top = balance_lead(balance);
     while (balance->policy->kind == POLICY_LEAST && top != WORKER_HEAP_NONE && top != last &&
            !fleet_is_fresh(fleet, top)) {
         fleet_refresh(fleet, top, now_ns);
         last = top;
-        top = worker_heap_top(&balance->heap);
+        top = balance_lead(balance);
     }
     return balance_pick(balance, hash);
 }

@@ -253,11 +253,11 @@ static void refresh_in_turn(struct sim *sim) {
 static unsigned pick(struct sim *sim, uint64_t hash) {
     if (sim->settings->pick != NULL)
         return sim->settings->pick(&sim->balance, hash);
-    unsigned last = NOBODY, top = worker_heap_top(&sim->balance.heap);
+    unsigned last = NOBODY, top = balance_lead(&sim->balance);
     while (top != last && sim->workers[top].round != sim->round) {
         refresh(sim, top);
         last = top;
-        top = worker_heap_top(&sim->balance.heap);
+        top = balance_lead(&sim->balance);
     }
     return balance_pick(&sim->balance, hash);
 }
