@@ -3,6 +3,9 @@
 #include "tests/lib/caught.h"
 #include "tests/lib/unit.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include "flow_balancer/common/log.h"
 #include "flow_balancer/ctl.h"
 #include "flow_balancer/guard.h"
@@ -10,7 +13,7 @@
 #include "shm/view/view.h"
 
 #define SECOND_NS UINT64_C(1000000000)
-#define NAME "test-view"
+static char name[FB_NAME_MAX + 1];
 
 static json_t *report_of(json_int_t packets) {
     return json_pack("{s:{s:i,s:f}, s:[{s:I}, {s:I}]}", "ledger", "received", 7, "share", 0.5,
@@ -49,17 +52,17 @@ static void a_rate_is_of_the_last_two_reports(void **state) {
 /* ---- an instance that comes and goes */
 
 static void begin(struct fb_ctl_handle *handle) {
-    assert_int_equal(fb_ctl_create(handle, NAME), 0);
+    assert_int_equal(fb_ctl_create(handle, name), 0);
     handle->ctl->geometry.max_workers = 1;
     handle->ctl->geometry.workers = 1;
-    snprintf(handle->ctl->name, sizeof handle->ctl->name, NAME);
+    snprintf(handle->ctl->name, sizeof handle->ctl->name, "%s", name);
     fb_ctl_format(handle);
 }
 
 static void reports_are_of_one_dispatcher(void **state) {
     (void)state;
     struct fb_ctl_handle handle;
-    struct view view = {.name = NAME};
+    struct view view = {.name = name};
     assert_int_equal(view_look(&view), VIEW_ABSENT);
     assert_null(view.report);
     begin(&handle);
@@ -84,7 +87,7 @@ static void reports_are_of_one_dispatcher(void **state) {
 static void a_dispatcher_that_is_frozen_in_a_snapshot_is_not_absent(void **state) {
     (void)state;
     struct fb_ctl_handle handle;
-    struct view view = {.name = NAME};
+    struct view view = {.name = name};
     struct caught caught;
     begin(&handle);
     assert_int_equal(view_look(&view), VIEW_REPORT);
@@ -101,6 +104,7 @@ static void a_dispatcher_that_is_frozen_in_a_snapshot_is_not_absent(void **state
 
 int main(void) {
     fb_log_init("test_view", FB_LOG_ERROR);
+    snprintf(name, sizeof name, "test-view-%ld", (long)getpid());
     if (fb_guard_init() != 0)
         return 1;
     const struct CMUnitTest tests[] = {
