@@ -31,6 +31,8 @@ class Turn:
 
     def result(self, seen):
         """After one look at what the dispatcher says of the worker, or nothing: one of RESULTS, or None."""
+        if self.child is None:  # it crashed while others were told, and waits to be started
+            return PASSED_OVER
         if self.child.is_foreign:  # to many programs it means their end, to others new files
             return FOREIGN
         if self.worker.child is not self.child:

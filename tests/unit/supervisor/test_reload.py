@@ -133,6 +133,17 @@ class Round(unittest.TestCase):
         self.count(2, reloads=1)
         self.assertEqual(self.noted(), {"done": [1, 2]})
 
+    def test_one_that_waits_to_be_started_when_its_turn_comes_is_passed_over(self):
+        self.ask()
+        for _ in range(4):  # each time it is started a little later
+            self.run_.worker(1).exit(CRASH)
+            self.run_.loop.advance(0.3)
+        self.run_.worker(1).exit(CRASH)
+        self.count(0, reloads=1)
+        self.assertEqual(self.told(2), 1)
+        self.count(2, reloads=1)
+        self.assertEqual(self.noted(), {"done": [0, 2]})
+
     def test_a_number_without_a_process_of_ours_is_passed_over(self):
         self.run_.said.say(0, wanted=False, restarts_asked=0)
         self.run_.worker(0).exit(0)
