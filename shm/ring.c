@@ -201,3 +201,19 @@ uint64_t fb_rx_stamp(struct fb_rx *rx) {
     }
     return 0;
 }
+
+/* Relaxed: as in fb_rx_stamp(). */
+uint64_t fb_rx_stamp_bound(const struct fb_rx *rx) {
+    uint64_t publishes = atomic_load_explicit(&rx->down->publishes, memory_order_relaxed);
+    if (publishes < FB_STAMPS / 2)
+        return 0;
+    uint64_t looked = publishes - FB_STAMPS / 2;
+    const struct fb_stamp *stamp = &rx->down->stamps[looked % FB_STAMPS];
+    if (!ends_after(stamp, rx->next))
+        return 0;
+    uint64_t time_ns = atomic_load_explicit(&stamp->time_ns, memory_order_relaxed);
+    /* T3: pairs with T2 in fb_tx_publish */
+    atomic_thread_fence(memory_order_acquire);
+    publishes = atomic_load_explicit(&rx->down->publishes, memory_order_relaxed);
+    return publishes - looked < FB_STAMPS ? time_ns : 0;
+}

@@ -162,7 +162,8 @@ static inline void fb_tx_publish(struct fb_tx *tx, uint64_t now_ns) {
         return;
     struct fb_stamp *stamp = &tx->down->stamps[tx->publishes % FB_STAMPS];
     /* Relaxed: stamps are statistics. What overwrites one comes after a count that tells (T2). */
-    atomic_thread_fence(memory_order_release); /* T2: pairs with T1 in fb_rx_stamp */
+    atomic_thread_fence(
+        memory_order_release); /* T2: pairs with T1 in fb_rx_stamp, T3 in fb_rx_stamp_bound */
     atomic_store_explicit(&stamp->end_seq, tx->seq, memory_order_relaxed);
     atomic_store_explicit(&stamp->time_ns, now_ns, memory_order_relaxed);
     atomic_store_explicit(&tx->down->publishes, ++tx->publishes, memory_order_relaxed);
@@ -290,5 +291,9 @@ static inline bool fb_rx_revoked(const struct fb_rx *rx) {
 
 /* When the descriptor at rx->next was published (CLOCK_MONOTONIC, ns); 0: too long ago. */
 uint64_t fb_rx_stamp(struct fb_rx *rx);
+
+/* Where fb_rx_stamp() is 0 since it was too long ago: when a publish of some hundred ago was, at
+ * which that descriptor was published at the latest; 0: not known either. */
+uint64_t fb_rx_stamp_bound(const struct fb_rx *rx);
 
 #endif

@@ -395,6 +395,8 @@ int fb_consumer_retry(struct fb_consumer *c, unsigned pause_ms) {
 static int begin_burst(struct fb_consumer *c, uint32_t n) {
     struct fb_rx *rx = &c->rx;
     uint64_t stamp_ns = fb_rx_stamp(rx);
+    if (__builtin_expect(stamp_ns == 0, 0))
+        stamp_ns = fb_rx_stamp_bound(rx); /* far behind: it has waited for that long at least */
     c->now_ns = fb_now_ns();
     note_inspection(c);
     if (stamp_ns != 0)

@@ -268,6 +268,20 @@ static void a_stamp_is_the_time_of_the_publish_that_a_descriptor_came_with(void 
     assert_int_equal(fb_rx_stamp(&r->rx), 400);
 }
 
+static void of_what_is_far_behind_a_bound_is_known(void **state) {
+    struct ring_fixture *r = *state;
+    ring_make(r, 4096, 8192, ARENA);
+    for (unsigned i = 1; i <= 600; i++)
+        publish(r, 1, i);
+    assert_int_equal(fb_rx_stamp(&r->rx), 0);
+    assert_int_equal(fb_rx_stamp_bound(&r->rx), 600 - FB_STAMPS / 2 + 1);
+    for (unsigned i = 0; i < 600 - FB_STAMPS / 2; i++)
+        ring_take(r, 1);
+    assert_int_equal(fb_rx_stamp(&r->rx), 600 - FB_STAMPS / 2 + 1); /* exact from here on */
+    ring_take(r, 1);
+    assert_int_equal(fb_rx_stamp_bound(&r->rx), 0); /* that one is older than the descriptor */
+}
+
 static void a_consumer_that_resumes_does_not_take_later_stamps_for_earlier_packets(void **state) {
     struct ring_fixture *r = *state;
     ring_make(r, 128, 256, ARENA);
@@ -351,6 +365,7 @@ int main(void) {
         RING_TEST(a_sleeper_wakes_for_packets_for_an_order_and_for_an_epoch),
         RING_TEST(a_signal_ends_the_sleep_and_is_told_apart),
         RING_TEST(a_stamp_is_the_time_of_the_publish_that_a_descriptor_came_with),
+        RING_TEST(of_what_is_far_behind_a_bound_is_known),
         RING_TEST(a_consumer_that_resumes_does_not_take_later_stamps_for_earlier_packets),
         RING_TEST(a_stamp_is_exact_or_unknown_however_far_the_worker_is_behind),
         RING_TEST(a_worker_half_the_stamps_behind_still_knows_each),
