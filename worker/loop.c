@@ -115,8 +115,13 @@ static int take_events(struct worker_loop *loop) {
 static void finish(struct worker_loop *loop, int ended) {
     bool is_over =
         ended == FB_ENDED_STOPPED && fb_rx_command(&loop->consumer->rx) == FB_COMMAND_STOP;
+    bool is_hurried = !is_over && (ended == FB_ENDED_STOPPED || ended == FB_ENDED_REVOKED) &&
+                      fb_ctl_run_state(loop->consumer->ctl->ctl) >= FB_RUN_STOPPING;
     uint64_t now_ns = fb_now_ns();
-    uint64_t until_ns = is_over ? now_ns + FINISH_NS : ended == FB_ENDED_LEFT ? now_ns : 0;
+    uint64_t until_ns = is_over                  ? now_ns + FINISH_NS
+                        : ended == FB_ENDED_LEFT ? now_ns
+                        : is_hurried             ? INSPECTOR_FINISH_NOW
+                                                 : 0;
     const struct eve_counts counts = counts_of(loop);
     if (ended != FB_ENDED_REVOKED)
         eve_finish(&counts, until_ns);

@@ -263,6 +263,8 @@ void exec_finish(void *self, uint64_t until_ns) {
     struct exec *exec = self;
     begin_end(exec);
     exec->is_followed = until_ns == 0;
+    if (until_ns == INSPECTOR_FINISH_NOW)
+        exec->deadline_ns = until_ns;
     if (!exec->is_followed)
         await_ends(exec, until_ns < exec->deadline_ns ? until_ns : exec->deadline_ns);
 }

@@ -69,9 +69,12 @@ void inspectors_configure(const struct inspectors_settings *settings);
 /*
  * The last packet has come: has an inspector that is built in hand on what it still holds, and
  * count what it could not, until until_ns (CLOCK_MONOTONIC) or a signal handler runs; 0:
- * another process of the number follows, and nothing is waited for, in close() too. Between the
+ * another process of the number follows, and nothing is waited for, in close() too;
+ * INSPECTOR_FINISH_NOW: the run is ended in a hurry, nothing is waited for, and what was started
+ * for it is ended. Between the
  * last packet and the last stats(). Does nothing for those that hold nothing, or are plugins.
  */
+#define INSPECTOR_FINISH_NOW UINT64_C(1)
 void inspector_finish(const struct fb_inspector *ops, void *self, uint64_t until_ns);
 
 /*
