@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -133,6 +134,7 @@ int run_last_report(const struct options *options) {
 }
 
 int run_clean(const struct options *options) {
+    signal(SIGPIPE, SIG_IGN); /* it is cleared also where the report is not read to its end */
     int reported = run_last_report(options);
     int cleaned = fb_ctl_clean(options->name);
     return reported == 0 && cleaned == 0 ? 0 : 1;

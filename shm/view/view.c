@@ -76,6 +76,14 @@ void view_leave(struct view *view) {
 }
 
 void view_say_absent(const char *name) {
+    struct fb_ctl_handle handle;
+    if (fb_ctl_join_dead(&handle, name) == FB_JOINED) {
+        fb_ctl_leave(&handle);
+        fb_error("instance '%s' is not running: its dispatcher was killed: 'flow-stat -n %s "
+                 "--history' shows its last minutes, 'flow-dispatcher -n %s --clean' clears it",
+                 name, name, name);
+        return;
+    }
     fb_error("instance '%s' is not running: start it with 'flow-balancer start -n %s', or name "
              "another with -n",
              name, name);

@@ -84,13 +84,13 @@ void why_judge(const struct why_facts *facts, struct why_answer *answer);
 /* ---- what would have held the last burst */
 
 #define WHY_BURSTS 2u         /* the kernel's buffer, and the ring that lost most */
-#define WHY_BURST_MOST_S 10.0 /* what lasts so long is none, */
-#define WHY_BURST_MOST 1000.0 /* nor what wants so many times the room */
+#define WHY_BURST_MOST_S 10.0 /* what lasts so long is none */
 
 /* The last time that packets were lost for want of room: so many in a row of samples. */
 struct why_burst {
-    double worker; /* number; below 0: the kernel's buffer */
-    double lost, seconds, ago_s;
+    double worker;      /* number; below 0: the kernel's buffer */
+    double lost, worst; /* worst: in one second of them */
+    double seconds, ago_s;
     double packet_bytes; /* mean, captured, of that time; 0: not known */
     const char *option;  /* that sets the size */
     double now, enough;  /* its value, and one with room for what was lost as well */

@@ -54,6 +54,11 @@ static bool find_episode(const json_t *samples, const char *key, double worker,
     double packets = value_of(to, "received") - value_of(from, "received");
     double bytes = value_of(to, "bytes") - value_of(from, "bytes");
     burst->lost = drops_at(to, key, worker) - drops_at(from, key, worker);
+    for (size_t i = first + 1; i < last; i++) {
+        double lost = drops_at(json_array_get(samples, i), key, worker) -
+                      drops_at(json_array_get(samples, i - 1), key, worker);
+        burst->worst = lost > burst->worst ? lost : burst->worst;
+    }
     burst->seconds = value_of(to, "time") - value_of(from, "time");
     burst->ago_s = value_of(end, "time") - value_of(to, "time");
     burst->packet_bytes = packets > 0 && bytes > 0 ? bytes / packets : 0;
@@ -69,6 +74,11 @@ static double buffer_kib(const json_t *report) {
     return BUFFER_USUAL_KIB;
 }
 
+/* What more room is for: all of a burst, or of what goes on for long its worst second. */
+static double lost_to_hold(const struct why_burst *burst) {
+    return burst->seconds < WHY_BURST_MOST_S ? burst->lost : burst->worst;
+}
+
 static double round_up(double number, double step) {
     return ceil(number / step) * step;
 }
@@ -82,8 +92,9 @@ static bool find_kernel_burst(const json_t *report, const json_t *samples,
         return false;
     burst->option = "-B";
     burst->now = buffer_kib(report);
-    burst->enough = round_up(
-        burst->now + burst->lost * (burst->packet_bytes + FRAME_OVERHEAD) / KIB, BUFFER_STEP_KIB);
+    burst->enough =
+        round_up(burst->now + lost_to_hold(burst) * (burst->packet_bytes + FRAME_OVERHEAD) / KIB,
+                 BUFFER_STEP_KIB);
     return true;
 }
 
@@ -101,7 +112,7 @@ static bool find_ring_burst(const json_t *report, const json_t *samples, struct 
         bool by_packets = value_of(each, "max_backlog") >= view_number(report, "geometry.depth");
         own.option = by_packets ? "--ring-depth" : "--ring-bytes";
         own.now = view_number(report, by_packets ? "geometry.depth" : "geometry.arena_bytes");
-        double more = own.lost * (by_packets ? 1 : own.packet_bytes);
+        double more = lost_to_hold(&own) * (by_packets ? 1 : own.packet_bytes);
         own.enough = by_packets ? round_up(own.now + more, DEPTH_STEP)
                                 : exp2(ceil(log2(own.now + more))); /* as it is rounded */
         *burst = own;
@@ -143,9 +154,12 @@ void why_say_burst(const struct why_burst *burst, char text[WHY_TEXT_MAX]) {
     else
         snprintf(text + used, WHY_TEXT_MAX - used, "and may still: ");
     used = strlen(text);
-    if (burst->seconds >= WHY_BURST_MOST_S || burst->enough > WHY_BURST_MOST * burst->now)
-        snprintf(text + used, WHY_TEXT_MAX - used,
-                 "that is too much for a larger buffer: what is too slow has to be faster.");
+    if (burst->seconds >= WHY_BURST_MOST_S)
+        snprintf(
+            text + used, WHY_TEXT_MAX - used,
+            "too long for a buffer, unless it is one burst after the other: then %s %.0f would "
+            "hold the worst second (now %.0f).",
+            burst->option, burst->enough, burst->now);
     else
         snprintf(text + used, WHY_TEXT_MAX - used, "%s %.0f would have held them (now %.0f).",
                  burst->option, burst->enough, burst->now);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,7 +178,7 @@ static void find_worker(const struct looking *l, struct why_facts *f, unsigned n
         .drops_per_s = worker_growth(now, then, "dropped", f->seconds),
         .full = worker_growth(now, then, "full_ns", f->seconds) / 1e9,
         .backlog = depth > 0 ? watched->backlog / LOOKS / depth : 0,
-        .output = worker_growth(now, then, "self_output_wait_ns", look_seconds(l)) / 1e9,
+        .output = fmin(1, worker_growth(now, then, "self_output_wait_ns", look_seconds(l)) / 1e9),
         .is_remote = is_elsewhere(integer(now, "numa_node"), integer(now, "ring_numa_node")),
     };
     find_turns(&watched->then, same && l->has_turns ? watched->pid : 0, look_seconds(l),
