@@ -35,7 +35,8 @@
  *   capture_unpack.h .c      one that is compressed, as it was before
  *   capture_ng.h .c          the frames of pcapng
  *   capture_links.h .c       link types of its interfaces, and filters for each
- *   capture_pipe.h .c        pcap in a pipe, for libpcap
+ *   capture_pcap.h .c        the frames of pcap, as libpcap reads them
+ *   capture_pipe.h .c          of a pipe, for libpcap
  *   capture_begin.h .c       what is said of a file that libpcap cannot open
  *   capture_memory.c       source: files in memory (--preload)
  *   capture_live.c         source: interfaces

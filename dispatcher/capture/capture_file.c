@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/capture/capture_begin.h"
 #include "dispatcher/capture/capture_ng.h"
-#include "dispatcher/capture/capture_pipe.h"
+#include "dispatcher/capture/capture_pcap.h"
 #include "dispatcher/capture/capture_source.h"
 #include "dispatcher/capture/capture_window.h"
 #include "flow_balancer/common/clock.h"
@@ -14,23 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/*
- * Nanoseconds a frame, medians of 3 runs of 3:
- *
- *     buffer                      4 KB (stdio's own)   32 KB   256 KB   1 MB
- *     frames of 650 bytes, mean          285            160      150     140
- *     frames of 60 bytes                  72             65       56      47
- *
- * Half of a level-2 cache of 512 KB: the rest of the data path needs the other half.
- */
-#define STREAM_BYTES (256u << 10)
 #define RECONNECT_NS FB_NS_PER_S /* from the end of a connection to the next try */
 
 /*
  * Capture files, one open at a time, from the first to the last, once per loop. A file
- * is opened as a window; its first bytes say who reads on: capture_ng.c reads pcapng
- * from the window, libpcap everything else from a stream, which is that of the file, or
- * takes whole records from the window of a pipe or a compressed file.
+ * is opened as a window; its first bytes say who reads on: capture_ng.c reads pcapng,
+ * capture_pcap.c everything else.
  *
  *     closed -> opening -> reading -> closed (next name) ... -> end
  *                  |          +-- breaks off: logged, failed --^
@@ -48,18 +37,14 @@ struct capture_file {
     uint64_t again_ns; /* not before this */
 
     enum { CLOSED, OPENING, READING_PCAP, READING_NG } stage;
-    struct capture_window window; /* open in every other stage, unless the stream has the file */
+    struct capture_window window; /* open in every other stage, unless pcap has the file */
     struct capture_ng *ng;
-    FILE *stream;              /* of libpcap */
-    struct capture_pipe *pipe; /* not NULL: the stream takes from the window */
-    pcap_t *pcap;
-    const struct bpf_program *bpf; /* of the filter, for libpcap's file; NULL: there is none */
+    struct capture_pcap pcap;
     struct named_file {
         uint64_t bytes;
         bool is_regular;
         bool told_empty;
     } * named;
-    char stream_buffer[STREAM_BYTES];
 };
 
 static const char *present_name(const struct capture_file *f) {
@@ -90,88 +75,19 @@ static int open_window(struct capture_file *f, const char *name) {
 }
 
 static void close_present(struct capture_file *f) {
-    if (f->pcap != NULL)
-        pcap_close(f->pcap); /* closes the stream */
-    else if (f->stream != NULL)
-        fclose(f->stream);
-    f->bpf = NULL;
-    f->pcap = NULL;
-    f->stream = NULL;
-    f->pipe = NULL;
+    capture_pcap_close(&f->pcap);
     capture_ng_end(f->ng);
     capture_window_close(&f->window);
     f->stage = CLOSED;
 }
 
-/* What libpcap is to read: records from the window, or the file. */
-static int open_stream(struct capture_file *f, bool from_window) {
-    int fd;
-
-    if (from_window) {
-        f->pipe = capture_pipe_open(&f->window, &f->stream);
-        return f->pipe == NULL ? -errno : 0;
-    }
-    fd = capture_window_give_away(&f->window);
-    if (fd < 0)
-        return -errno;
-    f->stream = fdopen(fd, "r");
-    if (f->stream == NULL) {
-        int err = -errno;
-        close(fd);
-        return err;
-    }
-    setvbuf(f->stream, f->stream_buffer, _IOFBF, sizeof f->stream_buffer);
-    return 0;
-}
-
-/* The filter of libpcap's file, if there is one. Returns 0, or -EINVAL after one logged line.
- * *program: NULL if there is none, or filter->lacks it. */
-static int ask_filter(struct capture_filter *filter, pcap_t *pcap, const char *name,
-                      const struct bpf_program **bpf) {
-    const struct capture_program *program;
-    enum capture_fit fit;
-
-    *bpf = NULL;
-    if (filter->text == NULL)
-        return 0;
-    fit = capture_filter_fits(filter, capture_kind_of_file(pcap), &program);
-    if (fit == CAPTURE_FITS)
-        *bpf = &program->bpf;
-    if (fit == CAPTURE_FITS || (fit == CAPTURE_FIT_UNKNOWN && filter->lacks))
-        return 0;
-    capture_filter_say(filter, program, capture_shown_name(name), "");
-    return -EINVAL;
-}
-
-/*
- * Everything that is not pcapng is libpcap's. A version whose bytes are swapped, as some
- * writers have it, is put right, since libpcap takes no version but 2.0 to 2.4.
- */
 static int open_pcap(struct capture_file *f, const char *name) {
-    struct capture_window *w = &f->window;
-    size_t count = capture_window_count(w);
-    uint8_t head[CAPTURE_BEGIN_BYTES];
-    char reason[PCAP_ERRBUF_SIZE];
-    bool turned = count >= CAPTURE_BEGIN_BYTES && capture_turn_version(capture_window_bytes(w));
-    int err;
+    int err = capture_pcap_open(&f->pcap, f->config, &f->window, name);
 
-    count = count < sizeof head ? count : sizeof head;
-    if (count != 0)
-        memcpy(head, capture_window_bytes(w), count);
-    err = open_stream(f, w->is_pipe || w->unpack != NULL || turned);
-    if (err < 0) {
-        fb_error("cannot read %s: %s", capture_shown_name(name), fb_errno_text(-err));
+    if (err < 0)
         return err;
-    }
-    f->pcap =
-        pcap_fopen_offline_with_tstamp_precision(f->stream, PCAP_TSTAMP_PRECISION_NANO, reason);
-    if (f->pcap == NULL) {
-        capture_say_no_begin(name, head, count, reason);
-        return -EINVAL;
-    }
     f->stage = READING_PCAP;
-    err = capture_check_link(f->config, f->pcap, name);
-    return err < 0 ? err : ask_filter(f->filters->present, f->pcap, name, &f->bpf);
+    return capture_pcap_ask_filter(f->filters->present, f->pcap.handle, name, &f->pcap.bpf);
 }
 
 /*
@@ -273,13 +189,18 @@ static void say_all_empty(const struct capture_file *f) {
     fb_error("all %u files are empty: give a pcap or pcapng file", f->config->file_count);
 }
 
-static void file_close(void *state) {
-    struct capture_file *f = state;
-    close_present(f);
+static void free_file(struct capture_file *f) {
     capture_window_free(&f->window);
+    capture_pcap_fini(&f->pcap);
     capture_ng_free(f->ng);
     free(f->named);
     free(f);
+}
+
+static void file_close(void *state) {
+    struct capture_file *f = state;
+    close_present(f);
+    free_file(f);
 }
 
 static void measure(struct capture_file *f, unsigned file) {
@@ -309,23 +230,36 @@ static int check_all(struct capture_file *f) {
     return err;
 }
 
+static int make_readers(struct capture_file *f) {
+    int err = capture_pcap_init(&f->pcap);
+
+    if (err == 0)
+        err = capture_ng_new(&f->ng, f->config, &f->filters->present);
+    if (err < 0)
+        return err;
+    f->named = calloc(f->config->file_count, sizeof *f->named);
+    return f->named == NULL ? -ENOMEM : 0;
+}
+
 static int file_open(void **state, const struct capture_config *config,
                      struct capture_filters *filters) {
     struct capture_file *f = calloc(1, sizeof *f);
     int err;
 
-    if (f == NULL || capture_ng_new(&f->ng, config, &filters->present) < 0 ||
-        (f->named = calloc(config->file_count, sizeof *f->named)) == NULL) {
-        fb_error("no memory for the file buffer, %zu bytes: free some", sizeof *f);
-        if (f != NULL)
-            capture_ng_free(f->ng);
-        free(f);
+    if (f == NULL) {
+        fb_error("no memory to read files: free some");
         return -ENOMEM;
     }
     f->config = config;
     f->filters = filters;
     f->loops_left = config->loops;
     f->window.fd = -1;
+    err = make_readers(f);
+    if (err < 0) {
+        fb_error("no memory to read files: free some");
+        free_file(f);
+        return err;
+    }
     err = check_all(f);
     if (err < 0) {
         file_close(f);
@@ -409,36 +343,19 @@ static enum capture_status open_present(struct capture_file *f, struct capture_s
     return CAPTURE_MORE;
 }
 
-/*
- * capture_keep() applies the filter, not libpcap: pcap_dispatch() counts the frames
- * that pass, so that with a filter that passes few it would read on and on.
- */
-static int dispatch(struct capture_file *f, struct capture_sink *sink, unsigned max) {
-    sink->pcap = f->pcap;
-    sink->filter = f->bpf;
-    sink->dlt = pcap_datalink(f->pcap);
-    sink->stamp_unit_ns = 1; /* as open_pcap() asked for */
-    if (f->pipe != NULL)
-        clearerr(f->stream); /* its end may only mean that no whole record has come */
-    return pcap_dispatch(f->pcap, (int)max, capture_keep, (u_char *)sink);
-}
-
 /* As a source's read; CAPTURE_END: of the file. */
 static enum capture_status read_pcap(struct capture_file *f, struct capture_sink *sink,
                                      unsigned max) {
-    int n = dispatch(f, sink, max);
+    const char *problem;
+    enum capture_status status = capture_pcap_read(&f->pcap, sink, max, &problem);
 
-    if (n > 0 || n == PCAP_ERROR_BREAK)
-        return CAPTURE_MORE;
-    if (n == 0 && f->pipe != NULL && !capture_pipe_ended(f->pipe))
-        return CAPTURE_IDLE;
-    if (n < 0) {
+    if (problem != NULL) {
         fb_error("%s breaks off after %llu frames: %s: the frames before were taken",
                  capture_shown_name(present_name(f)), (unsigned long long)sink->seen,
-                 f->window.error != 0 ? capture_window_problem(&f->window) : pcap_geterr(f->pcap));
+                 f->window.error != 0 ? capture_window_problem(&f->window) : problem);
         f->failed = true;
     }
-    return CAPTURE_END;
+    return status;
 }
 
 static enum capture_status file_read(void *state, struct capture_sink *sink, unsigned max) {
@@ -479,14 +396,13 @@ static bool file_failed(const void *state) {
  * their turn comes. */
 static uint64_t present_offset(struct capture_file *f) {
     struct named_file *named = &f->named[f->next];
-    bool has_stream = f->stage == READING_PCAP && f->pipe == NULL;
+    int fd = capture_pcap_fd(&f->pcap);
     uint64_t at;
     struct stat st;
 
-    if (fstat(has_stream ? fileno(f->stream) : f->window.fd, &st) == 0 &&
-        (uint64_t)st.st_size > named->bytes)
+    if (fstat(fd >= 0 ? fd : f->window.fd, &st) == 0 && (uint64_t)st.st_size > named->bytes)
         named->bytes = (uint64_t)st.st_size;
-    at = has_stream ? (uint64_t)ftello(f->stream) : capture_window_file_offset(&f->window);
+    at = fd >= 0 ? capture_pcap_offset(&f->pcap) : capture_window_file_offset(&f->window);
     return at < named->bytes ? at : named->bytes;
 }
 
@@ -511,7 +427,7 @@ static void file_position(void *state, const struct frame *next,
     position->loops_left = f->loops_left;
 }
 
-/* As ask_filter(), of a file whose first bytes are in a window that is not read on. */
+/* As capture_pcap_ask_filter(), of a file whose first bytes are in a window that is not read on. */
 static int check_window(struct capture_filter *filter, const struct capture_config *config,
                         struct capture_window *w, const char *name) {
     const struct bpf_program *bpf;
@@ -533,7 +449,7 @@ static int check_window(struct capture_filter *filter, const struct capture_conf
         fclose(stream);
         return 0;
     }
-    err = ask_filter(filter, pcap, name, &bpf);
+    err = capture_pcap_ask_filter(filter, pcap, name, &bpf);
     pcap_close(pcap); /* closes the stream */
     return err;
 }
@@ -563,7 +479,7 @@ static int file_check_filter(void *state, struct capture_filter *filter) {
     int err = 0;
 
     if (f->stage == READING_PCAP)
-        err = ask_filter(filter, f->pcap, present_name(f), &bpf);
+        err = capture_pcap_ask_filter(filter, f->pcap.handle, present_name(f), &bpf);
     for (unsigned i = f->loops_left > 1 ? 0 : f->next + is_open;
          i < f->config->file_count && err == 0; i++)
         err = check_later(f, i, filter);
@@ -575,7 +491,7 @@ static int file_take_filter(void *state, struct capture_filter *filter) {
     int err = 0;
 
     if (f->stage == READING_PCAP)
-        err = ask_filter(filter, f->pcap, present_name(f), &f->bpf);
+        err = capture_pcap_ask_filter(filter, f->pcap.handle, present_name(f), &f->pcap.bpf);
     if (err == 0)
         capture_ng_take_filter(f->ng, filter);
     return err;

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* Read at a time. Half of a level-2 cache of 512 KB: the rest of the data path needs the other
- * half. What 32 KB, 256 KB and 1 MB cost: see STREAM_BYTES in capture_file.c. */
+ * half. What 32 KB, 256 KB and 1 MB cost: see STREAM_BYTES in capture_pcap.c. */
 #define READ_BYTES ((size_t)256 << 10)
 
 static void start(struct capture_window *w, bool is_pipe, bool is_connection) {

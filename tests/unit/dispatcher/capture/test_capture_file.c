@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dispatcher/capture/capture_file.c: which files are read, one after another, and what is
- * said of those that are not. What is read of them is in test_capture.c.
+ * dispatcher/capture/capture_file.c and dispatcher/capture/capture_pcap.c: which files are read,
+ * one after another, and what is said of those that are not. What is read of them is in
+ * test_capture.c.
  */
 #include "tests/lib/capture_fixture.h"
 
