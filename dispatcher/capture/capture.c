@@ -121,6 +121,7 @@ int capture_open(struct capture **capture, const struct capture_config *config) 
     c->sink = (struct capture_sink){
         .snaplen = (uint32_t)c->config.snaplen,
         .align_mask = CAPTURE_SLACK - 1,
+        .may_point = true,
         .new_source = true,
     };
     capture_pace_init(&c->pace, c->config.speed);

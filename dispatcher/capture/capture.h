@@ -7,7 +7,8 @@
  *
  * Reads capture files (pcap, pcapng, pipes, standard input), files loaded into
  * memory first, or interfaces, and hands their frames out in bursts: bytes, time
- * stamp, lengths and link type, as libpcap gives them, which reads all but pcapng. Applies the
+ * stamp, lengths and link type, as libpcap gives them, which reads all but pcapng and what is
+ * sound in plain pcap files. Applies the
  * capture filter, the snapshot length, loops and pace, orders the frames of several interfaces by
  * time, and counts what the kernel dropped.
  *
@@ -36,6 +37,7 @@
  *   capture_ng.h .c          the frames of pcapng
  *   capture_links.h .c       link types of its interfaces, and filters for each
  *   capture_pcap.h .c        the frames of pcap, as libpcap reads them
+ *   capture_records.h .c       of a plain file, where they are
  *   capture_pipe.h .c          of a pipe, for libpcap
  *   capture_begin.h .c       what is said of a file that libpcap cannot open
  *   capture_memory.c       source: files in memory (--preload)

@@ -21,14 +21,17 @@
 
 int capture_pcap_init(struct capture_pcap *p) {
     *p = (struct capture_pcap){.stream_buffer = malloc(STREAM_BYTES)};
-    return p->stream_buffer == NULL ? -ENOMEM : 0;
+    int err = capture_records_init(&p->records);
+    return p->stream_buffer == NULL ? -ENOMEM : err;
 }
 
 void capture_pcap_fini(struct capture_pcap *p) {
+    capture_records_fini(&p->records);
     free(p->stream_buffer);
 }
 
 void capture_pcap_close(struct capture_pcap *p) {
+    capture_records_end(&p->records);
     if (p->handle != NULL)
         pcap_close(p->handle); /* closes the stream */
     else if (p->stream != NULL)
@@ -86,6 +89,8 @@ int capture_pcap_open(struct capture_pcap *p, const struct capture_config *confi
         capture_say_no_begin(name, head, count, reason);
         return -EINVAL;
     }
+    if (p->pipe == NULL)
+        capture_records_begin(&p->records, head, p->handle, fileno(p->stream));
     return capture_check_link(config, p->handle, name);
 }
 
@@ -104,6 +109,14 @@ int capture_pcap_ask_filter(struct capture_filter *filter, pcap_t *handle, const
         return 0;
     capture_filter_say(filter, program, capture_shown_name(name), "");
     return -EINVAL;
+}
+
+/* libpcap goes on where no record was taken. Returns 0, or -1 with errno set. */
+static int hand_over(struct capture_pcap *p) {
+    off_t at = (off_t)p->records.at;
+
+    capture_records_end(&p->records);
+    return fseeko(p->stream, at, SEEK_SET);
 }
 
 /*
@@ -125,6 +138,14 @@ enum capture_status capture_pcap_read(struct capture_pcap *p, struct capture_sin
     *problem = NULL;
     sink->filter = p->bpf;
     sink->dlt = pcap_datalink(p->handle);
+    if (capture_records_is_reading(&p->records)) {
+        if (capture_records_read(&p->records, sink, max) != 0)
+            return CAPTURE_MORE;
+        if (hand_over(p) < 0) {
+            *problem = fb_errno_text(errno);
+            return CAPTURE_END;
+        }
+    }
     n = dispatch(p, sink, max);
     if (n > 0 || n == PCAP_ERROR_BREAK)
         return CAPTURE_MORE;
@@ -140,5 +161,5 @@ int capture_pcap_fd(const struct capture_pcap *p) {
 }
 
 uint64_t capture_pcap_offset(const struct capture_pcap *p) {
-    return (uint64_t)ftello(p->stream);
+    return capture_records_is_reading(&p->records) ? p->records.at : (uint64_t)ftello(p->stream);
 }

@@ -5,10 +5,9 @@
 #include <pcap/pcap.h>
 #include <stdio.h>
 
-#include "dispatcher/capture/capture_begin.h"
 #include "dispatcher/capture/capture_filter.h"
 #include "dispatcher/capture/capture_pipe.h"
-#include "dispatcher/capture/capture_sink.h"
+#include "dispatcher/capture/capture_records.h"
 #include "dispatcher/capture/capture_window.h"
 
 /*
@@ -16,7 +15,10 @@
  * source, one thread.
  *
  *     a pipe, compressed, or a version to put right   libpcap, from the window
- *     a regular file                                  libpcap, from the file
+ *     a regular file                                  its records in place, then libpcap, from
+ *                                                     the file: what is no whole record, and
+ *                                                     the end
+ *     a regular file of rare kind                     libpcap, from the file
  *
  * A file that grows is read up to the end that libpcap finds.
  */
@@ -25,6 +27,7 @@ struct capture_pcap {
     FILE *stream;                  /* that it reads */
     struct capture_pipe *pipe;     /* not NULL: the stream takes from the window */
     const struct bpf_program *bpf; /* of the filter, set by the caller; NULL: there is none */
+    struct capture_records records;
     char *stream_buffer;
 };
 

@@ -16,7 +16,8 @@
  * The frames' bytes go one after another to `next`, their struct frame to
  * `frames`. libpcap's own bytes are valid for one callback only, so each frame is
  * copied once: into memory that stays in the cache (the burst buffer) or that is
- * kept (preloading).
+ * kept (preloading). A source whose own bytes last until it is read again leaves them
+ * where they are, unless they are kept.
  */
 struct capture_sink {
     struct frame *frames;
@@ -24,6 +25,7 @@ struct capture_sink {
     uint8_t *next; /* where the next frame's bytes go, aligned */
     uint8_t *end;
     uintptr_t align_mask; /* alignment of frames less 1 */
+    bool may_point;       /* frames need not be copied if they last until the next read */
     uint32_t snaplen;     /* frames are cut to it */
     int32_t dlt;          /* of what is read now */
     bool new_source;      /* for the next frame that is put, which clears it */
@@ -44,26 +46,31 @@ static inline bool capture_sink_has_room(const struct capture_sink *sink) {
     return (size_t)(sink->end - sink->next) >= CAPTURE_SINK_ROOM;
 }
 
+/* As capture_sink_put(), but the bytes stay where they are, with CAPTURE_SLACK behind them. */
+static inline void capture_sink_point(struct capture_sink *sink, const uint8_t *data,
+                                      uint32_t caplen, uint32_t wirelen, uint64_t time_ns) {
+    struct frame *frame = &sink->frames[sink->count];
+
+    frame->data = data;
+    frame->time_ns = time_ns;
+    frame->caplen = caplen > sink->snaplen ? sink->snaplen : caplen;
+    frame->wirelen = wirelen;
+    frame->dlt = sink->dlt;
+    frame->new_source = sink->new_source;
+    frame->interface = sink->interface;
+    sink->new_source = false;
+    sink->count++;
+}
+
 /*
  * Copies a frame into a sink that has room: caplen bytes at data, of wirelen (at
  * least caplen) that were on the wire, cut to the sink's snapshot length.
  */
 static inline void capture_sink_put(struct capture_sink *sink, const uint8_t *data, uint32_t caplen,
                                     uint32_t wirelen, uint64_t time_ns) {
-    struct frame *frame = &sink->frames[sink->count];
-
     caplen = caplen > sink->snaplen ? sink->snaplen : caplen;
-    frame->data = sink->next;
-    frame->time_ns = time_ns;
-    frame->caplen = caplen;
-    frame->wirelen = wirelen;
-    frame->dlt = sink->dlt;
-    frame->new_source = sink->new_source;
-    frame->interface = sink->interface;
     memcpy(sink->next, data, caplen);
-
-    sink->new_source = false;
-    sink->count++;
+    capture_sink_point(sink, sink->next, caplen, wirelen, time_ns);
     sink->next += (caplen + sink->align_mask) & ~sink->align_mask;
 }
 
@@ -76,6 +83,38 @@ static inline uint64_t capture_stamp_ns(int64_t s, uint64_t ns) {
         return 0;
     ns = ns > UINT32_MAX ? UINT32_MAX : ns;
     return ((uint64_t)s > most_s ? most_s : (uint64_t)s) * FB_NS_PER_S + ns;
+}
+
+/* Files have 32 bits of seconds, which count from 1970 to 2106. libpcap takes them as signed. */
+static inline uint64_t capture_pcap_stamp_ns(const struct timeval *stamp, uint32_t unit_ns) {
+    int64_t s = stamp->tv_sec;
+
+    if (__builtin_expect(s < 0, 0)) {
+        if (s < INT32_MIN)
+            return 0;
+        s += INT64_C(1) << 32;
+    }
+    return capture_stamp_ns(s, stamp->tv_usec < 0 ? 0 : (uint64_t)stamp->tv_usec * unit_ns);
+}
+
+/*
+ * Takes a frame into a sink that has room if it passes the sink's filter. lasts: the bytes are
+ * there until the source is read again, with CAPTURE_SLACK behind them. unit_ns: what its stamp
+ * counts below the second.
+ */
+static inline void capture_sink_take(struct capture_sink *sink, const struct pcap_pkthdr *header,
+                                     const uint8_t *data, uint32_t unit_ns, bool lasts) {
+    uint32_t wirelen = header->len > header->caplen ? header->len : header->caplen;
+    uint64_t time_ns;
+
+    sink->seen++;
+    if (sink->filter != NULL && pcap_offline_filter(sink->filter, header, data) == 0)
+        return;
+    time_ns = capture_pcap_stamp_ns(&header->ts, unit_ns);
+    if (lasts && sink->may_point)
+        capture_sink_point(sink, data, header->caplen, wirelen, time_ns);
+    else
+        capture_sink_put(sink, data, header->caplen, wirelen, time_ns);
 }
 
 /*

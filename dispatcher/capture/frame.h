@@ -16,10 +16,10 @@
 /*
  * The bytes are valid until the next capture_burst(), those of preloaded frames
  * until capture_close(). Within a burst, or within the whole trace if preloaded,
- * they lie at ascending addresses without gaps of more than 63 bytes.
+ * they lie at ascending addresses; preloaded without gaps of more than 63 bytes.
  */
 struct frame {
-    const uint8_t *data; /* 64-byte aligned; preloaded: 16 */
+    const uint8_t *data; /* preloaded: 16-byte aligned; of a pcap file: not */
     uint64_t time_ns;    /* since 1970, as captured; before 1970, or where there is none, 0 */
     uint32_t caplen;     /* 0 to FB_FRAME_MAX */
     uint32_t wirelen;    /* at least caplen */

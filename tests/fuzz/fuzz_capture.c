@@ -14,7 +14,8 @@
 #include "tests/fuzz/capture_input.h"
 
 /*
- * Any bytes as a capture file: read as a file (dispatcher/capture/capture_file.c),
+ * Any bytes as a capture file: read as a file (dispatcher/capture/capture_file.c; sound records of
+ * pcap by dispatcher/capture/capture_records.c, not by libpcap as from a pipe),
  * loaded into memory first (dispatcher/capture/capture_memory.c), and out of a
  * pipe that pauses somewhere (dispatcher/capture/capture_pipe.c). Each frame is decoded. All three
  * have to give the same frames, and to break off behind the same one, if they do. Of
