@@ -15,11 +15,12 @@
 
 /*
  * The bytes are valid until the next capture_burst(), those of preloaded frames
- * until capture_close(). Within a burst, or within the whole trace if preloaded,
- * they lie at ascending addresses; preloaded without gaps of more than 63 bytes.
+ * until capture_close(). Within a burst of files, or within the whole trace if preloaded,
+ * they lie at ascending addresses, preloaded without gaps of more than 63 bytes; those of
+ * an interface may lie anywhere.
  */
 struct frame {
-    const uint8_t *data; /* preloaded: 16-byte aligned; of a pcap file: not */
+    const uint8_t *data; /* preloaded: 16-byte aligned; of a pcap file or an interface: not */
     uint64_t time_ns;    /* since 1970, as captured; before 1970, or where there is none, 0 */
     uint32_t caplen;     /* 0 to FB_FRAME_MAX */
     uint32_t wirelen;    /* at least caplen */
