@@ -7,8 +7,8 @@
  *
  * Reads capture files (pcap, pcapng, pipes, standard input), files loaded into
  * memory first, or interfaces, and hands their frames out in bursts: bytes, time
- * stamp, lengths and link type, as libpcap gives them, which reads all but pcapng and what is
- * sound in plain pcap files. Applies the
+ * stamp, lengths and link type, as libpcap gives them, which reads all but pcapng, what is
+ * sound in plain pcap files, and Ethernet interfaces. Applies the
  * capture filter, the snapshot length, loops and pace, orders the frames of several interfaces by
  * time, and counts what the kernel dropped.
  *
@@ -43,6 +43,9 @@
  *   capture_memory.c       source: files in memory (--preload)
  *   capture_live.c         source: interfaces
  *   capture_interface.h .c   one of them: its counters and state
+ *   capture_packet.h .c      the kernel's ring of an Ethernet one, read without libpcap
+ *   capture_install.h .c     puts filters in force on one
+ *   capture_outside.h .c     where the kernel refuses them
  *   capture_buffer.h .c      the kernel's buffer of one
  *   capture_merge.h .c       several in the order of their time stamps
  *   capture_fanout.h .c      one shared with other dispatchers
@@ -100,6 +103,7 @@ struct capture_config {
     /* Interfaces only. */
     bool promiscuous;
     int buffer_kib;          /* kernel buffer of each interface, 0: 48 MB */
+    bool by_libpcap;         /* also where the kernel's ring could be read without it */
     bool immediate;          /* each frame as it comes, not in blocks of up to 8 ms */
     const char *tstamp_type; /* as pcap-tstamp(7) names them; NULL: what the interface does */
     enum capture_direction direction;
@@ -122,7 +126,7 @@ struct capture_interface_stats {
  * Since the start, interfaces that are gone included. For files, received counts
  * the frames delivered. For an interface it counts the frames that passed the
  * filter: those delivered, those dropped because the kernel's buffer was full,
- * those still in it, and those that libpcap skips (because of -Q, and outgoing
+ * those still in it, and those that are skipped then (because of -Q, and outgoing
  * frames of lo).
  */
 struct capture_stats {

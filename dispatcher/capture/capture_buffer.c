@@ -33,12 +33,12 @@
  * where segments are joined before they are captured. */
 #define IMMEDIATE_SNAPLEN (65536 + 256)
 
-static int wanted_kib(const struct capture_config *config) {
+int capture_buffer_wanted_kib(const struct capture_config *config) {
     return config->buffer_kib > 0 ? config->buffer_kib : DEFAULT_KIB;
 }
 
 static void warn_immediate(const struct capture_config *config) {
-    int kib = wanted_kib(config);
+    int kib = capture_buffer_wanted_kib(config);
 
     if (config->immediate && config->snaplen == (int)FB_FRAME_MAX)
         fb_warning("--immediate: every frame takes the room of the longest, up to 64 KB: a buffer "
@@ -51,27 +51,31 @@ static void warn_immediate(const struct capture_config *config) {
  * can, but only by taking the last free memory, it may kill other processes.
  */
 int capture_buffer_check(const struct capture_config *config) {
-    uint64_t wanted = ((uint64_t)wanted_kib(config) << 10) * config->interface_count;
+    uint64_t wanted = ((uint64_t)capture_buffer_wanted_kib(config) << 10) * config->interface_count;
     uint64_t available = fb_memory_available();
 
     if (wanted > available) {
         fb_error("-B %d for %u interfaces is %" PRIu64 " MB, and %" PRIu64
                  " MB of memory are available: give less",
-                 wanted_kib(config), config->interface_count, wanted >> 20, available >> 20);
+                 capture_buffer_wanted_kib(config), config->interface_count, wanted >> 20,
+                 available >> 20);
         return -ENOMEM;
     }
     warn_immediate(config);
     return 0;
 }
 
-void capture_buffer_configure(const struct capture_config *config, pcap_t *pcap) {
-    int kib = wanted_kib(config);
+void capture_buffer_configure(const struct capture_config *config, pcap_t *pcap, bool receives) {
+    int kib = capture_buffer_wanted_kib(config);
     bool cut = config->snaplen != (int)FB_FRAME_MAX;
 
     pcap_set_immediate_mode(pcap, config->immediate);
     pcap_set_snaplen(pcap, config->immediate && !cut ? IMMEDIATE_SNAPLEN : config->snaplen);
     pcap_set_timeout(pcap, RETIRE_MS);
-    pcap_set_buffer_size(pcap, kib > INT32_MAX / 1024 ? INT32_MAX : kib * 1024);
+    if (!receives)
+        pcap_set_buffer_size(pcap, 1);
+    else
+        pcap_set_buffer_size(pcap, kib > INT32_MAX / 1024 ? INT32_MAX : kib * 1024);
 }
 
 /* libpcap has one code for all that it cannot name, and puts the reason into its text. */
@@ -98,15 +102,17 @@ static int mapped_kib(pcap_t *pcap) {
     return (int)(bytes >> 10);
 }
 
-int capture_buffer_given_kib(const struct capture_config *config, pcap_t *pcap, const char *name) {
-    int wanted = wanted_kib(config), given = mapped_kib(pcap);
+int capture_buffer_given_kib(const struct capture_config *config, pcap_t *pcap) {
+    int given = mapped_kib(pcap);
+    return given == 0 ? capture_buffer_wanted_kib(config) : given;
+}
 
-    if (given == 0)
-        return wanted;
-    if (given < wanted)
+void capture_buffer_warn(const struct capture_config *config, int given_kib, const char *name) {
+    int wanted = capture_buffer_wanted_kib(config);
+
+    if (given_kib < wanted)
         fb_warning("interface %s: the kernel had memory for a buffer of %d KiB only, not %d: it is "
                    "full sooner while the dispatcher has no core: free some memory, or accept it "
                    "with -B %d",
-                   name, given, wanted, given);
-    return given;
+                   name, given_kib, wanted, given_kib);
 }

@@ -10,25 +10,32 @@
  * The kernel's buffer of an interface: how large it is, and how long a dispatcher that
  * does not run may leave it unread. For capture_live.c.
  *
- * It consists of blocks of 256 KB. The kernel hands a block over when it is full, and
- * otherwise after the retire time, however little is in it. So at low rates the buffer
- * lasts as many retire times as it has blocks, at high rates until its bytes are full,
- * and a frame waits for the retire time at most. With --immediate there are no blocks
- * but slots, each for one frame of whatever length.
+ * It consists of blocks of 128 KB, 256 KB where libpcap reads. The kernel hands a block over when
+ * it is full, and otherwise after the retire time, however little is in it. So at low rates the
+ * buffer lasts as many retire times as it has blocks, at high rates until its bytes are full, and a
+ * frame waits for the retire time at most. With --immediate there are no blocks but slots, each for
+ * one frame of whatever length.
  */
 
 /* Whether there is memory for the buffers of all interfaces; with --immediate also logs how few
  * frames they hold. Returns 0, or -ENOMEM after one logged line. */
 int capture_buffer_check(const struct capture_config *config);
 
-/* Sets the buffer, the snapshot length and the mode of a handle that is not yet active. */
-void capture_buffer_configure(const struct capture_config *config, pcap_t *pcap);
+/* Sets the buffer, the snapshot length and the mode of a handle that is not yet active. receives:
+ * it is to be read; else it has the smallest buffer. */
+void capture_buffer_configure(const struct capture_config *config, pcap_t *pcap, bool receives);
+
+/* The KiB that are asked for, of each interface. */
+int capture_buffer_wanted_kib(const struct capture_config *config);
 
 /* Whether pcap_activate() failed because there was no memory for a buffer of any size. */
 bool capture_buffer_is_refused(pcap_t *pcap);
 
-/* The size of an active handle's buffer in KiB. Logs a warning if that is less than was asked for,
- * where name is the interface. */
-int capture_buffer_given_kib(const struct capture_config *config, pcap_t *pcap, const char *name);
+/* The size of an active handle's buffer in KiB. */
+int capture_buffer_given_kib(const struct capture_config *config, pcap_t *pcap);
+
+/* Logs a warning if the size that was given is less than was asked for, where name is the
+ * interface. */
+void capture_buffer_warn(const struct capture_config *config, int given_kib, const char *name);
 
 #endif

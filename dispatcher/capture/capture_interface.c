@@ -10,6 +10,10 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+int capture_interface_fd(const struct capture_interface *interface) {
+    return interface->by_packet ? interface->packet.fd : pcap_fileno(interface->pcap);
+}
+
 void capture_interface_begin(struct capture_interface *interface) {
     struct sockaddr_ll bound = {.sll_family = AF_UNSPEC};
     socklen_t length = sizeof bound;
@@ -33,6 +37,7 @@ static uint32_t new_interface_drops(const struct pcap_stat *now, const struct pc
 
 void capture_interface_count(struct capture_interface *interface) {
     uint64_t *counters = interface->stats.counters;
+    struct capture_packet_counts more;
     struct pcap_stat now;
 
     if (interface->pcap == NULL || pcap_stats(interface->pcap, &now) < 0)
@@ -41,6 +46,10 @@ void capture_interface_count(struct capture_interface *interface) {
     counters[FB_INTERFACE_KERNEL_DROPS] += now.ps_drop - interface->last.ps_drop;
     counters[FB_INTERFACE_INTERFACE_DROPS] += new_interface_drops(&now, &interface->last);
     interface->last = now;
+    if (interface->by_packet && capture_packet_count(&interface->packet, &more) == 0) {
+        counters[FB_INTERFACE_RECEIVED] += more.received;
+        counters[FB_INTERFACE_KERNEL_DROPS] += more.drops;
+    }
 }
 
 /*
@@ -58,6 +67,16 @@ static bool read_flags(struct capture_interface *interface, int *flags) {
         return false;
     *flags = request.ifr_flags;
     return true;
+}
+
+void capture_interface_take_error(struct capture_interface *interface) {
+    int flags, error;
+    socklen_t size = sizeof error;
+
+    if (interface->pcap == NULL || !interface->by_packet ||
+        getsockopt(interface->packet.fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        return;
+    read_flags(interface, &flags);
 }
 
 /* While an interface is shut down the kernel reports for some milliseconds that it has no link. */
@@ -88,6 +107,8 @@ void capture_interface_watch(struct capture_interface *interface) {
 
 void capture_interface_leave(struct capture_interface *interface) {
     capture_interface_count(interface);
+    if (interface->by_packet)
+        capture_packet_leave(&interface->packet);
     pcap_close(interface->pcap);
     interface->pcap = NULL;
 }

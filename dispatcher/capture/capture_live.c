@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "dispatcher/capture/capture_buffer.h"
+#include "dispatcher/capture/capture_install.h"
 #include "dispatcher/capture/capture_interface.h"
 #include "dispatcher/capture/capture_merge.h"
 #include "dispatcher/capture/capture_source.h"
@@ -8,12 +9,10 @@
 #include "flow_balancer/run_events.h"
 
 #include <errno.h>
-#include <linux/filter.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 /* How much --merge-window can hold of each interface: 10 ms, for which the kernel may hold back the
@@ -74,7 +73,7 @@ static void log_activate_error(const struct capture_config *config, const char *
 /* Options that libpcap takes before activation; none of them can fail on a fresh handle. */
 static void configure(const struct capture_config *config, const struct capture_interface *i) {
     pcap_t *pcap = i->pcap;
-    capture_buffer_configure(config, pcap);
+    capture_buffer_configure(config, pcap, !i->by_packet);
     pcap_set_promisc(pcap, config->promiscuous && strcmp(i->name, "any") != 0);
     pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO);
     if (config->fanout.wanted || i->is_socket) /* nothing passes before the filter is there */
@@ -128,91 +127,9 @@ static int choose_direction(const struct capture_config *config, pcap_t *pcap, c
     return -EINVAL;
 }
 
-/*
- * The kernel puts one filter in the place of another between two frames. pcap_setfilter() has
- * it drop everything first, and the frames that come until it has checked the new program are
- * lost: about 5 of 20,000 a second with 300 hosts. It is for sockets whose programs libpcap
- * rewrites (cooked ones), devices without a kernel's filter, and programs that the kernel
- * refuses, for their length: then libpcap filters, and goes on with that.
- */
-static bool set_in_kernel(const struct capture_interface *i, const struct bpf_program *bpf) {
-    struct sock_fprog program = {.len = (unsigned short)bpf->bf_len};
-    bool done;
-
-    if (!i->is_socket || i->by_libpcap || bpf->bf_len > BPF_MAXINSNS ||
-        pcap_datalink(i->pcap) == DLT_LINUX_SLL || pcap_datalink(i->pcap) == DLT_LINUX_SLL2)
-        return false;
-    program.filter = calloc(bpf->bf_len, sizeof *program.filter);
-    if (program.filter == NULL)
-        return false;
-    for (unsigned n = 0; n < bpf->bf_len; n++) {
-        const struct bpf_insn *insn = &bpf->bf_insns[n];
-        bool takes = insn->code == (BPF_RET | BPF_K) && insn->k != 0;
-        program.filter[n] = (struct sock_filter){insn->code, insn->jt, insn->jf,
-                                                 takes ? FB_FRAME_MAX : insn->k}; /* libpcap cuts */
-    }
-    done = setsockopt(pcap_fileno(i->pcap), SOL_SOCKET, SO_ATTACH_FILTER, &program,
-                      sizeof program) == 0;
-    free(program.filter);
-    return done;
-}
-
-/*
- * libpcap reads from the socket while it changes a filter, and fails if the kernel
- * has an error to report there, as it does once when an interface goes down. The
- * second attempt meets none.
- */
-static int set_filter(const struct capture_filter *filter, struct capture_interface *i,
-                      const struct bpf_program *bpf) {
-    struct bpf_program program = *bpf; /* which libpcap copies */
-
-    if (set_in_kernel(i, bpf))
-        return 0;
-    i->by_libpcap = true;
-    if (pcap_setfilter(i->pcap, &program) == 0 || pcap_setfilter(i->pcap, &program) == 0)
-        return 0;
-    fb_error("filter \"%s\" is refused by %s: %s: give another",
-             filter->text == NULL ? "" : filter->text, i->name, pcap_geterr(i->pcap));
-    return -EINVAL;
-}
-
-/* Returns 0, or -errno after one logged line. *bpf: NULL if the filter lacks it. */
-static int ask_filter(struct capture_filter *filter, const struct capture_interface *i,
-                      const struct bpf_program **bpf) {
-    const struct capture_program *program;
-    enum capture_fit fit =
-        capture_filter_fits(filter, (struct capture_kind){.handle = i->compiles}, &program);
-
-    *bpf = fit == CAPTURE_FITS ? &program->bpf : NULL;
-    if (fit == CAPTURE_FITS || (fit == CAPTURE_FIT_UNKNOWN && filter->lacks))
-        return 0;
-    capture_filter_say(filter, program, i->name, "");
-    return -EINVAL;
-}
-
-/* The first filter. */
-static int install_filter(struct capture_live *l, struct capture_interface *i) {
-    char reason[PCAP_ERRBUF_SIZE];
-    int err;
-
-    i->compiles = capture_filters_handle(l->filters, i->pcap, i->name, reason);
-    if (i->compiles == NULL) {
-        fb_error("filters cannot be compiled for %s: %s: free some memory, or choose another "
-                 "interface",
-                 i->name, reason);
-        return -ENOMEM;
-    }
-    if (l->filters->present->text == NULL)
-        return 0;
-    err = ask_filter(l->filters->present, i, &i->bpf);
-    return err < 0 ? err : set_filter(l->filters->present, i, i->bpf);
-}
-
-static int activate(struct capture_live *l, struct capture_interface *i) {
-    const struct capture_config *config = l->config;
+static int activate(const struct capture_config *config, struct capture_interface *i) {
     const char *name = i->name;
     pcap_t *pcap = i->pcap;
-    char reason[PCAP_ERRBUF_SIZE];
     int err, code;
 
     configure(config, i);
@@ -238,44 +155,83 @@ static int activate(struct capture_live *l, struct capture_interface *i) {
     if (pcap_datalink(pcap) == DLT_LINUX_SLL)
         pcap_set_datalink(pcap, DLT_LINUX_SLL2); /* as tcpdump does: it names the interface */
     err = capture_check_link(config, pcap, name);
+    return err < 0 ? err : choose_direction(config, pcap, name);
+}
+
+static int open_handle(const struct capture_config *config, struct capture_interface *i) {
+    char reason[PCAP_ERRBUF_SIZE];
+
+    i->pcap = pcap_create(i->name, reason);
+    if (i->pcap != NULL)
+        return activate(config, i);
+    fb_error("cannot capture on %s: %s: -D lists the interfaces", i->name, reason);
+    return -EINVAL;
+}
+
+/* Who reads it: libpcap where it has to, or where the kernel gives no ring. */
+static int open_reader(const struct capture_config *config, struct capture_interface *i) {
+    int err;
+
+    i->by_packet =
+        i->is_socket && !config->by_libpcap && !config->immediate && capture_packet_fits(i->name);
+    err = open_handle(config, i);
+    if (err < 0 || !i->by_packet)
+        return err;
+    if (pcap_datalink(i->pcap) != DLT_EN10MB) /* a switch's port, with a tag of its own */
+        err = -EPROTONOSUPPORT;
+    else
+        err = capture_packet_open(&i->packet, i->pcap, config, capture_buffer_wanted_kib(config));
     if (err == 0)
-        err = choose_direction(config, pcap, name);
-    if (err == 0)
-        err = install_filter(l, i);
-    if (err == 0 && pcap_setnonblock(pcap, 1, reason) < 0) {
-        fb_error("%s cannot be read without waiting: %s: choose another", name, reason);
+        return 0;
+    if (err != -EPROTONOSUPPORT)
+        fb_info("interface %s: the kernel gives no ring for --capture packet: %s: libpcap reads it",
+                i->name, strerror(-err));
+    pcap_close(i->pcap);
+    i->by_packet = false;
+    return open_handle(config, i);
+}
+
+static void note_buffer(const struct capture_config *config, struct capture_interface *i) {
+    i->buffer_kib =
+        i->by_packet ? (int)(i->packet.bytes >> 10) : capture_buffer_given_kib(config, i->pcap);
+    capture_buffer_warn(config, i->buffer_kib, i->name);
+}
+
+static int begin_reading(struct capture_live *l, struct capture_interface *i) {
+    char reason[PCAP_ERRBUF_SIZE];
+    int err = capture_install_first(l->filters, i);
+
+    if (err == 0 && pcap_setnonblock(i->pcap, 1, reason) < 0) {
+        fb_error("%s cannot be read without waiting: %s: choose another", i->name, reason);
         err = -EINVAL;
     }
+    if (err == 0 && l->config->fanout.wanted)
+        err = capture_fanout_join(capture_interface_fd(i), &l->config->fanout, i->number, i->name);
+    else if (err == 0 && i->is_socket)
+        err = capture_fanout_receive(capture_interface_fd(i), i->name);
     return err;
 }
 
 static int open_interface(struct capture_live *l, const char *name) {
     struct capture_interface *i = &l->interfaces[l->count];
-    char reason[PCAP_ERRBUF_SIZE];
     int err;
 
     i->name = name;
-    i->pcap = pcap_create(name, reason);
-    if (i->pcap == NULL) {
-        fb_error("cannot capture on %s: %s: -D lists the interfaces", name, reason);
-        return -EINVAL;
-    }
+    i->packet.fd = -1;
     i->number = l->count++;
     i->is_socket = strcmp(name, "any") != 0 && if_nametoindex(name) != 0;
-    err = activate(l, i);
-    if (err == 0 && l->config->fanout.wanted)
-        err = capture_fanout_join(pcap_fileno(i->pcap), &l->config->fanout, l->count - 1, name);
-    else if (err == 0 && i->is_socket)
-        err = capture_fanout_receive(pcap_fileno(i->pcap), name);
+    err = open_reader(l->config, i);
+    if (err == 0)
+        err = begin_reading(l, i);
     if (err < 0)
         return err;
     i->dlt = pcap_datalink(i->pcap);
     i->stamp_unit_ns = pcap_get_tstamp_precision(i->pcap) == PCAP_TSTAMP_PRECISION_NANO ? 1 : 1000;
     if (i->stamp_unit_ns != 1)
         fb_info("interface %s stamps its frames in microseconds", name);
-    i->buffer_kib = capture_buffer_given_kib(l->config, i->pcap, name);
+    note_buffer(l->config, i);
     capture_interface_begin(i);
-    l->fds[l->alive].fd = pcap_get_selectable_fd(i->pcap);
+    l->fds[l->alive].fd = i->by_packet ? i->packet.fd : pcap_get_selectable_fd(i->pcap);
     l->fds[l->alive].events = POLLIN;
     l->alive++;
     return 0;
@@ -286,6 +242,8 @@ static void live_close(void *state) {
     for (unsigned i = 0; i < l->count; i++) {
         if (l->interfaces[i].pcap != NULL)
             pcap_close(l->interfaces[i].pcap);
+        if (l->interfaces[i].by_packet)
+            capture_packet_close(&l->interfaces[i].packet);
     }
     capture_merge_free(l->merge);
     free(l->fds);
@@ -373,14 +331,29 @@ static void give_up(struct capture_live *l, unsigned at, const char *reason) {
     stop_reading(l, at);
 }
 
+static void read_packet(struct capture_live *l, unsigned at, struct capture_sink *sink,
+                        unsigned max) {
+    struct capture_interface *i = &l->interfaces[at];
+    size_t before = sink->count;
+
+    if (!capture_packet_read(&i->packet, sink, (unsigned)before + max))
+        give_up(l, at, "the kernel's ring has a frame of impossible length");
+    else if (sink->count == before && i->vanished)
+        give_up(l, at, "The interface disappeared"); /* libpcap's words */
+}
+
 static void read_interface(struct capture_live *l, unsigned at, struct capture_sink *sink,
                            unsigned max) {
     struct capture_interface *i = &l->interfaces[at];
     int n;
 
-    sink->pcap = i->pcap;
     sink->dlt = i->dlt;
     sink->interface = (uint8_t)at;
+    if (i->by_packet) {
+        read_packet(l, at, sink, max);
+        return;
+    }
+    sink->pcap = i->pcap;
     sink->stamp_unit_ns = i->stamp_unit_ns;
     n = pcap_dispatch(i->pcap, (int)max, capture_keep, (u_char *)sink);
     if (n < 0 && n != PCAP_ERROR_BREAK)
@@ -404,6 +377,7 @@ static bool fill_queues(struct capture_live *l, const struct capture_sink *all, 
         sink.next = room.next;
         sink.end = room.end;
         sink.new_source = false;
+        sink.keeps = true;
         read_interface(l, at, &sink, room.most < CAPTURE_BURST_MAX ? room.most : CAPTURE_BURST_MAX);
         capture_merge_put(l->merge, at, (unsigned)sink.count, sink.next, fb_now_ns());
         more = more || sink.count > 0;
@@ -435,6 +409,9 @@ static enum capture_status live_read(void *state, struct capture_sink *sink, uns
     struct capture_live *l = state;
     unsigned at;
 
+    for (unsigned i = 0; i < l->count; i++)
+        if (l->interfaces[i].by_packet)
+            capture_packet_release(&l->interfaces[i].packet);
     if (l->merge != NULL)
         return read_merged(l, sink, max);
     for (unsigned n = 0; n < l->count && sink->count < max && capture_sink_has_room(sink); n++) {
@@ -482,7 +459,11 @@ static void live_wait(void *state, unsigned timeout_us) {
     if (l->merge != NULL)
         us = until_due_us(l, us);
     timeout = fb_timespec(us * FB_NS_PER_US);
-    ppoll(l->fds, l->count, &timeout, NULL);
+    if (ppoll(l->fds, l->count, &timeout, NULL) <= 0)
+        return;
+    for (unsigned i = 0; i < l->count; i++)
+        if ((l->fds[i].revents & POLLERR) != 0)
+            capture_interface_take_error(&l->interfaces[i]);
 }
 
 static void live_leave(void *state) {
@@ -525,19 +506,15 @@ static int live_check_filter(void *state, struct capture_filter *filter) {
 
     for (unsigned i = 0; i < l->count && err == 0; i++)
         if (l->interfaces[i].pcap != NULL)
-            err = ask_filter(filter, &l->interfaces[i], &bpf);
+            err = capture_install_ask(filter, &l->interfaces[i], &bpf);
     return err;
 }
 
 /* Gives the first `count` interfaces back what they had. That was set once and is set again. */
 static void set_back(struct capture_live *l, unsigned count) {
-    struct bpf_insn take = {BPF_RET | BPF_K, 0, 0, FB_FRAME_MAX};
-    const struct bpf_program every_frame = {.bf_len = 1, .bf_insns = &take};
-
     for (unsigned i = 0; i < count; i++)
         if (l->interfaces[i].pcap != NULL)
-            set_filter(l->filters->present, &l->interfaces[i],
-                       l->interfaces[i].bpf == NULL ? &every_frame : l->interfaces[i].bpf);
+            capture_install_set(l->filters->present, &l->interfaces[i], l->interfaces[i].bpf);
 }
 
 /* A filter that one interface refuses is in force on none. */
@@ -548,16 +525,16 @@ static int live_take_filter(void *state, struct capture_filter *filter) {
 
     for (unsigned i = 0; i < l->count && err == 0; i++)
         if (l->interfaces[i].pcap != NULL)
-            err = ask_filter(filter, &l->interfaces[i], &bpfs[i]);
+            err = capture_install_ask(filter, &l->interfaces[i], &bpfs[i]);
     for (unsigned i = 0; i < l->count && err == 0; i++) {
         if (l->interfaces[i].pcap == NULL)
             continue;
-        err = set_filter(filter, &l->interfaces[i], bpfs[i]);
+        err = capture_install_set(filter, &l->interfaces[i], bpfs[i]);
         if (err < 0)
             set_back(l, i + 1); /* libpcap may have kept what failed */
     }
-    for (unsigned i = 0; i < l->count; i++)
-        l->interfaces[i].bpf = err == 0 ? bpfs[i] : l->interfaces[i].bpf;
+    for (unsigned i = 0; i < l->count && err == 0; i++)
+        l->interfaces[i].bpf = bpfs[i];
     return err;
 }
 

@@ -35,7 +35,8 @@ struct options {
     uint32_t snaplen;
     uint32_t buffer_kib;
     bool no_promiscuous;
-    const char *direction;   /* in, out or inout */
+    const char *direction; /* in, out or inout */
+    bool by_libpcap;
     const char *tstamp_type; /* NULL: not given */
     bool immediate;
     uint32_t merge_window_us;

@@ -82,6 +82,14 @@ static bool set_direction(void *options, const struct fb_option_value *v) {
     return fb_option_choice(v, &ignored);
 }
 
+static bool set_capture(void *options, const struct fb_option_value *v) {
+    struct options *o = options;
+    unsigned index;
+    bool ok = fb_option_choice(v, &index);
+    o->by_libpcap = ok && index == 1;
+    return ok;
+}
+
 /* Those of pcap-tstamp(7); which of them an interface has is seen when it is opened. */
 static bool set_tstamp_type(void *options, const struct fb_option_value *v) {
     static const char *const types[] = {"host",    "host_lowprec",         "host_hiprec",
@@ -315,6 +323,7 @@ const struct fb_option_rule options_rules[FB_OPTIONS] = {
     [FB_OPT_SNAPSHOT_LENGTH] = COUNT(snaplen, 0, FB_FRAME_MAX),
     [FB_OPT_BUFFER_SIZE] = COUNT(buffer_kib, 1, BUFFER_MOST_KIB),
     [FB_OPT_NO_PROMISCUOUS_MODE] = FLAG(no_promiscuous),
+    [FB_OPT_CAPTURE] = CALL(set_capture),
     [FB_OPT_DIRECTION] = CALL(set_direction),
     [FB_OPT_IMMEDIATE] = FLAG(immediate),
     [FB_OPT_TSTAMP_TYPE] = CALL(set_tstamp_type),

@@ -46,6 +46,7 @@ int sources_open(struct sources *sources, const struct options *o, struct captur
         .direction = o->interface_count != 0 ? direction_of(o->direction) : CAPTURE_INOUT,
         .link_problem = link_problem,
         .link_context = sources,
+        .by_libpcap = o->by_libpcap,
         .immediate = o->immediate,
         .tstamp_type = o->tstamp_type,
         .merge_window_ns = (uint64_t)o->merge_window_us * 1000,

@@ -42,6 +42,7 @@ static const struct option_row dispatcher_options[] = {
     {"no-promiscuous-mode", FLAG, NULL, NULL},
     {"list-interfaces", FLAG, NULL, NULL},
     {"direction", WORD, "inout", NULL},
+    {"capture", WORD, "libpcap", NULL},
     {"immediate", FLAG, NULL, NULL},
     {"tstamp-type", WORD, "adapter", NULL},
     {"merge-window", WHOLE, NULL, "10000001"},

@@ -40,6 +40,8 @@
       "Take of the files of a directory only those whose names match, as '*.pcap.gz'")             \
     X(INTERFACE, "interface", 'i', "IFACE", FB_NO_DEFAULT, FB_DISPATCHER, FB_ANYWHERE,             \
       "Capture from an interface; may be repeated")                                                \
+    X(CAPTURE, "capture", 0, "packet|libpcap", FB_DEFAULT("packet"), FB_DISPATCHER, FB_ANYWHERE,   \
+      "Read Ethernet interfaces from the kernel's ring without libpcap, or all by libpcap")        \
     X(BPF, "bpf", 0, "EXPR", FB_NO_DEFAULT, FB_READING, FB_ANYWHERE,                               \
       "Take only frames that match this pcap filter expression")                                   \
     X(FILTER_FILE, "filter-file", 'F', "FILE", FB_NO_DEFAULT, FB_READING, FB_ANYWHERE,             \

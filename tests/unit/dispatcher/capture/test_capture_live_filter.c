@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dispatcher/capture/capture_live.c: another filter for interfaces, in a network namespace of
- * its own. Skipped where that is not permitted.
+ * dispatcher/capture/capture_live.c and dispatcher/capture/capture_install.c: another filter for
+ * interfaces, in a network namespace of its own. Skipped where that is not permitted.
  */
 #include "tests/lib/interface.h"
 #include "tests/lib/live_capture.h"
@@ -15,11 +15,13 @@
 /* ---- what the kernel refuses; libpcap's calls come here too */
 
 static unsigned refused_attach; /* of a filter: the how manieth from now on is refused */
+static bool refuses_all;        /* and all before it */
 static unsigned failing_recvs;
 
 int setsockopt(int fd, int level, int name, const void *value, socklen_t length) {
     if (level == SOL_SOCKET && name == SO_ATTACH_FILTER && refused_attach > 0 &&
-        --refused_attach == 0) {
+        (refuses_all || --refused_attach == 0)) {
+        refused_attach -= refuses_all;
         errno = ENOMEM;
         return -1;
     }
@@ -74,6 +76,7 @@ static void filter_that_one_interface_refuses_is_in_force_on_none(void **state) 
     config.interfaces = names;
     config.interface_count = 2;
     config.direction = CAPTURE_IN;
+    config.by_libpcap = true;
     assert_int_equal(capture_open(&f->capture, &config), 0);
     catch_begin(&f->log);
     refused_attach = 2; /* that of last0, and then libpcap finds errors on its socket */
@@ -93,6 +96,33 @@ static void filter_that_one_interface_refuses_is_in_force_on_none(void **state) 
     assert_int_equal(f->taken.frames[1].data[37], 5555 & 0xff);
     capture_close(f->capture);
     close(tap);
+}
+
+/* Without libpcap it takes a kernel that refuses even the program that takes everything. */
+static void ring_that_refuses_every_filter_keeps_the_one_it_has(void **state) {
+    struct capture_fixture *f = *state;
+    struct capture_config config = config_of_lo();
+    int err;
+
+    need_namespace(f);
+    set_interface_up("lo", true);
+    config.direction = CAPTURE_IN;
+    assert_int_equal(capture_open(&f->capture, &config), 0);
+    catch_begin(&f->log);
+    refused_attach = 2;
+    refuses_all = true;
+    err = set_filter(f->capture, "udp dst port 5555");
+    expect_one_line(catch_end(&f->log), "filter \"udp dst port 5555\" is refused by lo: Cannot "
+                                        "allocate memory: give another");
+    refuses_all = false;
+    assert_int_equal(refused_attach, 0);
+    assert_int_equal(err, -EINVAL);
+    send_datagram(5555);
+    send_datagram(4444);
+    take_at_least(f, 1);
+    assert_int_equal(f->taken.frames[0].data[37], 4444 & 0xff);
+    assert_int_equal(f->taken.count, 1);
+    capture_close(f->capture);
 }
 
 /* Its handle is closed; that of the thread is not. */
@@ -160,6 +190,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         CAPTURE_TEST(filter_that_is_replaced_holds_for_what_comes_then),
         CAPTURE_TEST(filter_that_one_interface_refuses_is_in_force_on_none),
+        CAPTURE_TEST(ring_that_refuses_every_filter_keeps_the_one_it_has),
         CAPTURE_TEST(interface_may_go_away_while_a_filter_is_compiled),
         CAPTURE_TEST(filter_changes_while_an_interface_goes_down_or_away),
     };

@@ -19,6 +19,7 @@ static const struct row rows[] = {
      {"", "-1", "262145", "96k", "x", " 1", "1 "}},
     {"--buffer-size", {"1", "2097151"}, {"", "0", "2097152", "1.5", "-1", "2M"}},
     {"--direction", {"in", "out", "inout"}, {"", "IN", "both", "inou"}},
+    {"--capture", {"packet", "libpcap"}, {"", "Packet", "pcap", "afpacket"}},
     {"--fanout",
      {NULL}, /* not with files */
      {"", "x", "-1", " 1", "+1", "1 ", "65536", "99999999999999999999", ":hash", "7:", "7:lb",
