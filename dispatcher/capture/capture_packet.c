@@ -26,6 +26,10 @@
 /* How long a frame may wait for its block to fill: see capture_buffer.c. */
 #define RETIRE_MS 8
 
+/* Frames whose headers are fetched ahead, as if they were as long as this one: a tenth less time a
+ * frame of 650 bytes, none of 60. */
+#define AHEAD 4u
+
 #define PAGE_BYTES ((size_t)sysconf(_SC_PAGESIZE))
 
 /* What the kernel took out of a frame and keeps beside it: one tag, behind both addresses. The room
@@ -268,15 +272,15 @@ void capture_packet_filter(struct capture_packet *p, struct bpf_program program)
 
 /* The address before the frame is not needed any more, and is where the values are put that the
  * program asks for. */
-static bool passes(const struct capture_packet *p, const struct tpacket3_hdr *h, uint8_t *data) {
+static bool passes_outside(const struct capture_packet *p, const struct tpacket3_hdr *h,
+                           uint8_t *data) {
     const uint32_t asides[CAPTURE_ASIDES] = {
         [CAPTURE_PACKET_TYPE] = address_of(h)->sll_pkttype,
         [CAPTURE_INDEX] = (uint32_t)address_of(h)->sll_ifindex,
         [CAPTURE_TAG] = h->hv1.tp_vlan_tci,
         [CAPTURE_TAGGED] = has_tag(h),
     };
-    return p->filter.bf_len == 0 ||
-           capture_outside_passes(&p->filter, asides, data, h->tp_snaplen, h->tp_len);
+    return capture_outside_passes(&p->filter, asides, data, h->tp_snaplen, h->tp_len);
 }
 
 static void put_frame(const struct capture_packet *p, struct capture_sink *sink,
@@ -284,7 +288,7 @@ static void put_frame(const struct capture_packet *p, struct capture_sink *sink,
     uint8_t *data = (uint8_t *)(uintptr_t)h + h->tp_mac;
     uint32_t caplen = h->tp_snaplen, wirelen = h->tp_len;
 
-    if (!is_wanted(p, h) || !passes(p, h, data))
+    if (!is_wanted(p, h) || (p->filter.bf_len > 0 && !passes_outside(p, h, data)))
         return;
     if (has_tag(h) && caplen >= ADDRESSES_BYTES) {
         data = put_tag(h, data);
@@ -299,16 +303,25 @@ static void put_frame(const struct capture_packet *p, struct capture_sink *sink,
         capture_sink_point(sink, data, caplen, wirelen, capture_stamp_ns(h->tp_sec, h->tp_nsec));
 }
 
+/* What another core has written: a header, and where its frame begins. */
+static inline void fetch(const struct tpacket3_hdr *h, size_t ahead) {
+    fb_prefetch((const uint8_t *)h + ahead);
+    fb_prefetch((const uint8_t *)h + ahead + 64);
+}
+
 /* Frames of the block that is open. */
 static bool read_block(struct capture_packet *p, struct capture_sink *sink, unsigned max) {
     while (p->left > 0 && sink->count < max && (!sink->keeps || capture_sink_has_room(sink))) {
         const struct tpacket3_hdr *h = frame_at(p);
+        uint32_t next;
         if (h == NULL) {
             p->left = 0;
             return false;
         }
+        next = behind(p, h);
+        fetch(h, AHEAD * (size_t)(next - p->at));
         p->left--;
-        p->at = behind(p, h);
+        p->at = next;
         put_frame(p, sink, h);
     }
     return true;

@@ -10,11 +10,14 @@
 #define EXPIRIES_PER_FLUSH 16u
 /* Preloaded frames are fetched so far ahead of the copy: 32 to 64 KB measured alike. */
 #define SOURCE_AHEAD 32768u
+/* And frames of the kernel's ring so far, of which none is in the cache: an eighth less time a
+ * packet of 650 bytes. */
+#define RING_AHEAD 2048u
 
 void datapath_init(struct datapath *d, const struct datapath_config *config) {
     memset(d, 0, sizeof *d);
     d->flows = config->flows;
-    d->ahead = config->preloaded ? SOURCE_AHEAD : 0;
+    d->ahead = config->preloaded ? SOURCE_AHEAD : config->in_ring ? RING_AHEAD : 0;
     d->ingress.ctl = config->fleet->ctl;
     d->ingress.fragments = config->fragments;
     ingress_set_decoding(&d->ingress, config->decoding, &config->flows->hash);

@@ -40,10 +40,11 @@ struct datapath_config {
     const struct decode_options *decoding; /* but for its secret, which is that of the flows */
     const int *links;                      /* link types of the sources, as far as they are known */
     unsigned link_count;
-    bool block;                  /* --on-full block: packets wait for room and workers */
-    bool preloaded;              /* all frames follow each other in memory */
-    bool live;                   /* time is CLOCK_MONOTONIC, not the packets' */
-    uint64_t now_ns;             /* CLOCK_MONOTONIC */
+    bool block;      /* --on-full block: packets wait for room and workers */
+    bool preloaded;  /* all frames follow each other in memory */
+    bool in_ring;    /* most do, and no frame was read before: only fetching depends on it */
+    bool live;       /* time is CLOCK_MONOTONIC, not the packets' */
+    uint64_t now_ns; /* CLOCK_MONOTONIC */
     uint64_t longest_timeout_ns; /* of those that are finite */
 };
 void datapath_init(struct datapath *d, const struct datapath_config *config);

@@ -79,6 +79,7 @@ static void make_datapath(struct run *run) {
         .link_count = run->sources.link_count,
         .block = o->block,
         .preloaded = o->preload,
+        .in_ring = o->interface_count > 0 && !o->by_libpcap,
         .live = capture_is_live(run->capture),
         .now_ns = fb_now_ns(),
         .longest_timeout_ns = (uint64_t)flow_timeouts_longest_s(&o->timeouts) * 1000 * MS_NS,
