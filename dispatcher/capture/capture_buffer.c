@@ -13,16 +13,6 @@
 #define BLOCK_KIB 256
 
 /*
- * How long a frame may wait for its block to fill. Kernels before 6.18 round this up to
- * their tick, and may take a tick longer: 12 ms at 250 ticks a second, 20 ms at 100.
- *
- * They count from the moment that a block is opened. From 6.18 on the time is that
- * between two ticks of a clock that goes on: each ends a block, also one that was opened
- * just now. So where a block is full sooner than this, up to half of the buffer is lost.
- */
-#define RETIRE_MS 8
-
-/*
  * The buffer where -B is not given: 1.5 seconds at up to 32 MB a second, which is a
  * block each time; with the kernel's headers 44,000 frames of 650 bytes. libpcap's
  * default of 2 MB is full before a dispatcher that lost its core for 100 ms runs again.
@@ -71,7 +61,7 @@ void capture_buffer_configure(const struct capture_config *config, pcap_t *pcap,
 
     pcap_set_immediate_mode(pcap, config->immediate);
     pcap_set_snaplen(pcap, config->immediate && !cut ? IMMEDIATE_SNAPLEN : config->snaplen);
-    pcap_set_timeout(pcap, RETIRE_MS);
+    pcap_set_timeout(pcap, CAPTURE_RETIRE_MS);
     if (!receives)
         pcap_set_buffer_size(pcap, 1);
     else

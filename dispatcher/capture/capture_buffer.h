@@ -17,6 +17,16 @@
  * one frame of whatever length.
  */
 
+/*
+ * How long a frame may wait for its block to fill. Kernels before 6.18 round this up to
+ * their tick, and may take a tick longer: 12 ms at 250 ticks a second, 20 ms at 100.
+ *
+ * They count from the moment that a block is opened. From 6.18 on the time is that
+ * between two ticks of a clock that goes on: each ends a block, also one that was opened
+ * just now. So where a block is full sooner than this, up to half of the buffer is lost.
+ */
+#define CAPTURE_RETIRE_MS 8
+
 /* Whether there is memory for the buffers of all interfaces; with --immediate also logs how few
  * frames they hold. Returns 0, or -ENOMEM after one logged line. */
 int capture_buffer_check(const struct capture_config *config);

@@ -14,17 +14,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "dispatcher/capture/capture_buffer.h"
 #include "flow_balancer/prefetch.h"
 
-/* A block holds the longest segment that offload makes, 64 KB with its headers, and never less than
- * four frames of the snapshot length. */
+/* A block holds the longest segment that offload makes, 64 KB with its headers; where frames are
+ * cut shorter, four of them at least. */
 #define BLOCK_BYTES_MOST (128u << 10)
 #define BLOCK_BYTES_LEAST (32u << 10)
 #define BLOCK_FRAMES 4u
 #define BLOCKS_LEAST 2u /* one is read, one is filled */
-
-/* How long a frame may wait for its block to fill: see capture_buffer.c. */
-#define RETIRE_MS 8
 
 /* Frames whose headers are fetched ahead, as if they were as long as this one: a tenth less time a
  * frame of 650 bytes, none of 60. */
@@ -76,7 +74,7 @@ static int make_ring(struct capture_packet *p) {
                                     .tp_block_nr = p->blocks,
                                     .tp_frame_size = p->block_bytes,
                                     .tp_frame_nr = p->blocks,
-                                    .tp_retire_blk_tov = RETIRE_MS};
+                                    .tp_retire_blk_tov = CAPTURE_RETIRE_MS};
         if (setsockopt(p->fd, SOL_PACKET, PACKET_RX_RING, &ring, sizeof ring) == 0)
             return 0;
         if (errno != ENOMEM)

@@ -33,10 +33,11 @@ static void need_pace(bool kept) {
         SKIP("the sender did not keep its pace: nothing to be judged");
 }
 
-static void expect_stall_held(struct test *t, unsigned per_second, size_t size) {
+static void expect_stall_held(struct test *t, unsigned per_second, size_t size,
+                              const char *options) {
     struct live live;
     make_line();
-    start_live(t, &live, WORKERS, "count", "-i tap");
+    start_live(t, &live, WORKERS, "count", options);
     await_running(t);
     pid_t sender = netns_pace("sender", per_second, size);
     await_arrived(t, per_second / 4);
@@ -52,11 +53,16 @@ static void expect_stall_held(struct test *t, unsigned per_second, size_t size) 
 }
 
 static void stall_of_a_second_under_20000_large_frames_loses_none(void **state) {
-    expect_stall_held(*state, 20000, 650);
+    expect_stall_held(*state, 20000, 650, "-i tap");
 }
 
 static void stall_of_a_second_under_1000_small_frames_loses_none(void **state) {
-    expect_stall_held(*state, 1000, 254);
+    expect_stall_held(*state, 1000, 254, "-i tap");
+}
+
+/* All of them come into the rings together, which is not what is tested. */
+static void stall_of_a_second_under_80000_small_frames_loses_none(void **state) {
+    expect_stall_held(*state, 80000, 60, "-i tap --ring-depth 100000");
 }
 
 /* ---- the start */
@@ -109,6 +115,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         PROCESS_TEST(stall_of_a_second_under_20000_large_frames_loses_none),
         PROCESS_TEST(stall_of_a_second_under_1000_small_frames_loses_none),
+        PROCESS_TEST(stall_of_a_second_under_80000_small_frames_loses_none),
         PROCESS_TEST(starts_under_20000_frames_lose_none_from_the_line_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
