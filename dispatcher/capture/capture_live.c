@@ -377,7 +377,7 @@ static bool fill_queues(struct capture_live *l, const struct capture_sink *all, 
         sink.next = room.next;
         sink.end = room.end;
         sink.new_source = false;
-        sink.keeps = true;
+        sink.may_point = false;
         read_interface(l, at, &sink, room.most < CAPTURE_BURST_MAX ? room.most : CAPTURE_BURST_MAX);
         capture_merge_put(l->merge, at, (unsigned)sink.count, sink.next, fb_now_ns());
         more = more || sink.count > 0;

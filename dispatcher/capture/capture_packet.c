@@ -295,7 +295,7 @@ static void put_frame(const struct capture_packet *p, struct capture_sink *sink,
     }
     if (wirelen < caplen)
         wirelen = caplen;
-    if (sink->keeps)
+    if (!sink->may_point)
         capture_sink_put(sink, data, caplen, wirelen, capture_stamp_ns(h->tp_sec, h->tp_nsec));
     else
         capture_sink_point(sink, data, caplen, wirelen, capture_stamp_ns(h->tp_sec, h->tp_nsec));
@@ -309,7 +309,7 @@ static inline void fetch(const struct tpacket3_hdr *h, size_t ahead) {
 
 /* Frames of the block that is open. */
 static bool read_block(struct capture_packet *p, struct capture_sink *sink, unsigned max) {
-    while (p->left > 0 && sink->count < max && (!sink->keeps || capture_sink_has_room(sink))) {
+    while (p->left > 0 && sink->count < max && (sink->may_point || capture_sink_has_room(sink))) {
         const struct tpacket3_hdr *h = frame_at(p);
         uint32_t next;
         if (h == NULL) {
@@ -326,7 +326,7 @@ static bool read_block(struct capture_packet *p, struct capture_sink *sink, unsi
 }
 
 bool capture_packet_read(struct capture_packet *p, struct capture_sink *sink, unsigned max) {
-    while (sink->count < max && (!sink->keeps || capture_sink_has_room(sink)) &&
+    while (sink->count < max && (sink->may_point || capture_sink_has_room(sink)) &&
            (p->left > 0 || next_block(p)))
         if (!read_block(p, sink, max))
             return false;

@@ -29,7 +29,6 @@ struct capture_sink {
     uint32_t snaplen;     /* frames are cut to it */
     int32_t dlt;          /* of what is read now */
     bool new_source;      /* for the next frame that is put, which clears it */
-    bool keeps;           /* frames outlast the burst: those of any source are copied */
     uint8_t interface;    /* that is read now; 0: a file */
 
     /* Of the libpcap handle that is read, for capture_keep(). */
@@ -47,7 +46,8 @@ static inline bool capture_sink_has_room(const struct capture_sink *sink) {
     return (size_t)(sink->end - sink->next) >= CAPTURE_SINK_ROOM;
 }
 
-/* As capture_sink_put(), but the bytes stay where they are, with CAPTURE_SLACK behind them. */
+/* Puts a frame whose bytes stay where they are until the next burst, with CAPTURE_SLACK bytes
+ * behind them that may be read. Takes no room. */
 static inline void capture_sink_point(struct capture_sink *sink, const uint8_t *data,
                                       uint32_t caplen, uint32_t wirelen, uint64_t time_ns) {
     struct frame *frame = &sink->frames[sink->count];
@@ -73,22 +73,6 @@ static inline void capture_sink_put(struct capture_sink *sink, const uint8_t *da
     memcpy(sink->next, data, caplen);
     capture_sink_point(sink, sink->next, caplen, wirelen, time_ns);
     sink->next += (caplen + sink->align_mask) & ~sink->align_mask;
-}
-
-/* Puts a frame whose bytes stay where they are until the next burst, with CAPTURE_SLACK bytes
- * behind them that may be read. Takes no room. */
-static inline void capture_sink_point(struct capture_sink *sink, const uint8_t *data,
-                                      uint32_t caplen, uint32_t wirelen, uint64_t time_ns) {
-    sink->frames[sink->count++] = (struct frame){
-        .data = data,
-        .time_ns = time_ns,
-        .caplen = caplen > sink->snaplen ? sink->snaplen : caplen,
-        .wirelen = wirelen,
-        .dlt = sink->dlt,
-        .new_source = sink->new_source,
-        .interface = sink->interface,
-    };
-    sink->new_source = false;
 }
 
 /* A stamp in nanoseconds. None overflows: a hostile one is cut, and packet time stays a plain

@@ -162,8 +162,8 @@ static inline void fb_tx_publish(struct fb_tx *tx, uint64_t now_ns) {
         return;
     struct fb_stamp *stamp = &tx->down->stamps[tx->publishes % FB_STAMPS];
     /* Relaxed: stamps are statistics. What overwrites one comes after a count that tells (T2). */
-    atomic_thread_fence(
-        memory_order_release); /* T2: pairs with T1 in fb_rx_stamp, T3 in fb_rx_stamp_bound */
+    /* T2: pairs with T1 in fb_rx_stamp, T3 in fb_rx_stamp_bound */
+    atomic_thread_fence(memory_order_release);
     atomic_store_explicit(&stamp->end_seq, tx->seq, memory_order_relaxed);
     atomic_store_explicit(&stamp->time_ns, now_ns, memory_order_relaxed);
     atomic_store_explicit(&tx->down->publishes, ++tx->publishes, memory_order_relaxed);

@@ -34,7 +34,7 @@ static void empty_sink(struct ring *r, bool keeps) {
                                     .align_mask = CAPTURE_SLACK - 1,
                                     .snaplen = FB_FRAME_MAX,
                                     .dlt = 1,
-                                    .keeps = keeps};
+                                    .may_point = !keeps};
 }
 
 static int set_up(void **state) {
