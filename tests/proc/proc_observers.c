@@ -78,7 +78,7 @@ static void each_snapshot_balances_while_workers_are_killed(void **state) {
     UNTIL(t, stat_number(t, t->name, "ledger.inspected") > 0);
     for (unsigned round = 0; round < ROUNDS; round++) {
         for (unsigned i = 0; i < OBSERVERS; i++)
-            observers[i] = process_start(t, kinds[i]);
+            observers[i] = process_start(t, "%s", kinds[i]);
         if (round % 3 == 0) {
             pid_t pid = process_of_worker(t->name, round / 3 % WORKERS);
             if (pid > 0)
