@@ -11,6 +11,7 @@
 #define HEARTBEAT_OLD_S 2.0 /* it beats ten times a second, also when nothing comes */
 #define TABLE_FULL 0.9      /* of the flows that there is room for */
 #define RING_FULL 0.9       /* of the packets: it is about to be full */
+#define OUTPUT_SHARE 0.3    /* of a worker's time, as --why has it */
 #define ELEPHANT 0.5        /* of a worker's packets in one flow */
 #define LEAST_PER_S 1e-3    /* less is nothing */
 #define AGAIN_AND_AGAIN 3
@@ -150,8 +151,14 @@ struct full {
     struct numbers numbers;
     const struct scene_worker *one;
     unsigned ready;
+    unsigned waiting; /* of them, that wait for their output */
     double lost_per_s;
 };
+
+static bool has_slow_output(const struct writer *w, const struct scene_worker *worker) {
+    return scene_rate(w->scene, worker->now, worker->before, "self_output_wait_ns") >=
+           OUTPUT_SHARE * 1e9;
+}
 
 static struct full find_full(const struct writer *w) {
     struct full full = {.one = NULL};
@@ -165,6 +172,7 @@ static struct full find_full(const struct writer *w) {
         if (!is_full)
             continue;
         full.one = worker;
+        full.waiting += has_slow_output(w, worker);
         full.lost_per_s += worker->dropped_per_s > 0 ? worker->dropped_per_s : 0;
         add_number(&full.numbers, worker->number);
     }
@@ -203,7 +211,12 @@ static void note_full(struct writer *w) {
         return;
     if (bad)
         snprintf(loss, sizeof loss, ", %s/s dropped", amount_of(full.lost_per_s).text);
-    if (count == 1 && (w->count > 1 || finishes_nothing(full.one)))
+    if (2 * full.waiting > count)
+        say(w, bad,
+            "worker%s %s %s full%s, by the output: what they write to is slower than they are: see "
+            "the log",
+            count == 1 ? "" : "s", full.numbers.text, count == 1 ? "is" : "are", loss);
+    else if (count == 1 && (w->count > 1 || finishes_nothing(full.one)))
         say_one_is_full(w, full.one, bad, loss);
     else if (count >= full.ready)
         say(w, bad,

@@ -147,6 +147,18 @@ static void which_rings_are_full_tells_what_to_do(void **state) {
     f = begin(4);
     made_set(f->view.report, "workers.3.backlog", 9000);
     expect_note(f, false, "worker 3 is full, no other");
+    f = begin_full(4, 2);
+    made_set(f->view.before, "workers.0.self_output_wait_ns", 0);
+    made_set(f->view.report, "workers.0.self_output_wait_ns", 900000000);
+    expect_note(f, true, "workers 0, 1 of 4 are full"); /* one of two is no majority */
+    f = begin_full(4, 2);
+    for (unsigned k = 0; k < 2; k++) {
+        char path[64];
+        snprintf(path, sizeof path, "workers.%u.self_output_wait_ns", k);
+        made_set(f->view.before, path, 0);
+        made_set(f->view.report, path, 310000000);
+    }
+    expect_note(f, true, "workers 0, 1 are full, 100/s dropped, by the output");
 }
 
 /* Worker 0, which inspects 1000 a second and drops 100. */
