@@ -95,7 +95,7 @@ static void what_a_child_that_is_killed_had_not_read_is_counted(void **state) {
 static void a_child_that_is_stopped_holds_its_worker_and_loses_nothing(void **state) {
     struct test *t = *state;
     make_door_trace(t);
-    struct process *run = start_door(t, CAT, "-w 1 --hang 0.5 " PARTS);
+    struct process *run = start_door(t, CAT, "-w 1 --hang 0.5 --speed 0.4 " PARTS);
     pid_t child = await_child(t, 0);
     kill(child, SIGSTOP);
     UNTIL(t, strstr(process_errors(t, run), "reads nothing") != NULL || process_ended(t, run));
