@@ -122,15 +122,14 @@ static inline struct fb_desc *egress_stage(struct egress *egress, const struct a
 }
 
 /*
- * egress_assign() and egress_stage() for a packet of a flow that has a worker, where there is
- * obviously room; else it returns NULL, which says nothing, and changes nothing. Such a packet
- * takes no handle, so ends that are pending need not go first.
+ * egress_assign() and egress_stage() for a packet whose worker is set, where there is obviously
+ * room; else it returns NULL, which says nothing, and changes nothing.
  */
 static inline struct fb_desc *egress_stage_usual(struct egress *egress, unsigned worker,
                                                  const uint8_t *bytes, uint32_t caplen,
                                                  size_t ahead) {
     struct lane *lane = &egress->fleet->lanes[worker];
-    if (__builtin_expect(!fb_tx_has_room(&lane->tx, caplen), 0))
+    if (__builtin_expect(egress->flows->ends_pending != 0 || !fb_tx_has_room(&lane->tx, caplen), 0))
         return NULL;
     const struct assignment a = {.worker = worker, .caplen = caplen, .position = lane->tx.head};
     egress_note_touched(egress, lane, worker);
