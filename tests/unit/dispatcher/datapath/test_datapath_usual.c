@@ -112,8 +112,31 @@ static void both_ways_write_the_same_descriptors_and_entries(void **state) {
     free(slow);
 }
 
+/* In one burst: a flow that begins puts out the oldest one, and then comes a usual packet. */
+static void a_usual_packet_comes_after_the_ends_before_it(void **state) {
+    struct datapath_fixture *f = *state;
+    make_datapath(f, 1, DEPTH, true, 2, NULL);
+    worker_starts(&f->base, 0);
+    for (unsigned tuple = 0; tuple < 2; tuple++) {
+        add_frame(f, tuple, 0, tuple_is_tcp(tuple) ? ACK : 0, 10, 0);
+        send_burst(f);
+    }
+    const struct fb_tx *tx = tx_of(f);
+    uint64_t from = tx->seq;
+    add_frame(f, 2, 0, tuple_is_tcp(2) ? ACK : 0, 10, 0);
+    add_frame(f, 1, 0, tuple_is_tcp(1) ? ACK : 0, 10, 0);
+    send_burst(f);
+    assert_int_equal(tx->seq - from, 3);
+    static const bool is_end[] = {false, true, false};
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal((tx->descs[(from + i) & tx->slot_mask].flags & FB_F_END) != 0, is_end[i]);
+    consume(f, 0, DEPTH);
+    finish_run(f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        DATAPATH_TEST(a_usual_packet_comes_after_the_ends_before_it),
         DATAPATH_TEST(both_ways_write_the_same_descriptors_and_entries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
