@@ -106,14 +106,17 @@ static int report_dead(const struct options *options) {
     struct fb_ctl_handle handle;
     struct report_files files = {
         .report = options->report, .html = options->html, .history_s = KEPT_S};
-    bool torn;
+    bool torn = false;
     int error = fb_guard_init();
     if (error != 0)
         return error;
     if (fb_ctl_join_dead(&handle, name) != FB_JOINED)
         return 0; /* it lives, or died before it counted anything */
+    int slot = fb_guard_add(handle.region.base, handle.region.size);
     files.in_place = handle.ctl->report_in_place;
-    json_t *report = fb_report_read(&handle, &torn);
+    bool read = slot >= 0 && !fb_guard_faulted(slot);
+    fb_guard_remove(slot);
+    json_t *report = read ? fb_report_read(&handle, &torn) : NULL;
     if (report == NULL) {
         error = -ENODATA;
         fb_error("the last snapshot of instance '%s' cannot be read: it was cut short", name);
