@@ -28,8 +28,9 @@
  * of it. A packet is finished when it is in the child's pipe. A child that ends, or closes its
  * input, while there may be packets is a failure of this worker, and of no packet.
  *
- * None outlives its worker by much: at the end of the run each is waited for, then killed; where
- * another process follows, or the worker was killed, there is the end of its input.
+ * None outlives its worker by much: at the end of the run each is waited for, then killed, and
+ * killed without waiting where that end is hurried; where another process follows, or the worker
+ * was killed, there is the end of its input.
  */
 #define MS_NS UINT64_C(1000000)
 #define CHILDREN_MAX 16u /* link types, and children of the dispatcher before that still end */
